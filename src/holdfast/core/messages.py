@@ -1,0 +1,548 @@
+"""Everything that is said inside Holdfast, frozen and versioned.
+
+Three vocabularies:
+
+* an **Event** happened (a fill, a refusal); it is what the journal keeps and what state is built from;
+* a **Command** was asked for by a person or a program; it is kept too, with who asked;
+* an **Effect** is to be done by the shell around the core (send this order); it is never kept, because the event that
+  caused it is.
+
+Market data (`Bar`, `Quote`, `Trade`) comes in bare, for speed. Whatever is kept travels in an `Envelope`, which can't be
+made without account, broker and source. The body's type name is the message's type.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Union
+
+import msgspec
+
+from holdfast.core.types import (
+    NO_MONEY,
+    NO_QUANTITY,
+    ClientOrderId,
+    Money,
+    OrderRole,
+    OrderType,
+    Price,
+    Quantity,
+    Side,
+    StrategyId,
+    TimeInForce,
+)
+
+VERSION = 1
+"""The vocabulary's version. A reader refuses what is newer than itself."""
+
+
+class BrokerName(StrEnum):
+    """The brokers there are. There is no "unknown" among them, so no message can carry it."""
+
+    PAPER = "paper"
+    ALPACA = "alpaca"
+    ZERODHA = "zerodha"
+    IBKR = "ibkr"
+
+
+class Body(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, gc=False):
+    """Base of all that travels in an envelope. The class name is the type on the wire."""
+
+
+# --- market data -----------------------------------------------------------------------------------------------------
+
+
+class Bar(Body, frozen=True, gc=False):
+    """Prices and volume of one symbol over ``[start_ns, time_ns)``; known, and so an event, at ``time_ns``."""
+
+    symbol: str
+    time_ns: int
+    start_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class Quote(Body, frozen=True, gc=False):
+    """The best bid and ask. A side that was not quoted is 0 and leaves what was known of it standing."""
+
+    symbol: str
+    time_ns: int
+    bid: float
+    bid_size: float
+    ask: float
+    ask_size: float
+
+
+class Trade(Body, frozen=True, gc=False):
+    """One execution somewhere in the market (not ours)."""
+
+    symbol: str
+    time_ns: int
+    price: float
+    size: float
+
+
+MarketEvent = Bar | Quote | Trade
+
+
+# --- what a strategy or a person wants -------------------------------------------------------------------------------
+
+
+class Action(StrEnum):
+    """What a signal asks for."""
+
+    BUY = "buy"
+    SELL = "sell"
+    CLOSE = "close"  # bring the ledger's position in the symbol to zero
+    TARGET = "target"  # bring it to a stated quantity, or to the sized quantity in a stated direction
+
+
+class Signal(Body, frozen=True, gc=False):
+    """A wish to trade, before risk has seen it.
+
+    ``quantity`` None leaves the size to risk; for TARGET it is signed, and ``side`` says the direction when it is None.
+    ``confidence`` in (0, 1] scales a size that is left to risk. ``stop_loss`` and ``take_profit`` are prices of protective
+    orders placed as the entry fills. ``time_to_live_ns`` is how long the wish is worth sending.
+    """
+
+    strategy: StrategyId
+    symbol: str
+    action: Action
+    side: Side | None = None
+    quantity: Quantity | None = None
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    trail_amount: Price | None = None
+    trail_percent: Decimal | None = None
+    confidence: float = 1.0
+    stop_loss: Price | None = None
+    take_profit: Price | None = None
+    time_to_live_ns: int | None = None
+    tag: str = ""
+
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+
+
+class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """All that a broker needs to be told, and all that a restart needs to know, about one order.
+
+    ``quantity`` is positive. ``trail_amount`` is in price units, ``trail_percent`` in percent. ``expires_ns`` is the last
+    moment at which sending it still makes sense (None: always). Orders of one ``oco_group`` cancel each other.
+    ``parent`` is the entry whose fill a protective order guards; an entry carries the prices of its protection.
+    """
+
+    client_order_id: ClientOrderId
+    strategy: StrategyId
+    symbol: str
+    side: Side
+    quantity: Quantity
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    trail_amount: Price | None = None
+    trail_percent: Decimal | None = None
+    role: OrderRole = OrderRole.ENTRY
+    parent: ClientOrderId | None = None
+    oco_group: str | None = None
+    stop_loss: Price | None = None
+    take_profit: Price | None = None
+    expires_ns: int | None = None
+    tag: str = ""
+
+
+class RiskApproved(Body, frozen=True, gc=False):
+    """Risk let it through. Only the terms in here may become an order; the figures are those it was judged by."""
+
+    terms: OrderTerms
+    reference_price: Price
+    notional: Money
+
+
+class RiskRefused(Body, frozen=True, gc=False):
+    """Risk said no: which rule, the figure it saw and the limit it holds. Nothing was prepared or sent."""
+
+    strategy: StrategyId
+    symbol: str
+    side: Side | None
+    quantity: Quantity | None
+    rule: str
+    figure: str
+    limit: str
+    text: str
+
+
+class OrderPrepared(Body, frozen=True, gc=False):
+    """The order exists in the journal; nothing has been sent."""
+
+    terms: OrderTerms
+
+
+class OrderReleased(Body, frozen=True, gc=False):
+    """From here on the broker may have the order: it leaves as soon as this record is durable."""
+
+    client_order_id: ClientOrderId
+    attempt: int = 1
+
+
+class OrderAccepted(Body, frozen=True, gc=False):
+    """The broker has the order under its own id."""
+
+    client_order_id: ClientOrderId
+    broker_order_id: str
+
+
+class OrderRejected(Body, frozen=True, gc=False):
+    """The broker's definite no."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderUnknown(Body, frozen=True, gc=False):
+    """Sent, and no definite answer came: it counts as live until evidence says otherwise."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderFilled(Body, frozen=True, gc=False):
+    """One execution: ``quantity`` (positive) at ``price``; ``fee`` is what it cost. ``execution_id`` is unique for ever."""
+
+    client_order_id: ClientOrderId
+    execution_id: str
+    symbol: str
+    side: Side
+    quantity: Quantity
+    price: Price
+    fee: Money = NO_MONEY
+    broker_order_id: str = ""
+
+
+class CancelReleased(Body, frozen=True, gc=False):
+    """A cancel request leaves as soon as this is durable; the order stays live until the broker confirms."""
+
+    client_order_id: ClientOrderId
+    reason: str = ""
+
+
+class CancelRefused(Body, frozen=True, gc=False):
+    """The broker would not cancel (already done, or unknown to it)."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderCanceled(Body, frozen=True, gc=False):
+    """No more fills will come: canceled by us or by the broker."""
+
+    client_order_id: ClientOrderId
+    reason: str = ""
+
+
+class OrderReplaced(Body, frozen=True, gc=False):
+    """The broker changed the order's total quantity (as when one of two linked orders fills in part)."""
+
+    client_order_id: ClientOrderId
+    quantity: Quantity
+
+
+class OrderExpired(Body, frozen=True, gc=False):
+    """Its time in force ran out at the broker."""
+
+    client_order_id: ClientOrderId
+    reason: str = ""
+
+
+class OrderFailed(Body, frozen=True, gc=False):
+    """Could not be placed for a reason of ours, proven not to exist at the broker."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderNotSent(Body, frozen=True, gc=False):
+    """Proven never to have reached the broker; it never will."""
+
+    client_order_id: ClientOrderId
+    reason: str
+
+
+class OrderEventIgnored(Body, frozen=True, gc=False):
+    """A report about an order that changes nothing, and why (a duplicate, a late acknowledgement)."""
+
+    client_order_id: ClientOrderId
+    state: str
+    event: str
+    reason: str
+
+
+class OrderAnomaly(Body, frozen=True, gc=False):
+    """A report about an order that should not have come, and what it was: someone should look."""
+
+    client_order_id: ClientOrderId
+    state: str
+    event: str
+    reason: str
+
+
+# --- portfolio -------------------------------------------------------------------------------------------------------
+
+
+class CashDeposited(Body, frozen=True, gc=False):
+    """Money came in (negative: went out) from outside trading."""
+
+    amount: Money
+    reason: str = ""
+
+
+class PositionChanged(Body, frozen=True, gc=False):
+    """A strategy's position after a fill, and the account's in the same symbol. ``average_price`` is 0 when flat."""
+
+    strategy: StrategyId
+    symbol: str
+    quantity: Quantity
+    average_price: Price
+    realised: Money
+    fees: Money
+    account_quantity: Quantity
+    account_average_price: Price
+
+
+class PnlSnapshot(Body, frozen=True, gc=False):
+    """The account valued at the last prices: ``equity`` = ``cash`` + positions = deposits + realised + unrealised - fees."""
+
+    equity: Money
+    cash: Money
+    realised: Money
+    unrealised: Money
+    fees: Money
+    gross_exposure: Money
+    day_start_equity: Money
+
+
+# --- account, strategies, engine -------------------------------------------------------------------------------------
+
+
+class AccountStateChanged(Body, frozen=True, gc=False):
+    """The account's state machine moved."""
+
+    old: str
+    new: str
+    reason: str
+
+
+class TradingDayStarted(Body, frozen=True, gc=False):
+    """A new trading day of the account's calendar (``trading_day``: ISO date); daily counters start from here."""
+
+    trading_day: str
+    day_start_equity: Money
+
+
+class StrategyStarted(Body, frozen=True, gc=False):
+    """A strategy runs, with these parameters."""
+
+    strategy: StrategyId
+    class_name: str
+    symbols: tuple[str, ...]
+    params: str
+
+
+class StrategyStopped(Body, frozen=True, gc=False):
+    """A strategy gets no more events; ``reason`` is ``raised``, ``flooded`` or ``asked``."""
+
+    strategy: StrategyId
+    reason: str
+    detail: str
+
+
+class MarketStale(Body, frozen=True, gc=False):
+    """No data for a symbol for longer than its limit, while its market is open."""
+
+    symbol: str
+    last_ns: int
+
+
+class MarketFresh(Body, frozen=True, gc=False):
+    """Data for a stale symbol came again after ``gap_ns``."""
+
+    symbol: str
+    gap_ns: int
+
+
+class EngineStarted(Body, frozen=True, gc=False):
+    """A process took the account, under a new epoch."""
+
+    epoch: int
+    holdfast_version: str
+    process: str
+
+
+class EngineStopped(Body, frozen=True, gc=False):
+    """A process let the account go."""
+
+    reason: str
+
+
+class FeedOpened(Body, frozen=True, gc=False):
+    """Market data comes from here; ``fingerprint`` tells whether it is the data of the last run."""
+
+    kind: str
+    name: str
+    fingerprint: str
+
+
+class RecoveryCompleted(Body, frozen=True, gc=False):
+    """Every order is explained; trading may go on."""
+
+    records: int
+    market_events: int
+    open_orders: int
+    resent: int
+    not_sent: int
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+class PlaceOrder(Body, frozen=True, gc=False):
+    """A person's order; it passes risk like any other."""
+
+    signal: Signal
+
+
+class CancelOrders(Body, frozen=True, gc=False):
+    """Cancel one order, or every live one (of a symbol, if given)."""
+
+    client_order_id: ClientOrderId | None = None
+    symbol: str | None = None
+
+
+class Halt(Body, frozen=True, gc=False):
+    """Let nothing out that raises risk, until `Resume`."""
+
+    reason: str = ""
+
+
+class Resume(Body, frozen=True, gc=False):
+    """End a halt or preservation."""
+
+    reason: str = ""
+
+
+class Flatten(Body, frozen=True, gc=False):
+    """Halt, cancel every live order, then close every position."""
+
+    reason: str = ""
+
+
+class CommandDone(Body, frozen=True, gc=False):
+    """The engine's answer to a command (the envelope's causation is the command)."""
+
+    accepted: bool
+    text: str
+    client_order_ids: tuple[ClientOrderId, ...] = ()
+
+
+Command = PlaceOrder | CancelOrders | Halt | Resume | Flatten
+
+BrokerReport = (
+    OrderAccepted
+    | OrderRejected
+    | OrderUnknown
+    | OrderFilled
+    | OrderCanceled
+    | CancelRefused
+    | OrderReplaced
+    | OrderExpired
+    | OrderFailed
+    | OrderNotSent
+)
+
+AnyBody = Union[
+    Bar, Quote, Trade, Signal, RiskApproved, RiskRefused, OrderPrepared, OrderReleased, BrokerReport, CancelReleased,
+    OrderEventIgnored, OrderAnomaly, CashDeposited, PositionChanged, PnlSnapshot, AccountStateChanged, TradingDayStarted,
+    StrategyStarted, StrategyStopped, MarketStale, MarketFresh, EngineStarted, EngineStopped, FeedOpened, RecoveryCompleted,
+    Command, CommandDone,
+]  # fmt: skip
+
+
+# --- the envelope ----------------------------------------------------------------------------------------------------
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """What every kept message travels in.
+
+    ``sequence`` counts an account's records from 1 without gaps. ``cursor`` is how many market events of the current feed
+    the core had taken in when the record was made: with it a restart knows where in the data it was. ``correlation_id`` is
+    the id of the market event or command that began the chain, ``causation_id`` that of the direct cause.
+    """
+
+    id: str
+    time_ns: int
+    account: str
+    broker: BrokerName
+    source: str
+    correlation_id: str
+    causation_id: str
+    sequence: int
+    epoch: int
+    cursor: int
+    body: AnyBody
+    version: int = VERSION
+
+    @property
+    def type(self) -> str:
+        """The body's type name."""
+        return type(self.body).__name__
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """An input: what a broker says happened, at its own time."""
+
+    time_ns: int
+    body: BrokerReport
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """An input: a command, with the id it was filed under and who asked (``cli:alice``)."""
+
+    time_ns: int
+    id: str
+    source: str
+    body: Command
+
+
+class Heartbeat(msgspec.Struct, frozen=True, gc=False):
+    """An input: time went by (only where the market's own events don't carry it)."""
+
+    time_ns: int
+
+
+# --- effects ---------------------------------------------------------------------------------------------------------
+
+
+class SubmitOrder(msgspec.Struct, frozen=True, gc=False):
+    """Send this order. ``released_ns`` is when it was let go; ``raises_risk`` is what a halt goes by."""
+
+    terms: OrderTerms
+    released_ns: int
+    raises_risk: bool
+
+
+class CancelOrder(msgspec.Struct, frozen=True, gc=False):
+    """Ask the broker to cancel."""
+
+    client_order_id: ClientOrderId
+    released_ns: int
+
+
+Effect = SubmitOrder | CancelOrder
+
+__all__ = [name for name, value in list(globals().items()) if isinstance(value, type) and value.__module__ == __name__]
+__all__ += ["VERSION", "NO_QUANTITY", "AnyBody", "BrokerReport", "Command", "Effect", "MarketEvent"]

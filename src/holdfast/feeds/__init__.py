@@ -1,0 +1,1 @@
+"""Market data in: files, a synthetic market, and how they are paced and watched."""
