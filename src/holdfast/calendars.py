@@ -1,0 +1,42 @@
+"""Trading calendars from the exchange_calendars library, as the tables that the core and the venue read."""
+
+from functools import cache
+
+from holdfast.core.session.calendar import TradingCalendar, TradingDay
+from holdfast.errors import ConfigError
+
+ALWAYS_OPEN = "24/7"
+FIRST_DATE = "1990-01-01"
+"""Where a calendar's table begins, or later where the calendar's own records do. It ends a year from now."""
+
+
+@cache
+def trading_calendar(name: str) -> TradingCalendar:
+    """The calendar called ``name``: an exchange_calendars name such as ``XNYS``, or ``24/7``.
+
+    Raises :class:`~holdfast.errors.ConfigError` for a name there is not, naming the nearest ones.
+    """
+    import exchange_calendars  # takes a second to import; only those who trade pay for it
+    from exchange_calendars.errors import InvalidCalendarName
+
+    try:
+        recent = exchange_calendars.get_calendar(name)
+    except InvalidCalendarName:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name.upper(), exchange_calendars.get_calendar_names(), n=3, cutoff=0.4)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ConfigError(f"there is no exchange calendar {name!r}{hint} (XNYS is New York, 24/7 never closes)") from None
+    earliest = recent.bound_min()
+    first = FIRST_DATE if earliest is None else max(FIRST_DATE, earliest.strftime("%Y-%m-%d"))
+    calendar = exchange_calendars.get_calendar(name, start=first, end=recent.last_session)
+    labels = calendar.sessions
+    midnights = labels.tz_localize(calendar.tz).as_unit("ns").asi8
+    opens = calendar.opens.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
+    closes = calendar.closes.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
+    dates = labels.strftime("%Y-%m-%d")
+    days = [
+        TradingDay(date=date, start_ns=min(int(midnight), int(open_ns)), open_ns=int(open_ns), close_ns=int(close_ns))
+        for date, midnight, open_ns, close_ns in zip(dates, midnights, opens, closes, strict=True)
+    ]
+    return TradingCalendar(name, days)

@@ -1,0 +1,59 @@
+"""Trading days of one exchange calendar, as a table: which day a time belongs to, when it opens and closes.
+
+A day runs from the earlier of its open and its date's local midnight until the next day starts, so pre-market and
+after-hours trading belong to the date people would say, and a weekend belongs to the Friday before it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+import msgspec
+
+from holdfast.errors import InvalidValue
+
+
+class TradingDay(msgspec.Struct, frozen=True):
+    """One session: ISO ``date``, the day's start, and the regular hours ``[open_ns, close_ns)``."""
+
+    date: str
+    start_ns: int
+    open_ns: int
+    close_ns: int
+
+
+class TradingCalendar:
+    """The days of a calendar, in order. Raises :class:`~holdfast.errors.InvalidValue` for times it does not cover."""
+
+    def __init__(self, name: str, days: Sequence[TradingDay]) -> None:
+        self.name = name
+        self.days = tuple(days)
+        self._starts = [day.start_ns for day in self.days]
+        self._opens = [day.open_ns for day in self.days]
+        self._closes = [day.close_ns for day in self.days]
+
+    def day_at(self, time_ns: int) -> TradingDay:
+        """The trading day that a time belongs to."""
+        return self._day(bisect_right(self._starts, time_ns) - 1, time_ns)
+
+    def next_start_ns(self, time_ns: int) -> int:
+        """When the day after the one at ``time_ns`` starts."""
+        return self._day(bisect_right(self._starts, time_ns), time_ns).start_ns
+
+    def next_close_ns(self, time_ns: int) -> int:
+        """The first close after ``time_ns``: when a day order placed then expires."""
+        return self._day(bisect_right(self._closes, time_ns), time_ns).close_ns
+
+    def next_open_ns(self, time_ns: int) -> int:
+        """The first open at or after ``time_ns``."""
+        return self._day(bisect_left(self._opens, time_ns), time_ns).open_ns
+
+    def is_open(self, time_ns: int) -> bool:
+        """Whether ``time_ns`` is within regular hours."""
+        day = self.day_at(time_ns)
+        return day.open_ns <= time_ns < day.close_ns
+
+    def _day(self, index: int, time_ns: int) -> TradingDay:
+        if not 0 <= index < len(self.days):
+            first, last = self.days[0].date, self.days[-1].date
+            raise InvalidValue(f"calendar {self.name} covers {first} to {last}, not the time {time_ns} ns")
+        return self.days[index]
