@@ -1,0 +1,92 @@
+# Everything is done through this file, by people and by CI alike. `make help` lists the targets.
+#
+# All that is needed is Python >= 3.11 with venv and pip. What is installed comes from the lock files, as wheels with
+# known hashes, into .venv here; nothing that happens to be on the machine is used. Where packages come from is pip's
+# own configuration and stays as it is.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CONFIG ?= holdfast.toml
+
+# The environment may not change what is imported or where things are installed.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONUSERBASE PYTHONDONTWRITEBYTECODE PYTHONOPTIMIZE PYTHONWARNINGS
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_CONSTRAINT PIP_REQUIREMENT PIP_EDITABLE PIP_NO_BINARY PIP_REQUIRE_VIRTUALENV
+unexport PYTEST_ADDOPTS PYTEST_PLUGINS MYPYPATH
+export PYTHONNOUSERSITE := 1
+export PIP_USER := no
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Wheels only: nothing is compiled. Bytecode is made when a module is first imported: far fewer are than are installed.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --require-hashes --only-binary :all:
+
+# What was installed, and is not looked at again until the file it came from changes.
+RUNTIME := $(VENV)/.runtime
+DEV     := $(VENV)/.dev
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo run test check lint types contracts tidy bench lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(DEV) ## make .venv with everything for working on Holdfast
+
+demo: $(RUNTIME) ## watch strategies trade on a made-up market, offline
+	@$(BIN)/holdfast demo $(ARGS)
+
+run: $(RUNTIME) ## trade as CONFIG says (holdfast.toml)
+	@$(BIN)/holdfast run -c $(CONFIG) $(ARGS)
+
+test: $(DEV) ## run the tests (ARGS="-k name" for some of them)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: lint types contracts tidy ## style, types, architecture, sizes (make -k check goes on after a failure)
+
+lint: $(DEV)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(DEV)
+	$(BIN)/mypy
+
+contracts: $(DEV)
+	$(BIN)/lint-imports --no-logo
+
+tidy: $(DEV)
+	$(BIN)/python -m tools.tidy
+
+bench: $(RUNTIME) ## measure; prints a report (ARGS="name ..." for some of the benches)
+	$(BIN)/python -m bench $(ARGS)
+
+# A change of a lock file makes a new .venv, so that it never holds what is not in them.
+$(RUNTIME): requirements.lock requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Holdfast needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name a newer one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "Making $(VENV) (once; it takes about half a minute)"
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(INSTALL) -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(RUNTIME)
+	@echo "Adding the tools for tests and checks to $(VENV)"
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+# Both locks hold for every platform and Python that pyproject.toml allows. Pins stay unless ARGS=--upgrade is given.
+LOCK := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \
+  --no-header pyproject.toml --group build
+
+lock: ## resolve the dependencies of pyproject.toml anew into the lock files (ARGS=--upgrade for the newest)
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip install --quiet --only-binary :all: uv==0.13.8
+	$(LOCK) $(ARGS) --output-file requirements.lock
+	$(LOCK) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove .venv and every cache
+	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests tools bench -name __pycache__ -prune -exec rm -rf {} +
