@@ -18,7 +18,7 @@ export PIP_USER := no
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Wheels only: nothing is compiled. Bytecode is made when a module is first imported: far fewer are than are installed.
-INSTALL := $(BIN)/python -m pip install --quiet --no-compile --require-hashes --only-binary :all:
+INSTALL := $(BIN)/python -m pip install -qq --no-compile --require-hashes --only-binary :all:
 
 # What was installed, and is not looked at again until the file it came from changes.
 RUNTIME := $(VENV)/.runtime
@@ -69,7 +69,7 @@ $(RUNTIME): requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -m venv --clear $(VENV) || { \
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@$(INSTALL) -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV): $(RUNTIME)
