@@ -441,6 +441,12 @@ class Flatten(Body, frozen=True, gc=False):
     reason: str = ""
 
 
+class Flattened(Body, frozen=True, gc=False):
+    """A flatten is over; ``left`` names what would not close and waits for a person."""
+
+    left: tuple[str, ...] = ()
+
+
 class CommandDone(Body, frozen=True, gc=False):
     """The engine's answer to a command (the envelope's causation is the command)."""
 
@@ -468,7 +474,7 @@ AnyBody = Union[
     Bar, Quote, Trade, Signal, RiskApproved, RiskRefused, OrderPrepared, OrderReleased, BrokerReport, CancelReleased,
     OrderEventIgnored, OrderAnomaly, CashDeposited, PositionChanged, PnlSnapshot, AccountStateChanged, TradingDayStarted,
     StrategyStarted, StrategyStopped, MarketStale, MarketFresh, EngineStarted, EngineStopped, FeedOpened, RecoveryCompleted,
-    Command, CommandDone,
+    Command, CommandDone, Flattened,
 ]  # fmt: skip
 
 

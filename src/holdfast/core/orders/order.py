@@ -46,6 +46,7 @@ class Order(msgspec.Struct):
 
     ``quantity`` starts as the terms' and follows the broker when it changes the order. ``filled_notional`` is the exact sum
     of price x quantity over the fills. ``cancel_released_ns`` is set from the moment a cancel may be at the broker.
+    ``correlation_id`` and ``last_record_id`` tie every later record about the order to the chain that began it.
     """
 
     terms: OrderTerms
@@ -61,6 +62,8 @@ class Order(msgspec.Struct):
     cancel_released_ns: int = 0
     reason: str = ""
     execution_ids: tuple[str, ...] = ()
+    correlation_id: str = ""
+    last_record_id: str = ""
 
     @property
     def remaining(self) -> Quantity:

@@ -1,0 +1,79 @@
+"""Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
+
+from holdfast.core.engine import schedule
+from holdfast.core.messages import (
+    CashDeposited,
+    EngineStarted,
+    EngineStopped,
+    FeedOpened,
+    OrderNotSent,
+    OrderReleased,
+    RecoveryCompleted,
+    SubmitOrder,
+)
+from holdfast.core.orders.order import Order
+from holdfast.core.session.account import AccountEvent
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+from holdfast.core.types import Money
+from holdfast.core.wishes import raises
+
+
+def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
+    """Take the account under a new epoch."""
+    state.epoch = epoch
+    turn = Turn(state, "runtime")
+    turn.record(EngineStarted(epoch, version, process))
+    turn.account(AccountEvent.STARTED, f"epoch {epoch}")
+    return turn.finish()
+
+
+def deposit(state: EngineState, amount: Money, reason: str) -> Turn:
+    """Book money from outside."""
+    turn = Turn(state, "runtime")
+    turn.record(CashDeposited(amount, reason))
+    return turn
+
+
+def open_feed(state: EngineState, kind: str, name: str, fingerprint: str) -> Turn:
+    """Note where market data comes from; its events are counted from zero."""
+    turn = Turn(state, "runtime")
+    turn.record(FeedOpened(kind, name, fingerprint))
+    return turn
+
+
+def resend(state: EngineState, order: Order) -> Turn:
+    """Send an order again under its own id, after proof that the broker doesn't have it; or close it if it is stale."""
+    turn = Turn(state, "recovery")
+    terms = order.terms
+    links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
+    if terms.expires_ns is not None and state.now_ns > terms.expires_ns:
+        turn.record(OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now"), **links)
+    else:
+        turn.record(OrderReleased(terms.client_order_id, attempt=2), **links)
+        turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, terms)))
+    return turn
+
+
+def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
+    """Every order is explained: let the account trade, unless it is halted or in preservation."""
+    turn = Turn(state, "recovery")
+    turn.record(report)
+    turn.account(AccountEvent.RECOVERED, "every order is explained")
+    if state.orders.live_entries:
+        turn.account(AccountEvent.ORDERED, "orders are open")
+    state.wake_ns = 0  # look at the clock with the first event
+    return turn.finish()
+
+
+def warmed_up(state: EngineState) -> None:
+    """After events that were only shown: note where the clock stands, and let the strategies wish."""
+    if state.now_ns:
+        schedule(state)
+
+
+def stop(state: EngineState, reason: str) -> Turn:
+    """Let the account go."""
+    turn = Turn(state, "runtime")
+    turn.record(EngineStopped(reason))
+    return turn

@@ -1,0 +1,193 @@
+"""The book of our own orders: every live one, the latest finished ones, and what they add up to.
+
+State here changes only in :meth:`OrderBook.apply`, by a record. :func:`judge` tells beforehand what the table says about a
+report, so that the engine knows which record to make of it.
+"""
+
+from collections import OrderedDict
+from decimal import Decimal
+from typing import Any
+
+from holdfast.core.messages import (
+    AnyBody,
+    CancelRefused,
+    CancelReleased,
+    Envelope,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFailed,
+    OrderFilled,
+    OrderNotSent,
+    OrderPrepared,
+    OrderRejected,
+    OrderReleased,
+    OrderReplaced,
+    OrderUnknown,
+)
+from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent, ignore, odd
+from holdfast.core.orders.order import TERMINAL, Order, OrderState
+from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Quantity, StrategyId
+from holdfast.errors import Fatal
+
+FINISHED_KEPT = 10_000
+"""How many finished orders stay in memory to judge late reports by; older ones are in the journal. At some 1 kB each this
+bounds the book at 10 MB however long the engine runs."""
+
+_EVENT_OF: dict[type, OrderEvent] = {
+    OrderReleased: OrderEvent.RELEASED,
+    OrderAccepted: OrderEvent.ACCEPTED,
+    OrderRejected: OrderEvent.REJECTED,
+    OrderUnknown: OrderEvent.UNKNOWN,
+    OrderReplaced: OrderEvent.REPLACED,
+    CancelReleased: OrderEvent.CANCEL_RELEASED,
+    CancelRefused: OrderEvent.CANCEL_REFUSED,
+    OrderCanceled: OrderEvent.CANCELED,
+    OrderExpired: OrderEvent.EXPIRED,
+    OrderFailed: OrderEvent.FAILED,
+    OrderNotSent: OrderEvent.NOT_SENT,
+}
+
+
+def event_of(order: Order, body: AnyBody) -> OrderEvent:
+    """The table's event that a message is, for this order."""
+    if type(body) is OrderFilled:
+        complete = order.filled_quantity + body.quantity >= order.quantity
+        return OrderEvent.FILLED if complete else OrderEvent.PARTLY_FILLED
+    return _EVENT_OF[type(body)]
+
+
+def judge(order: Order, body: AnyBody) -> Cell:
+    """What the table says to do with a report; a repeated execution is ignored, an impossible one is odd."""
+    if type(body) is OrderFilled:
+        if body.execution_id in order.execution_ids:
+            return ignore("this execution is already booked")
+        if body.quantity <= 0 or body.price <= 0:
+            return odd(f"an execution of {body.quantity} at {body.price} can't be")
+        if body.symbol != order.terms.symbol or body.side is not order.terms.side:
+            return odd(f"an execution in {body.symbol} {body.side} for an order in {order.terms.symbol} {order.terms.side}")
+    cell = LIFE[order.state][event_of(order, body)]
+    if cell.kind is Kind.MOVE and type(body) is OrderFilled and order.filled_quantity + body.quantity > order.quantity:
+        return Cell(Kind.LATE, cell.to, "overfill")
+    return cell
+
+
+class OrderBook:
+    """Orders by client order id. ``live`` holds those that may still trade, ``live_entries`` counts the unprotective ones.
+
+    ``open_net`` (strategy and symbol, signed), ``open_buys`` and ``open_sells`` (symbol, positive) sum what may still fill of
+    the entries.
+    """
+
+    def __init__(self) -> None:
+        self.live: dict[ClientOrderId, Order] = {}
+        self.finished: OrderedDict[ClientOrderId, Order] = OrderedDict()
+        self.live_entries = 0
+        self.open_net: dict[tuple[StrategyId, str], Decimal] = {}
+        self.open_buys: dict[str, Decimal] = {}
+        self.open_sells: dict[str, Decimal] = {}
+
+    def find(self, client_order_id: ClientOrderId) -> Order | None:
+        """The order, live or lately finished; None when the book doesn't have it."""
+        return self.live.get(client_order_id) or self.finished.get(client_order_id)
+
+    def apply(self, envelope: Envelope) -> Order:
+        """Change the book by a record about an order. Raises :class:`~holdfast.errors.Fatal` when the table forbids it."""
+        body = envelope.body
+        if type(body) is OrderPrepared:
+            return self._add(envelope, body)
+        key: ClientOrderId = body.client_order_id  # type: ignore[union-attr, assignment]
+        order = self.find(key)
+        if order is None:
+            raise Fatal(f"record {envelope.sequence} is about order {key}, which is not in the book")
+        cell = LIFE[order.state][event_of(order, body)]
+        if cell.to is None:
+            raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
+        self._count(order, -1)
+        _change(order, body, envelope.time_ns)
+        order.updated_ns = envelope.time_ns
+        order.last_record_id = envelope.id
+        self._move(order, cell.to)
+        self._count(order, 1)
+        return order
+
+    def _add(self, envelope: Envelope, body: OrderPrepared) -> Order:
+        terms = body.terms
+        order = Order(
+            terms=terms,
+            state=OrderState.PREPARED,
+            quantity=terms.quantity,
+            created_ns=envelope.time_ns,
+            updated_ns=envelope.time_ns,
+            correlation_id=envelope.correlation_id,
+            last_record_id=envelope.id,
+        )
+        self.live[terms.client_order_id] = order
+        self.live_entries += terms.role is OrderRole.ENTRY
+        self._count(order, 1)
+        return order
+
+    def _move(self, order: Order, to: OrderState) -> None:
+        was_live = order.state not in TERMINAL
+        order.state = to
+        key = order.terms.client_order_id
+        if to in TERMINAL:
+            if was_live:
+                self.live_entries -= order.terms.role is OrderRole.ENTRY
+                del self.live[key]
+                self.finished[key] = order
+                if len(self.finished) > FINISHED_KEPT:
+                    self.finished.popitem(last=False)
+        elif not was_live:
+            self.live_entries += order.terms.role is OrderRole.ENTRY
+            del self.finished[key]
+            self.live[key] = order
+
+    def _count(self, order: Order, sign: int) -> None:
+        """Add what may still fill of an order to the sums that exposure goes by, or take it out.
+
+        Protective orders only ever close what is there, so they are no exposure.
+        """
+        terms = order.terms
+        if terms.role is not OrderRole.ENTRY:
+            return
+        remaining = order.remaining * sign
+        if not remaining:
+            return
+        side_sign = terms.side.sign
+        key = (terms.strategy, terms.symbol)
+        _add_to(self.open_net, key, remaining * side_sign)
+        _add_to(self.open_buys if side_sign > 0 else self.open_sells, terms.symbol, remaining)
+
+
+def _add_to(sums: dict[Any, Decimal], key: object, amount: Decimal) -> None:
+    total = sums.get(key, ZERO) + amount
+    if total:
+        sums[key] = total
+    else:
+        sums.pop(key, None)
+
+
+def _change(order: Order, body: AnyBody, time_ns: int) -> None:
+    """Everything about an order that a record changes, apart from its state."""
+    match body:
+        case OrderReleased():
+            order.released_ns = order.released_ns or time_ns
+        case OrderAccepted():
+            order.broker_order_id = body.broker_order_id
+        case OrderFilled():
+            order.filled_quantity = Quantity(order.filled_quantity + body.quantity)
+            order.filled_notional = Money(order.filled_notional + body.quantity * body.price)
+            order.fees = Money(order.fees + body.fee)
+            order.execution_ids += (body.execution_id,)
+            order.broker_order_id = order.broker_order_id or body.broker_order_id
+        case OrderReplaced():
+            order.quantity = body.quantity
+        case CancelReleased():
+            order.cancel_released_ns = time_ns
+        case CancelRefused():
+            order.cancel_released_ns = 0
+        case OrderRejected() | OrderUnknown() | OrderCanceled() | OrderExpired() | OrderFailed() | OrderNotSent():
+            order.reason = body.reason
+        case _:
+            raise Fatal(f"{type(body).__name__} is not about an order")

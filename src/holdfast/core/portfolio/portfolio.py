@@ -1,0 +1,91 @@
+"""The account's books: cash, a line for each symbol, and a ledger for each strategy in each symbol.
+
+Two views of the same fills: the account's lines, as a broker would show them, and the strategies' ledgers. Their
+quantities add up symbol by symbol, and so does realised + unrealised profit at any price. Where strategies hold
+opposite sides of one symbol, how profit splits between realised and unrealised differs, because the account's average
+cost is its own.
+"""
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from holdfast.core.messages import OrderFilled
+from holdfast.core.portfolio.ledger import Ledger
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Price, Quantity, StrategyId
+
+
+class Valuation(msgspec.Struct, frozen=True):
+    """The account at given prices: ``equity`` = cash + positions = deposits + realised + unrealised - fees, exactly."""
+
+    equity: Money
+    cash: Money
+    realised: Money
+    unrealised: Money
+    fees: Money
+    gross_exposure: Money
+
+
+class Portfolio:
+    """Changed only by :meth:`deposit` and :meth:`book`, which the engine calls when it applies a record."""
+
+    def __init__(self) -> None:
+        self.cash: Money = NO_MONEY
+        self.deposits: Money = NO_MONEY
+        self.realised: Money = NO_MONEY
+        self.fees: Money = NO_MONEY
+        self.lines: dict[str, Ledger] = {}
+        self.ledgers: dict[tuple[StrategyId, str], Ledger] = {}
+
+    def deposit(self, amount: Money) -> None:
+        """Money from outside; below zero a withdrawal."""
+        self.cash = Money(self.cash + amount)
+        self.deposits = Money(self.deposits + amount)
+
+    def book(self, strategy: StrategyId, fill: OrderFilled) -> Ledger:
+        """Book one execution of a strategy's order; gives the strategy's ledger back."""
+        signed = fill.quantity * fill.side.sign
+        line = self.lines.get(fill.symbol)
+        if line is None:
+            line = self.lines[fill.symbol] = Ledger()
+        ledger = self.ledgers.get((strategy, fill.symbol))
+        if ledger is None:
+            ledger = self.ledgers[strategy, fill.symbol] = Ledger()
+        before = line.realised
+        line.book(signed, fill.price, fill.fee)
+        ledger.book(signed, fill.price, fill.fee)
+        self.realised = Money(self.realised + line.realised - before)
+        self.fees = Money(self.fees + fill.fee)
+        self.cash = Money(self.cash - signed * fill.price - fill.fee)
+        return ledger
+
+    def quantity(self, symbol: str) -> Quantity:
+        """The account's signed position in a symbol."""
+        line = self.lines.get(symbol)
+        return line.quantity if line else NO_QUANTITY
+
+    def strategy_quantity(self, strategy: StrategyId, symbol: str) -> Quantity:
+        """A strategy's signed position in a symbol."""
+        ledger = self.ledgers.get((strategy, symbol))
+        return ledger.quantity if ledger else NO_QUANTITY
+
+    def open_lines(self) -> Iterator[tuple[str, Ledger]]:
+        """The account's positions that aren't flat."""
+        return ((symbol, line) for symbol, line in self.lines.items() if line.quantity)
+
+    def open_ledgers(self) -> Iterator[tuple[StrategyId, str, Ledger]]:
+        """The strategies' positions that aren't flat."""
+        return ((strategy, symbol, book) for (strategy, symbol), book in self.ledgers.items() if book.quantity)
+
+    def value(self, price_of: Callable[[str], Price | None]) -> Valuation:
+        """The account at these prices; a symbol without a price counts at its cost."""
+        worth = cost = gross = NO_MONEY
+        for symbol, line in self.lines.items():
+            quantity = line.quantity
+            if quantity:
+                price = price_of(symbol)
+                market_value = line.cost if price is None else quantity * price
+                worth = Money(worth + market_value)
+                cost = Money(cost + line.cost)
+                gross = Money(gross + abs(market_value))
+        return Valuation(Money(self.cash + worth), self.cash, self.realised, Money(worth - cost), self.fees, gross)

@@ -1,0 +1,200 @@
+"""Judging an order before it exists. Strategies, people and protection all come through :func:`check`.
+
+Each rule is a small function that looks at the draft and the view of the account and gives a refusal or None. The first
+refusal counts. Rules about new risk are not asked when the order can only lower risk, so a way out is never barred.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
+from holdfast.core.risk.limits import RiskLimits
+from holdfast.core.session.account import AccountState
+from holdfast.core.types import Money, OrderRole, OrderType, Price, Quantity, Side, notional, plain
+
+
+class RiskView(msgspec.Struct, frozen=True, gc=False):
+    """What risk sees of the account when it judges one draft. Money in the account's currency; quantities in units.
+
+    ``position`` is the account's, ``worst_long`` and ``worst_short`` what it would be if every open buy, or every open sell,
+    filled. ``others_exposure`` is the worst case of all other symbols.
+    """
+
+    state: AccountState
+    mark: Price | None
+    position: Quantity
+    worst_long: Quantity
+    worst_short: Quantity
+    others_exposure: Money
+    equity: Money
+    day_start_equity: Money
+    open_orders: int
+    orders_last_minute: int
+    twin: str | None
+    quantity_increment: Decimal
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Which rule, what it saw, what it allows."""
+
+    rule: str
+    figure: str
+    limit: str
+    text: str
+
+
+class _Case(msgspec.Struct, frozen=True, gc=False):
+    terms: OrderTerms
+    view: RiskView
+    limits: RiskLimits
+    price: Price
+    exposure: Money  # the symbol's worst case with this order
+
+
+Rule = Callable[[_Case], Refusal | None]
+
+
+def raises_risk(side: Side, quantity: Quantity, view: RiskView) -> bool:
+    """Whether an order could add to the position, or carry it through zero, if all that is open on its side filled too."""
+    if side is Side.BUY:
+        return view.worst_long + quantity > max(Decimal(0), view.position)
+    return quantity - view.worst_short > max(Decimal(0), -view.position)
+
+
+def check(terms: OrderTerms, view: RiskView, limits: RiskLimits) -> RiskApproved | RiskRefused:
+    """Approve a draft or refuse it with the first rule it breaks."""
+    price = reference_price(terms, view.mark)
+    if price is None:
+        return _refused(terms, Refusal("price_known", "none", "a price", f"no price of {terms.symbol} is known yet"))
+    refusal = _lot(terms, view)
+    if refusal is None and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view):
+        worst = _worst_after(terms, view)
+        case = _Case(terms, view, limits, price, notional(price, worst))
+        refusal = next((found for rule in RULES if (found := rule(case))), None)
+    if refusal is not None:
+        return _refused(terms, refusal)
+    return RiskApproved(terms, price, notional(price, terms.quantity))
+
+
+def reference_price(terms: OrderTerms, mark: Price | None) -> Price | None:
+    """The price an order is judged by: its own if it names one, otherwise the market's."""
+    if terms.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
+        return terms.limit_price
+    if terms.order_type is OrderType.STOP:
+        return terms.stop_price
+    return mark
+
+
+def daily_loss_pct(equity: Money, day_start_equity: Money) -> Decimal:
+    """What has been lost since the trading day began, in percent of the equity then; below zero for a gain."""
+    return (day_start_equity - equity) * 100 / day_start_equity if day_start_equity > 0 else Decimal(0)
+
+
+def _refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
+    return RiskRefused(
+        strategy=terms.strategy,
+        symbol=terms.symbol,
+        side=terms.side,
+        quantity=terms.quantity,
+        rule=refusal.rule,
+        figure=refusal.figure,
+        limit=refusal.limit,
+        text=refusal.text,
+    )
+
+
+def _worst_after(terms: OrderTerms, view: RiskView) -> Quantity:
+    bought = terms.quantity if terms.side is Side.BUY else Decimal(0)
+    sold = terms.quantity if terms.side is Side.SELL else Decimal(0)
+    return Quantity(max(abs(view.worst_long + bought), abs(view.worst_short - sold)))
+
+
+def _lot(terms: OrderTerms, view: RiskView) -> Refusal | None:
+    step = view.quantity_increment
+    if terms.quantity % step:
+        return Refusal("quantity_increment", plain(terms.quantity), plain(step), f"quantity is no multiple of {plain(step)}")
+    return None
+
+
+def _account_takes_risk(case: _Case) -> Refusal | None:
+    if case.view.state.takes_risk:
+        return None
+    state = case.view.state
+    return Refusal("account_state", state.value, "IDLE", f"the account is {state.value}: nothing that raises risk is sent")
+
+
+def _duplicate_intent(case: _Case) -> Refusal | None:
+    if case.view.twin is None:
+        return None
+    return Refusal("duplicate_intent", case.view.twin, "none", f"the same order was just made as {case.view.twin}")
+
+
+def _open_orders(case: _Case) -> Refusal | None:
+    return _at_most("open_orders", case.view.open_orders + 1, case.limits.max_open_orders, "entries would be open")
+
+
+def _order_rate(case: _Case) -> Refusal | None:
+    made = case.view.orders_last_minute + 1
+    return _at_most("order_rate", made, case.limits.max_orders_per_minute, "entries would be made within a minute")
+
+
+def _price_collar(case: _Case) -> Refusal | None:
+    terms, mark = case.terms, case.view.mark
+    if terms.limit_price is None or mark is None:
+        return None
+    through = (terms.limit_price - mark) * terms.side.sign * 100 / mark
+    if through <= case.limits.price_collar_pct:
+        return None
+    allowed = plain(case.limits.price_collar_pct)
+    where = f"{terms.limit_price} is {through:.1f}% through the market at {plain(mark)}"
+    return Refusal("price_collar", f"{through:.2f}%", f"{allowed}%", f"the limit {where}; {allowed}% is allowed")
+
+
+def _position_value(case: _Case) -> Refusal | None:
+    return _money_limit("position_value", case.exposure, case.limits.max_position_value, f"{case.terms.symbol} could reach")
+
+
+def _gross_exposure(case: _Case) -> Refusal | None:
+    gross = Money(case.view.others_exposure + case.exposure)
+    return _money_limit("gross_exposure", gross, case.limits.max_gross_exposure, "all positions could reach")
+
+
+def _buying_power(case: _Case) -> Refusal | None:
+    gross = Money(case.view.others_exposure + case.exposure)
+    power = Money(case.view.equity * case.limits.leverage)
+    return _money_limit("buying_power", gross, power, "all positions could reach")
+
+
+def _daily_loss(case: _Case) -> Refusal | None:
+    limit = case.limits.daily_loss_pct
+    loss = daily_loss_pct(case.view.equity, case.view.day_start_equity)
+    if limit is None or loss < limit:
+        return None
+    return Refusal("daily_loss", f"{loss:.2f}%", f"{limit}%", f"the day has lost {loss:.2f}%; {limit}% is allowed")
+
+
+RULES: tuple[Rule, ...] = (
+    _account_takes_risk,
+    _daily_loss,
+    _duplicate_intent,
+    _open_orders,
+    _order_rate,
+    _price_collar,
+    _position_value,
+    _gross_exposure,
+    _buying_power,
+)
+
+
+def _at_most(rule: str, figure: int, limit: int, what: str) -> Refusal | None:
+    if figure <= limit:
+        return None
+    return Refusal(rule, str(figure), str(limit), f"{figure} {what}; {limit} are allowed")
+
+
+def _money_limit(rule: str, figure: Money, limit: Money | None, what: str) -> Refusal | None:
+    if limit is None or figure <= limit:
+        return None
+    return Refusal(rule, f"{figure:.2f}", f"{limit:.2f}", f"{what} {figure:,.2f}; {limit:,.2f} is allowed")

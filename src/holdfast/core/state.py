@@ -1,0 +1,281 @@
+"""All that one account's engine knows, and how records change it.
+
+:func:`apply` is the only writer. It is called by the engine for each record it makes and by recovery for each record it
+reads, so a restart can't come to another state than the one it left.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from holdfast.core.codec import Ids
+from holdfast.core.instruments import Instrument
+from holdfast.core.messages import (
+    AccountStateChanged,
+    BrokerName,
+    CancelRefused,
+    CancelReleased,
+    CashDeposited,
+    EngineStarted,
+    Envelope,
+    FeedOpened,
+    Flatten,
+    Flattened,
+    MarketFresh,
+    MarketStale,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFailed,
+    OrderFilled,
+    OrderNotSent,
+    OrderPrepared,
+    OrderRejected,
+    OrderReleased,
+    OrderReplaced,
+    OrderTerms,
+    OrderUnknown,
+    PositionChanged,
+    RiskRefused,
+    TradingDayStarted,
+)
+from holdfast.core.orders.book import OrderBook
+from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.portfolio import Portfolio
+from holdfast.core.protection.legs import Guard
+from holdfast.core.risk.limits import RiskLimits
+from holdfast.core.session.account import AccountState
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.strategy.host import Host
+from holdfast.core.types import NO_MONEY, ClientOrderId, Money, OrderRole, Price, StrategyId, from_float
+from holdfast.errors import Fatal
+
+RECENT_INTENTS = 1_000
+"""How many order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
+
+Key = tuple[StrategyId, str]
+
+
+class EngineState:
+    """One account. ``cursor`` counts the market events taken from the present feed; ``marks`` are the last prices."""
+
+    def __init__(  # noqa: PLR0913 - the whole identity of an account
+        self,
+        account: str,
+        broker: BrokerName,
+        calendar: TradingCalendar,
+        instrument: Instrument,
+        limits: RiskLimits,
+        stale_after_ns: int | None = None,
+    ) -> None:
+        self.account = account
+        self.broker = broker
+        self.calendar = calendar
+        self.instrument = instrument
+        self.limits = limits
+        self.stale_after_ns = stale_after_ns
+
+        self.epoch = 0
+        self.ids = Ids(account, 0)
+        self.sequence = 0
+        self.cursor = 0
+        self.now_ns = 0
+        self.wake_ns = 0
+        self.feed: FeedOpened | None = None
+        self.last_record_ns = 0
+
+        self.orders = OrderBook()
+        self.order_count = 0
+        self.portfolio = Portfolio()
+        self.account_state = AccountState.RECOVERING
+        self.trading_day = ""
+        self.day_start_equity: Money = NO_MONEY
+        self.guards: dict[Key, Guard] = {}
+        self.flattening = False
+        self.flatten_tries: dict[Key, int] = {}
+
+        self.entry_times: deque[int] = deque(maxlen=limits.max_orders_per_minute)
+        self.intents: OrderedDict[tuple[Any, ...], tuple[int, ClientOrderId]] = OrderedDict()
+        self.refusals: dict[Key, tuple[Any, ...]] = {}
+
+        self.hour = 0
+        self.marks: dict[str, float] = {}
+        self.quotes: dict[str, tuple[float, float]] = {}
+        self.seen_ns: dict[str, int] = {}
+        self.stale: set[str] = set()
+        self._prices: dict[str, tuple[float, Price]] = {}
+        self.host = Host(self.orders, self.portfolio, self.marks, calendar)
+
+    def price(self, symbol: str) -> Price | None:
+        """The last price of a symbol, exact; None before the first."""
+        mark = self.marks.get(symbol)
+        if mark is None:
+            return None
+        known = self._prices.get(symbol)
+        if known is None or known[0] != mark:
+            known = self._prices[symbol] = (mark, Price(from_float(mark)))
+        return known[1]
+
+    def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
+        """The live protective orders of a strategy in a symbol."""
+        if len(self.orders.live) == self.orders.live_entries:
+            return []
+        return [
+            order
+            for order in self.orders.live.values()
+            if order.terms.role is not OrderRole.ENTRY
+            and order.terms.strategy == strategy
+            and order.terms.symbol == symbol
+        ]
+
+
+def intent_of(terms: OrderTerms) -> tuple[Any, ...]:
+    """What makes two orders the same wish."""
+    return (
+        terms.strategy,
+        terms.symbol,
+        terms.side,
+        terms.quantity,
+        terms.order_type,
+        terms.limit_price,
+        terms.stop_price,
+        terms.trail_amount,
+        terms.trail_percent,
+    )
+
+
+def apply(state: EngineState, envelope: Envelope) -> None:
+    """Change the state by one record. Raises :class:`~holdfast.errors.Fatal` when the record can't follow what is known."""
+    if envelope.sequence != state.sequence + 1:
+        raise Fatal(f"record {envelope.sequence} can't follow record {state.sequence} of account {state.account}")
+    state.sequence = envelope.sequence
+    state.last_record_ns = envelope.time_ns
+    change = _CHANGES.get(type(envelope.body))
+    if change is not None:
+        change(state, envelope, envelope.body)
+
+
+def _order(state: EngineState, envelope: Envelope, _body: Any) -> None:
+    state.orders.apply(envelope)
+
+
+def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> None:
+    terms = body.terms
+    state.orders.apply(envelope)
+    state.order_count += 1
+    if terms.role is not OrderRole.ENTRY:
+        return
+    key = (terms.strategy, terms.symbol)
+    state.refusals.pop(key, None)
+    state.entry_times.append(envelope.time_ns)
+    intent = intent_of(terms)
+    state.intents[intent] = (envelope.time_ns, terms.client_order_id)
+    state.intents.move_to_end(intent)
+    if len(state.intents) > RECENT_INTENTS:
+        state.intents.popitem(last=False)
+    if state.flattening:
+        state.flatten_tries[key] = state.flatten_tries.get(key, 0) + 1
+
+
+def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
+    order = state.orders.apply(envelope)
+    terms = order.terms
+    ledger = state.portfolio.book(terms.strategy, body)
+    state.marks[body.symbol] = float(body.price)  # our own execution is the latest price there is
+    key = (terms.strategy, terms.symbol)
+    if terms.role is OrderRole.ENTRY and (terms.stop_loss is not None or terms.take_profit is not None):
+        state.guards[key] = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit)
+    if not ledger.quantity:
+        state.guards.pop(key, None)
+
+
+def _position(state: EngineState, envelope: Envelope, body: PositionChanged) -> None:
+    held = state.portfolio.strategy_quantity(body.strategy, body.symbol)
+    if held != body.quantity or state.portfolio.quantity(body.symbol) != body.account_quantity:
+        raise Fatal(f"record {envelope.sequence}: the fills give {body.strategy} {held} {body.symbol}, not {body.quantity}")
+
+
+def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> None:
+    state.portfolio.deposit(body.amount)
+
+
+def _account(state: EngineState, _envelope: Envelope, body: AccountStateChanged) -> None:
+    state.account_state = AccountState(body.new)
+
+
+def _trading_day(state: EngineState, _envelope: Envelope, body: TradingDayStarted) -> None:
+    state.trading_day = body.trading_day
+    state.day_start_equity = body.day_start_equity
+
+
+def _refused(state: EngineState, _envelope: Envelope, body: RiskRefused) -> None:
+    state.refusals[body.strategy, body.symbol] = (body.side, body.quantity, body.rule)
+
+
+def _flatten(state: EngineState, _envelope: Envelope, _body: Flatten) -> None:
+    state.flattening = True
+    state.flatten_tries = {}
+
+
+def _flattened(state: EngineState, _envelope: Envelope, _body: Flattened) -> None:
+    state.flattening = False
+
+
+def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> None:
+    state.epoch = body.epoch
+    state.ids = Ids(state.account, body.epoch)
+
+
+def _feed(state: EngineState, _envelope: Envelope, body: FeedOpened) -> None:
+    state.feed = body
+    state.cursor = 0
+
+
+def _stale(state: EngineState, _envelope: Envelope, body: MarketStale) -> None:
+    state.stale.add(body.symbol)
+
+
+def _fresh(state: EngineState, _envelope: Envelope, body: MarketFresh) -> None:
+    state.stale.discard(body.symbol)
+
+
+_CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
+    OrderPrepared: _prepared,
+    OrderFilled: _filled,
+    PositionChanged: _position,
+    CashDeposited: _deposited,
+    AccountStateChanged: _account,
+    TradingDayStarted: _trading_day,
+    RiskRefused: _refused,
+    Flatten: _flatten,
+    Flattened: _flattened,
+    EngineStarted: _started,
+    FeedOpened: _feed,
+    MarketStale: _stale,
+    MarketFresh: _fresh,
+    **dict.fromkeys(
+        (
+            OrderReleased,
+            OrderAccepted,
+            OrderRejected,
+            OrderUnknown,
+            OrderReplaced,
+            CancelReleased,
+            CancelRefused,
+            OrderCanceled,
+            OrderExpired,
+            OrderFailed,
+            OrderNotSent,
+        ),
+        _order,
+    ),
+}
+
+
+def worst_case(state: EngineState, symbol: str) -> tuple[Decimal, Decimal]:
+    """The account's position in a symbol if every open buy filled, and if every open sell did."""
+    position = state.portfolio.quantity(symbol)
+    bought = state.orders.open_buys.get(symbol)
+    sold = state.orders.open_sells.get(symbol)
+    return position + bought if bought else position, position - sold if sold else position

@@ -1,0 +1,72 @@
+"""What a strategy is written against.
+
+::
+
+    class BuyTheDip(Strategy):
+        \"\"\"Buy when the price has fallen by ``drop`` percent since the last bar.\"\"\"
+
+        class Params(Parameters):
+            drop: Annotated[float, Meta(gt=0)] = 1.0
+
+        params: Params
+
+        def on_bar(self, context: Context, bar: Bar) -> None:
+            history = context.history(bar.symbol, 2)
+            if len(history) == 2 and bar.close < history[0].close * (1 - self.params.drop / 100):
+                context.buy(bar.symbol)
+
+The same file backtests, paper-trades and goes live. A strategy decides from what it is given and nothing else: no clock, no
+randomness, no files, so that a restart brings it back to where it was by showing it the same events again.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from holdfast.core.messages import Bar, OrderFilled, Quote, Trade
+from holdfast.core.strategy.context import Context, Timer
+
+__all__ = ["Annotated", "Bar", "Context", "Meta", "OrderFilled", "Parameters", "Quote", "Strategy", "Timer", "Trade"]
+
+
+class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a strategy's parameters: typed fields with defaults, bounds through ``Annotated[..., Meta(ge=1)]``.
+
+    Rules between fields go into ``__post_init__``, which raises ValueError with what is wrong.
+    """
+
+
+class NoParameters(Parameters, frozen=True):
+    """For strategies without any."""
+
+
+class Strategy:
+    """Base class of strategies. Override the callbacks you need; those not overridden cost nothing.
+
+    ``history_bars`` is how many past bars of each symbol `Context.history` can show.
+    """
+
+    Params: ClassVar[Any] = NoParameters
+    history_bars: ClassVar[int] = 500
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    def on_start(self, context: Context) -> None:
+        """Once, before the first event; the place to set timers."""
+
+    def on_bar(self, context: Context, bar: Bar) -> None:
+        """A bar of the strategy's timeframe is complete."""
+
+    def on_quote(self, context: Context, quote: Quote) -> None:
+        """The best bid or ask changed."""
+
+    def on_trade(self, context: Context, trade: Trade) -> None:
+        """Somebody traded."""
+
+    def on_fill(self, context: Context, fill: OrderFilled) -> None:
+        """One of this strategy's orders traded; positions and orders already show it."""
+
+    def on_timer(self, context: Context, timer: Timer) -> None:
+        """A timer set with `Context.every` or `Context.at` is due."""

@@ -1,0 +1,249 @@
+"""Runs the strategies of one account: shows them events, gathers what they wish, and stops those that misbehave.
+
+While ``muted`` (warm-up on history, recovery) strategies see everything and can wish nothing.
+"""
+
+import heapq
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from holdfast.core.messages import Bar, CancelOrders, OrderFilled, Quote, Signal, Trade
+from holdfast.core.orders.book import OrderBook
+from holdfast.core.portfolio.portfolio import Portfolio
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.strategy.api import Strategy
+from holdfast.core.strategy.bars import BarBuilder
+from holdfast.core.strategy.context import Context, Timer
+from holdfast.core.types import DAY_NS, MINUTE_NS, ZERO, StrategyId
+
+WISHES_PER_EVENT = 100
+"""More wishes from one callback than this is a flood: ten times what a rebalancing of ten symbols needs."""
+WISHES_PER_MINUTE = 600
+"""More wishes in a minute of market time than this is a flood: ten a second, all day."""
+NEVER = 1 << 62
+
+Wish = Signal | CancelOrders
+
+
+class Runner:
+    """One strategy with its symbols, its history of bars and its standing."""
+
+    def __init__(self, strategy_id: StrategyId, strategy: Strategy, symbols: Sequence[str], timeframe_ns: int) -> None:
+        self.id = strategy_id
+        self.strategy = strategy
+        self.symbols = tuple(symbols)
+        self.timeframe_ns = timeframe_ns
+        self.history: dict[str, deque[Bar]] = {symbol: deque(maxlen=strategy.history_bars) for symbol in symbols}
+        self.running = True
+        self.context: Context
+        self.wish_times: deque[int] = deque(maxlen=WISHES_PER_MINUTE)
+        self.wishes_now = 0
+
+    def overrides(self, callback: str) -> bool:
+        """Whether the strategy defines this callback itself."""
+        return getattr(type(self.strategy), callback) is not getattr(Strategy, callback)
+
+
+class Stopped(Exception):  # noqa: N818 - it is a signal between host and context, not an error to show
+    """Raised inside a callback to end it when its strategy floods."""
+
+
+class Host:
+    """The strategies of one account. ``marks``, ``orders`` and ``portfolio`` are the engine's own.
+
+    ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called.
+    """
+
+    def __init__(
+        self, orders: OrderBook, portfolio: Portfolio, marks: dict[str, float], calendar: TradingCalendar
+    ) -> None:
+        self.orders = orders
+        self.portfolio = portfolio
+        self.marks = marks
+        self.calendar = calendar
+        self.now_ns = 0
+        self.wake_ns = NEVER
+        self.muted = True
+        self.runners: dict[StrategyId, Runner] = {}
+        self.stops: list[tuple[Runner, str, str]] = []
+        self.wishes: list[tuple[Runner, Wish]] = []
+        self._timers: list[tuple[int, int, Runner, str, int | None]] = []
+        self._timer_count = 0
+        self._bar_routes: dict[str, list[Runner]] = {}
+        self._quote_routes: dict[str, list[Runner]] = {}
+        self._trade_routes: dict[str, list[Runner]] = {}
+        self._builders: dict[str, list[tuple[BarBuilder, list[Runner]]]] = {}
+        self._traded: set[str] = set()
+
+    # --- set-up -------------------------------------------------------------------------------------------------------
+
+    def add(self, runner: Runner, feed_bar_ns: int | None) -> None:
+        """Let a strategy take part. Bars shorter than its timeframe, and ticks, are built into bars of it."""
+        runner.context = Context(self, runner, runner.symbols)
+        self.runners[runner.id] = runner
+        direct = feed_bar_ns is not None and feed_bar_ns >= runner.timeframe_ns
+        for symbol in runner.symbols:
+            if direct:
+                self._bar_routes.setdefault(symbol, []).append(runner)
+            else:
+                self._builder_route(symbol, runner.timeframe_ns).append(runner)
+            if runner.overrides("on_quote"):
+                self._quote_routes.setdefault(symbol, []).append(runner)
+            if runner.overrides("on_trade"):
+                self._trade_routes.setdefault(symbol, []).append(runner)
+
+    def _builder_route(self, symbol: str, timeframe_ns: int) -> list[Runner]:
+        routes = self._builders.setdefault(symbol, [])
+        for builder, runners in routes:
+            if builder.length_ns == timeframe_ns:
+                return runners
+        runners = []
+        routes.append((BarBuilder(symbol, timeframe_ns, self._bucket_start(timeframe_ns)), runners))
+        return runners
+
+    def _bucket_start(self, timeframe_ns: int) -> Callable[[int], int]:
+        """Bars of a day or more begin with the trading day, shorter ones on the clock."""
+        if timeframe_ns >= DAY_NS:
+            return lambda time_ns: self.calendar.day_at(time_ns).start_ns
+        return lambda time_ns: time_ns - time_ns % timeframe_ns
+
+    def start(self, now_ns: int) -> None:
+        """Call ``on_start`` of every strategy."""
+        self.now_ns = now_ns
+        for runner in self.runners.values():
+            self._call(runner, runner.strategy.on_start)
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def on_bar(self, bar: Bar) -> None:
+        """Show a bar of the feed to those who read bars as they come, and build it into longer ones."""
+        routes = self._bar_routes.get(bar.symbol)
+        if routes is not None:
+            self._deliver(bar, routes)
+        if self._builders:
+            self._build(bar.symbol, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume)
+            self._finish_bars(bar.symbol, bar.time_ns)
+
+    def on_trade(self, trade: Trade) -> None:
+        """Show a trade, after building it into the bars of its symbol."""
+        self._traded.add(trade.symbol)
+        price = trade.price
+        self._build(trade.symbol, trade.time_ns, (price, price, price, price), trade.size)
+        for runner in self._trade_routes.get(trade.symbol, ()):
+            if runner.running:
+                self._call(runner, runner.strategy.on_trade, trade)
+
+    def on_quote(self, quote: Quote) -> None:
+        """Show a quote. Bars are built from midpoints for symbols that never traded in the data."""
+        if quote.symbol not in self._traded:
+            mid = self.marks.get(quote.symbol)
+            if mid is not None:
+                self._build(quote.symbol, quote.time_ns, (mid, mid, mid, mid), 0.0)
+        for runner in self._quote_routes.get(quote.symbol, ()):
+            if runner.running:
+                self._call(runner, runner.strategy.on_quote, quote)
+
+    def on_fill(self, strategy_id: StrategyId, fill: OrderFilled) -> None:
+        """Show a fill to the strategy whose order it is."""
+        runner = self.runners.get(strategy_id)
+        if runner is not None and runner.running:
+            self._call(runner, runner.strategy.on_fill, fill)
+
+    def wake(self, now_ns: int) -> None:
+        """Fire the timers due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that have ended."""
+        while self._timers and self._timers[0][0] < now_ns:
+            due_ns, _, runner, name, interval_ns = heapq.heappop(self._timers)
+            if interval_ns is not None:
+                missed = (now_ns - 1 - due_ns) // interval_ns  # a closed market owes no calls: one, then on
+                self.set_timer(runner, name, due_ns + (missed + 1) * interval_ns, interval_ns)
+            if runner.running:
+                self.now_ns = max(self.now_ns, due_ns)
+                self._call(runner, runner.strategy.on_timer, Timer(name, due_ns))
+        self.now_ns = now_ns
+        for symbol in self._builders:
+            self._finish_bars(symbol, now_ns)
+        ends = [builder.end_ns for routes in self._builders.values() for builder, _ in routes if builder.end_ns]
+        due = [self._timers[0][0] + 1] if self._timers else []
+        self.wake_ns = min(ends + due, default=NEVER)
+
+    # --- for contexts -------------------------------------------------------------------------------------------------
+
+    def wish(self, runner: Runner, wish: Wish) -> None:
+        """Keep what a strategy asks for until its callback has returned; a flood ends the callback."""
+        runner.wishes_now += 1
+        times = runner.wish_times
+        full = len(times) == WISHES_PER_MINUTE
+        if runner.wishes_now > WISHES_PER_EVENT or (full and self.now_ns - times[0] < MINUTE_NS):
+            raise Stopped
+        times.append(self.now_ns)
+        self.wishes.append((runner, wish))
+
+    def take_wishes(self) -> Iterable[tuple[Runner, Wish]]:
+        """What has been asked for since the last call."""
+        wishes, self.wishes = self.wishes, []
+        return wishes
+
+    def projected(self, key: tuple[StrategyId, str]) -> Decimal:
+        """A strategy's position once everything open has filled."""
+        ledger = self.portfolio.ledgers.get(key)
+        open_net = self.orders.open_net
+        held = ledger.quantity if ledger is not None else ZERO
+        return held + open_net[key] if key in open_net else held
+
+    def set_timer(self, runner: Runner, name: str, due_ns: int, interval_ns: int | None) -> None:
+        """Put a timer on the list."""
+        self._timer_count += 1
+        heapq.heappush(self._timers, (due_ns, self._timer_count, runner, name, interval_ns))
+        self.wake_ns = min(self.wake_ns, due_ns + 1)
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _build(self, symbol: str, start_ns: int, prices: tuple[float, float, float, float], volume: float) -> None:
+        self._finish_bars(symbol, start_ns)
+        for builder, _ in self._builders.get(symbol, ()):
+            builder.add(start_ns, prices, volume)
+            if builder.end_ns < self.wake_ns:
+                self.wake_ns = builder.end_ns
+
+    def _finish_bars(self, symbol: str, now_ns: int) -> None:
+        for builder, runners in self._builders.get(symbol, ()):
+            bar = builder.finish(now_ns)
+            if bar is not None:
+                self._deliver(bar, runners)
+
+    def _deliver(self, bar: Bar, runners: list[Runner]) -> None:
+        for runner in runners:
+            if runner.running:
+                runner.history[bar.symbol].append(bar)
+                runner.wishes_now = 0
+                try:
+                    runner.strategy.on_bar(runner.context, bar)
+                except Exception as error:
+                    self._stop(runner, error)
+
+    def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
+        runner.wishes_now = 0
+        try:
+            callback(runner.context, *event)
+        except Exception as error:
+            self._stop(runner, error)
+
+    def _stop(self, runner: Runner, error: Exception) -> None:
+        """Take a strategy out after it raised or flooded; what it wished in the same callback is dropped."""
+        runner.running = False
+        self.wishes = [(other, wish) for other, wish in self.wishes if other is not runner]
+        if isinstance(error, Stopped):
+            detail = f"more than {WISHES_PER_EVENT} wishes at once, or {WISHES_PER_MINUTE} in a minute"
+            self.stops.append((runner, "flooded", detail))
+        else:
+            self.stops.append((runner, "raised", _where(error)))
+
+
+def _where(error: Exception) -> str:
+    """An exception in one line: what it is and which line of the strategy raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -1,0 +1,62 @@
+"""Mean reversion by distance from a moving average."""
+
+import math
+from collections import deque
+from decimal import Decimal
+
+from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy
+
+
+class MeanReversion(Strategy):
+    """Buy what has fallen far below its average, leave at the average; the mirror image with ``allow_short``.
+
+    ``z[t] = (close[t] - mean) / deviation`` over the last ``window`` closes, the present one included; the deviation is the
+    population's. Flat: ``z <= -entry`` targets ``+quantity``, and ``z >= entry`` targets ``-quantity`` if short sales are
+    allowed. Long: ``z >= -exit`` closes. Short: ``z <= exit`` closes. With ``stop_pct`` each entry carries a stop-loss that
+    far from its close. Silent until ``window`` bars are known, and while prices don't move.
+
+    Source: the z-score form of Bollinger's bands (J. Bollinger, *Bollinger on Bollinger Bands*, 2001).
+    """
+
+    class Params(Parameters, frozen=True):
+        """``window``: bars. ``entry``, ``exit``: deviations. ``stop_pct``: percent of price, 0 for none."""
+
+        window: Annotated[int, Meta(ge=2, le=10_000)] = 20
+        entry: Annotated[float, Meta(gt=0)] = 2.0
+        exit: Annotated[float, Meta(ge=0)] = 0.0
+        quantity: Annotated[Decimal, Meta(gt=0)] = Decimal(100)
+        allow_short: bool = False
+        stop_pct: Annotated[float, Meta(ge=0, lt=100)] = 0.0
+
+        def __post_init__(self) -> None:
+            if self.exit >= self.entry:
+                raise ValueError(f"exit ({self.exit}) must be below entry ({self.entry})")
+
+    params: Params
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self._closes: dict[str, deque[float]] = {}
+
+    def on_bar(self, context: Context, bar: Bar) -> None:
+        """Measure how far the close is from the average, and enter or leave."""
+        closes = self._closes.setdefault(bar.symbol, deque(maxlen=self.params.window))
+        closes.append(bar.close)
+        if len(closes) < self.params.window:
+            return
+        mean = math.fsum(closes) / len(closes)
+        deviation = math.sqrt(math.fsum((close - mean) ** 2 for close in closes) / len(closes))
+        if deviation > 0:
+            self._decide(context, bar, (bar.close - mean) / deviation)
+
+    def _decide(self, context: Context, bar: Bar, z: float) -> None:
+        held = context.position(bar.symbol).quantity
+        if held > 0 and z >= -self.params.exit or held < 0 and z <= self.params.exit:
+            context.close(bar.symbol)
+        elif held == 0 and z <= -self.params.entry:
+            context.target(bar.symbol, self.params.quantity, stop_loss=self._stop(bar.close, -1))
+        elif held == 0 and z >= self.params.entry and self.params.allow_short:
+            context.target(bar.symbol, -self.params.quantity, stop_loss=self._stop(bar.close, 1))
+
+    def _stop(self, close: float, sign: int) -> float | None:
+        return close * (1 + sign * self.params.stop_pct / 100) if self.params.stop_pct else None

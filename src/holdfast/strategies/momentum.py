@@ -1,0 +1,43 @@
+"""Time-series momentum."""
+
+from decimal import Decimal
+
+from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy
+
+
+class Momentum(Strategy):
+    """Hold what has risen over the look-back, be out of (or short) what has fallen.
+
+    ``momentum[t] = close[t] / close[t - lookback] - 1``. Above ``threshold`` percent it targets ``+quantity``; below minus
+    ``threshold`` it targets ``-quantity``, or flat without ``allow_short``; in between it keeps what it has. Silent until
+    ``lookback`` earlier bars are known.
+
+    Source: T. Moskowitz, Y. H. Ooi, L. H. Pedersen, "Time series momentum", *Journal of Financial Economics* 104 (2012).
+    """
+
+    class Params(Parameters, frozen=True):
+        """``lookback``: bars. ``threshold``: percent. ``quantity``: units to hold."""
+
+        lookback: Annotated[int, Meta(ge=1, le=10_000)] = 60
+        threshold: Annotated[float, Meta(ge=0)] = 0.5
+        quantity: Annotated[Decimal, Meta(gt=0)] = Decimal(100)
+        allow_short: bool = False
+
+    params: Params
+
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self._below = -params.quantity if params.allow_short else Decimal(0)
+        self._closes: dict[str, list[float]] = {}  # the last lookback + 1 closes, oldest first
+
+    def on_bar(self, context: Context, bar: Bar) -> None:
+        """Compare the close with the one ``lookback`` bars ago."""
+        closes = self._closes.setdefault(bar.symbol, [])
+        closes.append(bar.close)
+        if len(closes) <= self.params.lookback:
+            return
+        change_pct = (bar.close / closes.pop(0) - 1) * 100
+        if change_pct > self.params.threshold:
+            context.target(bar.symbol, self.params.quantity)
+        elif change_pct < -self.params.threshold:
+            context.target(bar.symbol, self._below)
