@@ -14,7 +14,7 @@ class Feed(Protocol):
 
     @property
     def kind(self) -> str:
-        """``file``, ``synthetic`` …"""
+        """Which feed it is: ``file``, ``synthetic``."""
 
     @property
     def name(self) -> str:

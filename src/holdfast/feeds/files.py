@@ -1,0 +1,183 @@
+"""Market data from one Parquet or CSV file, streamed and checked."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
+from holdfast.core.types import iso_time
+from holdfast.errors import DataError, InvalidValue
+from holdfast.feeds.fingerprint import fingerprint
+from holdfast.feeds.rows import RowReader, Rows, symbols_in
+from holdfast.feeds.tables import BARS, TRADES, Layout, layout_of, open_table
+
+Progress = Callable[[int, int | None], None]
+"""Is told how many events are done, and of how many, if that is known."""
+
+HEAD_ROWS = 100_000
+"""How many rows the length of the bars is told from."""
+MOST_NAMED = 8
+"""How many symbols an error names; a file may hold thousands."""
+
+
+class FileFeed:
+    """The bars, trades or quotes of one file, as its columns say; further columns are not read.
+
+    ``ts`` is a bar's start; the bar is an event at ``ts + bar_ns``. Without ``bar_ns`` that is the most common gap between
+    two bars of one symbol. ``symbols`` leaves out all others. Rows whose ``ts`` is at or after ``end_ns`` are left out;
+    events before ``start_ns`` are history. All times are UTC nanoseconds.
+
+    Raises :class:`~holdfast.errors.DataError` for a file that isn't market data, or lacks a wanted symbol, and
+    :class:`~holdfast.errors.InvalidValue` for settings that can't be meant.
+    """
+
+    kind = "file"
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        symbols: Sequence[str] | None = None,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        bar_ns: int | None = None,
+    ) -> None:
+        _check_settings(symbols, start_ns, end_ns, bar_ns)
+        self._path = Path(path)
+        self._table = open_table(self._path)
+        self._layout = layout_of(self._path, self._table.names)
+        self._table.check_types(self._layout)
+        self._wanted = None if symbols is None else sorted(set(symbols))
+        self._end_ns = end_ns
+        self._start_ns = start_ns
+        self._symbols: Sequence[str] | None = None
+        self._check_symbols()
+        self._bar_ns = self._find_bar_ns(bar_ns) if self._layout is BARS else None
+
+    @property
+    def name(self) -> str:
+        """The path as it was given."""
+        return str(self._path)
+
+    @property
+    def data(self) -> str:
+        """``bars``, ``trades`` or ``quotes``."""
+        return self._layout.name
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The wanted symbols, or all there are (which takes reading their column once)."""
+        if self._symbols is None:
+            self._symbols = symbols_in(self._table)
+        return self._symbols
+
+    @property
+    def bar_ns(self) -> int | None:
+        """The length of a bar; None for trades and quotes."""
+        return self._bar_ns
+
+    @property
+    def trading_from_ns(self) -> int:
+        """``start_ns``; without it nothing is history."""
+        return 0 if self._start_ns is None else self._start_ns
+
+    @property
+    def total(self) -> int | None:
+        """The number of rows, where the file says it and none are left out."""
+        return self._table.row_count if self._wanted is None and self._end_ns is None else None
+
+    def fingerprint(self) -> str:
+        """Of the kind of data, the filter, the bars' length and the first 1,000 events; the path is no part of it.
+
+        A file that grows keeps its fingerprint once it has that many. Raises :class:`~holdfast.errors.DataError`.
+        """
+        settings = [self.kind, self._layout.name, self._wanted, self._bar_ns]
+        return fingerprint(settings, self._events(None))
+
+    def events(self) -> Iterator[MarketEvent]:
+        """Every event in the order of the file.
+
+        Raises :class:`~holdfast.errors.DataError` at the first bad row, after all events before it.
+        """
+        return self._events(self._end_ns)
+
+    def check(self, progress: Progress | None = None) -> int:
+        """Reads the whole file and returns how many events it has. Raises what `events` would."""
+        count = 0
+        for rows in self._rows(self._end_ns):
+            count += len(rows.ts)
+            if rows.error:
+                raise rows.error
+            if progress:
+                progress(count, self.total)
+        return count
+
+    def _events(self, end_ns: int | None) -> Iterator[MarketEvent]:
+        for rows in self._rows(end_ns):
+            yield from _to_events(rows, self._layout, self._bar_ns)
+            if rows.error:
+                raise rows.error
+
+    def _rows(self, end_ns: int | None) -> Iterator[Rows]:
+        return RowReader(self._path, self._table, self._layout, self._wanted, end_ns).read()
+
+    def _check_symbols(self) -> None:
+        if self._wanted is None:
+            if not any(len(batch) for batch in self._table.batches(["symbol"])):
+                raise DataError(f"{self._path}: has no rows; there is nothing to trade on")
+            return
+        there = symbols_in(self._table, self._wanted)
+        missing = [symbol for symbol in self._wanted if symbol not in there]
+        if missing:
+            raise DataError(f"{self._path}: no rows for {', '.join(missing)}; it has {_nearest(missing[0], there)}")
+        self._symbols = self._wanted
+
+    def _find_bar_ns(self, given: int | None) -> int:
+        """The most common gap of the first rows, the smallest of those that are equally common."""
+        if given is not None:
+            return given
+        counts: Counter[int] = Counter()
+        read = 0
+        for rows in self._rows(None):
+            gaps, times_seen = np.unique(rows.gaps[rows.gaps > 0], return_counts=True)
+            for gap, times in zip(gaps.tolist(), times_seen.tolist(), strict=True):
+                counts[gap] += times
+            if rows.error and not counts:
+                raise rows.error
+            read += len(rows.ts)
+            if read >= HEAD_ROWS:
+                break
+        if not counts:
+            raise DataError(f"{self._path}: has no two bars of one symbol to tell their length from; give it (bar_ns)")
+        return min(counts, key=lambda gap: (-counts[gap], gap))
+
+
+def _to_events(rows: Rows, layout: Layout, bar_ns: int | None) -> Iterator[MarketEvent]:
+    symbols = rows.symbols()
+    times_ns = rows.ts.tolist()
+    numbers = [column.tolist() for column in rows.numbers]
+    if bar_ns is not None:
+        return map(Bar, symbols, (rows.ts + bar_ns).tolist(), times_ns, *numbers)
+    return map(Trade if layout is TRADES else Quote, symbols, times_ns, *numbers)
+
+
+def _check_settings(
+    symbols: Sequence[str] | None, start_ns: int | None, end_ns: int | None, bar_ns: int | None
+) -> None:
+    if symbols is not None and not symbols:
+        raise InvalidValue("symbols is an empty list; name at least one, or leave it out for all of the file")
+    if start_ns is not None and end_ns is not None and start_ns >= end_ns:
+        raise InvalidValue(f"the start ({iso_time(start_ns)}) must be before the end ({iso_time(end_ns)})")
+    if bar_ns is not None and bar_ns <= 0:
+        raise InvalidValue(f"bar_ns must be above zero, not {bar_ns}")
+
+
+def _nearest(symbol: str, there: Sequence[str]) -> str:
+    """Some of the symbols there are, those most like ``symbol`` first."""
+    near = get_close_matches(symbol.upper(), there, n=MOST_NAMED, cutoff=0.5)
+    named = [*near, *(other for other in there if other not in near)][:MOST_NAMED]
+    rest = len(there) - len(named)
+    return ", ".join(named) + (f" and {rest} more" if rest else "")
