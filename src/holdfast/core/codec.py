@@ -59,19 +59,24 @@ def _base36(number: int, width: int) -> str:
 class Ids:
     """Makes the ids of one account in one epoch. Every id is a function of its inputs: no clock, no randomness."""
 
-    __slots__ = ("_middle", "_order_prefix")
+    __slots__ = ("_middle", "_order_prefix", "_time_ns", "_time_part")
 
     def __init__(self, account: str, epoch: int) -> None:
         account_bits = int.from_bytes(hashlib.blake2b(account.encode(), digest_size=4).digest(), "big") >> 1
         who = (account_bits & 0xFFFFF) << 18 | (epoch & 0x3FFFF)  # 38 bits: 20 of the account, 18 of the epoch
         low = 0x8000000 | who & 0x3FFFFFF  # the RFC's variant in the two top bits of 28
         self._middle = f"-7{who >> 26:03x}-{low >> 12:04x}-{low & 0xFFF:03x}"
+        self._time_ns = -1
+        self._time_part = ""
         self._order_prefix = "h" + _base36(account_bits, 6) + _base36(epoch, 4)
 
     def message(self, sequence: int, time_ns: int) -> str:
         """A UUIDv7 (RFC 9562 section 5.7): 48 bits of milliseconds, then account and epoch, then 36 bits of ``sequence``."""
-        milliseconds = f"{time_ns // 1_000_000:012x}"
-        return f"{milliseconds[:8]}-{milliseconds[8:]}{self._middle}{sequence:09x}"
+        if time_ns != self._time_ns:
+            milliseconds = f"{time_ns // 1_000_000:012x}"
+            self._time_ns = time_ns
+            self._time_part = f"{milliseconds[:8]}-{milliseconds[8:]}{self._middle}"
+        return f"{self._time_part}{sequence:09x}"
 
     def order(self, counter: int) -> ClientOrderId:
         """The idempotency key of the account's ``counter``-th order: 18 characters of ``[0-9a-z]``, unique for ever.

@@ -74,16 +74,15 @@ def step(state: EngineState, event: Input) -> Turn | None:
 
 def on_market(state: EngineState, event: MarketEvent) -> Turn | None:
     """Show a market event to the strategies and act on what they wish."""
-    time_ns = event.time_ns
-    turn = _keep_time(state, time_ns) if time_ns >= state.wake_ns else None
+    turn = _keep_time(state, event.time_ns) if event.time_ns >= state.wake_ns else None
     show(state, event)
-    host = state.host
     if state.stale_after_ns is not None:
         turn = _freshen(state, turn, event)
+    host = state.host
     if host.wishes or host.stops:
         turn = turn or Turn(state)
         _attend(state, turn, event)
-    return turn.finish() if turn is not None else None
+    return None if turn is None else turn.finish()
 
 
 def show(state: EngineState, event: MarketEvent) -> None:
@@ -95,17 +94,14 @@ def show(state: EngineState, event: MarketEvent) -> None:
         state.now_ns = host.now_ns = time_ns
     if time_ns >= host.wake_ns:
         host.wake(time_ns)
-    _SHOW[type(event)](state, event)
-
-
-def _show_bar(state: EngineState, bar: Bar) -> None:
-    state.marks[bar.symbol] = bar.close
-    state.host.on_bar(bar)
-
-
-def _show_trade(state: EngineState, trade: Trade) -> None:
-    state.marks[trade.symbol] = trade.price
-    state.host.on_trade(trade)
+    if type(event) is Bar:
+        state.marks[event.symbol] = event.close
+        host.on_bar(event)
+    elif type(event) is Trade:
+        state.marks[event.symbol] = event.price
+        host.on_trade(event)
+    elif type(event) is Quote:
+        _show_quote(state, event)
 
 
 def _show_quote(state: EngineState, quote: Quote) -> None:
@@ -137,7 +133,7 @@ def _keep_time(state: EngineState, time_ns: int) -> Turn:
     state.now_ns = max(state.now_ns, time_ns)
     now_ns = state.now_ns
     turn = Turn(state)
-    day = state.calendar.day_at(now_ns)
+    day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
         turn.record(TradingDayStarted(day.date, state.portfolio.value(state.price).equity))
         if state.account_state is AccountState.PRESERVATION:
@@ -154,7 +150,7 @@ def _keep_time(state: EngineState, time_ns: int) -> Turn:
 def schedule(state: EngineState) -> None:
     """Set when the clock next needs looking at."""
     next_hour_ns = (state.now_ns // HOUR_NS + 1) * HOUR_NS
-    state.wake_ns = min(next_hour_ns, state.calendar.next_start_ns(state.now_ns))
+    state.wake_ns = min(next_hour_ns, state.calendar.next_start_ns(state.now_ns - 1) + 1)
     if state.stale_after_ns is not None:
         state.wake_ns = min(state.wake_ns, state.now_ns + MINUTE_NS)
 
@@ -224,10 +220,9 @@ def on_signal(
 def prepare(state: EngineState, turn: Turn, approved: RiskApproved, cause: str) -> None:
     """Make an order of what risk approved, and release it: it leaves when both records are durable."""
     terms = approved.terms
-    raising = wishes.raises(state, terms)
     prepared = turn.record(OrderPrepared(terms), cause)
     turn.record(OrderReleased(terms.client_order_id), prepared.id)
-    turn.effects.append(SubmitOrder(terms, state.now_ns, raising))
+    turn.effects.append(SubmitOrder(terms, state.now_ns, approved.raises_risk))
     if terms.role is OrderRole.ENTRY:
         turn.account(AccountEvent.ORDERED, terms.client_order_id)
 
@@ -255,16 +250,14 @@ def on_report(state: EngineState, report: Report) -> Turn:
         turn.record(OrderAnomaly(body.client_order_id, "none", type(body).__name__, "no such order in the books"))
         return turn
     cell = judge(order, body)
-    event, was = event_of(order, body), order.state.value
-    links: dict[str, Any] = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
-    if cell.to is None:
-        note = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
-        turn.record(note(body.client_order_id, was, event.value, cell.reason), **links)
-        return turn
-    record = turn.record(body, **links)
-    if cell.kind is Kind.LATE:
-        turn.record(OrderAnomaly(body.client_order_id, was, event.value, cell.reason), **links)
+    cause = order.last_record_id
     turn.correlation_id = order.correlation_id
+    if cell.kind is not Kind.MOVE:
+        note = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
+        turn.record(note(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause)
+    if cell.to is None:
+        return turn
+    record = turn.record(body, cause)
     _after_report(state, turn, order, body, record)
     return turn.finish()
 
@@ -316,10 +309,11 @@ def record_value(state: EngineState, turn: Turn, cause: str = "", correlation_id
         state.day_start_equity,
     )
     turn.record(snapshot, cause, "portfolio", correlation_id)
-    loss = daily_loss_pct(value.equity, state.day_start_equity)
     limit = state.limits.daily_loss_pct
-    if limit is not None and loss >= limit:
-        turn.account(AccountEvent.PRESERVED, f"the day has lost {loss:.2f}%; {limit}% is allowed")
+    if limit is not None:
+        loss = daily_loss_pct(value.equity, state.day_start_equity)
+        if loss >= limit:
+            turn.account(AccountEvent.PRESERVED, f"the day has lost {loss:.2f}%; {limit}% is allowed")
 
 
 # --- protection -------------------------------------------------------------------------------------------------------
@@ -445,7 +439,6 @@ _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
     Request: on_request,
     Heartbeat: on_heartbeat,
 }
-_SHOW: dict[type, Callable[[EngineState, Any], None]] = {Bar: _show_bar, Quote: _show_quote, Trade: _show_trade}
 _COMMANDS: dict[type, Callable[[EngineState, Turn, Any, Envelope], CommandDone]] = {
     PlaceOrder: _place,
     CancelOrders: _cancel,

@@ -1,6 +1,5 @@
 """Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
 
-from holdfast.core.engine import schedule
 from holdfast.core.messages import (
     CashDeposited,
     EngineStarted,
@@ -15,7 +14,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.session.account import AccountEvent
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import Money
+from holdfast.core.types import HOUR_NS, Money
 from holdfast.core.wishes import raises
 
 
@@ -66,10 +65,15 @@ def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
     return turn.finish()
 
 
+def nothing_recovered(state: EngineState) -> RecoveryCompleted:
+    """The report of a start that found nothing."""
+    return RecoveryCompleted(records=0, market_events=state.cursor // 2, open_orders=0, resent=0, not_sent=0)
+
+
 def warmed_up(state: EngineState) -> None:
     """After events that were only shown: note where the clock stands, and let the strategies wish."""
-    if state.now_ns:
-        schedule(state)
+    state.host.muted = False
+    state.hour = state.now_ns // HOUR_NS
 
 
 def stop(state: EngineState, reason: str) -> Turn:

@@ -157,11 +157,15 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class RiskApproved(Body, frozen=True, gc=False):
-    """Risk let it through. Only the terms in here may become an order; the figures are those it was judged by."""
+    """Risk let it through. Only the terms in here may become an order; the figures are those it was judged by.
+
+    ``raises_risk`` says whether the order can add to the account's position: what a halt goes by.
+    """
 
     terms: OrderTerms
     reference_price: Price
     notional: Money
+    raises_risk: bool
 
 
 class RiskRefused(Body, frozen=True, gc=False):
@@ -484,8 +488,9 @@ AnyBody = Union[
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What every kept message travels in.
 
-    ``sequence`` counts an account's records from 1 without gaps. ``cursor`` is how many market events of the current feed
-    the core had taken in when the record was made: with it a restart knows where in the data it was. ``correlation_id`` is
+    ``sequence`` counts an account's records from 1 without gaps. ``cursor`` counts the steps of the current feed's market
+    events up to the record, two an event: odd when the event has reached the venue, even when the strategies have seen it.
+    With it a restart knows where in the data it was. ``correlation_id`` is
     the id of the market event or command that began the chain, ``causation_id`` that of the direct cause.
     """
 

@@ -58,7 +58,7 @@ Key = tuple[StrategyId, str]
 
 
 class EngineState:
-    """One account. ``cursor`` counts the market events taken from the present feed; ``marks`` are the last prices."""
+    """One account. ``cursor`` counts steps of the feed (see `Envelope`); ``marks`` are the last prices."""
 
     def __init__(  # noqa: PLR0913 - the whole identity of an account
         self,
@@ -83,7 +83,6 @@ class EngineState:
         self.now_ns = 0
         self.wake_ns = 0
         self.feed: FeedOpened | None = None
-        self.last_record_ns = 0
 
         self.orders = OrderBook()
         self.order_count = 0
@@ -150,7 +149,8 @@ def apply(state: EngineState, envelope: Envelope) -> None:
     if envelope.sequence != state.sequence + 1:
         raise Fatal(f"record {envelope.sequence} can't follow record {state.sequence} of account {state.account}")
     state.sequence = envelope.sequence
-    state.last_record_ns = envelope.time_ns
+    if envelope.time_ns > state.now_ns:
+        state.now_ns = state.host.now_ns = envelope.time_ns
     change = _CHANGES.get(type(envelope.body))
     if change is not None:
         change(state, envelope, envelope.body)

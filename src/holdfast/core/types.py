@@ -9,6 +9,7 @@ Times are integers: nanoseconds since the Unix epoch, UTC.
 import datetime as dt
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import StrEnum
+from math import isfinite
 from typing import NewType
 
 from holdfast.errors import InvalidValue
@@ -95,7 +96,9 @@ def from_float(value: float) -> Decimal:
 
     Raises :class:`~holdfast.errors.InvalidValue` when it is not a finite number.
     """
-    return to_decimal(repr(value), "value")
+    if not isfinite(value):
+        raise InvalidValue(f"value must be a finite number, not {value!r}")
+    return Decimal(repr(value))
 
 
 def to_decimal(value: object, name: str) -> Decimal:

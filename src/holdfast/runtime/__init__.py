@@ -1,0 +1,1 @@
+"""The shell around the core that trades: composition, loop, gate, recovery, shutdown."""

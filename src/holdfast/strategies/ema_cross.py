@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy
+from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy, above_zero
 
 
 class EmaCross(Strategy):
@@ -20,10 +20,11 @@ class EmaCross(Strategy):
 
         fast: Annotated[int, Meta(ge=1)] = 10
         slow: Annotated[int, Meta(ge=2)] = 30
-        quantity: Annotated[Decimal, Meta(gt=0)] = Decimal(100)
+        quantity: Decimal = Decimal(100)
         allow_short: bool = False
 
         def __post_init__(self) -> None:
+            above_zero(self, "quantity")
             if self.fast >= self.slow:
                 raise ValueError(f"fast ({self.fast}) must be below slow ({self.slow})")
 

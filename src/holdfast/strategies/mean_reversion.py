@@ -4,7 +4,7 @@ import math
 from collections import deque
 from decimal import Decimal
 
-from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy
+from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy, above_zero
 
 
 class MeanReversion(Strategy):
@@ -24,11 +24,12 @@ class MeanReversion(Strategy):
         window: Annotated[int, Meta(ge=2, le=10_000)] = 20
         entry: Annotated[float, Meta(gt=0)] = 2.0
         exit: Annotated[float, Meta(ge=0)] = 0.0
-        quantity: Annotated[Decimal, Meta(gt=0)] = Decimal(100)
+        quantity: Decimal = Decimal(100)
         allow_short: bool = False
         stop_pct: Annotated[float, Meta(ge=0, lt=100)] = 0.0
 
         def __post_init__(self) -> None:
+            above_zero(self, "quantity")
             if self.exit >= self.entry:
                 raise ValueError(f"exit ({self.exit}) must be below entry ({self.entry})")
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy
+from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy, above_zero
 
 
 class Momentum(Strategy):
@@ -20,8 +20,11 @@ class Momentum(Strategy):
 
         lookback: Annotated[int, Meta(ge=1, le=10_000)] = 60
         threshold: Annotated[float, Meta(ge=0)] = 0.5
-        quantity: Annotated[Decimal, Meta(gt=0)] = Decimal(100)
+        quantity: Decimal = Decimal(100)
         allow_short: bool = False
+
+        def __post_init__(self) -> None:
+            above_zero(self, "quantity")
 
     params: Params
 

@@ -27,7 +27,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent, ignore, odd
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
-from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Quantity, StrategyId
+from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Quantity, Side, StrategyId
 from holdfast.errors import Fatal
 
 FINISHED_KEPT = 10_000
@@ -103,12 +103,13 @@ class OrderBook:
         cell = LIFE[order.state][event_of(order, body)]
         if cell.to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
-        self._count(order, -1)
+        before = order.remaining
         _change(order, body, envelope.time_ns)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
-        self._move(order, cell.to)
-        self._count(order, 1)
+        if cell.to is not order.state:
+            self._move(order, cell.to)
+        self._count(order, order.remaining - before)
         return order
 
     def _add(self, envelope: Envelope, body: OrderPrepared) -> Order:
@@ -124,7 +125,7 @@ class OrderBook:
         )
         self.live[terms.client_order_id] = order
         self.live_entries += terms.role is OrderRole.ENTRY
-        self._count(order, 1)
+        self._count(order, terms.quantity)
         return order
 
     def _move(self, order: Order, to: OrderState) -> None:
@@ -143,21 +144,16 @@ class OrderBook:
             del self.finished[key]
             self.live[key] = order
 
-    def _count(self, order: Order, sign: int) -> None:
-        """Add what may still fill of an order to the sums that exposure goes by, or take it out.
+    def _count(self, order: Order, change: Decimal) -> None:
+        """Keep the sums that exposure goes by, when what may still fill of an order has changed.
 
         Protective orders only ever close what is there, so they are no exposure.
         """
         terms = order.terms
-        if terms.role is not OrderRole.ENTRY:
-            return
-        remaining = order.remaining * sign
-        if not remaining:
-            return
-        side_sign = terms.side.sign
-        key = (terms.strategy, terms.symbol)
-        _add_to(self.open_net, key, remaining * side_sign)
-        _add_to(self.open_buys if side_sign > 0 else self.open_sells, terms.symbol, remaining)
+        if change and terms.role is OrderRole.ENTRY:
+            buys = terms.side is Side.BUY
+            _add_to(self.open_net, (terms.strategy, terms.symbol), change if buys else -change)
+            _add_to(self.open_buys if buys else self.open_sells, terms.symbol, change)
 
 
 def _add_to(sums: dict[Any, Decimal], key: object, amount: Decimal) -> None:

@@ -69,13 +69,17 @@ def check(terms: OrderTerms, view: RiskView, limits: RiskLimits) -> RiskApproved
     if price is None:
         return _refused(terms, Refusal("price_known", "none", "a price", f"no price of {terms.symbol} is known yet"))
     refusal = _lot(terms, view)
-    if refusal is None and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view):
+    raising = terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
+    if refusal is None and raising:
         worst = _worst_after(terms, view)
         case = _Case(terms, view, limits, price, notional(price, worst))
-        refusal = next((found for rule in RULES if (found := rule(case))), None)
+        for rule in RULES:
+            refusal = rule(case)
+            if refusal is not None:
+                break
     if refusal is not None:
         return _refused(terms, refusal)
-    return RiskApproved(terms, price, notional(price, terms.quantity))
+    return RiskApproved(terms, price, notional(price, terms.quantity), raising)
 
 
 def reference_price(terms: OrderTerms, mark: Price | None) -> Price | None:

@@ -27,7 +27,7 @@ from msgspec import Meta
 from holdfast.core.messages import Bar, OrderFilled, Quote, Trade
 from holdfast.core.strategy.context import Context, Timer
 
-__all__ = ["Annotated", "Bar", "Context", "Meta", "OrderFilled", "Parameters", "Quote", "Strategy", "Timer", "Trade"]
+__all__ = ["Annotated", "Bar", "Context", "Meta", "OrderFilled", "Parameters", "Quote", "Strategy", "Timer", "Trade", "above_zero"]
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,6 +35,14 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Rules between fields go into ``__post_init__``, which raises ValueError with what is wrong.
     """
+
+
+def above_zero(params: Parameters, *names: str) -> None:
+    """For ``__post_init__``: the bound that msgspec's ``Meta`` can't put on a Decimal. Raises ValueError."""
+    for name in names:
+        value = getattr(params, name)
+        if not (value.is_finite() and value > 0):
+            raise ValueError(f"{name} must be above zero, not {value}")
 
 
 class NoParameters(Parameters, frozen=True):

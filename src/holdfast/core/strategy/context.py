@@ -204,7 +204,7 @@ class Context:
             return
         if quantity is not None:
             wanted = quantity if type(quantity) is Decimal else to_decimal(quantity, "target quantity")
-            if host.projected(self._key(symbol)) == wanted:
+            if host.projected(self._keys.get(symbol) or self._key(symbol)) == wanted:
                 return
         elif direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")

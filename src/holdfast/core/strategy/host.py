@@ -120,9 +120,8 @@ class Host:
 
     def on_bar(self, bar: Bar) -> None:
         """Show a bar of the feed to those who read bars as they come, and build it into longer ones."""
-        routes = self._bar_routes.get(bar.symbol)
-        if routes is not None:
-            self._deliver(bar, routes)
+        if bar.symbol in self._bar_routes:
+            self._deliver(bar, self._bar_routes[bar.symbol])
         if self._builders:
             self._build(bar.symbol, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume)
             self._finish_bars(bar.symbol, bar.time_ns)

@@ -1,0 +1,158 @@
+"""Building the parts that backtest, paper and live share from a configuration: state, strategies, feed, exchange."""
+
+import datetime as dt
+import importlib
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from holdfast.calendars import trading_calendar
+from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
+from holdfast.core.instruments import instrument_for
+from holdfast.core.state import EngineState
+from holdfast.core.strategy.api import Strategy
+from holdfast.core.strategy.host import Runner
+from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
+from holdfast.core.types import SECOND_NS, StrategyId
+from holdfast.errors import ConfigError
+from holdfast.feeds.files import FileFeed
+from holdfast.feeds.port import Feed
+from holdfast.feeds.synthetic import SYMBOLS, SyntheticFeed
+from holdfast.venue.exchange import Exchange
+
+
+def build_feed(config: Config) -> Feed:
+    """The feed the configuration names. Raises ConfigError or DataError."""
+    feed = config.feed
+    bar_ns = None if feed.bar is None else parse_timeframe(feed.bar)
+    if feed.kind == "synthetic":
+        given = {} if bar_ns is None else {"bar_ns": bar_ns}
+        return SyntheticFeed(
+            feed.seed,
+            trading_calendar(config.accounts[0].calendar),
+            symbols=feed.symbols or _strategy_symbols(config) or SYMBOLS,
+            start_date=feed.start,
+            days=feed.days,
+            history_days=feed.history_days,
+            as_ticks=feed.ticks,
+            **given,
+        )
+    if feed.path is None:
+        raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
+    return FileFeed(
+        Path(feed.path),
+        symbols=feed.symbols,
+        start_ns=_time_ns(feed.start, "feed.start"),
+        end_ns=_time_ns(feed.end, "feed.end"),
+        bar_ns=bar_ns,
+    )
+
+
+def _strategy_symbols(config: Config) -> list[str]:
+    return sorted({symbol for strategy in config.strategies for symbol in strategy.symbols})
+
+
+def _time_ns(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(f"{name} is no ISO date or time: {text!r}; write 2013-10-08 or 2013-10-08T14:30:00Z") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.UTC)
+    return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
+
+
+def build_state(config: Config, account: AccountConfig, feed: Feed, stale_after_ns: int | None) -> EngineState:
+    """An account's engine with its strategies, as it is before the first record."""
+    state = EngineState(
+        account.name,
+        account.broker,
+        trading_calendar(account.calendar),
+        instrument_for(account.calendar),
+        account.risk.limits(),
+        stale_after_ns,
+    )
+    for strategy in config.strategies:
+        if strategy.account == account.name:
+            state.host.add(build_runner(strategy, feed), feed.bar_ns)
+    return state
+
+
+def build_exchange(config: Config, account: AccountConfig) -> Exchange:
+    """The paper broker's exchange for an account."""
+    instrument = instrument_for(account.calendar)
+    return Exchange(config.venue.settings(), trading_calendar(account.calendar), instrument.tick)
+
+
+def build_runner(config: StrategyConfig, feed: Feed) -> Runner:
+    """A strategy, its parameters and symbols checked. Raises :class:`~holdfast.errors.ConfigError`."""
+    for symbol in config.symbols:
+        if symbol not in feed.symbols:
+            near = get_close_matches(symbol, feed.symbols, n=1) or feed.symbols[:5]
+            raise ConfigError(f"strategy {config.id}: {feed.name} has no symbol {symbol!r}; it has {', '.join(near)}")
+    strategy_class = load_strategy(config.class_path)
+    return Runner(
+        StrategyId(config.id),
+        strategy_class(_params(config, strategy_class)),
+        config.symbols,
+        parse_timeframe(config.timeframe),
+    )
+
+
+def load_strategy(path: str) -> type[Strategy]:
+    """The class that ``module:Class`` names; modules in the working directory count. Raises ConfigError."""
+    module_name, _, class_name = path.partition(":")
+    if not module_name or not class_name:
+        raise ConfigError(f"strategy class {path!r} is not of the form module:Class, such as holdfast.strategies:EmaCross")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # whatever a user's module does wrong is theirs to read, in one line
+        text = str(error).splitlines()[0] if str(error) else ""
+        raise ConfigError(f"strategy module {module_name!r} can't be imported: {type(error).__name__}: {text}") from error
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type) or not issubclass(found, Strategy):
+        there = [name for name, value in vars(module).items() if _is_strategy(value)]
+        hint = f"; it has {', '.join(there)}" if there else ""
+        raise ConfigError(f"{module_name} has no strategy class {class_name!r}{hint}")
+    return found
+
+
+def _is_strategy(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Strategy) and value is not Strategy
+
+
+def _params(config: StrategyConfig, strategy_class: type[Strategy]) -> Any:
+    known = strategy_class.Params.__struct_fields__
+    for key in config.params:
+        if key not in known:
+            near = get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known) or 'none'}"
+            raise ConfigError(f"strategy {config.id}: {strategy_class.__name__} has no parameter {key!r}; {hint}")
+    try:
+        return msgspec.convert(config.params, strategy_class.Params, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        text = str(error).replace(" - at `$.", " at `params.")
+        raise ConfigError(f"strategy {config.id}: {strategy_class.__name__}: {text}") from None
+
+
+def timeframe_notes(config: Config, feed: Feed) -> list[str]:
+    """What a person should know about strategies that ask for shorter bars than the feed has."""
+    notes = []
+    for strategy in config.strategies:
+        wanted_ns = parse_timeframe(strategy.timeframe)
+        if feed.bar_ns is not None and feed.bar_ns > wanted_ns:
+            has = timeframe_name(feed.bar_ns)
+            notes.append(f"strategy {strategy.id} asks for {strategy.timeframe} bars; {feed.name} has {has} bars: it gets those")
+    return notes
+
+
+def stale_after_ns(feed: FeedConfig) -> int:
+    """After how long without data a symbol is marked stale."""
+    return int(feed.stale_after_s * SECOND_NS)

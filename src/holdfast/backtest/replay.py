@@ -1,0 +1,78 @@
+"""Driving one account's core and venue over a feed: virtual time, no journal."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from holdfast.core import lifecycle
+from holdfast.core.engine import show, step
+from holdfast.core.messages import MarketEvent, Report, SubmitOrder
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+from holdfast.core.types import Money
+from holdfast.venue.exchange import Exchange
+
+Recorder = Callable[[Turn], None]
+"""Is shown every turn in which something happened."""
+
+
+class Replay:
+    """One account over one feed; ``state`` holds the books, while it runs and after."""
+
+    def __init__(self, state: EngineState, exchange: Exchange, recorder: Recorder) -> None:
+        self.state = state
+        self._exchange = exchange
+        self._recorder = recorder
+        self._inbox: deque[Report] = deque()
+
+    def begin(self, deposit: Money, version: str) -> None:
+        """The records every account begins with."""
+        state = self.state
+        self._work(lifecycle.start(state, 1, version, "backtest"))
+        self._work(lifecycle.deposit(state, deposit, "opening cash"))
+        state.host.start(0)
+
+    def run(self, events: Iterable[MarketEvent], trading_from_ns: int) -> None:
+        """Take every event, those before ``trading_from_ns`` as history."""
+        state, exchange = self.state, self._exchange
+        on_market = exchange.on_market
+        trading = False
+        for event in events:
+            state.cursor += 1  # the event reaches the venue; `show` counts it again when the strategies see it
+            if not trading:
+                if event.time_ns < trading_from_ns:
+                    exchange.observe(event)
+                    show(state, event)
+                    continue
+                trading = True
+                self._start_trading()
+            reports = on_market(event)
+            if reports:
+                self._inbox.extend(reports)
+                self._drain()
+            turn = step(state, event)
+            if turn is not None:
+                self._work(turn)
+
+    def _start_trading(self) -> None:
+        lifecycle.warmed_up(self.state)
+        self._work(lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)))
+
+    def _work(self, turn: Turn) -> None:
+        """Carry out what a turn wants, and all that follows, until nothing does."""
+        self._carry_out(turn)
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._inbox:
+            turn = step(self.state, self._inbox.popleft())
+            if turn is not None:
+                self._carry_out(turn)
+
+    def _carry_out(self, turn: Turn) -> None:
+        self._recorder(turn)
+        now_ns = self.state.now_ns
+        for effect in turn.effects:
+            if isinstance(effect, SubmitOrder):
+                self._inbox.extend(self._exchange.submit(effect.terms, effect.released_ns, now_ns))
+            else:
+                self._inbox.extend(self._exchange.cancel(effect.client_order_id, effect.released_ns, now_ns))

@@ -1,0 +1,121 @@
+"""A broker that lives in the process: the venue's exchange, and an account kept apart from the engine's books.
+
+It forgets everything when the process dies. What it holds comes back from the journal: :meth:`PaperBroker.restore` is shown
+every record again, and :meth:`PaperBroker.observe` every market event, in the order in which they came.
+"""
+
+from holdfast.brokers.port import BrokerAccount, BrokerOrder, BrokerPosition, ReportSink
+from holdfast.core.messages import (
+    BrokerName,
+    CancelOrder,
+    CashDeposited,
+    Envelope,
+    MarketEvent,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFailed,
+    OrderFilled,
+    OrderNotSent,
+    OrderPrepared,
+    OrderRejected,
+    OrderReleased,
+    OrderReplaced,
+    OrderTerms,
+    Report,
+    SubmitOrder,
+)
+from holdfast.core.portfolio.portfolio import Portfolio
+from holdfast.core.types import ClientOrderId, StrategyId
+from holdfast.venue.exchange import Exchange
+
+_OWN = StrategyId("paper")
+
+
+class PaperBroker:
+    """One paper account on one exchange."""
+
+    name = BrokerName.PAPER
+
+    def __init__(self, account: str, exchange: Exchange) -> None:
+        self._account_id = f"paper:{account}"
+        self._exchange = exchange
+        self._books = Portfolio()
+        self._now_ns = 0
+        self._sink: ReportSink
+        self._released: dict[ClientOrderId, tuple[OrderTerms, int]] = {}  # shown by the journal, not yet acknowledged
+
+    def open(self, sink: ReportSink) -> None:
+        """Start delivering reports to ``sink``."""
+        self._sink = sink
+
+    def submit(self, effect: SubmitOrder) -> None:
+        """Send an order to the exchange; it arrives by the time it was released, however late it is sent."""
+        now_ns = max(self._now_ns, effect.released_ns)
+        for report in self._exchange.submit(effect.terms, effect.released_ns, now_ns):
+            self._report(report)
+
+    def cancel(self, effect: CancelOrder) -> None:
+        """Send a cancel to the exchange."""
+        now_ns = max(self._now_ns, effect.released_ns)
+        for report in self._exchange.cancel(effect.client_order_id, effect.released_ns, now_ns):
+            self._report(report)
+
+    def on_market(self, event: MarketEvent) -> None:
+        """Let the market move; what it fills, expires or lets arrive is reported."""
+        self._now_ns = event.time_ns
+        for report in self._exchange.on_market(event):
+            self._report(report)
+
+    def _report(self, report: Report) -> None:
+        if type(report.body) is OrderFilled:
+            self._books.book(_OWN, report.body)
+        self._sink(report)
+
+    def snapshot(self) -> BrokerAccount:
+        """The account as this broker has it."""
+        return BrokerAccount(
+            account_id=self._account_id,
+            cash=self._books.cash,
+            positions=[
+                BrokerPosition(symbol, line.quantity, line.average_price) for symbol, line in self._books.open_lines()
+            ],
+            open_orders=[
+                BrokerOrder(order.terms.client_order_id, order.broker_order_id, order.filled)
+                for order in self._exchange.open_orders()
+            ],
+        )
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    # --- coming back from the journal ---------------------------------------------------------------------------------
+
+    def observe(self, event: MarketEvent) -> None:
+        """See a market event again, without matching."""
+        self._now_ns = event.time_ns
+        self._exchange.observe(event)
+
+    def restore(self, envelope: Envelope) -> None:
+        """See a record again: what the journal says the exchange did is what it did."""
+        body, exchange = envelope.body, self._exchange
+        match body:
+            case OrderPrepared():
+                self._released[body.terms.client_order_id] = (body.terms, envelope.time_ns)
+            case OrderReleased() if body.client_order_id in self._released and body.attempt == 1:
+                terms, _ = self._released[body.client_order_id]
+                self._released[body.client_order_id] = (terms, envelope.time_ns)
+            case OrderAccepted():
+                terms, released_ns = self._released.pop(body.client_order_id)
+                exchange.restore_order(terms, body.broker_order_id, released_ns, envelope.time_ns)
+            case OrderFilled():
+                exchange.restore_fill(body.client_order_id, body.quantity, envelope.time_ns)
+                self._books.book(_OWN, body)
+            case OrderReplaced():
+                exchange.restore_quantity(body.client_order_id, body.quantity)
+            case OrderCanceled() | OrderExpired():
+                exchange.remove(body.client_order_id)
+            case OrderRejected() | OrderNotSent() | OrderFailed():
+                self._released.pop(body.client_order_id, None)
+            case CashDeposited():
+                self._books.deposit(body.amount)

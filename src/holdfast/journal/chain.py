@@ -1,0 +1,25 @@
+"""The hash chain: each record's hash covers all its columns and the hash before it.
+
+A hash is the SHA-256 of one MessagePack array: the previous hash as hexadecimal text, then the record's columns in the
+order of `HASHED`. MessagePack writes every value with its kind and length, so two different records can't give the same
+bytes. Who changes, removes or inserts a record has to change every later one, and `accounts.last_hash` besides.
+"""
+
+import hashlib
+
+import msgspec
+
+from holdfast.journal.tables import records
+
+GENESIS = "0" * 64
+"""The hash before an account's first record."""
+
+HASHED = tuple(name for name in records.columns.keys() if name != "hash")  # noqa: SIM118 - not a dict
+"""The columns that a hash covers, in this order."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def link(previous: str, columns: tuple[object, ...]) -> str:
+    """The hash of a record: ``columns`` are the values of `HASHED`, ``previous`` is the hash of the record before."""
+    return hashlib.sha256(_encode((previous, *columns))).hexdigest()

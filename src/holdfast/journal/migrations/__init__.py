@@ -1,0 +1,1 @@
+"""The steps that bring an older journal up to date, by Alembic."""

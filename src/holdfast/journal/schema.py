@@ -1,0 +1,57 @@
+"""The schema's version, and bringing a journal up to it by the migrations that ship in this package."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+"""The newest migration (a test compares it with the folder)."""
+
+VERSION_TABLE = "holdfast_schema"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class SchemaError(Exception):
+    """The tables are not those of a journal that this program knows."""
+
+
+def version(connection: sa.Connection) -> str:
+    """The journal's schema version. Raises `SchemaError` when the tables aren't a journal's, or newer than this program."""
+    names = sa.inspect(connection).get_table_names()
+    if not names:
+        raise SchemaError("it is empty; restore a backup, or delete it to start a new journal")
+    if VERSION_TABLE not in names:
+        raise SchemaError("it is a database of another program; name another file")
+    found = connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))).scalar_one()
+    if found > HEAD:
+        raise SchemaError(f"its schema {found} is newer than this program's ({HEAD}); use the newer Holdfast")
+    return str(found)
+
+
+def require_head(connection: sa.Connection) -> None:
+    """Raise `SchemaError` unless the schema is the one this program was written for."""
+    if (found := version(connection)) < HEAD:
+        raise SchemaError(
+            f"its schema {found} is older than this program's ({HEAD}); start the engine once to bring it up"
+        )
+
+
+def bring_up(connection: sa.Connection, found: str) -> None:
+    """Run the migrations that are missing from version ``found``, and see that the journal can be written to."""
+    if found < HEAD:
+        upgrade(connection)
+    with connection.begin():
+        require_head(connection)
+
+
+def upgrade(connection: sa.Connection) -> None:
+    """Run every missing migration in one transaction: all of them or none."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    with connection.begin():
+        command.upgrade(config, "head")

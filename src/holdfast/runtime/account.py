@@ -1,0 +1,122 @@
+"""One account at work: its core, its journal line and its broker, and what is on the way between them."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from holdfast.brokers.paper.broker import PaperBroker
+from holdfast.core.engine import Input, step
+from holdfast.core.messages import CommandDone, Envelope, MarketEvent, OrderFilled, Report, Request
+from holdfast.core.orders.order import Order
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+from holdfast.core.types import ClientOrderId
+from holdfast.journal.batch import Batch, CommandAnswer, PositionRow
+from holdfast.journal.writer import Journal
+from holdfast.runtime.gate import Gate
+
+Watcher = Callable[[Turn], None]
+"""Is shown every turn of an engine that is not recovery's, as it goes to the journal. It must be quick and change nothing."""
+
+
+class AccountAtWork:
+    """Everything the engine does for one account goes through here, one input at a time.
+
+    ``inbox`` holds what has come in and waits for the core: reports and requests.
+    """
+
+    def __init__(
+        self, state: EngineState, broker: PaperBroker, journal: Journal, watch: Watcher | None = None
+    ) -> None:
+        self.state = state
+        self.broker = broker
+        self.inbox: deque[Report | Request] = deque()
+        self.gate = Gate(state, broker, self.inbox)
+        self._journal = journal
+        self._watch = watch
+        broker.open(self.inbox.append)
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.state.account
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing waits for the core, the disk or the broker."""
+        return not self.inbox and not self.gate.waiting
+
+    def take(self, event: Input) -> None:
+        """Let the core take an input, and pass on what comes of it."""
+        turn = step(self.state, event)
+        if turn is not None:
+            self.keep(turn)
+
+    def reach_venue(self, event: MarketEvent) -> None:
+        """Let a market event reach the broker's venue; what it provokes lands in the inbox."""
+        self.state.cursor += 1
+        self.broker.on_market(event)
+
+    def take_inbox(self) -> None:
+        """Take everything that has come in."""
+        while self.inbox:
+            self.take(self.inbox.popleft())
+
+    def keep(self, turn: Turn) -> None:
+        """Journal a turn's records, and leave its effects with the gate until those are durable."""
+        if turn.records:
+            self._journal.append(self._batch(turn.records))
+            self.gate.hold(turn.effects, turn.records[-1].sequence)
+            if self._watch is not None:
+                self._watch(turn)
+
+    def _batch(self, records: list[Envelope]) -> Batch:
+        state = self.state
+        answers = [
+            CommandAnswer(
+                record.correlation_id,
+                "done" if record.body.accepted else "refused",
+                record.body.text,
+                record.body.client_order_ids,
+            )
+            for record in records
+            if type(record.body) is CommandDone
+        ]
+        return Batch(
+            account=state.account,
+            envelopes=records,
+            orders=_orders(state, records),
+            positions=_positions(state, records),
+            answers=answers,
+            account_state=state.account_state.value,
+            cash=state.portfolio.cash,
+        )
+
+
+def _orders(state: EngineState, records: Iterable[Envelope]) -> list[Order]:
+    """Every order that the records are about, once."""
+    found: dict[ClientOrderId, Order] = {}
+    for record in records:
+        terms = getattr(record.body, "terms", None)
+        key = getattr(record.body, "client_order_id", None) or getattr(terms, "client_order_id", None)
+        order = state.orders.find(key) if key else None
+        if key and order is not None:
+            found[key] = order
+    return list(found.values())
+
+
+def _positions(state: EngineState, records: Iterable[Envelope]) -> list[PositionRow]:
+    """Every position that the records' fills changed: the strategy's ledger and the account's line ("")."""
+    rows: dict[tuple[str, str], PositionRow] = {}
+    for record in records:
+        fill = record.body
+        if type(fill) is not OrderFilled:
+            continue
+        order = state.orders.find(fill.client_order_id)
+        strategy = order.terms.strategy if order is not None else None
+        ledger = state.portfolio.ledgers.get((strategy, fill.symbol)) if strategy is not None else None
+        for name, book in ((strategy, ledger), ("", state.portfolio.lines[fill.symbol])):
+            if name is not None and book is not None:
+                rows[name, fill.symbol] = PositionRow(
+                    name, fill.symbol, book.quantity, book.cost, book.average_price, book.realised, book.fees
+                )
+    return list(rows.values())

@@ -1,0 +1,194 @@
+"""The loop: takes market events, reports and commands one at a time, and waits for the disk where an order is to leave.
+
+A feed that can be played again waits for the engine: the next event is taken when everything the last one led to has been
+made durable, sent and answered. So a paper run is a function of its data, its seed and its commands.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from holdfast.core import lifecycle
+from holdfast.core.messages import MarketEvent, Request
+from holdfast.errors import HoldfastError
+from holdfast.feeds.pace import Pace
+from holdfast.feeds.port import Feed
+from holdfast.journal.batch import Batch, CommandAnswer
+from holdfast.journal.commands import CommandQueue
+from holdfast.journal.writer import Journal
+from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.recovery import Recovery
+
+COMMANDS_EVERY_S = 0.1
+"""How often the journal is asked for commands: quick enough for a person, a thousandth of a core."""
+TURN_S = 0.02
+"""How long the loop may run flat out before it lets signals and the mailbox have their turn."""
+
+
+class Loop:
+    """Runs the accounts of one engine over one feed until the feed ends or :meth:`stop` is called.
+
+    ``events`` counts the market events taken live; ``replayed`` those seen again in recovery.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[AccountAtWork],
+        recoveries: Sequence[Recovery],
+        feed: Feed,
+        pace: Pace,
+        journal: Journal,
+        commands: CommandQueue,
+    ) -> None:
+        self._accounts = accounts
+        self._recoveries = dict(zip([account.name for account in accounts], recoveries, strict=True))
+        self._feed = feed
+        self._pace = pace
+        self._journal = journal
+        self._commands = commands
+        self._woken = asyncio.Event()  # a commit, a command or a stop
+        self._stop_reason = ""
+        self._mailbox_error: HoldfastError | None = None
+        self._fresh: list[AccountAtWork] = []
+        self.events = 0
+        self.replayed = 0
+        self.last_event: MarketEvent | None = None
+        self.recovered = asyncio.Event()
+
+    def stop(self, reason: str) -> None:
+        """End the run between two inputs, in order."""
+        self._stop_reason = self._stop_reason or reason
+        self._woken.set()
+
+    async def run(self) -> str:
+        """Run; gives the reason for the end back. Raises JournalError when the journal fails, DataError for bad data."""
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the event loop is over: nobody waits any more
+                loop.call_soon_threadsafe(self._woken.set)
+
+        self._journal.on_durable(wake)
+        mailbox = asyncio.create_task(self._watch_mailbox())
+        try:
+            await self._take_events(self._feed.events())
+            await self._settle()
+        finally:
+            mailbox.cancel()
+        if self._mailbox_error is not None:
+            raise self._mailbox_error
+        reason = self._stop_reason or "the feed ended"
+        for account in self._accounts:
+            account.keep(lifecycle.stop(account.state, reason))
+        return reason
+
+    async def _take_events(self, events: Iterator[MarketEvent]) -> None:
+        turn_ends_s = time.monotonic() + TURN_S
+        for event in events:
+            if self._recoveries and self._take_again(event):
+                self.replayed += 1
+            else:
+                await self._wait_for(event)
+                if self._stop_reason:
+                    return
+                await self._take(event)
+            if time.monotonic() > turn_ends_s:
+                await asyncio.sleep(0)
+                turn_ends_s = time.monotonic() + TURN_S
+            if self._stop_reason:
+                return
+        for name, recovery in list(self._recoveries.items()):
+            recovery.end_of_feed()
+            del self._recoveries[name]
+        self.recovered.set()
+
+    def _take_again(self, event: MarketEvent) -> bool:
+        """Show an event to the accounts still in recovery. True when all of them had seen it before."""
+        self._fresh = [account for account in self._accounts if account.name not in self._recoveries]
+        for account in self._accounts:
+            recovery = self._recoveries.get(account.name)
+            if recovery is not None and not recovery.take(event):
+                del self._recoveries[account.name]
+                self._fresh.append(account)
+        if not self._recoveries:
+            self.recovered.set()
+        return not self._fresh
+
+    async def _wait_for(self, event: MarketEvent) -> None:
+        """Wait until an event is due, dealing with whatever comes in meanwhile."""
+        while True:
+            await self._settle()
+            self._woken.clear()
+            if self._stop_reason:
+                return
+            await self._pace.wait(event.time_ns, self._woken)
+            if not self._woken.is_set():
+                return
+
+    async def _take(self, event: MarketEvent) -> None:
+        accounts = self._fresh if self._recoveries else self._accounts
+        for account in accounts:
+            account.reach_venue(event)
+            if account.inbox:
+                await self._settle()
+            account.take(event)
+            if not account.is_settled:
+                await self._settle()
+        self.events += 1
+        self.last_event = event
+
+    async def _settle(self) -> None:
+        """Work until nothing waits for the core, the disk or a broker."""
+        while True:
+            for account in self._accounts:
+                account.take_inbox()
+            waiting = [account for account in self._accounts if account.gate.waiting]
+            if not waiting:
+                return
+            await self._until_durable(waiting)
+            for account in waiting:
+                account.gate.release(self._journal.watermark(account.name))
+
+    async def _until_durable(self, accounts: Sequence[AccountAtWork]) -> None:
+        while True:
+            self._woken.clear()
+            if self._journal.failure is not None:
+                raise self._journal.failure
+            if any(account.gate.waiting[0][0] <= self._journal.watermark(account.name) for account in accounts):
+                return
+            await self._woken.wait()
+
+    async def _watch_mailbox(self) -> None:
+        while True:
+            try:
+                for account in self._accounts:
+                    if account.name not in self._recoveries:
+                        self._read_mailbox(account)
+            except HoldfastError as error:
+                self._mailbox_error = error
+                self.stop("the journal can't be read")
+            await asyncio.sleep(COMMANDS_EVERY_S)
+
+    def _read_mailbox(self, account: AccountAtWork) -> None:
+        for command_id, source, _, expires_ns, body in self._commands.pending(account.name):
+            if expires_ns is not None and time.time_ns() > expires_ns:
+                self._refuse_stale(account, command_id)
+            else:
+                account.inbox.append(Request(account.state.now_ns, command_id, source, body))
+            self._woken.set()
+
+    def _refuse_stale(self, account: AccountAtWork, command_id: str) -> None:
+        state = account.state
+        answer = CommandAnswer(command_id, "expired", "it came too late: no engine was running when it was asked for")
+        self._journal.append(
+            Batch(
+                account=state.account,
+                envelopes=(),
+                orders=(),
+                positions=(),
+                answers=(answer,),
+                account_state=state.account_state.value,
+                cash=state.portfolio.cash,
+            )
+        )

@@ -1,0 +1,169 @@
+"""Coming back: the only way an engine starts.
+
+The journal's records and the feed's events are played side by side (docs/architecture.md, "Time, order and restart"). The
+strategies see every event and every fill again and can wish nothing; the paper broker is told what the journal says it did.
+Nothing is decided and nothing is sent until the last record has been applied; then every order that has no answer is
+explained.
+"""
+
+from collections.abc import Iterator
+
+import holdfast
+from holdfast.brokers.port import BrokerAccount
+from holdfast.core import lifecycle
+from holdfast.core.engine import show
+from holdfast.core.messages import CancelOrder, Envelope, FeedOpened, MarketEvent, OrderFilled, RecoveryCompleted
+from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.state import apply
+from holdfast.core.types import Money
+from holdfast.errors import Fatal
+from holdfast.feeds.port import Feed
+from holdfast.journal.lease import Tenure
+from holdfast.runtime.account import AccountAtWork
+
+UNANSWERED = (OrderState.RELEASED, OrderState.UNKNOWN)
+
+
+class Recovery:
+    """Brings one account from its journal to where trading can go on.
+
+    :meth:`take` is given every market event from the feed's first on, until :attr:`is_over`.
+    """
+
+    def __init__(
+        self, account: AccountAtWork, feed: Feed, tenure: Tenure, records: Iterator[Envelope], feed_since: int
+    ) -> None:
+        """``feed_since`` is the sequence of the record that opened this same feed; 0 when the journal's last feed is another."""
+        self._account = account
+        self._feed = feed
+        self._tenure = tenure
+        self._records = records
+        self._next: Envelope | None = None
+        self._feed_since = feed_since
+        self._live_from_ns = feed.trading_from_ns
+        self._started = False
+        self.is_over = False
+
+    def begin(self, deposit: Money, process: str) -> None:
+        """Apply what was recorded before this feed was opened: all of it, when the feed is new."""
+        self._deposit, self._process = deposit, process
+        state = self._account.state
+        state.host.start(0)
+        for record in self._records:
+            if self._feed_since and record.sequence > self._feed_since:
+                self._next = record
+                break
+            self._apply(record)
+        self._apply_up_to(0)
+        if self._next is None:
+            self._start()
+
+    def take(self, event: MarketEvent) -> bool:
+        """See an event again. False when it is not one of the past: recovery is over, and the event is still to be taken."""
+        account, state = self._account, self._account.state
+        if self._started and event.time_ns >= self._live_from_ns:
+            self._finish()
+            return False
+        state.cursor += 1
+        account.broker.observe(event)
+        self._apply_up_to(state.cursor)
+        show(state, event)
+        self._apply_up_to(state.cursor)
+        if self._next is None and not self._started:
+            self._start()
+        return True
+
+    def end_of_feed(self) -> None:
+        """There are no more events: the past is all there is. Raises Fatal when the journal tells of more."""
+        if self._next is not None:
+            raise Fatal(
+                f"the journal of account {self._account.name} goes on after the end of {self._feed.name}: its end is missing"
+            )
+        if not self.is_over:
+            self._finish()
+
+    def _apply_up_to(self, cursor: int) -> None:
+        record = self._next
+        while record is not None and record.cursor <= cursor:
+            self._apply(record)
+            record = next(self._records, None)
+        self._next = record
+
+    def _apply(self, record: Envelope) -> None:
+        state = self._account.state
+        apply(state, record)
+        self._account.broker.restore(record)
+        body = record.body
+        if type(body) is OrderFilled:
+            order = state.orders.find(body.client_order_id)
+            if order is not None:
+                state.host.on_fill(order.terms.strategy, body)
+
+    def _start(self) -> None:
+        """The journal has been read: record the new epoch, and where market data comes from if that is new."""
+        account, state = self._account, self._account.state
+        self._started = True
+        if (state.sequence, state.epoch) > (self._tenure.last_sequence, self._tenure.epoch):
+            raise Fatal(f"the journal of account {account.name} goes on beyond record {self._tenure.last_sequence}")
+        is_new = state.sequence == 0
+        last_ns = state.now_ns
+        account.keep(lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process))
+        if is_new:
+            turn = lifecycle.deposit(state, self._deposit, "opening cash")
+            account.broker.restore(turn.records[0])
+            account.keep(turn)
+        if not self._feed_since:
+            self._live_from_ns = max(self._live_from_ns, last_ns + 1)
+            feed = self._feed
+            account.keep(lifecycle.open_feed(state, feed.kind, feed.name, feed.fingerprint()))
+
+    def _finish(self) -> None:
+        """Explain every order, then let the account trade."""
+        account, state = self._account, self._account.state
+        self.is_over = True
+        lifecycle.warmed_up(state)
+        at_broker = account.broker.snapshot()
+        _compare(account, at_broker)
+        there = {order.client_order_id for order in at_broker.open_orders}
+        live = list(state.orders.live.values())
+        resent = [order for order in live if order.terms.client_order_id not in there]
+        lost = [order for order in resent if order.state not in UNANSWERED and order.state is not OrderState.PREPARED]
+        if lost:
+            ids = ", ".join(order.terms.client_order_id for order in lost)
+            raise Fatal(f"the broker of account {account.name} does not know orders that it had accepted: {ids}")
+        account.gate.hold([_again(order) for order in live if order not in resent and order.cancel_released_ns], 0)
+        for order in resent:
+            account.keep(lifecycle.resend(state, order))
+        account.gate.hold([_again(order) for order in resent if order.is_live and order.cancel_released_ns], 0)
+        not_sent = sum(not order.is_live for order in resent)
+        report = RecoveryCompleted(
+            records=self._tenure.last_sequence,
+            market_events=state.cursor // 2,
+            open_orders=len(state.orders.live),
+            resent=len(resent) - not_sent,
+            not_sent=not_sent,
+        )
+        account.keep(lifecycle.recovered(state, report))
+
+
+def _again(order: Order) -> CancelOrder:
+    """The cancel that was on its way, as it was."""
+    return CancelOrder(order.terms.client_order_id, order.cancel_released_ns)
+
+
+def _compare(account: AccountAtWork, at_broker: BrokerAccount) -> None:
+    """The broker's cash and positions must be the books'."""
+    portfolio = account.state.portfolio
+    ours = {symbol: line.quantity for symbol, line in portfolio.open_lines()}
+    theirs = {position.symbol: position.quantity for position in at_broker.positions}
+    if ours != theirs or portfolio.cash != at_broker.cash:
+        raise Fatal(
+            f"account {account.name}: the books have {portfolio.cash} and {ours}, the broker {at_broker.cash} and {theirs}"
+        )
+
+
+def same_feed_since(last_opened: Envelope | None, feed: Feed) -> int:
+    """The sequence of the record that opened this very feed, if that is the one the journal was on last; otherwise 0."""
+    if last_opened is None or not isinstance(last_opened.body, FeedOpened):
+        return 0
+    return last_opened.sequence if last_opened.body.fingerprint == feed.fingerprint() else 0
