@@ -1,0 +1,189 @@
+"""The real program, killed with SIGKILL at random moments and started again, against the same run left alone."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.messages import OrderAccepted, OrderFilled, OrderReleased
+from holdfast.errors import JournalError
+from holdfast.journal.reader import Reader
+from holdfast.journal.verify import verify
+
+KILLS = 50
+SEED = int(os.environ.get("HOLDFAST_CRASH_SEED", "20261121"))
+PATIENCE_S = 120.0
+"""How long one start may take to get anywhere: a bound that only a hang reaches."""
+
+CONFIG = """
+[feed]
+kind = "synthetic"
+seed = 7
+days = 6
+symbols = ["AVOR", "BRYX", "DELM", "KORU", "TYNE"]
+
+[venue]
+slippage_bps = 1
+slippage_noise_bps = 2
+volume_share = "0.1"
+latency_ms = 50
+latency_jitter_ms = 100000
+commission = { type = "per_share", rate = "0.005", minimum = "1" }
+
+[[accounts]]
+name = "trend"
+
+[[accounts]]
+name = "revert"
+
+[[strategies]]
+id = "ema"
+class = "holdfast.strategies:EmaCross"
+account = "trend"
+symbols = ["AVOR", "BRYX", "DELM", "KORU", "TYNE"]
+params = { fast = 3, slow = 8, allow_short = true }
+
+[[strategies]]
+id = "reversion"
+class = "holdfast.strategies:MeanReversion"
+account = "revert"
+symbols = ["AVOR", "BRYX"]
+params = { window = 10, entry = 1.5, stop_pct = 0.3, allow_short = true }
+
+[[strategies]]
+id = "momentum"
+class = "holdfast.strategies:Momentum"
+account = "revert"
+symbols = ["AVOR", "KORU"]
+params = { lookback = 15, threshold = 0.2, allow_short = true }
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+
+def prepare(folder: Path) -> str:
+    """A folder with a configuration in it; gives the journal's URL back."""
+    folder.mkdir()
+    (folder / "holdfast.toml").write_text(CONFIG)
+    return f"sqlite:///{folder / 'holdfast.db'}"
+
+
+def start(folder: Path) -> "subprocess.Popen[bytes]":
+    """The engine as a user starts it."""
+    command = [sys.executable, "-m", "holdfast", "run", "-c", "holdfast.toml"]
+    with (folder / "output.txt").open("ab") as output:
+        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+
+def progress(url: str) -> int:
+    """How many records the journal holds, all accounts together."""
+    try:
+        with Reader.open(url) as reader:
+            return sum(account.last_sequence for account in reader.accounts())
+    except JournalError:
+        return 0  # not made yet
+
+
+def kill(process: "subprocess.Popen[bytes]") -> bool:
+    """SIGKILL; True when it was alive to be killed."""
+    process.send_signal(signal.SIGKILL)
+    return process.wait(PATIENCE_S) == -signal.SIGKILL
+
+
+def run_with_kills(folder: Path, url: str, chance: random.Random, total: int) -> int:
+    """Start and kill until `KILLS` have hit, then let it run to its end. Gives how many kills hit a trading engine."""
+    hits = trading = 0
+    while hits < KILLS:
+        before = progress(url)
+        process = start(folder)
+        if chance.random() < 0.2:  # anywhere in start-up and recovery
+            time.sleep(chance.uniform(0, 2.5))
+        else:
+            wanted = before + chance.randint(1, total // KILLS)
+            deadline_s = time.monotonic() + PATIENCE_S
+            while progress(url) < wanted and process.poll() is None and time.monotonic() < deadline_s:
+                time.sleep(chance.uniform(0, 0.01))
+        if kill(process):
+            hits += 1
+            trading += progress(url) > before
+        else:
+            assert process.returncode == 0, output_of(folder)  # it came to its end: later kills meet it in recovery
+    finish(folder)
+    return trading
+
+
+def finish(folder: Path) -> None:
+    """Let the engine run to the end of its data."""
+    status = start(folder).wait(600)
+    assert status == 0, output_of(folder)
+
+
+def output_of(folder: Path) -> str:
+    return (folder / "output.txt").read_text(errors="replace")[-3000:]
+
+
+def books(url: str) -> dict[str, object]:
+    """All that must be the same: orders, fills, positions and cash of every account, without our own ids."""
+    with Reader.open(url) as reader:
+        return {
+            account.account: {
+                "orders": sorted(_orders(reader, account.account)),
+                "fills": sorted(_fills(reader, account.account)),
+                "positions": [
+                    (row.strategy, row.symbol, row.quantity, row.cost, row.realised, row.fees)
+                    for row in reader.positions(account.account)
+                ],
+                "cash": account.cash,
+                "state": account.state,
+            }
+            for account in reader.accounts()
+        }
+
+
+def _orders(reader: Reader, account: str) -> Iterator[tuple[str, ...]]:
+    for row in reader.orders(account):
+        facts = (row.created_ns, row.strategy, row.symbol, row.side, row.order_type, row.role, row.quantity)
+        ends = (row.state, row.filled_quantity, row.filled_notional, row.fees, row.released_ns)
+        yield tuple(map(str, facts + ends))
+
+
+def _fills(reader: Reader, account: str) -> Iterator[tuple[str, ...]]:
+    for row in reader.fills(account):
+        yield tuple(map(str, (row.time_ns, row.strategy, row.symbol, row.side, row.quantity, row.price, row.fee)))
+
+
+def check_never_sent_before_durable(url: str) -> int:
+    """Every order the venue answered has a release record before the answer; gives how many orders there were."""
+    count = 0
+    with Reader.open(url) as reader:
+        for account in reader.accounts():
+            released: set[str] = set()
+            for record in reader.records(account.account):
+                if isinstance(record.body, OrderReleased):
+                    released.add(record.body.client_order_id)
+                elif isinstance(record.body, OrderAccepted | OrderFilled):
+                    assert record.body.client_order_id in released, record
+            count += len(released)
+    return count
+
+
+def test_a_run_killed_fifty_times_ends_with_the_books_of_one_left_alone(tmp_path: Path) -> None:
+    """No order is lost, none doubled, the chain is whole and the books equal those of an uninterrupted run."""
+    calm_url = prepare(tmp_path / "calm")
+    finish(tmp_path / "calm")
+    total = progress(calm_url)
+
+    killed_url = prepare(tmp_path / "killed")
+    print(f"seed {SEED}, {total} records in the uninterrupted run")
+    trading = run_with_kills(tmp_path / "killed", killed_url, random.Random(SEED), total)
+
+    assert trading >= KILLS // 2, f"only {trading} of {KILLS} kills hit an engine that had begun to trade"
+    assert verify(killed_url).problems == []
+    assert check_never_sent_before_durable(killed_url) > 500
+    assert books(killed_url) == books(calm_url)
