@@ -54,7 +54,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.protection.legs import leg_terms, plan
 from holdfast.core.risk.check import check, daily_loss_pct
 from holdfast.core.session.account import AccountEvent, AccountState
-from holdfast.core.state import EngineState
+from holdfast.core.state import UNPROTECTED, EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import HOUR_NS, MINUTE_NS, ClientOrderId, OrderRole, Side, StrategyId
 
@@ -165,7 +165,7 @@ def _freshen(state: EngineState, turn: Turn | None, event: MarketEvent) -> Turn 
     symbol = event.symbol
     if symbol in state.stale:
         turn = turn or Turn(state)
-        turn.record(MarketFresh(symbol, state.now_ns - state.seen_ns[symbol]))
+        turn.record(MarketFresh(symbol, state.now_ns - state.stale[symbol]))
     state.seen_ns[symbol] = event.time_ns
     return turn
 
@@ -189,12 +189,16 @@ def _attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | Non
             for order in wishes.live_entries(state, runner.id, wish.client_order_id):
                 cancel(turn, order, "asked by the strategy")
             continue
+        if state.flattening:  # it waits until no order is live: a new one would hold it up
+            continue
         draft = wishes.draft(state, wish)
         if draft is None or (type(draft) is RiskRefused and wishes.is_repeated(state, draft)):
             continue
         if origin is not None and not isinstance(origin, Envelope):
             origin = turn.record(origin, source="feed")
             turn.correlation_id = origin.id
+        if origin is None:
+            turn.correlation_id = ""  # nothing but the time made it wish: a chain of its own
         on_signal(state, turn, wish, draft, f"strategy:{runner.id}", origin.id if origin else "")
 
 
@@ -203,6 +207,7 @@ def on_signal(
 ) -> ClientOrderId | None:
     """A wish and risk's answer to it. An approved one becomes an order, whose id is returned."""
     wish = turn.record(signal, cause, source)
+    turn.correlation_id = wish.correlation_id
     turn.account(AccountEvent.WISHED, f"{signal.action} {signal.symbol}")
     answer = turn.record(draft, wish.id, "risk")
     if isinstance(draft, RiskRefused):
@@ -269,11 +274,11 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         state.host.on_fill(terms.strategy, body)
         _attend(state, turn, record)
     if terms.role is not OrderRole.ENTRY and isinstance(body, OrderRejected | OrderFailed):
-        _unprotected(state, turn, order, body.reason)
-    if not (terms.oco_group and isinstance(body, OrderFilled)):  # the linked order's own report comes next
-        protect(state, turn, terms.strategy, terms.symbol, record.id)
+        _unprotected(turn, order, body.reason)
     if state.flattening:
         flatten(state, turn, record.id)
+    elif not (terms.oco_group and isinstance(body, OrderFilled)):  # the linked order's own report comes next
+        protect(state, turn, terms.strategy, terms.symbol, record.id)
     if not state.orders.live_entries:
         turn.account(AccountEvent.SETTLED, "no entry is open")
 
@@ -342,12 +347,11 @@ def protect(state: EngineState, turn: Turn, strategy: StrategyId, symbol: str, c
             prepare(state, turn, decision, answer.id)
 
 
-def _unprotected(state: EngineState, turn: Turn, leg: Order, reason: str) -> None:
+def _unprotected(turn: Turn, leg: Order, reason: str) -> None:
     """A protective order can't be had: say so loudly and ask no more until the strategy asks for protection again."""
     terms = leg.terms
-    state.guards.pop((terms.strategy, terms.symbol), None)
     text = f"{terms.strategy}'s position in {terms.symbol} is unprotected: its {terms.role} was refused ({reason})"
-    turn.record(OrderAnomaly(terms.client_order_id, leg.state.value, "unprotected", text))
+    turn.record(OrderAnomaly(terms.client_order_id, leg.state.value, UNPROTECTED, text))
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -365,6 +369,9 @@ def on_request(state: EngineState, request: Request) -> Turn:
 
 
 def _place(state: EngineState, turn: Turn, command: PlaceOrder, record: Envelope) -> CommandDone:
+    fault = wishes.fault_of(command.signal)
+    if fault:
+        return CommandDone(accepted=False, text=f"nothing was ordered: {fault}")
     draft = wishes.draft(state, command.signal)
     if draft is None:
         return CommandDone(accepted=False, text=f"nothing to do: {command.signal.symbol} is where it is asked to be")
@@ -424,11 +431,13 @@ def flatten(state: EngineState, turn: Turn, cause: str) -> None:
     for strategy, symbol, _ in list(state.portfolio.open_ledgers()):
         signal = wishes.close_signal(strategy, symbol)
         tried = state.flatten_tries.get((strategy, symbol), 0)
-        draft = wishes.draft(state, signal) if tried < FLATTEN_TRIES else None
+        draft = wishes.draft(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
         if draft is None or on_signal(state, turn, signal, draft, "flatten", cause) is None:
-            left.append(f"{strategy}:{symbol}")
+            left.append((strategy, symbol))
     if not state.orders.live:
-        turn.record(Flattened(tuple(left)), cause)
+        turn.record(Flattened(tuple(f"{strategy}:{symbol}" for strategy, symbol in left)), cause)
+        for strategy, symbol in left:
+            protect(state, turn, strategy, symbol, cause)
 
 
 _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {

@@ -25,6 +25,7 @@ from holdfast.core.messages import (
     MarketFresh,
     MarketStale,
     OrderAccepted,
+    OrderAnomaly,
     OrderCanceled,
     OrderExpired,
     OrderFailed,
@@ -53,6 +54,9 @@ from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
 """How many order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
+
+UNPROTECTED = "unprotected"
+"""The event of the anomaly that says a protective order can't be had: its guard is given up."""
 
 Key = tuple[StrategyId, str]
 
@@ -102,7 +106,7 @@ class EngineState:
         self.marks: dict[str, float] = {}
         self.quotes: dict[str, tuple[float, float]] = {}
         self.seen_ns: dict[str, int] = {}
-        self.stale: set[str] = set()
+        self.stale: dict[str, int] = {}  # when it was last heard of
         self._prices: dict[str, tuple[float, Price]] = {}
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
 
@@ -181,13 +185,21 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
 def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
     order = state.orders.apply(envelope)
     terms = order.terms
+    before = state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
     ledger = state.portfolio.book(terms.strategy, body)
     state.marks[body.symbol] = float(body.price)  # our own execution is the latest price there is
     key = (terms.strategy, terms.symbol)
-    if terms.role is OrderRole.ENTRY and (terms.stop_loss is not None or terms.take_profit is not None):
-        state.guards[key] = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit)
-    if not ledger.quantity:
+    if ledger.quantity * before <= 0:  # flat, or turned round: what guarded the old position would close the new one
         state.guards.pop(key, None)
+    asks = terms.role is OrderRole.ENTRY and (terms.stop_loss is not None or terms.take_profit is not None)
+    if asks and ledger.quantity * terms.side.sign > 0:  # the prices are for the side that the entry opens
+        state.guards[key] = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit)
+
+
+def _anomaly(state: EngineState, _envelope: Envelope, body: OrderAnomaly) -> None:
+    order = state.orders.find(body.client_order_id)
+    if body.event == UNPROTECTED and order is not None:
+        state.guards.pop((order.terms.strategy, order.terms.symbol), None)
 
 
 def _position(state: EngineState, envelope: Envelope, body: PositionChanged) -> None:
@@ -233,16 +245,17 @@ def _feed(state: EngineState, _envelope: Envelope, body: FeedOpened) -> None:
 
 
 def _stale(state: EngineState, _envelope: Envelope, body: MarketStale) -> None:
-    state.stale.add(body.symbol)
+    state.stale[body.symbol] = body.last_ns
 
 
 def _fresh(state: EngineState, _envelope: Envelope, body: MarketFresh) -> None:
-    state.stale.discard(body.symbol)
+    state.stale.pop(body.symbol, None)
 
 
 _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     OrderPrepared: _prepared,
     OrderFilled: _filled,
+    OrderAnomaly: _anomaly,
     PositionChanged: _position,
     CashDeposited: _deposited,
     AccountStateChanged: _account,

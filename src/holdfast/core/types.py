@@ -21,6 +21,9 @@ Quantity = NewType("Quantity", Decimal)
 Money = NewType("Money", Decimal)
 """An amount in the account's currency."""
 
+LARGEST = Decimal(10) ** 15
+"""Prices, quantities and amounts stay below this in size; arithmetic with 28 digits has room for them and their fractions."""
+
 ZERO = Decimal(0)
 NO_MONEY = Money(ZERO)
 NO_QUANTITY = Quantity(ZERO)
@@ -117,6 +120,8 @@ def to_decimal(value: object, name: str) -> Decimal:
             raise InvalidValue(f"{name} must be a number, not {value!r}") from None
     if not number.is_finite():
         raise InvalidValue(f"{name} must be a finite number, not {value!r}")
+    if abs(number) >= LARGEST:
+        raise InvalidValue(f"{name} must be below {LARGEST:,} in size, not {value}")
     return number
 
 
@@ -155,7 +160,7 @@ def plain(value: Decimal) -> str:
 
 
 def iso_time(time_ns: int) -> str:
-    """A time as ISO 8601 in UTC, with as many decimals as it has (none, or nine)."""
+    """A time as ISO 8601 in UTC, with as many decimals as it has (none, or up to nine)."""
     seconds, rest_ns = divmod(time_ns, SECOND_NS)
     text = dt.datetime.fromtimestamp(seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{rest_ns:09d}".rstrip("0") + "Z" if rest_ns else f"{text}Z"

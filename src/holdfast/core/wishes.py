@@ -18,11 +18,19 @@ from holdfast.core.types import (
     Quantity,
     Side,
     StrategyId,
+    to_decimal,
+    to_price,
+    to_quantity,
 )
+from holdfast.errors import InvalidValue
 
 
-def draft(state: EngineState, signal: Signal) -> RiskApproved | RiskRefused | None:
-    """What a signal comes to: an approved order, a refusal, or None when it is already fulfilled."""
+def draft(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskApproved | RiskRefused | None:
+    """What a signal comes to: an approved order, a refusal, or None when it is already fulfilled.
+
+    ``way_out``: it is one of the orders that together bring the account to zero, so none of them raises risk, even where
+    strategies hold opposite sides of a symbol and the first close alone would carry the account through zero.
+    """
     price = state.price(signal.symbol)
     if price is None:
         return _refused(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
@@ -33,7 +41,7 @@ def draft(state: EngineState, signal: Signal) -> RiskApproved | RiskRefused | No
     if not quantity:
         return _refused(signal, "size", "0", "one lot", "the size left to risk comes to less than one lot")
     terms = _terms(state, signal, side, quantity)
-    return check(terms, risk_view(state, terms), state.limits)
+    return check(terms, risk_view(state, terms), state.limits, way_out=way_out)
 
 
 def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Quantity] | None:
@@ -81,6 +89,21 @@ def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -
         expires_ns=None if live_ns is None else state.now_ns + live_ns,
         tag=signal.tag,
     )
+
+
+def fault_of(signal: Signal) -> str:
+    """What is wrong with the values of a person's signal; empty for nothing. A strategy's were checked as it wished."""
+    try:
+        if signal.quantity is not None:
+            positive = signal.action in (Action.BUY, Action.SELL)
+            (to_quantity if positive else to_decimal)(signal.quantity, "quantity")
+        for name in ("limit_price", "stop_price", "trail_amount", "trail_percent", "stop_loss", "take_profit"):
+            value = getattr(signal, name)
+            if value is not None:
+                to_price(value, name)
+    except InvalidValue as error:
+        return str(error)
+    return "" if 0 < signal.confidence <= 1 else f"confidence must be above 0 and at most 1, not {signal.confidence}"
 
 
 def close_signal(strategy: StrategyId, symbol: str) -> Signal:

@@ -63,13 +63,15 @@ def raises_risk(side: Side, quantity: Quantity, view: RiskView) -> bool:
     return quantity - view.worst_short > max(Decimal(0), -view.position)
 
 
-def check(terms: OrderTerms, view: RiskView, limits: RiskLimits) -> RiskApproved | RiskRefused:
-    """Approve a draft or refuse it with the first rule it breaks."""
+def check(
+    terms: OrderTerms, view: RiskView, limits: RiskLimits, *, way_out: bool = False
+) -> RiskApproved | RiskRefused:
+    """Approve a draft or refuse it with the first rule it breaks. A ``way_out`` is known not to raise risk."""
     price = reference_price(terms, view.mark)
     if price is None:
         return _refused(terms, Refusal("price_known", "none", "a price", f"no price of {terms.symbol} is known yet"))
     refusal = _lot(terms, view)
-    raising = terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
+    raising = not way_out and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
     if refusal is None and raising:
         worst = _worst_after(terms, view)
         case = _Case(terms, view, limits, price, notional(price, worst))
@@ -83,12 +85,16 @@ def check(terms: OrderTerms, view: RiskView, limits: RiskLimits) -> RiskApproved
 
 
 def reference_price(terms: OrderTerms, mark: Price | None) -> Price | None:
-    """The price an order is judged by: its own if it names one, otherwise the market's."""
-    if terms.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
-        return terms.limit_price
-    if terms.order_type is OrderType.STOP:
-        return terms.stop_price
-    return mark
+    """The price an order is judged by: the highest it can be expected to trade at.
+
+    A buy with a limit never pays more than that. Any other order that names a price trades there or at the market's, and a
+    stop on the wrong side of the market trades at the market's at once.
+    """
+    limited = terms.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
+    own = terms.limit_price if limited else terms.stop_price if terms.order_type is OrderType.STOP else mark
+    if own is None or mark is None or (limited and terms.side is Side.BUY):
+        return own
+    return max(own, mark)
 
 
 def daily_loss_pct(equity: Money, day_start_equity: Money) -> Decimal:

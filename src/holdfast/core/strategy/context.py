@@ -206,6 +206,7 @@ class Context:
             wanted = quantity if type(quantity) is Decimal else to_decimal(quantity, "target quantity")
             if host.projected(self._keys.get(symbol) or self._key(symbol)) == wanted:
                 return
+            to_decimal(wanted, "target quantity")
         elif direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
         elif host.projected(self._key(symbol)) * direction.sign > 0:

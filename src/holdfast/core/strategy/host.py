@@ -47,8 +47,8 @@ class Runner:
         return getattr(type(self.strategy), callback) is not getattr(Strategy, callback)
 
 
-class Stopped(Exception):  # noqa: N818 - it is a signal between host and context, not an error to show
-    """Raised inside a callback to end it when its strategy floods."""
+class Stopped(BaseException):
+    """Raised inside a callback to end it when its strategy floods; not an Exception, lest the strategy swallow it."""
 
 
 class Host:
@@ -155,6 +155,8 @@ class Host:
         """Fire the timers due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that have ended."""
         while self._timers and self._timers[0][0] < now_ns:
             due_ns, _, runner, name, interval_ns = heapq.heappop(self._timers)
+            for symbol in self._builders:  # bars that ended by then come first
+                self._finish_bars(symbol, due_ns)
             if interval_ns is not None:
                 missed = (now_ns - 1 - due_ns) // interval_ns  # a closed market owes no calls: one, then on
                 self.set_timer(runner, name, due_ns + (missed + 1) * interval_ns, interval_ns)
@@ -220,17 +222,17 @@ class Host:
                 runner.wishes_now = 0
                 try:
                     runner.strategy.on_bar(runner.context, bar)
-                except Exception as error:
+                except (Exception, Stopped) as error:
                     self._stop(runner, error)
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
         runner.wishes_now = 0
         try:
             callback(runner.context, *event)
-        except Exception as error:
+        except (Exception, Stopped) as error:
             self._stop(runner, error)
 
-    def _stop(self, runner: Runner, error: Exception) -> None:
+    def _stop(self, runner: Runner, error: BaseException) -> None:
         """Take a strategy out after it raised or flooded; what it wished in the same callback is dropped."""
         runner.running = False
         self.wishes = [(other, wish) for other, wish in self.wishes if other is not runner]
@@ -241,7 +243,7 @@ class Host:
             self.stops.append((runner, "raised", _where(error)))
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """An exception in one line: what it is and which line of the strategy raised it."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
