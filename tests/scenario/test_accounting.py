@@ -106,7 +106,13 @@ def trade(path: Path, symbols: list[str], timeframe: str, venue: dict[str, Any],
     """All shipped strategies on one account over a file, with a bookkeeper watching."""
     account = {"name": "books", "cash": CASH, "risk": {"leverage": leverage}}
     strategies = [
-        {"id": name, "class": f"holdfast.strategies:{name}", "account": "books", "symbols": symbols, "timeframe": timeframe}
+        {
+            "id": name,
+            "class": f"holdfast.strategies:{name}",
+            "account": "books",
+            "symbols": symbols,
+            "timeframe": timeframe,
+        }
         | {"params": params}
         for name, params in STRATEGIES.items()
     ]
