@@ -1,13 +1,16 @@
 """Trading calendars from the exchange_calendars library, as the tables that the core and the venue read."""
 
+import datetime as dt
 from functools import cache
 
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
+from holdfast.core.types import DAY_NS, SECOND_NS
 from holdfast.errors import ConfigError
 
 ALWAYS_OPEN = "24/7"
 FIRST_DATE = "1990-01-01"
-"""Where a calendar's table begins, or later where the calendar's own records do. It ends a year from now."""
+"""Where a calendar's table begins, or later where the calendar's own records do. It ends a year from now, that
+of 24/7 in 2100."""
 
 
 @cache
@@ -16,6 +19,8 @@ def trading_calendar(name: str) -> TradingCalendar:
 
     Raises :class:`~holdfast.errors.ConfigError` for a name there is not, naming the nearest ones.
     """
+    if name == ALWAYS_OPEN:
+        return _always_open()
     import exchange_calendars  # takes a second to import; only those who trade pay for it
     from exchange_calendars.errors import InvalidCalendarName
 
@@ -40,3 +45,15 @@ def trading_calendar(name: str) -> TradingCalendar:
         for date, midnight, open_ns, close_ns in zip(dates, midnights, opens, closes, strict=True)
     ]
     return TradingCalendar(name, days)
+
+
+def _always_open() -> TradingCalendar:
+    """Every day of UTC, from midnight to midnight; made here because it needs no library."""
+    first, last = dt.date.fromisoformat(FIRST_DATE), dt.date(2100, 1, 1)
+    start_ns = int(dt.datetime(first.year, first.month, first.day, tzinfo=dt.UTC).timestamp()) * SECOND_NS
+    days = []
+    for number in range((last - first).days):
+        opens_ns = start_ns + number * DAY_NS
+        date = (first + dt.timedelta(days=number)).isoformat()
+        days.append(TradingDay(date=date, start_ns=opens_ns, open_ns=opens_ns, close_ns=opens_ns + DAY_NS))
+    return TradingCalendar(ALWAYS_OPEN, days)

@@ -94,13 +94,13 @@ def show(state: EngineState, event: MarketEvent) -> None:
         state.now_ns = host.now_ns = time_ns
     if time_ns >= host.wake_ns:
         host.wake(time_ns)
-    if type(event) is Bar:
+    if isinstance(event, Bar):
         state.marks[event.symbol] = event.close
         host.on_bar(event)
-    elif type(event) is Trade:
+    elif isinstance(event, Trade):
         state.marks[event.symbol] = event.price
         host.on_trade(event)
-    elif type(event) is Quote:
+    else:
         _show_quote(state, event)
 
 
@@ -135,7 +135,7 @@ def _keep_time(state: EngineState, time_ns: int) -> Turn:
     turn = Turn(state)
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
-        turn.record(TradingDayStarted(day.date, state.portfolio.value(state.price).equity))
+        turn.record(TradingDayStarted(day.date, state.portfolio.equity(state.price)))
         if state.account_state is AccountState.PRESERVATION:
             turn.account(AccountEvent.RELIEVED, "a new trading day")
     if now_ns // HOUR_NS != state.hour:
@@ -272,7 +272,8 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
     if isinstance(body, OrderFilled):
         _booked(state, turn, terms.strategy, body, record)
         state.host.on_fill(terms.strategy, body)
-        _attend(state, turn, record)
+        if state.host.wishes or state.host.stops:
+            _attend(state, turn, record)
     if terms.role is not OrderRole.ENTRY and isinstance(body, OrderRejected | OrderFailed):
         _unprotected(turn, order, body.reason)
     if state.flattening:

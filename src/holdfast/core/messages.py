@@ -17,6 +17,7 @@ from typing import Union
 
 import msgspec
 
+from holdfast.core.session.account import AccountState
 from holdfast.core.types import (
     NO_MONEY,
     NO_QUANTITY,
@@ -336,8 +337,8 @@ class PnlSnapshot(Body, frozen=True, gc=False):
 class AccountStateChanged(Body, frozen=True, gc=False):
     """The account's state machine moved."""
 
-    old: str
-    new: str
+    old: AccountState
+    new: AccountState
     reason: str
 
 

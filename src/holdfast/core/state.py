@@ -120,6 +120,11 @@ class EngineState:
             known = self._prices[symbol] = (mark, Price(from_float(mark)))
         return known[1]
 
+    def mark(self, symbol: str, price: Price) -> None:
+        """Take an exact price as the last one of a symbol."""
+        mark = self.marks[symbol] = float(price)
+        self._prices[symbol] = (mark, price)
+
     def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
         """The live protective orders of a strategy in a symbol."""
         if len(self.orders.live) == self.orders.live_entries:
@@ -187,7 +192,7 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
     terms = order.terms
     before = state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
     ledger = state.portfolio.book(terms.strategy, body)
-    state.marks[body.symbol] = float(body.price)  # our own execution is the latest price there is
+    state.mark(body.symbol, body.price)  # our own execution is the latest price there is
     key = (terms.strategy, terms.symbol)
     if ledger.quantity * before <= 0:  # flat, or turned round: what guarded the old position would close the new one
         state.guards.pop(key, None)
@@ -213,7 +218,7 @@ def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> 
 
 
 def _account(state: EngineState, _envelope: Envelope, body: AccountStateChanged) -> None:
-    state.account_state = AccountState(body.new)
+    state.account_state = body.new
 
 
 def _trading_day(state: EngineState, _envelope: Envelope, body: TradingDayStarted) -> None:

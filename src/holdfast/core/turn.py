@@ -59,5 +59,5 @@ class Turn:
                     new, why = moved, reason
             self._account_events.clear()
             if new is not old:
-                self.record(AccountStateChanged(old.value, new.value, why))
+                self.record(AccountStateChanged(old, new, why))
         return self

@@ -63,7 +63,7 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
 
 
 def _sized(state: EngineState, signal: Signal, price: Price) -> Quantity:
-    equity = state.portfolio.value(state.price).equity
+    equity = state.portfolio.equity(state.price)
     return sized_quantity(equity, price, signal.confidence, state.limits, state.instrument)
 
 
@@ -123,7 +123,7 @@ def risk_view(state: EngineState, terms: OrderTerms) -> RiskView:
         worst_long=Quantity(worst_long),
         worst_short=Quantity(worst_short),
         others_exposure=_others_exposure(state, symbol) if full else NO_MONEY,
-        equity=state.portfolio.value(state.price).equity if full else NO_MONEY,
+        equity=state.portfolio.equity(state.price) if full else NO_MONEY,
         day_start_equity=state.day_start_equity,
         open_orders=state.orders.live_entries,
         orders_last_minute=_entries_last_minute(state),
@@ -139,9 +139,9 @@ def raises(state: EngineState, terms: OrderTerms) -> bool:
 
 def _others_exposure(state: EngineState, symbol: str) -> Money:
     """The worst case of every other symbol, at its last price."""
-    orders = state.orders
+    lines, orders = state.portfolio.lines, state.orders
     total = ZERO
-    for other in {*state.portfolio.lines, *orders.open_buys, *orders.open_sells}:
+    for other in {*lines, *orders.open_buys, *orders.open_sells}:
         if other != symbol:
             worst = max(map(abs, worst_case(state, other)))
             if worst:

@@ -179,6 +179,7 @@ class Journal:
             while works := self._next():
                 self._committer.commit(works)
                 self._announce(works)
+                self._call_back()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be recorded after it
             self._fail(error)
         finally:
@@ -198,19 +199,25 @@ class Journal:
                 self._waiting_records -= _weight(work.batch)
                 work.line.durable = work.line.last_sequence
             self._written.notify_all()
-        for callback in self._callbacks:
-            callback()
+
+    def _call_back(self) -> None:
+        try:
+            for callback in self._callbacks:
+                callback()
+        except Exception as error:
+            raise JournalError(
+                f"what should hear of commits to {self.path} failed: {error!r}; stop the engine"
+            ) from error
 
     def _fail(self, error: Exception) -> None:
         with self._mutex:
             self.failure = _as_journal_error(error, self.path)
             self._queue.clear()
             self._written.notify_all()
-        for callback in self._callbacks:
-            try:
-                callback()
-            except Exception:
-                logger.exception("a callback failed while the journal was failing")
+        try:
+            self._call_back()
+        except JournalError:
+            logger.exception("nobody heard of the journal's failure (%s)", self.failure)
 
 
 def _copy(batch: Batch) -> Batch:

@@ -23,19 +23,22 @@ from holdfast.runtime.recovery import Recovery, same_feed_since
 class Engine:
     """Everything of one run: the parts that people look at, and the loop that runs them."""
 
-    def __init__(self, feed: Feed, accounts: list[AccountAtWork], loop: Loop) -> None:
+    def __init__(self, feed: Feed, accounts: list[AccountAtWork], journal: Journal, loop: Loop) -> None:
         self.feed = feed
+        self.journal = journal
         self.accounts = accounts
         self.loop = loop
 
 
 @contextmanager
-def open_engine(config: Config, watch: Watcher | None = None) -> Iterator[Engine]:
+def open_engine(config: Config, watch: Watcher | None = None, feed: Feed | None = None) -> Iterator[Engine]:
     """An engine ready to run; afterwards its journal is closed, whatever happened. ``watch`` is shown all that happens.
+
+    ``feed`` is what `build_feed` gave for this configuration, if that is there already.
 
     Raises ConfigError, DataError, JournalError, and Refused when another engine has one of the accounts.
     """
-    feed = build_feed(config)
+    feed = feed or build_feed(config)
     pace = Pace(parse_speed(str(config.feed.speed)))
     states = [build_state(config, account, feed, stale_after_ns(config.feed)) for account in config.accounts]
     for unsupported in (account for account in config.accounts if account.broker is not BrokerName.PAPER):
@@ -51,7 +54,7 @@ def open_engine(config: Config, watch: Watcher | None = None) -> Iterator[Engine
                 account = AccountAtWork(state, broker, journal, watch)
                 accounts.append(account)
                 recoveries.append(_recovery(account, account_config, feed, journal, reader))
-            yield Engine(feed, accounts, Loop(accounts, recoveries, feed, pace, journal, commands))
+            yield Engine(feed, accounts, journal, Loop(accounts, recoveries, feed, pace, journal, commands))
     finally:
         if commands is not None:
             commands.close()

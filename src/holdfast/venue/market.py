@@ -110,4 +110,4 @@ def size_of(source: MarketEvent, side: Side) -> float:
 def share_of(size: float, share: Decimal) -> Decimal:
     """``share`` of a size, rounded down: to whole units where the size is whole, else to nine decimals."""
     part = share * from_float(size)
-    return part.quantize(Decimal(1) if size.is_integer() else _SMALLEST_UNIT, rounding=ROUND_FLOOR)
+    return part.quantize(_SMALLEST_UNIT if size % 1 else Decimal(1), rounding=ROUND_FLOOR)

@@ -5,6 +5,7 @@ report, so that the engine knows which record to make of it.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -99,19 +100,21 @@ class OrderBook:
         if type(body) is OrderPrepared:
             return self._add(envelope, body)
         key: ClientOrderId = body.client_order_id  # type: ignore[union-attr, assignment]
-        order = self.find(key)
+        order = self.live.get(key) or self.finished.get(key)
         if order is None:
             raise Fatal(f"record {envelope.sequence} is about order {key}, which is not in the book")
-        cell = LIFE[order.state][event_of(order, body)]
-        if cell.to is None:
+        kind = type(body)
+        to = LIFE[order.state][_EVENT_OF.get(kind) or event_of(order, body)].to
+        if to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
         before = order.remaining
-        _change(order, body, envelope.time_ns)
+        _CHANGES[kind](order, body, envelope.time_ns)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
-        if cell.to is not order.state:
-            self._move(order, cell.to)
-        self._count(order, order.remaining - before)
+        if to is not order.state:
+            self._move(order, to)
+        if order.remaining != before:
+            self._count(order, order.remaining - before)
         return order
 
     def _add(self, envelope: Envelope, body: OrderPrepared) -> Order:
@@ -152,7 +155,7 @@ class OrderBook:
         Protective orders only ever close what is there, so they are no exposure.
         """
         terms = order.terms
-        if change and terms.role is OrderRole.ENTRY:
+        if terms.role is OrderRole.ENTRY:
             buys = terms.side is Side.BUY
             _add_to(self.open_net, (terms.strategy, terms.symbol), change if buys else -change)
             _add_to(self.open_buys if buys else self.open_sells, terms.symbol, change)
@@ -166,26 +169,45 @@ def _add_to(sums: dict[Any, Decimal], key: object, amount: Decimal) -> None:
         sums.pop(key, None)
 
 
-def _change(order: Order, body: AnyBody, time_ns: int) -> None:
-    """Everything about an order that a record changes, apart from its state."""
-    match body:
-        case OrderReleased():
-            order.released_ns = order.released_ns or time_ns
-        case OrderAccepted():
-            order.broker_order_id = body.broker_order_id
-        case OrderFilled():
-            order.filled_quantity = Quantity(order.filled_quantity + body.quantity)
-            order.filled_notional = Money(order.filled_notional + body.quantity * body.price)
-            order.fees = Money(order.fees + body.fee)
-            order.execution_ids += (body.execution_id,)
-            order.broker_order_id = order.broker_order_id or body.broker_order_id
-        case OrderReplaced():
-            order.quantity = body.quantity
-        case CancelReleased():
-            order.cancel_released_ns = time_ns
-        case CancelRefused():
-            order.cancel_released_ns = 0
-        case OrderRejected() | OrderUnknown() | OrderCanceled() | OrderExpired() | OrderFailed() | OrderNotSent():
-            order.reason = body.reason
-        case _:
-            raise Fatal(f"{type(body).__name__} is not about an order")
+def _released(order: Order, _body: OrderReleased, time_ns: int) -> None:
+    order.released_ns = order.released_ns or time_ns  # a resend keeps the time of the first
+
+
+def _accepted(order: Order, body: OrderAccepted, _time_ns: int) -> None:
+    order.broker_order_id = body.broker_order_id
+
+
+def _filled(order: Order, body: OrderFilled, _time_ns: int) -> None:
+    order.filled_quantity = Quantity(order.filled_quantity + body.quantity)
+    order.filled_notional = Money(order.filled_notional + body.quantity * body.price)
+    order.fees = Money(order.fees + body.fee)
+    order.execution_ids += (body.execution_id,)
+    order.broker_order_id = order.broker_order_id or body.broker_order_id
+
+
+def _replaced(order: Order, body: OrderReplaced, _time_ns: int) -> None:
+    order.quantity = body.quantity
+
+
+def _cancel_released(order: Order, _body: CancelReleased, time_ns: int) -> None:
+    order.cancel_released_ns = time_ns
+
+
+def _cancel_refused(order: Order, _body: CancelRefused, _time_ns: int) -> None:
+    order.cancel_released_ns = 0
+
+
+def _ended(order: Order, body: OrderRejected, _time_ns: int) -> None:
+    order.reason = body.reason
+
+
+_CHANGES: dict[type, Callable[[Order, Any, int], None]] = {
+    OrderReleased: _released,
+    OrderAccepted: _accepted,
+    OrderFilled: _filled,
+    OrderReplaced: _replaced,
+    CancelReleased: _cancel_released,
+    CancelRefused: _cancel_refused,
+    **dict.fromkeys((OrderRejected, OrderUnknown, OrderCanceled, OrderExpired, OrderFailed, OrderNotSent), _ended),
+}
+"""Everything about an order that a record changes, apart from its state."""

@@ -77,6 +77,15 @@ class Portfolio:
         """The strategies' positions that aren't flat."""
         return ((strategy, symbol, book) for (strategy, symbol), book in self.ledgers.items() if book.quantity)
 
+    def equity(self, price_of: Callable[[str], Price | None]) -> Money:
+        """Cash and positions at these prices, as :meth:`value` has it."""
+        equity = self.cash
+        for symbol, line in self.lines.items():
+            if line.quantity:
+                price = price_of(symbol)
+                equity = Money(equity + (line.cost if price is None else line.quantity * price))
+        return equity
+
     def value(self, price_of: Callable[[str], Price | None]) -> Valuation:
         """The account at these prices; a symbol without a price counts at its cost."""
         worth = cost = gross = NO_MONEY

@@ -49,7 +49,6 @@ class _Case(msgspec.Struct, frozen=True, gc=False):
     terms: OrderTerms
     view: RiskView
     limits: RiskLimits
-    price: Price
     exposure: Money  # the symbol's worst case with this order
 
 
@@ -73,8 +72,7 @@ def check(
     refusal = _lot(terms, view)
     raising = not way_out and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
     if refusal is None and raising:
-        worst = _worst_after(terms, view)
-        case = _Case(terms, view, limits, price, notional(price, worst))
+        case = _Case(terms, view, limits, notional(price, _worst_after(terms, view)))
         for rule in RULES:
             refusal = rule(case)
             if refusal is not None:
@@ -116,9 +114,9 @@ def _refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
 
 
 def _worst_after(terms: OrderTerms, view: RiskView) -> Quantity:
-    bought = terms.quantity if terms.side is Side.BUY else Decimal(0)
-    sold = terms.quantity if terms.side is Side.SELL else Decimal(0)
-    return Quantity(max(abs(view.worst_long + bought), abs(view.worst_short - sold)))
+    if terms.side is Side.BUY:
+        return Quantity(max(abs(view.worst_long + terms.quantity), abs(view.worst_short)))
+    return Quantity(max(abs(view.worst_long), abs(view.worst_short - terms.quantity)))
 
 
 def _lot(terms: OrderTerms, view: RiskView) -> Refusal | None:
@@ -129,9 +127,9 @@ def _lot(terms: OrderTerms, view: RiskView) -> Refusal | None:
 
 
 def _account_takes_risk(case: _Case) -> Refusal | None:
-    if case.view.state.takes_risk:
-        return None
     state = case.view.state
+    if state.takes_risk:
+        return None
     return Refusal("account_state", state.value, "IDLE", f"the account is {state.value}: nothing that raises risk is sent")
 
 
@@ -142,12 +140,13 @@ def _duplicate_intent(case: _Case) -> Refusal | None:
 
 
 def _open_orders(case: _Case) -> Refusal | None:
-    return _at_most("open_orders", case.view.open_orders + 1, case.limits.max_open_orders, "entries would be open")
+    open_then, limit = case.view.open_orders + 1, case.limits.max_open_orders
+    return None if open_then <= limit else _too_many("open_orders", open_then, limit, "entries would be open")
 
 
 def _order_rate(case: _Case) -> Refusal | None:
-    made = case.view.orders_last_minute + 1
-    return _at_most("order_rate", made, case.limits.max_orders_per_minute, "entries would be made within a minute")
+    made, limit = case.view.orders_last_minute + 1, case.limits.max_orders_per_minute
+    return None if made <= limit else _too_many("order_rate", made, limit, "entries would be made within a minute")
 
 
 def _price_collar(case: _Case) -> Refusal | None:
@@ -163,24 +162,30 @@ def _price_collar(case: _Case) -> Refusal | None:
 
 
 def _position_value(case: _Case) -> Refusal | None:
-    return _money_limit("position_value", case.exposure, case.limits.max_position_value, f"{case.terms.symbol} could reach")
+    limit = case.limits.max_position_value
+    if limit is None or case.exposure <= limit:
+        return None
+    return _too_much("position_value", case.exposure, limit, f"{case.terms.symbol} could reach")
 
 
 def _gross_exposure(case: _Case) -> Refusal | None:
-    gross = Money(case.view.others_exposure + case.exposure)
-    return _money_limit("gross_exposure", gross, case.limits.max_gross_exposure, "all positions could reach")
+    gross, limit = Money(case.view.others_exposure + case.exposure), case.limits.max_gross_exposure
+    if limit is None or gross <= limit:
+        return None
+    return _too_much("gross_exposure", gross, limit, "all positions could reach")
 
 
 def _buying_power(case: _Case) -> Refusal | None:
-    gross = Money(case.view.others_exposure + case.exposure)
-    power = Money(case.view.equity * case.limits.leverage)
-    return _money_limit("buying_power", gross, power, "all positions could reach")
+    gross, power = Money(case.view.others_exposure + case.exposure), Money(case.view.equity * case.limits.leverage)
+    return None if gross <= power else _too_much("buying_power", gross, power, "all positions could reach")
 
 
 def _daily_loss(case: _Case) -> Refusal | None:
     limit = case.limits.daily_loss_pct
+    if limit is None:
+        return None
     loss = daily_loss_pct(case.view.equity, case.view.day_start_equity)
-    if limit is None or loss < limit:
+    if loss < limit:
         return None
     return Refusal("daily_loss", f"{loss:.2f}%", f"{limit}%", f"the day has lost {loss:.2f}%; {limit}% is allowed")
 
@@ -198,13 +203,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _at_most(rule: str, figure: int, limit: int, what: str) -> Refusal | None:
-    if figure <= limit:
-        return None
+def _too_many(rule: str, figure: int, limit: int, what: str) -> Refusal:
     return Refusal(rule, str(figure), str(limit), f"{figure} {what}; {limit} are allowed")
 
 
-def _money_limit(rule: str, figure: Money, limit: Money | None, what: str) -> Refusal | None:
-    if limit is None or figure <= limit:
-        return None
+def _too_much(rule: str, figure: Money, limit: Money, what: str) -> Refusal:
     return Refusal(rule, f"{figure:.2f}", f"{limit:.2f}", f"{what} {figure:,.2f}; {limit:,.2f} is allowed")

@@ -21,7 +21,10 @@ class AccountState(StrEnum):
     @property
     def takes_risk(self) -> bool:
         """Whether an order that raises risk may be sent."""
-        return self in (AccountState.IDLE, AccountState.ANALYZING, AccountState.PENDING_ORDER)
+        return self in _TAKES_RISK
+
+
+_TAKES_RISK = frozenset({AccountState.IDLE, AccountState.ANALYZING, AccountState.PENDING_ORDER})
 
 
 class AccountEvent(StrEnum):

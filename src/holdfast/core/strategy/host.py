@@ -38,6 +38,7 @@ class Runner:
         self.timeframe_ns = timeframe_ns
         self.history: dict[str, deque[Bar]] = {symbol: deque(maxlen=strategy.history_bars) for symbol in symbols}
         self.running = True
+        self.wants_fills = self.overrides("on_fill")
         self.context: Context
         self.wish_times: deque[int] = deque(maxlen=WISHES_PER_MINUTE)
         self.wishes_now = 0
@@ -120,8 +121,14 @@ class Host:
 
     def on_bar(self, bar: Bar) -> None:
         """Show a bar of the feed to those who read bars as they come, and build it into longer ones."""
-        if bar.symbol in self._bar_routes:
-            self._deliver(bar, self._bar_routes[bar.symbol])
+        for runner in self._bar_routes.get(bar.symbol, ()):
+            if runner.running:
+                runner.history[bar.symbol].append(bar)
+                runner.wishes_now = 0
+                try:
+                    runner.strategy.on_bar(runner.context, bar)
+                except Exception as error:  # noqa: BLE001 - whatever a strategy raises stops that strategy alone
+                    self._stop(runner, error)
         if self._builders:
             self._build(bar.symbol, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume)
             self._finish_bars(bar.symbol, bar.time_ns)
@@ -148,7 +155,7 @@ class Host:
     def on_fill(self, strategy_id: StrategyId, fill: OrderFilled) -> None:
         """Show a fill to the strategy whose order it is."""
         runner = self.runners.get(strategy_id)
-        if runner is not None and runner.running:
+        if runner is not None and runner.running and runner.wants_fills:
             self._call(runner, runner.strategy.on_fill, fill)
 
     def wake(self, now_ns: int) -> None:
@@ -219,11 +226,7 @@ class Host:
         for runner in runners:
             if runner.running:
                 runner.history[bar.symbol].append(bar)
-                runner.wishes_now = 0
-                try:
-                    runner.strategy.on_bar(runner.context, bar)
-                except (Exception, Stopped) as error:
-                    self._stop(runner, error)
+                self._call(runner, runner.strategy.on_bar, bar)
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
         runner.wishes_now = 0

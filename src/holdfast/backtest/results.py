@@ -1,0 +1,231 @@
+"""What a backtest comes to: counted while it runs, summed up at its end."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from holdfast.backtest.spool import Spool
+from holdfast.core.messages import (
+    Envelope,
+    OrderAnomaly,
+    OrderCanceled,
+    OrderExpired,
+    OrderFailed,
+    OrderFilled,
+    OrderNotSent,
+    OrderPrepared,
+    OrderRejected,
+    PnlSnapshot,
+    PositionChanged,
+    RiskRefused,
+    Signal,
+    StrategyStopped,
+    TradingDayStarted,
+)
+from holdfast.core.orders.order import TERMINAL, Order
+from holdfast.core.portfolio.ledger import Ledger
+from holdfast.core.portfolio.portfolio import Valuation
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+from holdfast.core.types import NO_MONEY, ZERO, ClientOrderId, Money, StrategyId
+
+
+class OrderEntry(msgspec.Struct, frozen=True):
+    """An order as it stood at ``time_ns``: its end, or the run's."""
+
+    time_ns: int
+    order: Order
+
+
+class FillEntry(msgspec.Struct, frozen=True):
+    """A fill, and whose it is."""
+
+    time_ns: int
+    strategy: StrategyId
+    fill: OrderFilled
+
+
+class StrategyResult(msgspec.Struct):
+    """A strategy's part. A fill that closes is a win when it realised a profit before fees, a loss when it realised a loss."""
+
+    strategy: StrategyId
+    orders: int = 0
+    fills: int = 0
+    wins: int = 0
+    losses: int = 0
+    realised: Money = NO_MONEY
+    unrealised: Money = NO_MONEY
+    fees: Money = NO_MONEY
+    stopped: str = ""
+
+    @property
+    def net(self) -> Money:
+        """Realised and unrealised profit less fees."""
+        return Money(self.realised + self.unrealised - self.fees)
+
+
+class AccountResult(msgspec.Struct, frozen=True):
+    """One account's run. ``max_drawdown_pct`` is the deepest fall of equity from an earlier high, at fills and full hours.
+
+    ``start_ns`` is the first event that could be traded on; ``bars`` counts market events of any kind, history included; ``seconds`` is the
+    replay alone.
+    """
+
+    account: str
+    start_ns: int
+    end_ns: int
+    bars: int
+    seconds: float
+    signals: int
+    orders: int
+    open_orders: int
+    fills: int
+    anomalies: int
+    refusals: dict[str, int]
+    deposit: Money
+    value: Valuation
+    max_drawdown_pct: Decimal
+    positions: dict[str, Ledger]
+    strategies: list[StrategyResult]
+
+    @property
+    def return_pct(self) -> Decimal:
+        """Profit in percent of the opening cash."""
+        return (self.value.equity - self.deposit) / self.deposit * 100
+
+
+class Recorder:
+    """Is shown every turn of one account's replay (`Replay`), and keeps what the results need.
+
+    The core remembers its latest finished orders only, so an order's row is taken as it ends.
+    """
+
+    def __init__(self, state: EngineState, folder: Path) -> None:
+        self._state = state
+        self.orders = Spool(folder / f"orders-{state.account.encode().hex()}", OrderEntry)
+        self.fills = Spool(folder / f"fills-{state.account.encode().hex()}", FillEntry)
+        self._signals = self._prepared = self._anomalies = 0
+        self._refusals: Counter[str] = Counter()
+        self._strategies: defaultdict[StrategyId, StrategyResult] = defaultdict(lambda: StrategyResult(StrategyId("")))
+        self._realised: dict[tuple[StrategyId, str], Money] = {}
+        self._high = self._drawdown_pct = ZERO
+        self._start_ns = 0
+        ended = dict.fromkeys((OrderRejected, OrderCanceled, OrderExpired, OrderFailed, OrderNotSent), self._ended)
+        self._takes: dict[type, Callable[[Envelope, Any], None]] = {
+            **ended,
+            Signal: self._signal,
+            OrderPrepared: self._order,
+            OrderFilled: self._filled,
+            OrderAnomaly: self._anomaly,
+            PositionChanged: self._position,
+            PnlSnapshot: self._valued,
+            RiskRefused: self._refused,
+            StrategyStopped: self._stopped,
+            TradingDayStarted: self._day,
+        }
+
+    def __call__(self, turn: Turn) -> None:
+        """Take a turn in."""
+        takes = self._takes
+        for envelope in turn.records:
+            take = takes.get(type(envelope.body))
+            if take is not None:
+                take(envelope, envelope.body)
+
+    def finish(self) -> None:
+        """The run is over: note the orders that are still live."""
+        for order in self._state.orders.live.values():
+            self.orders.add(OrderEntry(self._state.now_ns, order))
+        self.orders.close()
+        self.fills.close()
+
+    def result(self, deposit: Money, seconds: float) -> AccountResult:
+        """What it came to."""
+        state = self._state
+        return AccountResult(
+            account=state.account,
+            start_ns=self._start_ns or state.now_ns,
+            end_ns=state.now_ns,
+            bars=state.cursor // 2,
+            seconds=seconds,
+            signals=self._signals,
+            orders=self._prepared,
+            open_orders=len(state.orders.live),
+            fills=self.fills.count,
+            anomalies=self._anomalies,
+            refusals=dict(self._refusals.most_common()),
+            deposit=deposit,
+            value=state.portfolio.value(state.price),
+            max_drawdown_pct=self._drawdown_pct,
+            positions=dict(state.portfolio.open_lines()),
+            strategies=self._strategy_results(),
+        )
+
+    def _strategy_results(self) -> list[StrategyResult]:
+        state = self._state
+        results = {runner.id: self._strategies[runner.id] for runner in state.host.runners.values()}
+        for name, result in {**results, **self._strategies}.items():
+            result.strategy = name
+            books = [(symbol, book) for (owner, symbol), book in state.portfolio.ledgers.items() if owner == name]
+            result.realised = Money(sum((book.realised for _, book in books), ZERO))
+            result.fees = Money(sum((book.fees for _, book in books), ZERO))
+            worth = sum((book.quantity * (state.price(symbol) or ZERO) - book.cost for symbol, book in books), ZERO)
+            result.unrealised = Money(worth)
+        return list(self._strategies.values())
+
+    # --- one for each kind of record ---
+
+    def _signal(self, _envelope: Envelope, _body: Signal) -> None:
+        self._signals += 1
+
+    def _order(self, _envelope: Envelope, body: OrderPrepared) -> None:
+        self._prepared += 1
+        self._strategies[body.terms.strategy].orders += 1
+
+    def _filled(self, envelope: Envelope, body: OrderFilled) -> None:
+        order = self._known(body.client_order_id)
+        strategy = order.terms.strategy
+        self.fills.add(FillEntry(envelope.time_ns, strategy, body))
+        self._strategies[strategy].fills += 1
+        if order.state in TERMINAL:
+            self.orders.add(OrderEntry(envelope.time_ns, order))
+
+    def _ended(self, envelope: Envelope, body: Any) -> None:
+        self.orders.add(OrderEntry(envelope.time_ns, self._known(body.client_order_id)))
+
+    def _known(self, client_order_id: ClientOrderId) -> Order:
+        order = self._state.orders.find(client_order_id)
+        assert order is not None  # noqa: S101 - a record about an order follows the order
+        return order
+
+    def _anomaly(self, _envelope: Envelope, _body: OrderAnomaly) -> None:
+        self._anomalies += 1
+
+    def _position(self, _envelope: Envelope, body: PositionChanged) -> None:
+        key = body.strategy, body.symbol
+        won = body.realised - self._realised.get(key, ZERO)
+        if won:
+            self._realised[key] = body.realised
+            result = self._strategies[body.strategy]
+            result.wins += won > 0
+            result.losses += won < 0
+
+    def _valued(self, _envelope: Envelope, body: PnlSnapshot) -> None:
+        equity = body.equity
+        if equity >= self._high:
+            self._high = equity
+        elif self._high > 0:
+            self._drawdown_pct = max(self._drawdown_pct, (self._high - equity) / self._high * 100)
+
+    def _refused(self, _envelope: Envelope, body: RiskRefused) -> None:
+        self._refusals[body.rule] += 1
+
+    def _stopped(self, _envelope: Envelope, body: StrategyStopped) -> None:
+        self._strategies[body.strategy].stopped = f"{body.reason}: {body.detail}"
+
+    def _day(self, envelope: Envelope, _body: TradingDayStarted) -> None:
+        self._start_ns = self._start_ns or envelope.time_ns

@@ -1,0 +1,276 @@
+"""Everything that can be typed. What a command does is in the module it imports, so that ``--help`` starts at once."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from holdfast.core.types import Side, TimeInForce
+from holdfast.errors import HoldfastError
+
+INTERRUPTED = 130
+"""What shells expect of a program that was ended by Ctrl-C."""
+
+app = typer.Typer(
+    name="holdfast",
+    help="A crash-safe trading engine: every order is durable before it is sent, and accounted for afterwards.",
+    epilog="Exit status: 0 done, 1 failed, 2 misused, 3 refused because it would be unsafe.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+audit_app = typer.Typer(help="Prove the journal, or read in it.", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.  [default: holdfast.toml]")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON value on stdout, and nothing else there.")]
+Account = Annotated[str | None, typer.Option("-a", "--account", help="Which account; may be left out if there is one.")]
+Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most, the newest first.")]
+Speed = Annotated[str | None, typer.Option(metavar="N|max", help="Market time against real time; max is flat out.")]
+Duration = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Stop after this long: 20s, 5m, 2h.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the engine.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")]
+
+
+@app.callback(invoke_without_command=True)
+def start(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Nothing but the version is done without a command."""
+    if version:
+        from holdfast import __version__
+
+        print(f"holdfast {__version__}")
+        raise typer.Exit
+
+
+@app.command(rich_help_panel="Trade")
+def demo(
+    duration: Duration = None,
+    speed: Speed = None,
+    seed: Annotated[int | None, typer.Option(help="Another market.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last demo.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Watch strategies trade on a made-up market, offline. Kill it and start it again: nothing is lost."""
+    from holdfast.cli import demo
+
+    raise typer.Exit(demo.demo(duration, speed, seed, fresh, as_json))
+
+
+@app.command(rich_help_panel="Trade")
+def run(config: ConfigFile = None, speed: Speed = None, duration: Duration = None, as_json: Json = False) -> None:
+    """Trade as the configuration says. Ctrl-C stops in order; a restart goes on where it ended, however it ended."""
+    from holdfast.cli import run
+
+    raise typer.Exit(run.run(config, speed, duration, as_json))
+
+
+@app.command(rich_help_panel="Trade")
+def check(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Look at everything a run needs: what is wrong, and how to mend it."""
+    from holdfast.cli import check
+
+    raise typer.Exit(check.check(config, as_json))
+
+
+@app.command(rich_help_panel="Trade")
+def backtest(
+    config: ConfigFile = None,
+    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Market data in place of the configured feed.")] = None,
+    json_to: Annotated[str | None, typer.Option("--json", metavar="OUT|-", help="All results as JSON; - is stdout.")] = None,
+) -> None:
+    """Run the strategies over the past. Keeps no journal."""
+    from holdfast.cli import backtest
+
+    raise typer.Exit(backtest.backtest(config, data, json_to))
+
+
+@app.command(rich_help_panel="Look")
+def orders(
+    config: ConfigFile = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those that may still trade.")] = False,
+    account: Account = None,
+    limit: Limit = 50,
+    as_json: Json = False,
+) -> None:
+    """Orders, the newest first."""
+    from holdfast.cli import books
+
+    books.orders(config, open_only, account, limit, as_json)
+
+
+@app.command(rich_help_panel="Look")
+def positions(config: ConfigFile = None, account: Account = None, as_json: Json = False) -> None:
+    """What is held, and by which strategy."""
+    from holdfast.cli import books
+
+    books.positions(config, account, as_json)
+
+
+@app.command(rich_help_panel="Look")
+def fills(config: ConfigFile = None, account: Account = None, limit: Limit = 50, as_json: Json = False) -> None:
+    """Executions, the newest first."""
+    from holdfast.cli import books
+
+    books.fills(config, account, limit, as_json)
+
+
+@app.command(rich_help_panel="Look")
+def status(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Engines, accounts and strategies at a glance."""
+    from holdfast.cli import status
+
+    status.status(config, as_json)
+
+
+@audit_app.command()
+def verify(config: ConfigFile = None, as_json: Json = False) -> None:
+    """Prove the hash chain, and every order, fill and position from the records. Exit status 1 if it can't be proven."""
+    from holdfast.cli import audit
+
+    raise typer.Exit(audit.verify(config, as_json))
+
+
+@audit_app.command()
+def trail(order_id: str, config: ConfigFile = None, as_json: Json = False) -> None:
+    """The story of one order, from the tick that led to it to its last fill."""
+    from holdfast.cli import audit
+
+    audit.trail(config, order_id, as_json)
+
+
+@audit_app.command()
+def tail(
+    config: ConfigFile = None,
+    number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 20,
+    account: Account = None,
+    as_json: Json = False,
+) -> None:
+    """The last records."""
+    from holdfast.cli import audit
+
+    audit.tail(config, number, account, as_json)
+
+
+@app.command(rich_help_panel="Act")
+def buy(  # noqa: PLR0913 - an order has this many parts
+    symbol: str,
+    quantity: str,
+    limit: Annotated[str | None, typer.Option(help="Pay no more.")] = None,
+    stop: Annotated[str | None, typer.Option(help="Only once the price has risen to this.")] = None,
+    tif: Annotated[TimeInForce, typer.Option(help="How long it works.")] = TimeInForce.DAY,
+    stop_loss: Annotated[str | None, typer.Option(help="Sell again when the price falls to this.")] = None,
+    take_profit: Annotated[str | None, typer.Option(help="Sell again when the price rises to this.")] = None,
+    account: Account = None,
+    yes: Yes = False,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Buy by hand. It passes the same risk limits as a strategy's order."""
+    from holdfast.cli import act
+
+    ticket = act.Ticket(Side.BUY, symbol, quantity, limit, stop, tif, stop_loss, take_profit)
+    raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def sell(  # noqa: PLR0913 - an order has this many parts
+    symbol: str,
+    quantity: str,
+    limit: Annotated[str | None, typer.Option(help="Take no less.")] = None,
+    stop: Annotated[str | None, typer.Option(help="Only once the price has fallen to this.")] = None,
+    tif: Annotated[TimeInForce, typer.Option(help="How long it works.")] = TimeInForce.DAY,
+    stop_loss: Annotated[str | None, typer.Option(help="Buy back when the price rises to this.")] = None,
+    take_profit: Annotated[str | None, typer.Option(help="Buy back when the price falls to this.")] = None,
+    account: Account = None,
+    yes: Yes = False,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Sell by hand. It passes the same risk limits as a strategy's order."""
+    from holdfast.cli import act
+
+    ticket = act.Ticket(Side.SELL, symbol, quantity, limit, stop, tif, stop_loss, take_profit)
+    raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def cancel(
+    order_id: Annotated[str | None, typer.Argument(metavar="ORDER_ID", help="As `holdfast orders` shows it.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every live order.")] = False,
+    symbol: Annotated[str | None, typer.Option(help="With --all: of this symbol only.")] = None,
+    account: Account = None,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel one order, or all."""
+    from holdfast.cli import act
+
+    raise typer.Exit(act.cancel(config, account, order_id, every, symbol, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def halt(
+    reason: Reason = "", account: Account = None, timeout: Timeout = 10, config: ConfigFile = None, as_json: Json = False
+) -> None:
+    """Let nothing out that raises risk, until `resume`. Outlives restarts."""
+    from holdfast.cli import act
+
+    raise typer.Exit(act.halt(config, account, reason, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def resume(
+    reason: Reason = "", account: Account = None, timeout: Timeout = 10, config: ConfigFile = None, as_json: Json = False
+) -> None:
+    """End a halt."""
+    from holdfast.cli import act
+
+    raise typer.Exit(act.resume(config, account, reason, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def flatten(
+    reason: Reason = "",
+    account: Account = None,
+    yes: Yes = False,
+    timeout: Timeout = 30,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Halt, cancel every order, close every position, and wait until it is done."""
+    from holdfast.cli import act
+
+    raise typer.Exit(act.flatten(config, account, reason, yes, timeout, as_json))
+
+
+def main() -> None:
+    """The ``holdfast`` command: an error is one line on stderr, and its kind is the exit status."""
+    try:
+        app()
+    except HoldfastError as error:
+        _fail(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: what is left goes nowhere
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - a person gets a line, whatever it was
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        _fail(f"this should not have happened: {text} (HOLDFAST_DEBUG=1 shows where; please report it)", 1)
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    if os.environ.get("HOLDFAST_DEBUG"):
+        traceback.print_exc()
+    print("holdfast:", " ".join(text.split()), file=sys.stderr)
+    sys.exit(status)

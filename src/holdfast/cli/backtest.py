@@ -1,0 +1,189 @@
+"""``holdfast backtest``: every account over the past, then a report."""
+
+import heapq
+import tempfile
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from rich.console import Console
+
+from holdfast.assembly import build_feed, timeframe_notes
+from holdfast.backtest.results import AccountResult, FillEntry, OrderEntry, Recorder
+from holdfast.backtest.run import Backtest
+from holdfast.cli import report, terminal
+from holdfast.cli.place import config_for_reading
+from holdfast.cli.progress import progress, watched
+from holdfast.cli.rows import Json, fill_fields, order_fields, position_fields
+from holdfast.config import Config
+from holdfast.core.types import ZERO, iso_time, plain
+from holdfast.errors import DataError
+from holdfast.feeds.files import FileFeed
+from holdfast.feeds.port import Feed
+
+STDOUT = "-"
+
+Run = tuple[AccountResult, Recorder]
+
+
+def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -> int:
+    """Check the data, run, prove what was kept, report. Exit status 0; raises HoldfastError."""
+    config = _with_data(config_for_reading(config_file), data)
+    feed = build_feed(config)
+    for note in timeframe_notes(config, feed):
+        terminal.say(note)
+    total = check_data(feed)
+    with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
+        runs = [_run(config, index, feed, total, Path(folder)) for index in range(len(config.accounts))]
+        if json_to == STDOUT:
+            _write_json(runs, feed, print_piece)
+        elif json_to is not None:
+            _write_file(runs, feed, Path(json_to))
+        if json_to != STDOUT:
+            _report(runs, feed, terminal.console())
+    return 0
+
+
+def check_data(feed: Feed) -> int | None:
+    """Read a file from end to end before anything is done with it; how many events there are, as far as that is known."""
+    if not isinstance(feed, FileFeed):
+        return feed.total
+    with progress(f"checking {Path(feed.name).name}", "rows", feed.total) as update:
+        return feed.check(update)
+
+
+def _with_data(config: Config, data: Path | None) -> Config:
+    if data is None:
+        return config
+    feed = msgspec.structs.replace(config.feed, kind="file", path=str(data.resolve()))
+    return msgspec.structs.replace(config, feed=feed)
+
+
+def _run(config: Config, index: int, feed: Feed, total: int | None, folder: Path) -> Run:
+    account = config.accounts[index]
+    run = Backtest(config, account, feed, folder)
+    with watched(f"backtest {account.name}", "bars", total, lambda: run.done):
+        result = run.run()
+    return result, run.recorder
+
+
+def _report(runs: list[Run], feed: Feed, console: Console) -> None:
+    for result, recorder in runs:
+        for spool in (recorder.orders, recorder.fills):
+            for _ in spool.rows():  # the rows are counted in the result: they have to be there
+                pass
+        report.print_backtest(console, result, feed.name)
+
+
+# --- JSON, in pieces: a long backtest has more orders than fit well into memory ---------------------------------------
+
+
+def print_piece(text: str) -> None:
+    """To stdout, as it is."""
+    print(text, end="")
+
+
+def _write_file(runs: list[Run], feed: Feed, path: Path) -> None:
+    """The file appears when it is complete."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("w", encoding="utf-8") as file:
+            _write_json(runs, feed, _writer(file))
+        unfinished.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: can't be written ({error.strerror or error}); the backtest itself went through") from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _writer(file: IO[str]) -> Callable[[str], None]:
+    return lambda text: file.write(text) and None
+
+
+def _write_json(runs: list[Run], feed: Feed, write: Callable[[str], None]) -> None:
+    """``chain_verified`` comes last: it is known when every row has been read."""
+    head = _summary([result for result, _ in runs], feed)
+    write("{\n" + ",\n".join(f"  {_dump(key)}: {_dump(value)}" for key, value in head.items()))
+    for name, rows in (("orders_list", _orders(runs)), ("fills_list", _fills(runs))):
+        write(f',\n  "{name}": [')
+        for number, row in enumerate(rows):
+            write(("," if number else "") + "\n    " + _dump(row))
+        write("\n  ]")
+    write(',\n  "chain_verified": true\n}\n')
+
+
+def _summary(results: list[AccountResult], feed: Feed) -> Json:
+    seconds = sum(result.seconds for result in results)
+    bars = sum(result.bars for result in results)
+    return {
+        "bars": bars,
+        "signals": sum(result.signals for result in results),
+        "orders": sum(result.orders for result in results),
+        "fills": sum(result.fills for result in results),
+        "equity": plain(sum((result.value.equity for result in results), ZERO)),
+        "seconds": round(seconds, 6),
+        "bars_per_second": round(bars / seconds) if seconds else 0,
+        "feed": {"kind": feed.kind, "name": feed.name},
+        "accounts": [_account(result) for result in results],
+    }
+
+
+def _account(result: AccountResult) -> Json:
+    value = result.value
+    figures = ("equity", "cash", "realised", "unrealised", "fees", "gross_exposure")
+    return {
+        "account": result.account,
+        "start": iso_time(result.start_ns),
+        "end": iso_time(result.end_ns),
+        "bars": result.bars,
+        "signals": result.signals,
+        "orders": result.orders,
+        "open_orders": result.open_orders,
+        "fills": result.fills,
+        "anomalies": result.anomalies,
+        "refusals": result.refusals,
+        "deposit": plain(result.deposit),
+        **{name: plain(getattr(value, name)) for name in figures},
+        "return_pct": _percent(result.return_pct),
+        "max_drawdown_pct": _percent(result.max_drawdown_pct),
+        "seconds": round(result.seconds, 6),
+        "positions": [position_fields(symbol, line) for symbol, line in result.positions.items()],
+        "strategies": [_strategy(row) for row in result.strategies],
+    }
+
+
+def _strategy(row: Any) -> Json:
+    fields: Json = msgspec.structs.asdict(row)
+    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in fields.items()} | {
+        "net": plain(row.net)
+    }
+
+
+def _percent(value: Decimal) -> str:
+    return plain(round(value, 6))
+
+
+def _orders(runs: list[Run]) -> Iterator[Json]:
+    """In the order in which they ended; those still live last."""
+
+    def of(result: AccountResult, rows: Iterator[OrderEntry]) -> Iterator[tuple[int, Json]]:
+        return ((row.time_ns, order_fields(result.account, row.order.terms, row.order)) for row in rows)
+
+    return _merged([of(result, recorder.orders.rows()) for result, recorder in runs])
+
+
+def _fills(runs: list[Run]) -> Iterator[Json]:
+    def of(result: AccountResult, rows: Iterator[FillEntry]) -> Iterator[tuple[int, Json]]:
+        return ((row.time_ns, fill_fields(result.account, row.strategy, row.fill, row.time_ns)) for row in rows)
+
+    return _merged([of(result, recorder.fills.rows()) for result, recorder in runs])
+
+
+def _merged(lists: list[Iterator[tuple[int, Json]]]) -> Iterator[Json]:
+    return (row for _, row in heapq.merge(*lists, key=lambda item: item[0]))
+
+
+def _dump(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

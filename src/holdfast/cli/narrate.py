@@ -1,0 +1,148 @@
+"""What happens in an engine, one line for each thing a person wants to know."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from holdfast.cli import terminal
+from holdfast.cli.session import Session
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, count, price, when
+from holdfast.core.messages import (
+    AccountStateChanged,
+    Envelope,
+    Flattened,
+    MarketFresh,
+    MarketStale,
+    OrderAnomaly,
+    OrderFilled,
+    OrderRejected,
+    RecoveryCompleted,
+    RiskRefused,
+    StrategyStopped,
+)
+from holdfast.core.types import SECOND_NS
+from holdfast.runtime.compose import Engine
+
+MOST_LINES = 20
+"""Fills and refusals that are told one by one at one tick; a feed at full speed brings thousands, and those are counted."""
+QUIET = (OrderFilled, RiskRefused)
+
+
+class Narrator:
+    """Prints a session's news to ``console`` each time it is called."""
+
+    def __init__(self, session: Session, engine: Engine, console: Console) -> None:
+        self._session = session
+        self._accounts = {account.name: account for account in engine.accounts}
+        self._console = console
+
+    def __call__(self) -> None:
+        """Print what has come since the last time."""
+        news = [self._session.news.popleft() for _ in range(len(self._session.news))]
+        quiet = [record for record in news if isinstance(record.body, QUIET)]
+        told = {id(record) for record in quiet[-MOST_LINES:]}
+        if len(quiet) > MOST_LINES:
+            self._console.print(_many(quiet[:-MOST_LINES]), soft_wrap=True)
+        for record in news:
+            if id(record) in told or not isinstance(record.body, QUIET):
+                self._console.print(self.line(record), soft_wrap=True)
+
+    def line(self, record: Envelope) -> Text:
+        """One record as a line."""
+        text = Text(when(record.time_ns) + "  ", style=DIM)
+        if len(self._accounts) > 1:
+            text.append(f"{record.account:<12} ")
+        words = _WORDS.get(type(record.body), _other)(self, record, record.body)
+        return Text.assemble(text, words)
+
+    def strategy_of(self, record: Envelope) -> str:
+        """Whose order the record is about."""
+        order = self._accounts[record.account].state.orders.find(record.body.client_order_id)  # type: ignore[union-attr]
+        return order.terms.strategy if order is not None else ""
+
+    def back_at(self, record: Envelope, body: RecoveryCompleted) -> Text:
+        """Where a restart stands."""
+        state = self._accounts[record.account].state
+        if not body.records:
+            return Text(f"{record.account} begins, with {terminal.money(state.portfolio.cash)} in cash", style=GOOD)
+        held = len(list(state.portfolio.open_lines()))
+        resent = f"{body.resent} sent again" if body.resent else "nothing sent again"
+        stale = f", {body.not_sent} too old to send" if body.not_sent else ""
+        text = (
+            f"{record.account} is back at {when(state.now_ns)} from {body.records:,} records: "
+            f"{body.open_orders} open orders, {held} positions, {resent}{stale}"
+        )
+        return Text(text, style=f"bold {GOOD}")
+
+
+def _many(records: list[Envelope]) -> Text:
+    kinds = Counter(type(record.body) for record in records)
+    parts = [f"{kinds[OrderFilled]:,} fills"] if kinds[OrderFilled] else []
+    parts += [f"{kinds[RiskRefused]:,} refusals"] if kinds[RiskRefused] else []
+    return Text(f"... {' and '.join(parts)}", style=DIM)
+
+
+def _filled(narrator: Narrator, record: Envelope, fill: OrderFilled) -> Text:
+    side = terminal.side(f"{fill.side:<4}")
+    fee = f"  fee {price(fill.fee)}" if fill.fee else ""
+    deal = f" {count(fill.quantity):>7} {fill.symbol:<6} @ {price(fill.price):<10}"
+    return Text.assemble(side, deal, (f" {narrator.strategy_of(record)}{fee}", DIM))
+
+
+def _refused(_narrator: Narrator, _record: Envelope, body: RiskRefused) -> Text:
+    return Text.assemble(("refused ", WARN), f"{body.symbol} for {body.strategy}: {body.text} ", (f"({body.rule})", DIM))
+
+
+def _rejected(_narrator: Narrator, _record: Envelope, body: OrderRejected) -> Text:
+    return Text.assemble(("rejected ", BAD), f"{body.client_order_id} by the broker: {body.reason}")
+
+
+def _stopped(_narrator: Narrator, _record: Envelope, body: StrategyStopped) -> Text:
+    return Text.assemble((f"strategy {body.strategy} stopped ", f"bold {BAD}"), f"({body.reason}): {body.detail}")
+
+
+def _anomaly(_narrator: Narrator, _record: Envelope, body: OrderAnomaly) -> Text:
+    return Text.assemble(("anomaly ", f"bold {BAD}"), f"{body.client_order_id} {body.state} + {body.event}: {body.reason}")
+
+
+def _account(_narrator: Narrator, _record: Envelope, body: AccountStateChanged) -> Text:
+    return Text.assemble(("account ", DIM), (f"{body.old} -> {body.new}", f"bold {WARN}"), f"  {body.reason}")
+
+
+def _stale(_narrator: Narrator, _record: Envelope, body: MarketStale) -> Text:
+    return Text(f"{body.symbol} is stale: no data since {when(body.last_ns)}", style=WARN)
+
+
+def _fresh(_narrator: Narrator, _record: Envelope, body: MarketFresh) -> Text:
+    return Text(f"{body.symbol} has data again after {terminal.ago(body.gap_ns / SECOND_NS)}", style=GOOD)
+
+
+def _flattened(_narrator: Narrator, _record: Envelope, body: Flattened) -> Text:
+    if body.left:
+        return Text(f"flatten ended; these would not close: {', '.join(body.left)}", style=f"bold {BAD}")
+    return Text("flat: every position is closed", style=f"bold {GOOD}")
+
+
+def _recovered(narrator: Narrator, record: Envelope, body: RecoveryCompleted) -> Text:
+    return narrator.back_at(record, body)
+
+
+def _other(_narrator: Narrator, record: Envelope, _body: Any) -> Text:
+    return Text(record.type)
+
+
+_WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
+    OrderFilled: _filled,
+    RiskRefused: _refused,
+    OrderRejected: _rejected,
+    StrategyStopped: _stopped,
+    OrderAnomaly: _anomaly,
+    AccountStateChanged: _account,
+    MarketStale: _stale,
+    MarketFresh: _fresh,
+    Flattened: _flattened,
+    RecoveryCompleted: _recovered,
+}

@@ -1,0 +1,127 @@
+"""``holdfast run``: an engine on the configured feed, and what happens as lines."""
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from holdfast.assembly import build_feed, timeframe_notes
+from holdfast.cli import report, terminal
+from holdfast.cli.backtest import check_data
+from holdfast.cli.narrate import Narrator
+from holdfast.cli.progress import Update, progress
+from holdfast.cli.session import Session, Ticker, audited, duration_of
+from holdfast.cli.terminal import DIM, Cell, Column, count, money, percent, price, signed, table, when
+from holdfast.config import DEFAULT_PATH, Config, load_config
+from holdfast.core.state import EngineState
+from holdfast.feeds.pace import parse_speed
+from holdfast.feeds.port import Feed
+from holdfast.runtime.compose import Engine, open_engine
+
+
+def run(config_file: Path | None, speed: str | None, duration: str | None, as_json: bool) -> int:
+    """Trade until the feed ends, a signal comes or the time is over. Exit status 0; raises HoldfastError."""
+    duration_s = duration_of(duration)
+    config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
+    feed = build_feed(config)
+    for note in timeframe_notes(config, feed):
+        terminal.say(note)
+    total = check_data(feed)
+    session, console = Session(config), terminal.console()
+    with open_engine(config, session.watch, feed) as engine:
+        if as_json:
+            session.run(engine, duration_s, session.news.clear)
+        else:
+            _show(session, engine, console, duration_s, total)
+    if as_json:
+        terminal.print_json(audited(session, engine))
+    else:
+        summary(session, engine, console)
+    return 0
+
+
+def with_speed(config: Config, speed: str | None) -> Config:
+    """The configuration at another speed. Raises :class:`~holdfast.errors.InvalidValue`."""
+    if speed is None:
+        return config
+    parse_speed(speed)
+    return msgspec.structs.replace(config, feed=msgspec.structs.replace(config.feed, speed=speed))
+
+
+def _show(session: Session, engine: Engine, console: Console, duration_s: float | None, total: int | None) -> None:
+    header(session.config, engine.feed, console)
+    narrate = Narrator(session, engine, console)
+    flat_out = str(session.config.feed.speed) == "max"
+    if total is None or not flat_out:
+        session.run(engine, duration_s, narrate)
+    else:
+        with progress("run", "bars", total) as update:
+            session.run(engine, duration_s, _both(narrate, engine, update, total))
+    narrate()
+
+
+def _both(narrate: Narrator, engine: Engine, update: Update, total: int) -> Ticker:
+    def tick() -> None:
+        narrate()
+        update(engine.loop.events + engine.loop.replayed, total)
+
+    return tick
+
+
+def header(config: Config, feed: Feed, console: Console) -> None:
+    """Who trades what, on which data, and where it is recorded."""
+    accounts = ", ".join(f"{account.name} ({account.broker}, {account.calendar})" for account in config.accounts)
+    strategies = [f"{row.id} on {' '.join(row.symbols)}" for row in config.strategies]
+    speed = "flat out" if str(config.feed.speed) == "max" else f"{config.feed.speed} x real time"
+    console.print(
+        report.facts(
+            [
+                ("account" if len(config.accounts) == 1 else "accounts", accounts),
+                ("strategies", ", ".join(strategies) or "none"),
+                ("feed", f"{feed.name}, {speed}"),
+                ("journal", config.journal.url),
+            ]
+        )
+    )
+    console.print(Text("times are UTC; Ctrl-C stops in order", style=DIM))
+
+
+def summary(session: Session, engine: Engine, console: Console) -> None:
+    """What the run came to."""
+    counts, loop = session.counts, engine.loop
+    console.print()
+    console.print(Text(f"Ended: {session.reason}.", style="bold"))
+    again = f", {loop.replayed:,} seen again" if loop.replayed else ""
+    done = f"{counts['OrderPrepared']:,} orders, {counts['OrderFilled']:,} fills"
+    refused = f", {counts['RiskRefused']:,} refusals" if counts["RiskRefused"] else ""
+    console.print(report.facts([("this run", f"{loop.events:,} bars{again}, {done}{refused}"), *_accounts(engine)]))
+    rows = [row for account in engine.accounts for row in _held(account.state)]
+    if rows:
+        columns = [Column("account", 1), Column("symbol"), Column("quantity", right=True), Column("average", right=True)]
+        columns += [Column("last", 1, right=True), Column("unrealised", right=True)]
+        console.print(table(columns, rows, console.width))
+
+
+def _accounts(engine: Engine) -> list[tuple[str, Cell]]:
+    pairs: list[tuple[str, Cell]] = []
+    for account in engine.accounts:
+        state = account.state
+        value = state.portfolio.value(state.price)
+        deposits = state.portfolio.deposits
+        gain = value.equity - deposits
+        text = Text.assemble((money(value.equity), "bold"), "  ", signed(gain), " ")
+        text.append_text(percent(gain / deposits * 100) if deposits else Text(""))
+        text.append(f"  fees {money(value.fees)}, {len(state.orders.live)} open orders, {state.account_state}", style=DIM)
+        pairs.append((account.name, text))
+        pairs.append(("", Text(f"market time {when(state.now_ns)}, {state.sequence:,} records, epoch {state.epoch}", style=DIM)))
+    return pairs
+
+
+def _held(state: EngineState) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for symbol, line in state.portfolio.open_lines():
+        last = state.price(symbol)
+        gain = Text("") if last is None else signed(line.quantity * last - line.cost)
+        rows.append([state.account, symbol, count(line.quantity), price(line.average_price), price(last), gain])
+    return rows

@@ -1,0 +1,205 @@
+"""One run of an engine from the command line: signals end it in order, a ticker lets people see it, a result sums it up."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from decimal import Decimal
+
+from holdfast.cli.place import seconds
+from holdfast.cli.rows import Json, position_fields
+from holdfast.config import Config
+from holdfast.core.messages import (
+    AccountStateChanged,
+    BrokerName,
+    Envelope,
+    Flattened,
+    MarketFresh,
+    MarketStale,
+    OrderAnomaly,
+    OrderFilled,
+    OrderPrepared,
+    OrderRejected,
+    RecoveryCompleted,
+    RiskRefused,
+    StrategyStopped,
+)
+from holdfast.core.session.account import AccountState
+from holdfast.core.turn import Turn
+from holdfast.core.types import ZERO, iso_time, plain
+from holdfast.journal.verify import verify
+from holdfast.runtime.compose import Engine
+
+TICK_S = 0.25
+"""How often people are shown something new."""
+INTERRUPTED = 130
+
+NOTABLE = {
+    OrderFilled,
+    RiskRefused,
+    OrderRejected,
+    StrategyStopped,
+    OrderAnomaly,
+    MarketStale,
+    MarketFresh,
+    Flattened,
+    RecoveryCompleted,
+}
+_LOUD_STATES = {AccountState.HALTED.value, AccountState.PRESERVATION.value}
+
+Ticker = Callable[[], None]
+
+
+class Session:
+    """Watches one run. ``news`` gathers what people want to know, for the ticker to take away; ``counts`` counts every record."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.counts: Counter[str] = Counter()
+        self.news: deque[Envelope] = deque()
+        self.latest_orders: deque[str] = deque(maxlen=50)
+        self.recoveries: dict[str, RecoveryCompleted] = {}
+        self.started_s = time.monotonic()
+        self.reason = ""
+
+    def watch(self, turn: Turn) -> None:
+        """Shown every turn, in the engine's own time: so it only sorts."""
+        counts = self.counts
+        for record in turn.records:
+            kind = type(record.body)
+            counts[kind.__name__] += 1
+            if kind in NOTABLE:
+                self.news.append(record)
+            elif kind is OrderPrepared:
+                self.latest_orders.append(record.body.terms.client_order_id)
+            elif kind is AccountStateChanged and not _LOUD_STATES.isdisjoint((record.body.old, record.body.new)):
+                self.news.append(record)
+            if kind is RecoveryCompleted:
+                self.recoveries[record.account] = record.body
+
+    def run(self, engine: Engine, duration_s: float | None, tick: Ticker) -> None:
+        """Run the engine to its end, however that comes about. Raises what the engine raises."""
+        self.reason = asyncio.run(_run(engine, duration_s, tick))
+
+    def result(self, engine: Engine, records: dict[str, Json]) -> Json:
+        """The run as JSON. ``records`` is what the audit found, by account."""
+        counts, accounts = self.counts, [_account(engine, index) for index in range(len(engine.accounts))]
+        for account in accounts:
+            account["totals"] = records.get(account["account"], {})
+        last = engine.loop.last_event
+        first = accounts[0]
+        return {
+            "reason": self.reason,
+            "seconds": round(time.monotonic() - self.started_s, 3),
+            "bars": engine.loop.events,
+            "replayed": engine.loop.replayed,
+            "signals": counts["Signal"],
+            "orders": counts[OrderPrepared.__name__],
+            "fills": counts[OrderFilled.__name__],
+            "refusals": counts[RiskRefused.__name__],
+            "anomalies": counts[OrderAnomaly.__name__],
+            "strategies_stopped": counts[StrategyStopped.__name__],
+            "equity": plain(sum((Decimal(account["equity"]) for account in accounts), ZERO)),
+            "market_time": None if last is None else iso_time(last.time_ns),
+            "feed": {"kind": engine.feed.kind, "name": engine.feed.name},
+            "seed": self.config.feed.seed if self.config.feed.kind == "synthetic" else None,
+            "journal": self.config.journal.url,
+            **{key: first[key] for key in ("account", "epoch", "restarts", "records")},
+            "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],
+            "accounts": accounts,
+        }
+
+
+def _account(engine: Engine, index: int) -> Json:
+    state = engine.accounts[index].state
+    value = state.portfolio.value(state.price)
+    figures = ("equity", "cash", "realised", "unrealised", "fees", "gross_exposure")
+    return {
+        "account": state.account,
+        "broker": BrokerName(state.broker),
+        "state": state.account_state,
+        "epoch": state.epoch,
+        "restarts": state.epoch - 1,
+        "records": state.sequence,
+        "orders_ever": state.order_count,
+        "open_orders": len(state.orders.live),
+        **{name: plain(getattr(value, name)) for name in figures},
+        "day_pnl": plain(value.equity - state.day_start_equity),
+        "positions": [position_fields(symbol, line) for symbol, line in state.portfolio.open_lines()],
+    }
+
+
+def audited(session: Session, engine: Engine) -> Json:
+    """The run's result with the journal's proof in it. For after the journal was closed."""
+    found = verify(session.config.journal.url)
+    totals = {row.account: {"records": row.records, "orders": row.orders, "fills": row.fills} for row in found.accounts}
+    return session.result(engine, totals) | {"chain_verified": found.ok, "problems": found.problems}
+
+
+async def _run(engine: Engine, duration_s: float | None, tick: Ticker) -> str:
+    ender = _Ender(engine)
+    tasks = [asyncio.create_task(_tick(engine, tick))]
+    if duration_s is not None:
+        tasks.append(asyncio.create_task(_end_after(engine, duration_s)))
+    try:
+        with ender:
+            reason = await engine.loop.run()
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
+    return reason
+
+
+async def _tick(engine: Engine, tick: Ticker) -> None:
+    """Show what is new. When that can't be done any more the run ends in order, and then the error is told."""
+    try:
+        while True:
+            tick()
+            await asyncio.sleep(TICK_S)
+    except Exception as error:
+        engine.loop.stop(f"nothing can be shown any more ({type(error).__name__})")
+        raise
+
+
+async def _end_after(engine: Engine, duration_s: float) -> None:
+    """The time asked for begins when recovery is over."""
+    await engine.loop.recovered.wait()
+    await asyncio.sleep(duration_s)
+    engine.loop.stop("the time asked for is over")
+
+
+class _Ender:
+    """SIGINT and SIGTERM end the run in order; a second SIGINT ends the process on the spot."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._interrupted = False
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._engine.loop.stop, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_signal_handler(signal.SIGTERM)
+        loop.remove_signal_handler(signal.SIGINT)
+
+    def _interrupt(self) -> None:
+        if self._interrupted:
+            os._exit(INTERRUPTED)
+        self._interrupted = True
+        self._engine.loop.stop("interrupted")
+
+
+def duration_of(text: str | None) -> float | None:
+    """The ``--for`` option in seconds."""
+    return None if text is None else seconds(text)
+
+

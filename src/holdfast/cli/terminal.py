@@ -1,0 +1,135 @@
+"""What goes to the screen, and how: consoles, numbers and tables for people, JSON for programs."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.core.types import iso_time, plain
+
+PIPE_WIDTH = 160
+"""Columns where there is no terminal to ask: enough for every table we print."""
+
+GOOD, BAD, WARN, DIM = "green", "red", "yellow", "dim"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people read. Colours only on a terminal, and not with NO_COLOR."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, highlight=False, width=width)
+
+
+def say(text: str) -> None:
+    """A remark beside the result: one line on stderr."""
+    print(f"holdfast: {text}", file=sys.stderr, flush=True)
+
+
+def is_interactive() -> bool:
+    """Whether a person sits at both ends: what a question or a live screen needs."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on stdout."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), flush=True)
+
+
+def when(time_ns: int) -> str:
+    """A time in UTC to the second, as people read it."""
+    return iso_time(time_ns)[:19].replace("T", " ")
+
+
+def money(amount: Decimal) -> str:
+    """With two decimals and thousands."""
+    return f"{amount:,.2f}"
+
+
+def price(value: Decimal | None) -> str:
+    """As exact as it is, with two decimals at least and six at most; nothing for none."""
+    if value is None:
+        return ""
+    text = plain(round(value, 6))
+    decimals = len(text.partition(".")[2])
+    return f"{value:,.{max(2, decimals)}f}"
+
+
+def count(number: Decimal | int) -> str:
+    """A quantity or a count with thousands."""
+    return f"{number:,}" if isinstance(number, int) else f"{Decimal(plain(number)):,f}"
+
+
+def signed(amount: Decimal) -> Text:
+    """Money won or lost, with its sign and its colour."""
+    return Text(f"{amount:+,.2f}", style=tone(amount))
+
+
+def percent(value: float | Decimal) -> Text:
+    """A change in percent, with its sign and its colour."""
+    return Text(f"{value:+.2f}%", style=tone(value))
+
+
+def tone(value: float | Decimal) -> str:
+    """The colour of a gain or a loss."""
+    if value > 0:
+        return GOOD
+    return BAD if value < 0 else ""
+
+
+def side(name: str) -> Text:
+    """BUY or SELL in its colour."""
+    return Text(name.upper(), style=GOOD if name == "buy" else BAD)
+
+
+def ago(seconds: float) -> str:
+    """A span of time in one or two units."""
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
+    if days >= 2:  # noqa: PLR2004 - up to two days hours say more
+        return f"{days:.0f}d"
+    if hours >= 1:
+        return f"{hours:.0f}h{minutes % 60:02.0f}m"
+    return f"{minutes:.0f}m" if minutes >= 2 else f"{seconds:.1f}s"  # noqa: PLR2004
+
+
+Cell = str | Text
+
+
+class Column:
+    """A table's column. Where the terminal is narrow, those of the highest ``rank`` are left out first."""
+
+    def __init__(self, name: str, rank: int = 0, *, right: bool = False) -> None:
+        self.name = name
+        self.rank = rank
+        self.right = right
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int, title: str | None = None) -> Table:
+    """A table that fits: whole columns are left out rather than cells wrapped. So are those in which nothing stands."""
+    content = [[_text(cell) for cell in row] for row in rows]
+    widths = [
+        max((row[index].cell_len for row in content), default=0) and max(len(column.name), *(r[index].cell_len for r in content))
+        for index, column in enumerate(columns)
+    ]
+    kept = [index for index, column in enumerate(columns) if widths[index] or not content]
+    while len(kept) > 1 and sum(widths[index] + 2 for index in kept) + 1 > width:
+        worst = max(kept, key=lambda index: (columns[index].rank, index))
+        if not columns[worst].rank:
+            break
+        kept.remove(worst)
+    shown = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, header_style="dim")
+    for index in kept:
+        shown.add_column(columns[index].name, justify="right" if columns[index].right else "left", no_wrap=True)
+    for row in content:
+        shown.add_row(*(row[index] for index in kept))
+    return shown
+
+
+def _text(cell: Cell) -> Text:
+    return cell if isinstance(cell, Text) else Text(cell)
