@@ -74,6 +74,7 @@ def test_every_message_comes_back_as_it_went(kind: type[Body]) -> None:
     full = build(kind)
     required = {field.name for field in msgspec.structs.fields(kind) if field.required}
     least = kind(**{name: getattr(full, name) for name in required})
+    body: Any
     for body in (full, least):
         envelope = enveloped(body)
         data = codec.encode(envelope)
