@@ -1,6 +1,6 @@
 """Who trades with what, and how much: orders against one piece of market data."""
 
-from decimal import ROUND_FLOOR
+from decimal import ROUND_FLOOR, Decimal
 
 from holdfast.core.messages import (
     Bar,
@@ -127,14 +127,15 @@ class Matching:
     ) -> None:
         if offer is None:
             return
-        quantity = self._available(order, market, source)
+        terms, settings = order.terms, self._settings
+        share = settings.volume_share
+        quantity = order.remaining if share is None else self._available(order, market, source, share)
         if quantity <= 0:
             return
-        terms, settings = order.terms, self._settings
         price, slips = offer
         if slips:
             price = settings.slipped(price, terms.symbol, terms.side, time_ns, self._tick)
-        if settings.volume_share is not None:
+        if share is not None:
             market.take(source, terms.side, quantity)
         cost = fee(settings.commission, price, quantity, order.filled)
         self.count_fill(order, quantity)
@@ -142,11 +143,9 @@ class Matching:
         if terms.oco_group is not None:
             self._tell_group(order, quantity, time_ns, reports)
 
-    def _available(self, order: VenueOrder, market: Market, source: MarketEvent) -> Quantity:
+    def _available(self, order: VenueOrder, market: Market, source: MarketEvent, share: Decimal) -> Quantity:
+        """How much of the order the share of the market data lets trade."""
         remaining = order.remaining
-        share = self._settings.volume_share
-        if share is None:
-            return remaining
         left = market.left(source, order.terms.side, share)
         if order.terms.quantity == order.terms.quantity.to_integral_value():
             left = left.to_integral_value(ROUND_FLOOR)
