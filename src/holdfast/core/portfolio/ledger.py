@@ -11,7 +11,16 @@ import msgspec
 from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Price, Quantity
 
 COST_STEP = Decimal("0.0000000001")
-"""What the cost taken out by a partial close is rounded to; the rest stays in the position, so nothing is lost."""
+"""What amounts of money are rounded to: what a fill is worth, once, and the cost taken out by a partial close, the rest of
+which stays in the position. Without it the products of long prices and quantities would outgrow Decimal's 28 digits, and
+sums of them would no longer be exact."""
+
+
+def value_of(quantity: Decimal, price: Decimal) -> Money:
+    """quantity x price in whole steps; the same size for either sign."""
+    product = quantity * price
+    rounded = product.quantize(COST_STEP, rounding=ROUND_HALF_EVEN)
+    return Money(product if product == rounded else rounded)  # where both are the same, the shorter one
 
 
 class Ledger(msgspec.Struct):
@@ -35,15 +44,16 @@ class Ledger(msgspec.Struct):
         realised += (price - average cost) x closed quantity x direction of the position.
         """
         quantity, cost, realised = self.quantity, self.cost, self.realised
+        paid = value_of(signed_quantity, price)
         if quantity and (quantity > 0) is not (signed_quantity > 0):
             closing = min(abs(quantity), abs(signed_quantity))
             closed = closing if quantity > 0 else -closing
             cost_out = cost if closed == quantity else _share(cost, closed, quantity)
-            realised = Money(realised + closed * price - cost_out)
-            opening = signed_quantity + closed
-            cost = Money(cost - cost_out + opening * price)
+            received = value_of(closed, price)
+            realised = Money(realised + received - cost_out)
+            cost = Money(cost - cost_out + paid + received)  # paid + received: what was opened beyond zero
         else:
-            cost = Money(cost + signed_quantity * price)
+            cost = Money(cost + paid)
         self.quantity = Quantity(quantity + signed_quantity)
         self.cost = cost
         self.realised = realised

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from holdfast.core.messages import OrderFilled
-from holdfast.core.portfolio.ledger import Ledger
+from holdfast.core.portfolio.ledger import Ledger, value_of
 from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Price, Quantity, StrategyId
 
 
@@ -56,7 +56,7 @@ class Portfolio:
         ledger.book(signed, fill.price, fill.fee)
         self.realised = Money(self.realised + line.realised - before)
         self.fees = Money(self.fees + fill.fee)
-        self.cash = Money(self.cash - signed * fill.price - fill.fee)
+        self.cash = Money(self.cash - value_of(signed, fill.price) - fill.fee)
         return ledger
 
     def quantity(self, symbol: str) -> Quantity:
@@ -83,7 +83,7 @@ class Portfolio:
         for symbol, line in self.lines.items():
             if line.quantity:
                 price = price_of(symbol)
-                equity = Money(equity + (line.cost if price is None else line.quantity * price))
+                equity = Money(equity + (line.cost if price is None else value_of(line.quantity, price)))
         return equity
 
     def value(self, price_of: Callable[[str], Price | None]) -> Valuation:
@@ -93,7 +93,7 @@ class Portfolio:
             quantity = line.quantity
             if quantity:
                 price = price_of(symbol)
-                market_value = line.cost if price is None else quantity * price
+                market_value = line.cost if price is None else value_of(quantity, price)
                 worth = Money(worth + market_value)
                 cost = Money(cost + line.cost)
                 gross = Money(gross + abs(market_value))
