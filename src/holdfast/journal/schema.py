@@ -22,7 +22,9 @@ def version(connection: sa.Connection) -> str:
         raise SchemaError("it is empty; restore a backup, or delete it to start a new journal")
     if VERSION_TABLE not in names:
         raise SchemaError("it is a database of another program; name another file")
-    found = connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(VERSION_TABLE))).scalar_one()
+    found = connection.execute(
+        sa.select(sa.column("version_num", sa.String)).select_from(sa.table(VERSION_TABLE))
+    ).scalar_one()
     if found > HEAD:
         raise SchemaError(f"its schema {found} is newer than this program's ({HEAD}); use the newer Holdfast")
     return str(found)
