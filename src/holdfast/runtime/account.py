@@ -57,15 +57,26 @@ class AccountAtWork:
         self.broker.on_market(event)
 
     def take_inbox(self) -> None:
-        """Take everything that has come in."""
-        while self.inbox:
-            self.take(self.inbox.popleft())
+        """Take everything that has come in, as one batch.
 
-    def keep(self, turn: Turn) -> None:
-        """Journal a turn's records, and leave its effects with the gate until those are durable."""
-        if turn.records:
-            self._journal.append(self._batch(turn.records))
-            self.gate.hold(turn.effects, turn.records[-1].sequence)
+        What one call of the venue reports must be durable together: an order whose acknowledgement is recorded counts as
+        having met the market of that moment, so its fill of that moment may not be missing.
+        """
+        turns = []
+        while self.inbox:
+            turn = step(self.state, self.inbox.popleft())
+            if turn is not None:
+                turns.append(turn)
+        self.keep(*turns)
+
+    def keep(self, *turns: Turn) -> None:
+        """Journal what turns recorded, in one commit, and leave their effects with the gate until that is durable."""
+        records = [record for turn in turns for record in turn.records]
+        if not records:
+            return
+        self._journal.append(self._batch(records))
+        for turn in turns:
+            self.gate.hold(turn.effects, records[-1].sequence)
             if self._watch is not None:
                 self._watch(turn)
 

@@ -18,7 +18,7 @@ from holdfast.journal.batch import Batch, CommandAnswer
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
 from holdfast.runtime.account import AccountAtWork
-from holdfast.runtime.recovery import Recovery
+from holdfast.runtime.recovery import Recovery, Seen
 
 COMMANDS_EVERY_S = 0.1
 """How often the journal is asked for commands: quick enough for a person, a thousandth of a core."""
@@ -50,7 +50,7 @@ class Loop:
         self._woken = asyncio.Event()  # a commit, a command or a stop
         self._stop_reason = ""
         self._mailbox_error: HoldfastError | None = None
-        self._fresh: list[AccountAtWork] = []
+        self._seen: dict[str, Seen] = {}
         self.events = 0
         self.replayed = 0
         self.last_event: MarketEvent | None = None
@@ -104,16 +104,15 @@ class Loop:
         self.recovered.set()
 
     def _take_again(self, event: MarketEvent) -> bool:
-        """Show an event to the accounts still in recovery. True when all of them had seen it before."""
-        self._fresh = [account for account in self._accounts if account.name not in self._recoveries]
-        for account in self._accounts:
-            recovery = self._recoveries.get(account.name)
-            if recovery is not None and not recovery.take(event):
-                del self._recoveries[account.name]
-                self._fresh.append(account)
+        """Show an event to the accounts still in recovery. True when all of them had seen the whole of it before."""
+        self._seen = {}
+        for name, recovery in list(self._recoveries.items()):
+            seen = self._seen[name] = recovery.take(event)
+            if seen is not Seen.WHOLE:
+                del self._recoveries[name]
         if not self._recoveries:
             self.recovered.set()
-        return not self._fresh
+        return len(self._seen) == len(self._accounts) and set(self._seen.values()) == {Seen.WHOLE}
 
     async def _wait_for(self, event: MarketEvent) -> None:
         """Wait until an event is due, dealing with whatever comes in meanwhile."""
@@ -127,14 +126,18 @@ class Loop:
                 return
 
     async def _take(self, event: MarketEvent) -> None:
-        accounts = self._fresh if self._recoveries else self._accounts
-        for account in accounts:
-            account.reach_venue(event)
-            if account.inbox:
-                await self._settle()
+        for account in self._accounts:
+            seen = self._seen.get(account.name, Seen.NOT_AT_ALL)
+            if seen is Seen.WHOLE:
+                continue
+            if seen is Seen.NOT_AT_ALL:
+                account.reach_venue(event)
+                if account.inbox:
+                    await self._settle()
             account.take(event)
             if not account.is_settled:
                 await self._settle()
+        self._seen = {}
         self.events += 1
         self.last_event = event
 

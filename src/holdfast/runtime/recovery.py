@@ -7,6 +7,7 @@ explained.
 """
 
 from collections.abc import Iterator
+from enum import Enum
 
 import holdfast
 from holdfast.brokers.port import BrokerAccount
@@ -21,13 +22,21 @@ from holdfast.feeds.port import Feed
 from holdfast.journal.lease import Tenure
 from holdfast.runtime.account import AccountAtWork
 
-UNANSWERED = (OrderState.RELEASED, OrderState.UNKNOWN)
+UNANSWERED = (OrderState.PREPARED, OrderState.RELEASED, OrderState.UNKNOWN)
+
+
+class Seen(Enum):
+    """How far an event had been taken before the crash."""
+
+    NOT_AT_ALL = "not at all"
+    BY_THE_VENUE = "what the venue made of it is recorded; the strategies have not seen it"
+    WHOLE = "to the end"
 
 
 class Recovery:
     """Brings one account from its journal to where trading can go on.
 
-    :meth:`take` is given every market event from the feed's first on, until :attr:`is_over`.
+    :meth:`take` is given every market event from the feed's first on, until it has not seen one whole.
     """
 
     def __init__(
@@ -58,20 +67,22 @@ class Recovery:
         if self._next is None:
             self._start()
 
-    def take(self, event: MarketEvent) -> bool:
-        """See an event again. False when it is not one of the past: recovery is over, and the event is still to be taken."""
+    def take(self, event: MarketEvent) -> Seen:
+        """See an event again, as far as it had been taken before; what is left of it is for the caller to take."""
         account, state = self._account, self._account.state
         if self._started and event.time_ns >= self._live_from_ns:
             self._finish()
-            return False
+            return Seen.NOT_AT_ALL
         state.cursor += 1
         account.broker.observe(event)
-        self._apply_up_to(state.cursor)
-        show(state, event)
-        self._apply_up_to(state.cursor)
-        if self._next is None and not self._started:
+        if self._apply_up_to(state.cursor) and self._next is None:
             self._start()
-        return True
+            self._finish()
+            return Seen.BY_THE_VENUE
+        show(state, event)
+        if self._apply_up_to(state.cursor) and self._next is None:
+            self._start()
+        return Seen.WHOLE
 
     def end_of_feed(self) -> None:
         """There are no more events: the past is all there is. Raises Fatal when the journal tells of more."""
@@ -82,12 +93,14 @@ class Recovery:
         if not self.is_over:
             self._finish()
 
-    def _apply_up_to(self, cursor: int) -> None:
-        record = self._next
+    def _apply_up_to(self, cursor: int) -> bool:
+        """Apply the records made before the next step of the feed. Whether there were any."""
+        first = record = self._next
         while record is not None and record.cursor <= cursor:
             self._apply(record)
             record = next(self._records, None)
         self._next = record
+        return record is not first
 
     def _apply(self, record: Envelope) -> None:
         state = self._account.state
@@ -105,17 +118,16 @@ class Recovery:
         self._started = True
         if (state.sequence, state.epoch) > (self._tenure.last_sequence, self._tenure.epoch):
             raise Fatal(f"the journal of account {account.name} goes on beyond record {self._tenure.last_sequence}")
-        is_new = state.sequence == 0
         last_ns = state.now_ns
-        account.keep(lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process))
-        if is_new:
-            turn = lifecycle.deposit(state, self._deposit, "opening cash")
-            account.broker.restore(turn.records[0])
-            account.keep(turn)
+        turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
+        if self._tenure.last_sequence == 0:
+            turns.append(lifecycle.deposit(state, self._deposit, "opening cash"))
+            account.broker.restore(turns[-1].records[0])
         if not self._feed_since:
-            self._live_from_ns = max(self._live_from_ns, last_ns + 1)
             feed = self._feed
-            account.keep(lifecycle.open_feed(state, feed.kind, feed.name, feed.fingerprint()))
+            self._live_from_ns = max(self._live_from_ns, last_ns + 1)
+            turns.append(lifecycle.open_feed(state, feed.kind, feed.name, feed.fingerprint()))
+        account.keep(*turns)
 
     def _finish(self) -> None:
         """Explain every order, then let the account trade."""
@@ -125,16 +137,12 @@ class Recovery:
         at_broker = account.broker.snapshot()
         _compare(account, at_broker)
         there = {order.client_order_id for order in at_broker.open_orders}
-        live = list(state.orders.live.values())
-        resent = [order for order in live if order.terms.client_order_id not in there]
-        lost = [order for order in resent if order.state not in UNANSWERED and order.state is not OrderState.PREPARED]
+        resent = [order for key, order in state.orders.live.items() if key not in there]
+        lost = [order for order in resent if order.state not in UNANSWERED]
         if lost:
             ids = ", ".join(order.terms.client_order_id for order in lost)
             raise Fatal(f"the broker of account {account.name} does not know orders that it had accepted: {ids}")
-        account.gate.hold([_again(order) for order in live if order not in resent and order.cancel_released_ns], 0)
-        for order in resent:
-            account.keep(lifecycle.resend(state, order))
-        account.gate.hold([_again(order) for order in resent if order.is_live and order.cancel_released_ns], 0)
+        self._send_again(resent)
         not_sent = sum(not order.is_live for order in resent)
         report = RecoveryCompleted(
             records=self._tenure.last_sequence,
@@ -145,10 +153,26 @@ class Recovery:
         )
         account.keep(lifecycle.recovered(state, report))
 
+    def _send_again(self, unanswered: list[Order]) -> None:
+        """Send what was on its way, in the order in which it had been released: orders, and cancels of any order."""
+        account, state = self._account, self._account.state
+        todo = [(order.released_ns, _sequence(order.last_record_id), 0, order) for order in unanswered]
+        todo += [
+            (order.cancel_released_ns, _sequence(order.last_record_id), 1, order)
+            for order in state.orders.live.values()
+            if order.cancel_released_ns
+        ]
+        for _, _, is_cancel, order in sorted(todo, key=lambda item: item[:3]):
+            if not is_cancel:
+                account.keep(lifecycle.resend(state, order))
+            elif order.is_live:
+                cancel = CancelOrder(order.terms.client_order_id, order.cancel_released_ns)
+                account.gate.hold([cancel], 0)
 
-def _again(order: Order) -> CancelOrder:
-    """The cancel that was on its way, as it was."""
-    return CancelOrder(order.terms.client_order_id, order.cancel_released_ns)
+
+def _sequence(record_id: str) -> int:
+    """The sequence number that a record's id ends in (`Ids.message`)."""
+    return int(record_id[-9:], 16)
 
 
 def _compare(account: AccountAtWork, at_broker: BrokerAccount) -> None:

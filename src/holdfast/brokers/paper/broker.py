@@ -117,5 +117,6 @@ class PaperBroker:
                 exchange.remove(body.client_order_id)
             case OrderRejected() | OrderNotSent() | OrderFailed():
                 self._released.pop(body.client_order_id, None)
+                exchange.remove(body.client_order_id)
             case CashDeposited():
                 self._books.deposit(body.amount)
