@@ -108,7 +108,8 @@ def test_a_round_trip_earns_the_difference(quantity: Decimal, entry: Decimal, ou
     ledger.book(-quantity * side.sign, Price(out), Money(Decimal(0)))
     exact = (Fraction(out) - Fraction(entry)) * Fraction(quantity) * side.sign
     assert abs(Fraction(ledger.realised) - exact) <= Fraction(1, 10**10)
-    assert (ledger.quantity, ledger.cost) == (0, 0)
+    assert ledger.quantity == 0
+    assert ledger.cost == 0
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=10), ticks, ticks, st.sampled_from(list(Side)))
