@@ -81,7 +81,12 @@ def backtest(path: Path, params: dict[str, Any]) -> dict[str, float]:
     replay.run(feed.events(), feed.trading_from_ns)
     seconds = time.perf_counter() - began_s
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
-    return {"seconds": seconds, "orders": counts["OrderPrepared"], "records": counts.total(), "grown_mb": grown_kb / 1024}
+    return {
+        "seconds": seconds,
+        "orders": counts["OrderPrepared"],
+        "records": counts.total(),
+        "grown_mb": grown_kb / 1024,
+    }
 
 
 def bare_loop(path: Path, _params: dict[str, Any]) -> dict[str, float]:
@@ -142,7 +147,9 @@ def main() -> None:
     rate = report[f"trading_{large}"]["bars_per_second"] / report[f"trading_{small}"]["bars_per_second"]
     print(f"rate at 1,000k beside 100k: {rate:.2f} (below 1: it falls as orders pile up)")
     print(f"time beside the bare loop:  {trading['seconds'] / bare['seconds']:.1f} x")
-    print(f"an order from signal to booked fill: {per_order_us:.0f} us; {trading['records'] / trading['orders']:.1f} records each")
+    print(
+        f"an order from signal to booked fill: {per_order_us:.0f} us; {trading['records'] / trading['orders']:.1f} records each"
+    )
 
 
 if __name__ == "__main__":

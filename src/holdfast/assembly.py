@@ -61,7 +61,9 @@ def _time_ns(text: str | None, name: str) -> int | None:
     try:
         moment = dt.datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{name} is no ISO date or time: {text!r}; write 2013-10-08 or 2013-10-08T14:30:00Z") from None
+        raise ConfigError(
+            f"{name} is no ISO date or time: {text!r}; write 2013-10-08 or 2013-10-08T14:30:00Z"
+        ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
@@ -108,14 +110,18 @@ def load_strategy(path: str) -> type[Strategy]:
     """The class that ``module:Class`` names; modules in the working directory count. Raises ConfigError."""
     module_name, _, class_name = path.partition(":")
     if not module_name or not class_name:
-        raise ConfigError(f"strategy class {path!r} is not of the form module:Class, such as holdfast.strategies:EmaCross")
+        raise ConfigError(
+            f"strategy class {path!r} is not of the form module:Class, such as holdfast.strategies:EmaCross"
+        )
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except Exception as error:  # whatever a user's module does wrong is theirs to read, in one line
         text = str(error).splitlines()[0] if str(error) else ""
-        raise ConfigError(f"strategy module {module_name!r} can't be imported: {type(error).__name__}: {text}") from error
+        raise ConfigError(
+            f"strategy module {module_name!r} can't be imported: {type(error).__name__}: {text}"
+        ) from error
     found = getattr(module, class_name, None)
     if not isinstance(found, type) or not issubclass(found, Strategy):
         there = [name for name, value in vars(module).items() if _is_strategy(value)]
@@ -149,7 +155,9 @@ def timeframe_notes(config: Config, feed: Feed) -> list[str]:
         wanted_ns = parse_timeframe(strategy.timeframe)
         if feed.bar_ns is not None and feed.bar_ns > wanted_ns:
             has = timeframe_name(feed.bar_ns)
-            notes.append(f"strategy {strategy.id} asks for {strategy.timeframe} bars; {feed.name} has {has} bars: it gets those")
+            notes.append(
+                f"strategy {strategy.id} asks for {strategy.timeframe} bars; {feed.name} has {has} bars: it gets those"
+            )
     return notes
 
 

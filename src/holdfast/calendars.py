@@ -31,7 +31,9 @@ def trading_calendar(name: str) -> TradingCalendar:
 
         near = get_close_matches(name.upper(), exchange_calendars.get_calendar_names(), n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ConfigError(f"there is no exchange calendar {name!r}{hint} (XNYS is New York, 24/7 never closes)") from None
+        raise ConfigError(
+            f"there is no exchange calendar {name!r}{hint} (XNYS is New York, 24/7 never closes)"
+        ) from None
     earliest = recent.bound_min()
     first = FIRST_DATE if earliest is None else max(FIRST_DATE, earliest.strftime("%Y-%m-%d"))
     calendar = exchange_calendars.get_calendar(name, start=first, end=recent.last_session)

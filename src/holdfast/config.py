@@ -167,7 +167,9 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"there is no configuration file {path}; `holdfast demo` needs none, `-c FILE` names one") from None
+        raise ConfigError(
+            f"there is no configuration file {path}; `holdfast demo` needs none, `-c FILE` names one"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the configuration file {path} can't be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -201,9 +203,7 @@ def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
     if not isinstance(data, dict) or not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return
     hints = get_type_hints(kind)
-    known = {
-        field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)
-    }
+    known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
     for key, value in data.items():
         if key not in known:
             near = get_close_matches(key, known, n=1)
@@ -250,7 +250,9 @@ def _check(config: Config, name: str) -> None:
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
             raise ConfigError(f"{name}: strategy {strategy.id} is on account {strategy.account!r}; {hint}")
         if not strategy.symbols or strategy.id in ("", "manual"):
-            raise ConfigError(f"{name}: strategy {strategy.id!r} needs an id of its own (not manual) and at least one symbol")
+            raise ConfigError(
+                f"{name}: strategy {strategy.id!r} needs an id of its own (not manual) and at least one symbol"
+            )
     for account in config.accounts:
         if account.cash <= 0:
             raise ConfigError(f"{name}: account {account.name} needs cash above zero, not {account.cash}")
@@ -259,7 +261,9 @@ def _check(config: Config, name: str) -> None:
 def _check_unique(what: str, names: list[str], file: str) -> None:
     for value in names:
         if names.count(value) > 1:
-            raise ConfigError(f"{file}: there are {names.count(value)} of {what} {value!r}; each needs a name of its own")
+            raise ConfigError(
+                f"{file}: there are {names.count(value)} of {what} {value!r}; each needs a name of its own"
+            )
 
 
 def _with_paths(config: Config, folder: Path) -> Config:

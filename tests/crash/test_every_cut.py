@@ -29,7 +29,7 @@ EASY: dict[str, Any] = {}
 NEXT_OPEN = {"fill": "next_open", "volume_share": "0.02"}
 
 
-class Cut(Exception):  # noqa: N818 - it stands for a crash
+class Cut(Exception):
     """The process ends here."""
 
 

@@ -180,10 +180,9 @@ def test_a_run_killed_fifty_times_ends_with_the_books_of_one_left_alone(tmp_path
     total = progress(calm_url)
 
     killed_url = prepare(tmp_path / "killed")
-    print(f"seed {SEED}, {total} records in the uninterrupted run")
     trading = run_with_kills(tmp_path / "killed", killed_url, random.Random(SEED), total)
 
-    assert trading >= KILLS // 2, f"only {trading} of {KILLS} kills hit an engine that had begun to trade"
+    assert trading >= KILLS // 2, f"seed {SEED}: only {trading} of {KILLS} kills hit an engine that had begun to trade"
     assert verify(killed_url).problems == []
     assert check_never_sent_before_durable(killed_url) > 500
-    assert books(killed_url) == books(calm_url)
+    assert books(killed_url) == books(calm_url), f"seed {SEED}"

@@ -1,7 +1,5 @@
 """What a broker's answer to a write means for the caller."""
 
-from typing import Union
-
 import msgspec
 
 
@@ -35,4 +33,4 @@ class Unauthorized(msgspec.Struct, frozen=True):
     reason: str
 
 
-Outcome = Union[Accepted, Rejected, Unknown, RateLimited, Unauthorized]
+Outcome = Accepted | Rejected | Unknown | RateLimited | Unauthorized

@@ -45,7 +45,8 @@ class Broker(Protocol):
     """One account at one broker."""
 
     @property
-    def name(self) -> BrokerName: ...
+    def name(self) -> BrokerName:
+        """Which broker it is."""
 
     def open(self, sink: ReportSink) -> None:
         """Start delivering reports to ``sink``."""

@@ -1,0 +1,1 @@
+"""The core: decides, deterministically; imports nothing else of ours but the errors."""

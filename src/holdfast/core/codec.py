@@ -23,7 +23,9 @@ def decode_body(data: bytes) -> AnyBody:
     try:
         return _body_decoder.decode(data)  # type: ignore[no-any-return]
     except msgspec.MsgspecError as error:
-        raise JournalCorrupt(f"a message can't be read ({error}); it was written by a newer version, or damaged") from None
+        raise JournalCorrupt(
+            f"a message can't be read ({error}); it was written by a newer version, or damaged"
+        ) from None
 
 
 def encode(envelope: Envelope) -> bytes:
@@ -41,7 +43,9 @@ def decode(data: bytes) -> Envelope:
     except msgspec.MsgspecError as error:
         raise JournalCorrupt(f"a message can't be read ({error})") from None
     if envelope.version > VERSION:
-        raise JournalCorrupt(f"message {envelope.id} has version {envelope.version}; this Holdfast reads up to {VERSION}")
+        raise JournalCorrupt(
+            f"message {envelope.id} has version {envelope.version}; this Holdfast reads up to {VERSION}"
+        )
     return envelope
 
 

@@ -388,7 +388,8 @@ def _cancel(state: EngineState, turn: Turn, command: CancelOrders, _record: Enve
     wanted = [
         order
         for order in state.orders.live.values()
-        if command.client_order_id in (None, order.terms.client_order_id) and command.symbol in (None, order.terms.symbol)
+        if command.client_order_id in (None, order.terms.client_order_id)
+        and command.symbol in (None, order.terms.symbol)
     ]
     for order in wanted:
         cancel(turn, order, "asked by a person")

@@ -13,14 +13,12 @@ made without account, broker and source. The body's type name is the message's t
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Union
 
 import msgspec
 
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import (
     NO_MONEY,
-    NO_QUANTITY,
     ClientOrderId,
     Money,
     OrderRole,
@@ -475,12 +473,34 @@ BrokerReport = (
     | OrderNotSent
 )
 
-AnyBody = Union[
-    Bar, Quote, Trade, Signal, RiskApproved, RiskRefused, OrderPrepared, OrderReleased, BrokerReport, CancelReleased,
-    OrderEventIgnored, OrderAnomaly, CashDeposited, PositionChanged, PnlSnapshot, AccountStateChanged, TradingDayStarted,
-    StrategyStarted, StrategyStopped, MarketStale, MarketFresh, EngineStarted, EngineStopped, FeedOpened, RecoveryCompleted,
-    Command, CommandDone, Flattened,
-]  # fmt: skip
+AnyBody = (
+    MarketEvent
+    | Signal
+    | RiskApproved
+    | RiskRefused
+    | OrderPrepared
+    | OrderReleased
+    | BrokerReport
+    | CancelReleased
+    | OrderEventIgnored
+    | OrderAnomaly
+    | CashDeposited
+    | PositionChanged
+    | PnlSnapshot
+    | AccountStateChanged
+    | TradingDayStarted
+    | StrategyStarted
+    | StrategyStopped
+    | MarketStale
+    | MarketFresh
+    | EngineStarted
+    | EngineStopped
+    | FeedOpened
+    | RecoveryCompleted
+    | Command
+    | CommandDone
+    | Flattened
+)
 
 
 # --- the envelope ----------------------------------------------------------------------------------------------------
@@ -555,6 +575,3 @@ class CancelOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 Effect = SubmitOrder | CancelOrder
-
-__all__ = [name for name, value in list(globals().items()) if isinstance(value, type) and value.__module__ == __name__]
-__all__ += ["VERSION", "NO_QUANTITY", "AnyBody", "BrokerReport", "Command", "Effect", "MarketEvent"]

@@ -64,7 +64,7 @@ Key = tuple[StrategyId, str]
 class EngineState:
     """One account. ``cursor`` counts steps of the feed (see `Envelope`); ``marks`` are the last prices."""
 
-    def __init__(  # noqa: PLR0913 - the whole identity of an account
+    def __init__(
         self,
         account: str,
         broker: BrokerName,
@@ -210,7 +210,9 @@ def _anomaly(state: EngineState, _envelope: Envelope, body: OrderAnomaly) -> Non
 def _position(state: EngineState, envelope: Envelope, body: PositionChanged) -> None:
     held = state.portfolio.strategy_quantity(body.strategy, body.symbol)
     if held != body.quantity or state.portfolio.quantity(body.symbol) != body.account_quantity:
-        raise Fatal(f"record {envelope.sequence}: the fills give {body.strategy} {held} {body.symbol}, not {body.quantity}")
+        raise Fatal(
+            f"record {envelope.sequence}: the fills give {body.strategy} {held} {body.symbol}, not {body.quantity}"
+        )
 
 
 def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> None:

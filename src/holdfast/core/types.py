@@ -54,6 +54,7 @@ class Side(StrEnum):
 
     @property
     def opposite(self) -> "Side":
+        """The other way."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
 

@@ -24,9 +24,7 @@ class AccountAtWork:
     ``inbox`` holds what has come in and waits for the core: reports and requests.
     """
 
-    def __init__(
-        self, state: EngineState, broker: PaperBroker, journal: Journal, watch: Watcher | None = None
-    ) -> None:
+    def __init__(self, state: EngineState, broker: PaperBroker, journal: Journal, watch: Watcher | None = None) -> None:
         self.state = state
         self.broker = broker
         self.inbox: deque[Report | Request] = deque()

@@ -61,9 +61,7 @@ def open_engine(config: Config, watch: Watcher | None = None, feed: Feed | None 
         journal.close()
 
 
-def _recovery(
-    account: AccountAtWork, config: AccountConfig, feed: Feed, journal: Journal, reader: Reader
-) -> Recovery:
+def _recovery(account: AccountAtWork, config: AccountConfig, feed: Feed, journal: Journal, reader: Reader) -> Recovery:
     process = f"pid {os.getpid()} on {socket.gethostname()}"
     tenure = journal.take(account.name, config.broker, process)
     opened = reader.last_record(account.name, FeedOpened.__name__)

@@ -52,7 +52,7 @@ class MeanReversion(Strategy):
 
     def _decide(self, context: Context, bar: Bar, z: float) -> None:
         held = context.position(bar.symbol).quantity
-        if held > 0 and z >= -self.params.exit or held < 0 and z <= self.params.exit:
+        if (held > 0 and z >= -self.params.exit) or (held < 0 and z <= self.params.exit):
             context.close(bar.symbol)
         elif held == 0 and z <= -self.params.entry:
             context.target(bar.symbol, self.params.quantity, stop_loss=self._stop(bar.close, -1))

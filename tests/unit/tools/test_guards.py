@@ -39,7 +39,7 @@ def package(tmp_path: Path) -> Path:
         ("feeds", "holdfast.venue"),
         ("feeds", "holdfast.brokers.port"),
         ("journal", "holdfast.feeds.port"),
-        ("observe", "holdfast.journal"),
+        ("strategies", "holdfast.journal"),
         ("brokers", "holdfast.venue"),
         ("brokers", "holdfast.config"),
         ("backtest", "holdfast.journal"),
@@ -69,10 +69,10 @@ def test_a_room_that_no_contract_names_is_found(package: Path) -> None:
 
 def test_a_contract_for_a_room_that_is_gone_is_found(package: Path) -> None:
     """A layer that does not exist is an error, not a contract that holds because nothing is left to break it."""
-    shutil.rmtree(package / "observe")
+    shutil.rmtree(package / "strategies")
     result = lint_imports(package.parent)
     assert result.returncode == 1
-    assert "holdfast.observe does not exist" in result.stdout + result.stderr
+    assert "holdfast.strategies does not exist" in result.stdout + result.stderr
 
 
 def ruff(path: str, source: str) -> set[str]:

@@ -1,0 +1,1 @@
+"""Orders: their life as a table, and the book of our own."""

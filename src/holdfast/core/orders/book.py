@@ -66,9 +66,13 @@ def judge(order: Order, body: AnyBody) -> Cell:
         if body.quantity <= 0 or body.price <= 0:
             return odd(f"an execution of {body.quantity} at {body.price} can't be")
         if body.symbol != order.terms.symbol or body.side is not order.terms.side:
-            return odd(f"an execution in {body.symbol} {body.side} for an order in {order.terms.symbol} {order.terms.side}")
+            return odd(
+                f"an execution in {body.symbol} {body.side} for an order in {order.terms.symbol} {order.terms.side}"
+            )
     if type(body) is OrderReplaced and body.quantity <= order.filled_quantity:
-        return odd(f"a total of {body.quantity} leaves nothing open of an order that has filled {order.filled_quantity}")
+        return odd(
+            f"a total of {body.quantity} leaves nothing open of an order that has filled {order.filled_quantity}"
+        )
     cell = LIFE[order.state][event_of(order, body)]
     if cell.kind is Kind.MOVE and type(body) is OrderFilled and order.filled_quantity + body.quantity > order.quantity:
         return Cell(Kind.LATE, cell.to, "overfill")

@@ -57,18 +57,22 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 def go(to: OrderState) -> Cell:
+    """The ordinary move."""
     return Cell(Kind.MOVE, to)
 
 
 def late(to: OrderState, reason: str) -> Cell:
+    """Evidence against what was believed: moved, and reported."""
     return Cell(Kind.LATE, to, reason)
 
 
 def ignore(reason: str) -> Cell:
+    """Nothing changes, and nothing is wrong."""
     return Cell(Kind.IGNORED, None, reason)
 
 
 def odd(reason: str) -> Cell:
+    """Nothing changes, and someone should know."""
     return Cell(Kind.ANOMALY, None, reason)
 
 

@@ -1,0 +1,1 @@
+"""Positions, cash and profit, exact, with a ledger for each strategy."""

@@ -1,0 +1,1 @@
+"""Stop-loss and take-profit orders for what is filled."""

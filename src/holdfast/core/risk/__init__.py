@@ -1,0 +1,1 @@
+"""Limits, and how big an order is."""

@@ -122,7 +122,9 @@ def _worst_after(terms: OrderTerms, view: RiskView) -> Quantity:
 def _lot(terms: OrderTerms, view: RiskView) -> Refusal | None:
     step = view.quantity_increment
     if terms.quantity % step:
-        return Refusal("quantity_increment", plain(terms.quantity), plain(step), f"quantity is no multiple of {plain(step)}")
+        return Refusal(
+            "quantity_increment", plain(terms.quantity), plain(step), f"quantity is no multiple of {plain(step)}"
+        )
     return None
 
 
@@ -130,7 +132,9 @@ def _account_takes_risk(case: _Case) -> Refusal | None:
     state = case.view.state
     if state.takes_risk:
         return None
-    return Refusal("account_state", state.value, "IDLE", f"the account is {state.value}: nothing that raises risk is sent")
+    return Refusal(
+        "account_state", state.value, "IDLE", f"the account is {state.value}: nothing that raises risk is sent"
+    )
 
 
 def _duplicate_intent(case: _Case) -> Refusal | None:

@@ -1,0 +1,1 @@
+"""Trading days, and the account's state machine."""

@@ -1,0 +1,1 @@
+"""What strategies are written against, and their host."""

@@ -27,7 +27,19 @@ from msgspec import Meta
 from holdfast.core.messages import Bar, OrderFilled, Quote, Trade
 from holdfast.core.strategy.context import Context, Timer
 
-__all__ = ["Annotated", "Bar", "Context", "Meta", "OrderFilled", "Parameters", "Quote", "Strategy", "Timer", "Trade", "above_zero"]
+__all__ = [
+    "Annotated",
+    "Bar",
+    "Context",
+    "Meta",
+    "OrderFilled",
+    "Parameters",
+    "Quote",
+    "Strategy",
+    "Timer",
+    "Trade",
+    "above_zero",
+]
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

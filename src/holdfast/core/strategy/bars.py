@@ -37,8 +37,6 @@ class BarBuilder:
         """The bar, if its end has come by ``time_ns``; the builder is empty again then."""
         if not self.end_ns or time_ns < self.end_ns:
             return None
-        bar = Bar(
-            self.symbol, self.end_ns, self.start_ns, self.open, self.high, self.low, self.close, self.volume
-        )
+        bar = Bar(self.symbol, self.end_ns, self.start_ns, self.open, self.high, self.low, self.close, self.volume)
         self.end_ns = 0
         return bar

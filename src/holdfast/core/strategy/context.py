@@ -126,7 +126,7 @@ class Context:
 
     # --- to ask -------------------------------------------------------------------------------------------------------
 
-    def buy(  # noqa: PLR0913 - the vocabulary of an order
+    def buy(
         self,
         symbol: str,
         quantity: Number | None = None,
@@ -155,7 +155,7 @@ class Context:
                              time_in_force, confidence, stop_loss, take_profit, time_to_live_s, tag),
             )  # fmt: skip
 
-    def sell(  # noqa: PLR0913 - the vocabulary of an order
+    def sell(
         self,
         symbol: str,
         quantity: Number | None = None,
@@ -255,7 +255,7 @@ class Context:
                 f"strategy {self._runner.id} does not have the symbol {symbol!r}; its symbols are {', '.join(self.symbols)}"
             ) from None
 
-    def _signal(  # noqa: PLR0913 - one place that turns what was written into a Signal
+    def _signal(
         self,
         symbol: str,
         action: Action,

@@ -12,7 +12,9 @@ def parse_timeframe(text: str) -> int:
     """``1Min 5Min 15Min 1Hour 1Day`` … in nanoseconds. Raises :class:`~holdfast.errors.InvalidValue`."""
     match = re.fullmatch(r"([1-9][0-9]*)(Min|Hour|Day)", text)
     if match is None:
-        raise InvalidValue(f"timeframe {text!r} is not a number and Min, Hour or Day, such as 1Min, 15Min, 1Hour or 1Day")
+        raise InvalidValue(
+            f"timeframe {text!r} is not a number and Min, Hour or Day, such as 1Min, 15Min, 1Hour or 1Day"
+        )
     return int(match[1]) * _UNITS[match[2]]
 
 
