@@ -232,7 +232,7 @@ class Host:
         runner.wishes_now = 0
         try:
             callback(runner.context, *event)
-        except (Exception, Stopped) as error:
+        except (Exception, Stopped) as error:  # noqa: BLE001 - whatever a strategy raises stops that strategy alone
             self._stop(runner, error)
 
     def _stop(self, runner: Runner, error: BaseException) -> None:
