@@ -127,7 +127,7 @@ class Host:
                 runner.wishes_now = 0
                 try:
                     runner.strategy.on_bar(runner.context, bar)
-                except Exception as error:  # noqa: BLE001 - whatever a strategy raises stops that strategy alone
+                except (Exception, Stopped) as error:  # noqa: BLE001 - whatever a strategy raises stops that strategy alone
                     self._stop(runner, error)
         if self._builders:
             self._build(bar.symbol, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume)
@@ -159,7 +159,7 @@ class Host:
             self._call(runner, runner.strategy.on_fill, fill)
 
     def wake(self, now_ns: int) -> None:
-        """Fire the timers due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that have ended."""
+        """Fire the timers due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that ended before."""
         while self._timers and self._timers[0][0] < now_ns:
             due_ns, _, runner, name, interval_ns = heapq.heappop(self._timers)
             for symbol in self._builders:  # bars that ended by then come first
@@ -171,9 +171,9 @@ class Host:
                 self.now_ns = max(self.now_ns, due_ns)
                 self._call(runner, runner.strategy.on_timer, Timer(name, due_ns))
         self.now_ns = now_ns
-        for symbol in self._builders:
-            self._finish_bars(symbol, now_ns)
-        ends = [builder.end_ns for routes in self._builders.values() for builder, _ in routes if builder.end_ns]
+        for symbol in self._builders:  # a shorter bar that ends now still belongs to the bar that ends now
+            self._finish_bars(symbol, now_ns - 1)
+        ends = [builder.end_ns + 1 for routes in self._builders.values() for builder, _ in routes if builder.end_ns]
         due = [self._timers[0][0] + 1] if self._timers else []
         self.wake_ns = min(ends + due, default=NEVER)
 
@@ -214,7 +214,7 @@ class Host:
         for builder, _ in self._builders.get(symbol, ()):
             builder.add(start_ns, prices, volume)
             if builder.end_ns < self.wake_ns:
-                self.wake_ns = builder.end_ns
+                self.wake_ns = builder.end_ns + 1
 
     def _finish_bars(self, symbol: str, now_ns: int) -> None:
         for builder, runners in self._builders.get(symbol, ()):
