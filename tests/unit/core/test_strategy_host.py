@@ -186,7 +186,8 @@ def test_what_is_shown_can_not_be_changed() -> None:
     context.history("ABC", 1).clear()
     assert len(context.history("ABC", 1)) == 1
     assert context.position("ABC").quantity == 0
-    assert context.positions() == context.orders() == ()
+    assert context.positions() == ()
+    assert context.orders() == ()
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -440,5 +441,7 @@ def test_wishes_keep_their_order() -> None:
         context.sell("XYZ", 2)
 
     stage = Stage(Watcher(on_bar=act), Watcher(on_bar=act)).show(bar(1, 1.0))
-    wishes = [(str(runner.id), wish.quantity) for runner, wish in stage.host.take_wishes() if isinstance(wish, Signal)]
-    assert wishes == [("s0", 1), ("s0", 2), ("s1", 1), ("s1", 2)]
+    wishes = [
+        (str(runner.id), str(wish.quantity)) for runner, wish in stage.host.take_wishes() if isinstance(wish, Signal)
+    ]
+    assert wishes == [("s0", "1"), ("s0", "2"), ("s1", "1"), ("s1", "2")]
