@@ -292,11 +292,11 @@ def _booked(state: EngineState, turn: Turn, strategy: StrategyId, fill: OrderFil
         strategy,
         fill.symbol,
         ledger.quantity,
-        ledger.average_price,
+        ledger.cost,
         ledger.realised,
         ledger.fees,
         line.quantity,
-        line.average_price,
+        line.cost,
     )
     turn.record(changed, record.id, "portfolio", record.correlation_id)
     record_value(state, turn, record.id, record.correlation_id)

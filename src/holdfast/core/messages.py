@@ -305,16 +305,19 @@ class CashDeposited(Body, frozen=True, gc=False):
 
 
 class PositionChanged(Body, frozen=True, gc=False):
-    """A strategy's position after a fill, and the account's in the same symbol. ``average_price`` is 0 when flat."""
+    """A strategy's position after a fill, and the account's in the same symbol.
+
+    Quantities and costs are signed; cost / quantity is the average price.
+    """
 
     strategy: StrategyId
     symbol: str
     quantity: Quantity
-    average_price: Price
+    cost: Money
     realised: Money
     fees: Money
     account_quantity: Quantity
-    account_average_price: Price
+    account_cost: Money
 
 
 class PnlSnapshot(Body, frozen=True, gc=False):
