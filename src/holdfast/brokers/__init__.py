@@ -1,1 +1,1 @@
-"""The brokers: one port, a folder for each broker, and what each is known to be capable of."""
+"""The brokers: one port, and a folder for each broker."""

@@ -18,6 +18,11 @@ def encode_body(body: AnyBody) -> bytes:
     return _encoder.encode(body)
 
 
+def encode_params(params: object) -> str:
+    """A strategy's parameters as JSON text."""
+    return _encoder.encode(params).decode()
+
+
 def decode_body(data: bytes) -> AnyBody:
     """The body that `encode_body` wrote. Raises :class:`~holdfast.errors.JournalCorrupt`."""
     try:

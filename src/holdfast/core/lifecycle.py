@@ -1,5 +1,6 @@
 """Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
 
+from holdfast.core.codec import encode_params
 from holdfast.core.messages import (
     CashDeposited,
     EngineStarted,
@@ -8,6 +9,7 @@ from holdfast.core.messages import (
     OrderNotSent,
     OrderReleased,
     RecoveryCompleted,
+    StrategyStarted,
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
@@ -22,7 +24,10 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     """Take the account under a new epoch."""
     state.epoch = epoch
     turn = Turn(state, "runtime")
-    turn.record(EngineStarted(epoch, version, process))
+    started = turn.record(EngineStarted(epoch, version, process))
+    for runner in state.host.runners.values():
+        params = encode_params(runner.strategy.params)
+        turn.record(StrategyStarted(runner.id, type(runner.strategy).__name__, runner.symbols, params), started.id)
     turn.account(AccountEvent.STARTED, f"epoch {epoch}")
     return turn.finish()
 
