@@ -7,6 +7,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import RiskView, check, raises_risk
 from holdfast.core.risk.sizing import sized_quantity
 from holdfast.core.state import EngineState, intent_of, worst_case
+from holdfast.core.strategy.context import order_type
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,
@@ -101,8 +102,11 @@ def fault_of(signal: Signal) -> str:
             value = getattr(signal, name)
             if value is not None:
                 to_price(value, name)
+        kind = order_type(signal.limit_price, signal.stop_price, signal.trail_amount, signal.trail_percent)
     except InvalidValue as error:
         return str(error)
+    if kind is not signal.order_type:
+        return f"the prices given make it a {kind} order, not a {signal.order_type} order"
     return "" if 0 < signal.confidence <= 1 else f"confidence must be above 0 and at most 1, not {signal.confidence}"
 
 
