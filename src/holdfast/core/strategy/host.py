@@ -248,6 +248,7 @@ class Host:
 
 def _where(error: BaseException) -> str:
     """An exception in one line: what it is and which line of the strategy raised it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):  # not extract_tb: that reads the source from the disk
+        place = f" at {frame.f_code.co_filename.rsplit('/', 1)[-1]}:{line}"
     return f"{type(error).__name__}: {error}{place}"
