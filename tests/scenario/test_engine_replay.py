@@ -1,0 +1,197 @@
+"""The same inputs give the same records, and the records alone give the same state: what recovery rests on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.backtest.replay import Replay
+from holdfast.core import codec
+from holdfast.core.messages import Envelope
+from holdfast.core.orders.order import OrderState
+from holdfast.core.state import EngineState, apply
+from holdfast.core.strategy.host import Runner
+from holdfast.core.turn import Turn
+from holdfast.core.types import MANUAL, MINUTE_NS, OrderRole, StrategyId
+from holdfast.venue.exchange import Exchange
+from tests.scenario.busy_market import (
+    LIMITS,
+    SETTINGS,
+    STALE_AFTER_NS,
+    SYMBOLS,
+    busy_desk,
+    commands,
+    crowd,
+    in_time,
+    market,
+    new_desk,
+)
+from tests.scenario.desk import DAYS, DEPOSIT, START_NS, Desk, Scripted, new_state
+from tests.scenario.test_engine_protection import Picky, enter
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def digest(state: EngineState) -> dict[str, Any]:
+    """All that records decide about an account."""
+    book, portfolio = state.orders, state.portfolio
+    return {
+        "sequence": state.sequence,
+        "epoch": state.epoch,
+        "account": state.account_state,
+        "day": (state.trading_day, state.day_start_equity),
+        "live": list(book.live.items()),
+        "finished": list(book.finished.items()),
+        "sums": (book.live_entries, dict(book.open_net), dict(book.open_buys), dict(book.open_sells)),
+        "cash": (portfolio.cash, portfolio.deposits, portfolio.realised, portfolio.fees),
+        "lines": portfolio.lines,
+        "ledgers": portfolio.ledgers,
+        "guards": dict(state.guards),
+        "flatten": (state.flattening, dict(state.flatten_tries)),
+        "intents": (state.order_count, list(state.intents.items()), dict(state.refusals)),
+        "stale": dict(state.stale),
+    }
+
+
+def test_the_market_is_busy_enough() -> None:
+    """The run that the other tests rest on meets every way an order ends here, and most kinds of record."""
+    desk = busy_desk(1)
+    states = {order.state for order in desk.state.orders.finished.values()}
+    assert {OrderState.FILLED, OrderState.CANCELED} <= states
+    kinds = {record.type for record in desk.records}
+    assert {
+        "Signal", "RiskRefused", "OrderReplaced", "CancelReleased", "Flattened", "StrategyStopped", "CommandDone", "Halt", "Resume",
+        "OrderEventIgnored", "PlaceOrder",
+    } <= kinds  # fmt: skip
+    assert len(desk.records) > 3000
+    assert MANUAL in {strategy for strategy, _ in desk.state.portfolio.ledgers}
+
+
+def test_the_same_inputs_give_the_same_records() -> None:
+    """Twice in one process: equal to the byte."""
+    first, second = ([codec.encode(record) for record in busy_desk(2).records] for _ in range(2))
+    assert first == second
+
+
+def test_the_hash_seed_changes_nothing() -> None:
+    """Two processes whose sets and dictionaries are ordered differently write the same bytes."""
+    written = []
+    for seed in ("0", "4242"):
+        env = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+        command = [sys.executable, "-m", "tests.scenario.busy_market", "3"]
+        written.append(subprocess.run(command, cwd=ROOT, env=env, capture_output=True, check=True).stdout)
+    assert written[0].count(b"\n") > 3000
+    assert written[0] == written[1]
+
+
+BARRED = """
+import os, random, sys, time, uuid
+from holdfast.core.messages import StrategyStopped
+from tests.scenario.busy_market import in_time, market, new_desk
+
+def barred(*_, **__):
+    raise AssertionError("the core looked outside")
+
+events, desk = in_time(market(1, 130)), new_desk()
+for module, names in (
+    (time, ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep", "gmtime", "localtime")),
+    (random, ("random", "randrange", "randint", "choice", "uniform", "gauss", "getrandbits")),
+    (uuid, ("uuid1", "uuid4")),
+    (os, ("urandom", "getpid", "getenv")),
+):
+    for name in names:
+        setattr(module, name, barred)
+outside = ("open", "import", "os.", "socket.", "subprocess.", "sqlite3.")
+sys.addaudithook(lambda event, _: barred() if event.startswith(outside) else None)
+desk.run(*events)
+print(len(desk.records), len(desk.of(StrategyStopped)))
+os._exit(0) if sys.stdout.flush() is None else None
+"""
+
+
+def test_a_step_asks_nothing_of_its_surroundings() -> None:
+    """With clocks, chance, ids, files, sockets and imports barred, the run goes on as ever, a raising strategy included."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-c", BARRED], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    records, stopped = map(int, done.stdout.split())
+    assert records > 1000
+    assert stopped == 1
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_the_records_alone_give_the_same_state_at_every_point(seed: int) -> None:
+    """After every input of the run, a fresh state that was only given the records (through the codec) is the same."""
+    desk, again = new_desk(), new_desk()
+    fresh = again.state
+    for record in desk.records[len(again.records) :]:
+        apply(fresh, record)
+    seen = len(desk.records)
+    for number, event in enumerate(in_time(market(seed, 200))):
+        commands(desk, number)
+        desk.run(event)
+        if len(desk.records) == seen:
+            continue
+        for record in desk.records[seen:]:
+            apply(fresh, codec.decode(codec.encode(record)))
+        seen = len(desk.records)
+        assert digest(fresh) == digest(desk.state)
+    assert seen > 1200
+
+
+def test_protection_that_was_given_up_stays_given_up() -> None:
+    """A position that could not be protected is not tried again after a restart either: the records say so."""
+    desk = Desk(Scripted({1: enter()}), exchange=Picky(lambda terms: terms.role is OrderRole.STOP_LOSS)).closes(1, 100)
+    fresh = new_state(desk.state.limits)
+    for record in desk.records:
+        apply(fresh, record)
+    assert fresh.guards == desk.state.guards == {}
+    assert digest(fresh) == digest(desk.state)
+
+
+def test_every_record_follows_the_last() -> None:
+    """Sequences without a gap, time and cursor never back, every cause a record or command that came before."""
+    desk = busy_desk(6)
+    known: set[str] = set()
+    last: Envelope | None = None
+    for record in desk.records:
+        if last is not None:
+            assert record.sequence == last.sequence + 1
+            assert record.time_ns >= last.time_ns
+            assert record.cursor >= last.cursor
+        known.add(record.id)
+        assert record.causation_id in known or record.causation_id.startswith("command-")
+        assert record.correlation_id in known or record.correlation_id.startswith("command-")
+        last = record
+    assert len(known) == len(desk.records)
+
+
+def test_the_books_balance_after_every_record() -> None:
+    """Cash + positions = deposits + realised + unrealised - fees in every snapshot, exactly."""
+    desk = busy_desk(7)
+    snapshots = [record.body for record in desk.records if record.type == "PnlSnapshot"]
+    assert len(snapshots) > 200
+    for value in snapshots:
+        body: Any = value
+        assert body.equity == DEPOSIT + body.realised + body.unrealised - body.fees
+
+
+def test_a_backtest_is_the_same_engine() -> None:
+    """The driver of backtests gets out of the same events what the scenarios' desk gets, from the first trading day on."""
+    events = in_time(market(8, 200))
+    desk = new_desk().run(*events)
+    turns: list[Turn] = []
+    state = new_state(LIMITS, stale_after_ns=STALE_AFTER_NS)
+    for number, strategy in enumerate(crowd()):
+        state.host.add(Runner(StrategyId(f"s{number}"), strategy, SYMBOLS, MINUTE_NS), MINUTE_NS)
+    replay = Replay(state, Exchange(SETTINGS, DAYS, state.instrument.tick), turns.append)
+    replay.begin(DEPOSIT, "test")
+    replay.run(events, START_NS)
+    bodies = [record.body for turn in turns for record in turn.records if record.type == "OrderFilled"]
+    assert bodies == [record.body for record in desk.records if record.type == "OrderFilled"]
+    assert len(bodies) > 100
