@@ -1,12 +1,14 @@
 """How fast a backtest is: `EmaCross` over a million one-minute bars with some 36,000 orders, on one core.
 
 Every bar goes from a Parquet file through feed, venue, `step`, strategy, risk, orders and portfolio; every record is made.
-Beside it, in the same run: the same averages in a bare loop over the same bars, which orders nothing (the limit of what
+Beside it, in the same run: the peer backtrader with the same rule over the first size, where it is installed (it is no dependency
+of ours: `pip install backtrader` to see it); the same averages in a bare loop over the same bars, which orders nothing (the limit of what
 plain Python could do), and a run in which the strategy never trades. Each figure is the best of three fresh processes,
 because anything else on the machine can only make one slower. Memory is that of the process at its largest.
 """
 
 import argparse
+import importlib.util
 import json
 import resource
 import subprocess
@@ -106,7 +108,50 @@ def bare_loop(path: Path, _params: dict[str, Any]) -> dict[str, float]:
     return {"seconds": time.perf_counter() - began_s, "orders": crossings, "records": 0, "grown_mb": 0}
 
 
-KINDS = {"trading": (backtest, TRADING), "idle": (backtest, IDLE), "bare": (bare_loop, TRADING)}
+def peer(path: Path, params: dict[str, Any]) -> dict[str, float]:
+    """The same rule in backtrader: both averages, orders filled at the close they were decided on."""
+    import backtrader  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    class Cross(backtrader.Strategy):  # type: ignore[misc, unused-ignore]
+        orders = 0
+
+        def __init__(self) -> None:
+            self.fast = backtrader.ind.EMA(period=params["fast"])
+            self.slow = backtrader.ind.EMA(period=params["slow"])
+
+        def next(self) -> None:
+            wanted = params["quantity"] if self.fast[0] >= self.slow[0] else -params["quantity"]
+            missing = wanted - self.position.size
+            if missing:
+                self.orders += 1
+                (self.buy if missing > 0 else self.sell)(size=abs(missing))
+
+    frame = pq.read_table(path).to_pandas().set_index("ts").tz_localize(None)
+    cerebro = backtrader.Cerebro(stdstats=False)
+    cerebro.broker.set_cash(10_000_000)
+    cerebro.broker.set_coc(True)
+    cerebro.adddata(backtrader.feeds.PandasData(dataname=frame))
+    cerebro.addstrategy(Cross)
+    began_s = time.perf_counter()
+    (ran,) = cerebro.run()
+    return {"seconds": time.perf_counter() - began_s, "orders": ran.orders, "records": 0, "grown_mb": 0}
+
+
+KINDS = {
+    "trading": (backtest, TRADING),
+    "idle": (backtest, IDLE),
+    "bare": (bare_loop, TRADING),
+    "peer": (peer, TRADING),
+}
+
+
+NAMES = {
+    "trading": "EmaCross trading",
+    "idle": "EmaCross never trading",
+    "bare": "bare loop, no engine",
+    "peer": "backtrader, same rule",
+}
+HAS_PEER = importlib.util.find_spec("backtrader") is not None
 
 
 def best(kind: str, path: Path) -> dict[str, float]:
@@ -125,7 +170,7 @@ def measure() -> dict[str, Any]:
         for size in SIZES:
             path = Path(folder) / f"{size}.parquet"
             write_walk(path, size)
-            for kind in KINDS:
+            for kind in NAMES if HAS_PEER and size == SIZES[0] else list(NAMES)[:3]:
                 run = best(kind, path)
                 report[f"{kind}_{size}"] = run | {"bars_per_second": size / run["seconds"]}
     return report
@@ -136,10 +181,11 @@ def main() -> None:
     report = measure()
     small, large = SIZES
     print(f"{'':28}{'bars/s':>12}{'orders':>10}{'seconds':>10}{'memory grown':>14}")
-    names = {"trading": "EmaCross trading", "idle": "EmaCross never trading", "bare": "bare loop, no engine"}
-    for kind, name in names.items():
+    for kind, name in NAMES.items():
         for size in SIZES:
-            run = report[f"{kind}_{size}"]
+            run = report.get(f"{kind}_{size}")
+            if run is None:
+                continue
             cells = f"{run['bars_per_second']:>12,.0f}{run['orders']:>10,.0f}{run['seconds']:>10.2f}{run['grown_mb']:>11.1f} MB"
             print(f"{name + f', {size // 1000}k':28}{cells}")
     trading, idle, bare = (report[f"{kind}_{large}"] for kind in ("trading", "idle", "bare"))
