@@ -130,8 +130,7 @@ def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:
 
 def _keep_time(state: EngineState, time_ns: int) -> Turn:
     """What the clock brings: a new trading day, the hourly valuation, symbols gone silent."""
-    state.now_ns = max(state.now_ns, time_ns)
-    now_ns = state.now_ns
+    now_ns = state.now_ns = state.host.now_ns = max(state.now_ns, time_ns)
     turn = Turn(state)
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
