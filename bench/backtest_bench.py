@@ -193,6 +193,9 @@ def main() -> None:
     rate = report[f"trading_{large}"]["bars_per_second"] / report[f"trading_{small}"]["bars_per_second"]
     print(f"rate at 1,000k beside 100k: {rate:.2f} (below 1: it falls as orders pile up)")
     print(f"time beside the bare loop:  {trading['seconds'] / bare['seconds']:.1f} x")
+    if HAS_PEER:
+        ratio = report[f"trading_{small}"]["bars_per_second"] / report[f"peer_{small}"]["bars_per_second"]
+        print(f"rate beside backtrader:     {ratio:.1f} x")
     print(
         f"an order from signal to booked fill: {per_order_us:.0f} us; {trading['records'] / trading['orders']:.1f} records each"
     )
