@@ -114,9 +114,12 @@ class Recorder:
         self._realised: dict[tuple[StrategyId, str], Money] = {}
         self._high = self._drawdown_pct = ZERO
         self._start_ns = 0
-        ended = dict.fromkeys((OrderRejected, OrderCanceled, OrderExpired, OrderFailed, OrderNotSent), self._ended)
         self._takes: dict[type, Callable[[Envelope, Any], None]] = {
-            **ended,
+            OrderRejected: self._ended,
+            OrderCanceled: self._ended,
+            OrderExpired: self._ended,
+            OrderFailed: self._ended,
+            OrderNotSent: self._ended,
             Signal: self._signal,
             OrderPrepared: self._order,
             OrderFilled: self._filled,

@@ -24,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 audit_app = typer.Typer(help="Prove the journal, or read in it.", no_args_is_help=True)
-app.add_typer(audit_app, name="audit")
+app.add_typer(audit_app, name="audit", rich_help_panel="Look")
 
 ConfigFile = Annotated[
     Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.  [default: holdfast.toml]")
@@ -82,8 +82,12 @@ def check(config: ConfigFile = None, as_json: Json = False) -> None:
 @app.command(rich_help_panel="Trade")
 def backtest(
     config: ConfigFile = None,
-    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Market data in place of the configured feed.")] = None,
-    json_to: Annotated[str | None, typer.Option("--json", metavar="OUT|-", help="All results as JSON; - is stdout.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Market data in place of the configured feed.")
+    ] = None,
+    json_to: Annotated[
+        str | None, typer.Option("--json", metavar="OUT|-", help="The results as JSON; - is stdout.")
+    ] = None,
 ) -> None:
     """Run the strategies over the past. Keeps no journal."""
     from holdfast.cli import backtest
@@ -159,7 +163,7 @@ def tail(
 
 
 @app.command(rich_help_panel="Act")
-def buy(  # noqa: PLR0913 - an order has this many parts
+def buy(
     symbol: str,
     quantity: str,
     limit: Annotated[str | None, typer.Option(help="Pay no more.")] = None,
@@ -181,7 +185,7 @@ def buy(  # noqa: PLR0913 - an order has this many parts
 
 
 @app.command(rich_help_panel="Act")
-def sell(  # noqa: PLR0913 - an order has this many parts
+def sell(
     symbol: str,
     quantity: str,
     limit: Annotated[str | None, typer.Option(help="Take no less.")] = None,
@@ -220,7 +224,11 @@ def cancel(
 
 @app.command(rich_help_panel="Act")
 def halt(
-    reason: Reason = "", account: Account = None, timeout: Timeout = 10, config: ConfigFile = None, as_json: Json = False
+    reason: Reason = "",
+    account: Account = None,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
 ) -> None:
     """Let nothing out that raises risk, until `resume`. Outlives restarts."""
     from holdfast.cli import act
@@ -230,7 +238,11 @@ def halt(
 
 @app.command(rich_help_panel="Act")
 def resume(
-    reason: Reason = "", account: Account = None, timeout: Timeout = 10, config: ConfigFile = None, as_json: Json = False
+    reason: Reason = "",
+    account: Account = None,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
 ) -> None:
     """End a halt."""
     from holdfast.cli import act
@@ -262,7 +274,8 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more: what is left goes nowhere
+        # nobody reads any more: what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - a person gets a line, whatever it was
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -93,13 +93,18 @@ def _write_file(runs: list[Run], feed: Feed, path: Path) -> None:
             _write_json(runs, feed, _writer(file))
         unfinished.replace(path)
     except OSError as error:
-        raise DataError(f"{path}: can't be written ({error.strerror or error}); the backtest itself went through") from None
+        raise DataError(
+            f"{path}: can't be written ({error.strerror or error}); the backtest itself went through"
+        ) from None
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def _writer(file: IO[str]) -> Callable[[str], None]:
-    return lambda text: file.write(text) and None
+    def write(text: str) -> None:
+        file.write(text)
+
+    return write
 
 
 def _write_json(runs: list[Run], feed: Feed, write: Callable[[str], None]) -> None:

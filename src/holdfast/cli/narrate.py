@@ -58,9 +58,9 @@ class Narrator:
         words = _WORDS.get(type(record.body), _other)(self, record, record.body)
         return Text.assemble(text, words)
 
-    def strategy_of(self, record: Envelope) -> str:
-        """Whose order the record is about."""
-        order = self._accounts[record.account].state.orders.find(record.body.client_order_id)  # type: ignore[union-attr]
+    def strategy_of(self, account: str, fill: OrderFilled) -> str:
+        """Whose fill it is."""
+        order = self._accounts[account].state.orders.find(fill.client_order_id)
         return order.terms.strategy if order is not None else ""
 
     def back_at(self, record: Envelope, body: RecoveryCompleted) -> Text:
@@ -72,7 +72,7 @@ class Narrator:
         resent = f"{body.resent} sent again" if body.resent else "nothing sent again"
         stale = f", {body.not_sent} too old to send" if body.not_sent else ""
         text = (
-            f"{record.account} is back at {when(state.now_ns)} from {body.records:,} records: "
+            f"{record.account} is back at {when(record.time_ns)} from {body.records:,} records: "
             f"{body.open_orders} open orders, {held} positions, {resent}{stale}"
         )
         return Text(text, style=f"bold {GOOD}")
@@ -89,11 +89,13 @@ def _filled(narrator: Narrator, record: Envelope, fill: OrderFilled) -> Text:
     side = terminal.side(f"{fill.side:<4}")
     fee = f"  fee {price(fill.fee)}" if fill.fee else ""
     deal = f" {count(fill.quantity):>7} {fill.symbol:<6} @ {price(fill.price):<10}"
-    return Text.assemble(side, deal, (f" {narrator.strategy_of(record)}{fee}", DIM))
+    return Text.assemble(side, deal, (f" {narrator.strategy_of(record.account, fill)}{fee}", DIM))
 
 
 def _refused(_narrator: Narrator, _record: Envelope, body: RiskRefused) -> Text:
-    return Text.assemble(("refused ", WARN), f"{body.symbol} for {body.strategy}: {body.text} ", (f"({body.rule})", DIM))
+    return Text.assemble(
+        ("refused ", WARN), f"{body.symbol} for {body.strategy}: {body.text} ", (f"({body.rule})", DIM)
+    )
 
 
 def _rejected(_narrator: Narrator, _record: Envelope, body: OrderRejected) -> Text:
@@ -105,7 +107,9 @@ def _stopped(_narrator: Narrator, _record: Envelope, body: StrategyStopped) -> T
 
 
 def _anomaly(_narrator: Narrator, _record: Envelope, body: OrderAnomaly) -> Text:
-    return Text.assemble(("anomaly ", f"bold {BAD}"), f"{body.client_order_id} {body.state} + {body.event}: {body.reason}")
+    return Text.assemble(
+        ("anomaly ", f"bold {BAD}"), f"{body.client_order_id} {body.state} + {body.event}: {body.reason}"
+    )
 
 
 def _account(_narrator: Narrator, _record: Envelope, body: AccountStateChanged) -> Text:

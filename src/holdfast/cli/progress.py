@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskProgressColumn, TextColumn
 from rich.progress import TimeRemainingColumn as Eta
 from rich.text import Text
@@ -26,9 +27,9 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(what: str, unit: str, total: int | None = None) -> Iterator[Update]:
-    """Gives a function to tell how much is done, and of how much."""
-    shown = _progress()
+def progress(what: str, unit: str, total: int | None = None, console: Console | None = None) -> Iterator[Update]:
+    """Gives a function to tell how much is done, and of how much. Where lines are printed meanwhile, ``console`` is theirs."""
+    shown = _progress(console)
     if shown is None:
         yield lambda _done, _total: None
         return
@@ -40,7 +41,7 @@ def progress(what: str, unit: str, total: int | None = None) -> Iterator[Update]
 @contextmanager
 def watched(what: str, unit: str, total: int | None, done: Callable[[], int]) -> Iterator[None]:
     """Looks at ``done`` from a thread of its own, so that the work has nothing to tell."""
-    shown = _progress()
+    shown = _progress(None)
     if shown is None:
         yield
         return
@@ -61,9 +62,16 @@ def watched(what: str, unit: str, total: int | None, done: Callable[[], int]) ->
             shown.update(task, completed=done())
 
 
-def _progress() -> Progress | None:
-    console = terminal.console(stderr=True)
+def _progress(console: Console | None) -> Progress | None:
+    console = console or terminal.console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
         return None
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TaskProgressColumn(), Rate(), Eta(compact=True))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(24),
+        TaskProgressColumn(),
+        Rate(),
+        Eta(compact=True),
+    )
     return Progress(*columns, console=console, refresh_per_second=1 / EVERY_S, transient=True)

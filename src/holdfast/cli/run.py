@@ -56,7 +56,7 @@ def _show(session: Session, engine: Engine, console: Console, duration_s: float 
     if total is None or not flat_out:
         session.run(engine, duration_s, narrate)
     else:
-        with progress("run", "bars", total) as update:
+        with progress("run", "bars", total, console if console.is_terminal else None) as update:
             session.run(engine, duration_s, _both(narrate, engine, update, total))
     narrate()
 
@@ -98,7 +98,12 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
     console.print(report.facts([("this run", f"{loop.events:,} bars{again}, {done}{refused}"), *_accounts(engine)]))
     rows = [row for account in engine.accounts for row in _held(account.state)]
     if rows:
-        columns = [Column("account", 1), Column("symbol"), Column("quantity", right=True), Column("average", right=True)]
+        columns = [
+            Column("account", 1),
+            Column("symbol"),
+            Column("quantity", right=True),
+            Column("average", right=True),
+        ]
         columns += [Column("last", 1, right=True), Column("unrealised", right=True)]
         console.print(table(columns, rows, console.width))
 
@@ -112,9 +117,13 @@ def _accounts(engine: Engine) -> list[tuple[str, Cell]]:
         gain = value.equity - deposits
         text = Text.assemble((money(value.equity), "bold"), "  ", signed(gain), " ")
         text.append_text(percent(gain / deposits * 100) if deposits else Text(""))
-        text.append(f"  fees {money(value.fees)}, {len(state.orders.live)} open orders, {state.account_state}", style=DIM)
+        text.append(
+            f"  fees {money(value.fees)}, {len(state.orders.live)} open orders, {state.account_state}", style=DIM
+        )
         pairs.append((account.name, text))
-        pairs.append(("", Text(f"market time {when(state.now_ns)}, {state.sequence:,} records, epoch {state.epoch}", style=DIM)))
+        pairs.append(
+            ("", Text(f"market time {when(state.now_ns)}, {state.sequence:,} records, epoch {state.epoch}", style=DIM))
+        )
     return pairs
 
 

@@ -59,8 +59,6 @@ class Session:
         self.config = config
         self.counts: Counter[str] = Counter()
         self.news: deque[Envelope] = deque()
-        self.latest_orders: deque[str] = deque(maxlen=50)
-        self.recoveries: dict[str, RecoveryCompleted] = {}
         self.started_s = time.monotonic()
         self.reason = ""
 
@@ -68,16 +66,10 @@ class Session:
         """Shown every turn, in the engine's own time: so it only sorts."""
         counts = self.counts
         for record in turn.records:
-            kind = type(record.body)
-            counts[kind.__name__] += 1
-            if kind in NOTABLE:
+            body = record.body
+            counts[type(body).__name__] += 1
+            if type(body) in NOTABLE or (isinstance(body, AccountStateChanged) and _is_loud(body)):
                 self.news.append(record)
-            elif kind is OrderPrepared:
-                self.latest_orders.append(record.body.terms.client_order_id)
-            elif kind is AccountStateChanged and not _LOUD_STATES.isdisjoint((record.body.old, record.body.new)):
-                self.news.append(record)
-            if kind is RecoveryCompleted:
-                self.recoveries[record.account] = record.body
 
     def run(self, engine: Engine, duration_s: float | None, tick: Ticker) -> None:
         """Run the engine to its end, however that comes about. Raises what the engine raises."""
@@ -110,6 +102,11 @@ class Session:
             "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],
             "accounts": accounts,
         }
+
+
+def _is_loud(body: AccountStateChanged) -> bool:
+    """Not every order: what a person has to know about."""
+    return not _LOUD_STATES.isdisjoint((body.old, body.new))
 
 
 def _account(engine: Engine, index: int) -> Json:
@@ -201,5 +198,3 @@ class _Ender:
 def duration_of(text: str | None) -> float | None:
     """The ``--for`` option in seconds."""
     return None if text is None else seconds(text)
-
-

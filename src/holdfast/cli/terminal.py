@@ -91,11 +91,11 @@ def side(name: str) -> Text:
 def ago(seconds: float) -> str:
     """A span of time in one or two units."""
     minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
-    if days >= 2:  # noqa: PLR2004 - up to two days hours say more
+    if days >= 2:
         return f"{days:.0f}d"
     if hours >= 1:
         return f"{hours:.0f}h{minutes % 60:02.0f}m"
-    return f"{minutes:.0f}m" if minutes >= 2 else f"{seconds:.1f}s"  # noqa: PLR2004
+    return f"{minutes:.0f}m" if minutes >= 2 else f"{seconds:.1f}s"
 
 
 Cell = str | Text
@@ -114,7 +114,8 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int,
     """A table that fits: whole columns are left out rather than cells wrapped. So are those in which nothing stands."""
     content = [[_text(cell) for cell in row] for row in rows]
     widths = [
-        max((row[index].cell_len for row in content), default=0) and max(len(column.name), *(r[index].cell_len for r in content))
+        max((row[index].cell_len for row in content), default=0)
+        and max(len(column.name), *(r[index].cell_len for r in content))
         for index, column in enumerate(columns)
     ]
     kept = [index for index, column in enumerate(columns) if widths[index] or not content]
@@ -123,7 +124,9 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int,
         if not columns[worst].rank:
             break
         kept.remove(worst)
-    shown = Table(box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, header_style="dim")
+    shown = Table(
+        box=SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False, header_style="dim"
+    )
     for index in kept:
         shown.add_column(columns[index].name, justify="right" if columns[index].right else "left", no_wrap=True)
     for row in content:
