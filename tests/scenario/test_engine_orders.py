@@ -210,6 +210,15 @@ def test_open_orders_count_for_every_limit() -> None:
     assert desk.of(RiskRefused)[0].rule == "position_value"
 
 
+def test_open_orders_of_other_symbols_count() -> None:
+    """What rests in one symbol, where nothing is held yet, counts in the exposure that an order in another is judged by."""
+    script = {1: lambda context, _: context.buy("XYZ", 70, limit_price=95), 2: buy(31), 3: buy(30)}
+    desk = Desk(Scripted(script), limits=RiskLimits(max_gross_exposure=Money(D(10_000))))
+    desk.closes(1, 100, symbol="XYZ").closes(2, 100, 100)
+    assert [(body.rule, body.figure) for body in desk.of(RiskRefused)] == [("gross_exposure", "10100.00")]
+    assert desk.position() == 30
+
+
 def test_too_many_orders_in_a_minute() -> None:
     """The order rate is counted over sixty seconds of market time, and recovers."""
 

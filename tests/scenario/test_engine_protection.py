@@ -132,6 +132,21 @@ def test_what_stays_after_a_partial_close_is_protected_anew() -> None:
     assert {(leg.terms.stop_price, leg.terms.limit_price) for leg in live(desk)} == {(90, None), (None, 120)}
 
 
+def test_what_is_on_its_way_out_is_not_protected_as_well() -> None:
+    """While a sale of a part rests, the legs cover the rest only, so that not both close; when it is canceled, all again."""
+    script: dict[int, Any] = {
+        1: enter(),
+        2: lambda context, _: context.sell("ABC", 40, limit_price=118, time_in_force="gtc"),
+        3: lambda context, _: [
+            context.cancel(order.client_order_id) for order in context.orders() if order.quantity == 40
+        ],
+    }
+    desk = Desk(Scripted(script)).closes(1, 100, 101)
+    assert sorted(legs(desk)) == [(STOP, 60), (TARGET, 60)]
+    desk.closes(3, 101)
+    assert (desk.position(), covered(desk)) == (100, True)
+
+
 def test_protection_comes_back_when_the_way_out_fails() -> None:
     """A way out that the exchange refuses leaves the position, and its protection is placed again."""
     script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=150)}

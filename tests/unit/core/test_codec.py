@@ -167,6 +167,15 @@ def test_no_two_ids_are_the_same(whos: list[tuple[str, int, int]]) -> None:
     assert len({Ids(account, epoch).order(number) for account, epoch, number in whos}) == len(whos)
 
 
+@pytest.mark.parametrize("account", ["main", "a", "b", "c"])
+def test_each_part_of_an_id_has_its_own_bits(account: str) -> None:
+    """Epoch and sequence fill the bits that are theirs, 18 and 36, whatever the account's are."""
+    largest_epoch, largest_sequence = (1 << 18) - 1, (1 << 36) - 1
+    none = uuid.UUID(Ids(account, 0).message(0, 0)).int
+    assert (uuid.UUID(Ids(account, largest_epoch).message(0, 0)).int ^ none).bit_count() == 18
+    assert (uuid.UUID(Ids(account, 0).message(largest_sequence, 0)).int ^ none).bit_count() == 36
+
+
 def test_order_ids_fit_the_narrowest_broker() -> None:
     """At most 20 letters and digits, the same for the same order, up to the last epoch and counter there can be."""
     for account, epoch, counter in itertools.product(["", "main", "é" * 50], [0, 1, 36**4 - 1], [1, 36**7 - 1]):

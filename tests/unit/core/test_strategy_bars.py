@@ -21,11 +21,14 @@ from tests.scenario.desk import DAYS, START_NS
 
 
 class Collector(Strategy):
-    """Keeps the bars it gets."""
+    """Keeps the bars it gets; its timer has the clock looked at every minute, which must cut no bar short."""
 
     def __init__(self) -> None:
         super().__init__(None)
         self.bars: list[Bar] = []
+
+    def on_start(self, context: Context) -> None:
+        context.every(60)
 
     def on_bar(self, context: Context, bar: Bar) -> None:
         assert context.time_ns >= bar.time_ns
@@ -38,6 +41,7 @@ def built(events: list[Any], timeframe_ns: int, feed_bar_ns: int | None, calenda
     host = Host(OrderBook(), Portfolio(), marks, calendar)
     collector = Collector()
     host.add(Runner(StrategyId("s"), collector, ("ABC",), timeframe_ns), feed_bar_ns)
+    host.start(START_NS - DAY_NS * 30)
     for event in [*events, Trade("END", events[-1].time_ns + 10 * DAY_NS, 1.0, 1.0)]:
         host.now_ns = event.time_ns
         if event.time_ns >= host.wake_ns:
