@@ -1,0 +1,145 @@
+"""``holdfast orders``, ``positions`` and ``fills``: what the journal says, while an engine runs or after it died."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from rich.text import Text
+
+from holdfast.cli import rows, terminal
+from holdfast.cli.place import config_for_reading, known_account
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, Column, count, money, price, signed, table, when
+from holdfast.config import Config
+from holdfast.core.orders.order import TERMINAL, OrderState
+from holdfast.journal.reader import FillRow, OrderRow, Reader
+
+ORDER_COLUMNS = [
+    Column("created (UTC)", 4),
+    Column("account", 5),
+    Column("order"),
+    Column("strategy", 2),
+    Column("side"),
+    Column("quantity", right=True),
+    Column("symbol"),
+    Column("type", 3),
+    Column("price", 3, right=True),
+    Column("filled", 1, right=True),
+    Column("average", 2, right=True),
+    Column("state"),
+    Column("why", 6),
+]
+FILL_COLUMNS = [
+    Column("time (UTC)", 1),
+    Column("account", 5),
+    Column("strategy", 2),
+    Column("side"),
+    Column("quantity", right=True),
+    Column("symbol"),
+    Column("price", right=True),
+    Column("fee", 3, right=True),
+    Column("order", 4),
+]
+POSITION_COLUMNS = [
+    Column("account", 3),
+    Column("symbol"),
+    Column("held by", 1),
+    Column("quantity", right=True),
+    Column("average", right=True),
+    Column("cost", 2, right=True),
+    Column("realised", 1, right=True),
+    Column("fees", 4, right=True),
+]
+
+
+def orders(config_file: Path | None, open_only: bool, account: str | None, limit: int, as_json: bool) -> None:
+    """Print orders, the newest first."""
+    config = config_for_reading(config_file)
+    with Reader.open(config.journal.url) as reader:
+        found = reader.orders(known_account(config, account), live_only=open_only, limit=limit)
+    if as_json:
+        terminal.print_json([rows.order_json(row) for row in found])
+        return
+    _print(config, "no open orders" if open_only else "no orders yet", ORDER_COLUMNS, [_order(row) for row in found])
+
+
+def fills(config_file: Path | None, account: str | None, limit: int, as_json: bool) -> None:
+    """Print executions, the newest first."""
+    config = config_for_reading(config_file)
+    with Reader.open(config.journal.url) as reader:
+        found = reader.fills(known_account(config, account), limit=limit)
+    if as_json:
+        terminal.print_json([rows.fill_json(row) for row in found])
+        return
+    _print(config, "no fills yet", FILL_COLUMNS, [_fill(row) for row in found])
+
+
+def positions(config_file: Path | None, account: str | None, as_json: bool) -> None:
+    """Print what is held: each account's line, and under it the strategies' shares."""
+    config = config_for_reading(config_file)
+    with Reader.open(config.journal.url) as reader:
+        found = rows.positions_json(reader.positions(known_account(config, account)))
+    if as_json:
+        terminal.print_json(found)
+        return
+    cells = [line for row in found for line in _position(row)]
+    _print(config, "no open positions", POSITION_COLUMNS, cells)
+
+
+def _print(config: Config, nothing: str, columns: list[Column], cells: list[list[Cell]]) -> None:
+    """The table without the account where there is but one."""
+    console = terminal.console()
+    if len(config.accounts) == 1:
+        index = next(index for index, column in enumerate(columns) if column.name == "account")
+        columns = columns[:index] + columns[index + 1 :]
+        cells = [row[:index] + row[index + 1 :] for row in cells]
+    console.print(table(columns, cells, console.width) if cells else Text(nothing, style=DIM))
+
+
+def state_text(state: str) -> Text:
+    """An order's state in its colour."""
+    if state == OrderState.FILLED:
+        return Text(state, style=GOOD)
+    if state in (OrderState.REJECTED, OrderState.FAILED, OrderState.UNKNOWN):
+        return Text(state, style=BAD)
+    return Text(state, style=DIM if OrderState(state) in TERMINAL else WARN)
+
+
+def _order(row: OrderRow) -> list[Cell]:
+    limits = [price(value) for value in (row.limit_price, row.stop_price) if value is not None]
+    kind = row.order_type if row.role == "entry" else f"{row.order_type} ({row.role})"
+    return [
+        when(row.created_ns),
+        row.account,
+        row.client_order_id,
+        row.strategy,
+        terminal.side(row.side),
+        count(row.quantity),
+        row.symbol,
+        kind,
+        " / ".join(limits),
+        count(row.filled_quantity) if row.filled_quantity else "",
+        price(rows.average(row.filled_notional, row.filled_quantity)),
+        state_text(row.state),
+        Text(row.reason, style=DIM),
+    ]
+
+
+def _fill(row: FillRow) -> list[Cell]:
+    deal: list[Cell] = [terminal.side(row.side), count(row.quantity), row.symbol, price(row.price)]
+    return [when(row.time_ns), row.account, row.strategy, *deal, price(row.fee), Text(row.client_order_id, style=DIM)]
+
+
+def _position(row: rows.Json) -> list[list[Cell]]:
+    shares = row["strategies"]
+    if len(shares) == 1:
+        return [_line(row["account"], row["symbol"], shares[0]["strategy"], row)]
+    return [
+        _line(row["account"], row["symbol"], "", row),
+        *(_line("", "", share["strategy"], share) for share in shares),
+    ]
+
+
+def _line(account: str, symbol: str, holder: str, row: rows.Json) -> list[Cell]:
+    quantity, average, cost, realised, fees = (
+        Decimal(row[name]) for name in ("quantity", "average_price", "cost", "realised", "fees")
+    )
+    return [account, symbol, holder, count(quantity), price(average), money(cost), signed(realised), money(fees)]

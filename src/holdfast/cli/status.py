@@ -1,0 +1,206 @@
+"""``holdfast status``: engines, accounts and strategies at a glance."""
+
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.text import Text
+
+from holdfast.cli import report, rows, terminal
+from holdfast.cli.place import config_for_reading
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, money, percent, signed
+from holdfast.config import AccountConfig, Config
+from holdfast.core.messages import (
+    EngineStarted,
+    EngineStopped,
+    Envelope,
+    FeedOpened,
+    MarketFresh,
+    MarketStale,
+    PnlSnapshot,
+    StrategyStopped,
+)
+from holdfast.core.session.account import AccountState
+from holdfast.core.types import iso_time, plain
+from holdfast.journal import tables
+from holdfast.journal.reader import AccountRow, Reader, to_envelope
+
+
+def status(config_file: Path | None, as_json: bool) -> None:
+    """Print how things stand, from the journal alone."""
+    config = config_for_reading(config_file)
+    with Reader.open(config.journal.url) as reader:
+        known = {row.account: row for row in reader.accounts()}
+        age_s = _age_s(reader.path)
+        found = [_account(config, account, known.get(account.name), reader, age_s) for account in config.accounts]
+    if as_json:
+        terminal.print_json({"journal": config.journal.url, "accounts": found})
+        return
+    console = terminal.console()
+    for account in found:
+        _print(account, console)
+
+
+def _age_s(journal: Path) -> float:
+    """Seconds of real time since something was last written."""
+    files = (journal, Path(f"{journal}-wal"))
+    return max(0.0, time.time() - max(file.stat().st_mtime for file in files if file.exists()))
+
+
+def _account(config: Config, account: AccountConfig, row: AccountRow | None, reader: Reader, age_s: float) -> rows.Json:
+    strategies = [strategy for strategy in config.strategies if strategy.account == account.name]
+    if row is None:
+        never = [
+            {"strategy": strategy.id, "running": False, "stopped": False, "why": "never started"}
+            for strategy in strategies
+        ]
+        return {"account": account.name, "running": False, "state": None, "strategies": never}
+    running = reader.is_running(account.name)
+    started = reader.last_record(account.name, EngineStarted.__name__)
+    stopped = reader.last_record(account.name, EngineStopped.__name__)
+    last = reader.last_record(account.name)
+    feed = reader.last_record(account.name, FeedOpened.__name__)
+    since = started.sequence if started else 0
+    stops = {
+        str(record.body.strategy): f"{record.body.reason}: {record.body.detail}"
+        for record in _records(reader, account.name, since, StrategyStopped)
+        if isinstance(record.body, StrategyStopped)
+    }
+    held = rows.positions_json(reader.positions(account.name))
+    return {
+        "account": account.name,
+        "broker": row.broker,
+        "running": running,
+        "process": row.process,
+        "ended": _ended(running, stopped, since),
+        "state": row.state,
+        "epoch": row.epoch,
+        **_value(reader, account.name, row),
+        "open_orders": len(reader.orders(account.name, live_only=True)),
+        "positions": held,
+        "strategies": [_strategy(strategy.id, strategy.symbols, running, stops) for strategy in strategies],
+        "feed": feed.body.name if feed and isinstance(feed.body, FeedOpened) else None,
+        "market_time": iso_time(last.time_ns) if last else None,
+        "stale": _stale(_records(reader, account.name, feed.sequence if feed else 0, MarketStale, MarketFresh)),
+        "last_record": row.last_sequence,
+        "last_write_age_s": round(age_s, 3),
+    }
+
+
+def _records(reader: Reader, account: str, after: int, *kinds: type) -> list[Envelope]:
+    """Records of some types, after a sequence."""
+    columns = tables.records.c
+    statement = (
+        sa.select(tables.records)
+        .where(
+            columns.account == account, columns.sequence > after, columns.type.in_([kind.__name__ for kind in kinds])
+        )
+        .order_by(columns.sequence)
+    )
+    return [to_envelope(row) for row in reader.fetch(statement)]
+
+
+def _ended(running: bool, stopped: Envelope | None, since: int) -> str | None:
+    """How the last run ended; None while one is going on."""
+    if running:
+        return None
+    if stopped is None or stopped.sequence < since or not isinstance(stopped.body, EngineStopped):
+        return "it died without a word; the next start brings everything back"
+    return stopped.body.reason
+
+
+def _value(reader: Reader, account: str, row: AccountRow) -> rows.Json:
+    """The newest valuation in the journal: one is made at every fill and every hour."""
+    last = reader.last_record(account, PnlSnapshot.__name__)
+    if last is None or not isinstance(last.body, PnlSnapshot):
+        return {"equity": plain(row.cash), "cash": plain(row.cash), "day_pnl": "0", "valued": None}
+    body = last.body
+    figures = ("equity", "realised", "unrealised", "fees", "gross_exposure")
+    return {
+        **{name: plain(getattr(body, name)) for name in figures},
+        "cash": plain(row.cash),
+        "day_pnl": plain(body.equity - body.day_start_equity),
+        "day_pnl_pct": plain(round((body.equity / body.day_start_equity - 1) * 100, 6))
+        if body.day_start_equity
+        else "0",
+        "valued": iso_time(last.time_ns),
+    }
+
+
+def _strategy(name: str, symbols: list[str], running: bool, stops: dict[str, str]) -> rows.Json:
+    why = stops.get(name, "" if running else "the engine is not running")
+    is_stopped = name in stops
+    return {
+        "strategy": name,
+        "symbols": symbols,
+        "running": running and not is_stopped,
+        "stopped": is_stopped,
+        "why": why,
+    }
+
+
+def _stale(records: Iterable[Envelope]) -> list[str]:
+    stale: set[str] = set()
+    for record in records:
+        if isinstance(record.body, MarketStale):
+            stale.add(record.body.symbol)
+        elif isinstance(record.body, MarketFresh):
+            stale.discard(record.body.symbol)
+    return sorted(stale)
+
+
+# --- for people -------------------------------------------------------------------------------------------------------
+
+
+def _print(found: rows.Json, console: Console) -> None:
+    if found["state"] is None:
+        console.print(Text.assemble((found["account"], "bold"), ("  was never started", DIM)))
+        return
+    console.print(Text.assemble((found["account"], "bold"), "  ", _engine(found)))
+    pairs: list[tuple[str, Cell]] = [
+        ("state", _state(found["state"])),
+        ("equity", _equity(found)),
+        ("cash", money(Decimal(found["cash"]))),
+        ("open orders", f"{found['open_orders']}"),
+        ("positions", ", ".join(f"{row['quantity']} {row['symbol']}" for row in found["positions"]) or "none"),
+    ]
+    pairs += [("strategy", _strategy_line(row)) for row in found["strategies"]]
+    if found["stale"]:
+        pairs.append(("stale", Text(", ".join(found["stale"]), style=WARN)))
+    time_text = (found["market_time"] or "").replace("T", " ").rstrip("Z")
+    pairs.append(("market", f"{time_text} UTC on {found['feed']}"))
+    age = terminal.ago(found["last_write_age_s"])
+    pairs.append(("journal", f"{found['last_record']:,} records, epoch {found['epoch']}, last written {age} ago"))
+    console.print(report.facts(pairs))
+    console.print()
+
+
+def _engine(found: rows.Json) -> Text:
+    if found["running"]:
+        return Text(f"running ({found['process']})", style=GOOD)
+    return Text(f"not running: {found['ended']}", style=WARN)
+
+
+def _state(state: str) -> Text:
+    takes_risk = AccountState(state).takes_risk if state else True
+    return Text(state, style="" if takes_risk else f"bold {WARN}")
+
+
+def _equity(found: rows.Json) -> Text:
+    text = Text.assemble(
+        (money(Decimal(found["equity"])), "bold"), ("  today ", DIM), signed(Decimal(found["day_pnl"]))
+    )
+    if found["valued"]:
+        text.append(" ").append_text(percent(Decimal(found["day_pnl_pct"])))
+        text.append(f"  as of {found['valued'].replace('T', ' ').rstrip('Z')}", style=DIM)
+    return text
+
+
+def _strategy_line(row: rows.Json) -> Text:
+    name = f"{row['strategy']} on {' '.join(row['symbols'])}  "
+    if row["running"]:
+        return Text.assemble(name, ("running", GOOD))
+    return Text.assemble(name, (f"stopped: {row['why']}", BAD) if row["stopped"] else ("waits for the engine", DIM))
