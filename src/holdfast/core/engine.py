@@ -247,21 +247,23 @@ def on_report(state: EngineState, report: Report) -> Turn:
     """Judge a broker's report by the table, record it, and book what it brings."""
     if report.time_ns > state.now_ns:
         state.now_ns = state.host.now_ns = report.time_ns
-    turn = Turn(state, f"broker:{state.broker}")
+    turn = Turn(state)
+    source = f"broker:{state.broker}"
     body = report.body
     order = state.orders.find(body.client_order_id)
     if order is None:
-        turn.record(OrderAnomaly(body.client_order_id, "none", type(body).__name__, "no such order in the books"))
+        note = OrderAnomaly(body.client_order_id, "none", type(body).__name__, "no such order in the books")
+        turn.record(note, source=source)
         return turn
     cell = judge(order, body)
     cause = order.last_record_id
     turn.correlation_id = order.correlation_id
     if cell.kind is not Kind.MOVE:
-        note = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
-        turn.record(note(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause)
+        kind = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
+        turn.record(kind(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause, source)
     if cell.to is None:
         return turn
-    record = turn.record(body, cause)
+    record = turn.record(body, cause, source)
     _after_report(state, turn, order, body, record)
     return turn.finish()
 
