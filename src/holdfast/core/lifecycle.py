@@ -55,7 +55,7 @@ def resend(state: EngineState, order: Order) -> Turn:
         turn.record(OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now"), **links)
     else:
         turn.record(OrderReleased(terms.client_order_id, attempt=2), **links)
-        turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, terms)))
+        turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, order)))
     return turn
 
 

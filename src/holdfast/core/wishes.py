@@ -136,9 +136,16 @@ def risk_view(state: EngineState, terms: OrderTerms) -> RiskView:
     )
 
 
-def raises(state: EngineState, terms: OrderTerms) -> bool:
-    """Whether an order raises risk as things stand: what a halt goes by."""
-    return terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, risk_view(state, terms))
+def raises(state: EngineState, order: Order) -> bool:
+    """Whether a live order raises risk as things stand: what a halt goes by.
+
+    What is open of it is part of the worst case already. While a flatten is on, an order whose cancel wasn't asked for is one
+    of those that together bring the account to zero.
+    """
+    terms = order.terms
+    if terms.role is not OrderRole.ENTRY or (state.flattening and not order.cancel_released_ns):
+        return False
+    return raises_risk(terms.side, NO_QUANTITY, risk_view(state, terms))
 
 
 def _others_exposure(state: EngineState, symbol: str) -> Money:
