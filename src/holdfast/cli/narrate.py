@@ -26,7 +26,7 @@ from holdfast.core.messages import (
 from holdfast.core.types import SECOND_NS
 from holdfast.runtime.compose import Engine
 
-MOST_LINES = 20
+MOST_LINES = 8
 """Fills and refusals that are told one by one at one tick; a feed at full speed brings thousands, and those are counted."""
 QUIET = (OrderFilled, RiskRefused)
 

@@ -17,6 +17,7 @@ from holdfast.cli.tape import Quotation, Tape
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, count, money, percent, price, signed, when
 from holdfast.core.messages import OrderFilled, OrderPrepared, RecoveryCompleted
 from holdfast.core.orders.order import OrderState
+from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId
@@ -112,7 +113,7 @@ class Screen:
         state, speed = self._state, str(self._session.config.feed.speed)
         value = state.portfolio.value(state.price)
         pace = "flat out" if speed == "max" else f"{float(speed):g} x real time"
-        first = [Text("holdfast demo", style="bold"), Text(f"{when(state.now_ns)} UTC"), Text(state.account_state)]
+        first = [Text("holdfast demo", style="bold"), Text(f"{when(state.now_ns)} UTC"), self._account()]
         second = [
             Text.assemble(("equity ", DIM), (money(value.equity), "bold")),
             Text.assemble(("today ", DIM), signed(value.equity - state.day_start_equity)),
@@ -121,6 +122,12 @@ class Screen:
             Text.assemble(("cash ", DIM), money(value.cash)),
         ]
         return _frame([_fit([*first, self._back(), Text(pace, style=DIM)], width), _fit(second, width)])
+
+    def _account(self) -> Text:
+        state = self._state.account_state
+        if state is AccountState.HALTED:
+            return Text("HALTED: `holdfast resume` lets it trade", style=f"bold {WARN}")
+        return Text(state, style=f"bold {WARN}" if state is AccountState.PRESERVATION else "")
 
     def _back(self) -> Text:
         """Whether this is a restart, and what it found."""

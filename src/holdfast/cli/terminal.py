@@ -85,7 +85,7 @@ def tone(value: float | Decimal) -> str:
 
 def side(name: str) -> Text:
     """BUY or SELL in its colour."""
-    return Text(name.upper(), style=GOOD if name == "buy" else BAD)
+    return Text(name.upper(), style=GOOD if name.strip() == "buy" else BAD)
 
 
 def ago(seconds: float) -> str:
