@@ -1,6 +1,7 @@
 """Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
 
 from holdfast.core.codec import encode_params
+from holdfast.core.engine import on_report
 from holdfast.core.messages import (
     CashDeposited,
     EngineStarted,
@@ -9,6 +10,7 @@ from holdfast.core.messages import (
     OrderNotSent,
     OrderReleased,
     RecoveryCompleted,
+    Report,
     StrategyStarted,
     SubmitOrder,
 )
@@ -48,14 +50,14 @@ def open_feed(state: EngineState, kind: str, name: str, fingerprint: str) -> Tur
 
 def resend(state: EngineState, order: Order) -> Turn:
     """Send an order again under its own id, after proof that the broker doesn't have it; or close it if it is stale."""
-    turn = Turn(state, "recovery")
     terms = order.terms
-    links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
     if terms.expires_ns is not None and state.now_ns > terms.expires_ns:
-        turn.record(OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now"), **links)
-    else:
-        turn.record(OrderReleased(terms.client_order_id, attempt=2), **links)
-        turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, order)))
+        late = OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now")
+        return on_report(state, Report(state.now_ns, late))  # what waits for the order's end hears of it
+    turn = Turn(state, "recovery")
+    links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
+    turn.record(OrderReleased(terms.client_order_id, attempt=2), **links)
+    turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, order)))
     return turn
 
 

@@ -80,7 +80,8 @@ class Loop:
             raise self._mailbox_error
         reason = self._stop_reason or "the feed ended"
         for account in self._accounts:
-            account.keep(lifecycle.stop(account.state, reason))
+            if account.name not in self._recoveries:  # what was stopped on its way back has done nothing to record
+                account.keep(lifecycle.stop(account.state, reason))
         return reason
 
     async def _take_events(self, events: Iterator[MarketEvent]) -> None:

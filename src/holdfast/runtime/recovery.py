@@ -13,10 +13,20 @@ import holdfast
 from holdfast.brokers.port import BrokerAccount
 from holdfast.core import lifecycle
 from holdfast.core.engine import show
-from holdfast.core.messages import CancelOrder, Envelope, FeedOpened, MarketEvent, OrderFilled, RecoveryCompleted
+from holdfast.core.messages import (
+    CancelOrder,
+    CancelReleased,
+    Envelope,
+    FeedOpened,
+    MarketEvent,
+    OrderFilled,
+    OrderReleased,
+    RecoveryCompleted,
+    StrategyStopped,
+)
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.state import apply
-from holdfast.core.types import Money
+from holdfast.core.types import ClientOrderId, Money
 from holdfast.errors import Fatal
 from holdfast.feeds.port import Feed
 from holdfast.journal.lease import Tenure
@@ -50,6 +60,7 @@ class Recovery:
         self._next: Envelope | None = None
         self._feed_since = feed_since
         self._live_from_ns = feed.trading_from_ns
+        self._sent: dict[tuple[ClientOrderId, type], int] = {}  # the records after which live orders and cancels left
         self._started = False
         self.is_over = False
 
@@ -111,6 +122,20 @@ class Recovery:
             order = state.orders.find(body.client_order_id)
             if order is not None:
                 state.host.on_fill(order.terms.strategy, body)
+        elif type(body) is OrderReleased or type(body) is CancelReleased:
+            self._note_sent(record, body)
+        elif type(body) is FeedOpened:  # its events up to here were known then: also when its warm-up never ended
+            self._live_from_ns = max(self._feed.trading_from_ns, record.time_ns + 1)
+        elif type(body) is StrategyStopped:  # it has just misbehaved as it did then, and that is recorded
+            state.host.stops = [stop for stop in state.host.stops if stop[0].id != body.strategy]
+
+    def _note_sent(self, record: Envelope, body: OrderReleased | CancelReleased) -> None:
+        key = (body.client_order_id, type(body))
+        if isinstance(body, CancelReleased) or body.attempt == 1:  # a resend keeps the place of the first
+            self._sent[key] = record.sequence
+        live = self._account.state.orders.live
+        if len(self._sent) > 4 * len(live) + 1_000:
+            self._sent = {key: sequence for key, sequence in self._sent.items() if key[0] in live}
 
     def _start(self) -> None:
         """The journal has been read: record the new epoch, and where market data comes from if that is new."""
@@ -156,23 +181,19 @@ class Recovery:
     def _send_again(self, unanswered: list[Order]) -> None:
         """Send what was on its way, in the order in which it had been released: orders, and cancels of any order."""
         account, state = self._account, self._account.state
-        todo = [(order.released_ns, _sequence(order.last_record_id), 0, order) for order in unanswered]
+        sent = self._sent
+        todo = [(sent[order.terms.client_order_id, OrderReleased], False, order) for order in unanswered]
         todo += [
-            (order.cancel_released_ns, _sequence(order.last_record_id), 1, order)
-            for order in state.orders.live.values()
+            (sent[key, CancelReleased], True, order)
+            for key, order in state.orders.live.items()
             if order.cancel_released_ns
         ]
-        for _, _, is_cancel, order in sorted(todo, key=lambda item: item[:3]):
+        for _, is_cancel, order in sorted(todo, key=lambda item: item[0]):
             if not is_cancel:
                 account.keep(lifecycle.resend(state, order))
             elif order.is_live:
                 cancel = CancelOrder(order.terms.client_order_id, order.cancel_released_ns)
                 account.gate.hold([cancel], 0)
-
-
-def _sequence(record_id: str) -> int:
-    """The sequence number that a record's id ends in (`Ids.message`)."""
-    return int(record_id[-9:], 16)
 
 
 def _compare(account: AccountAtWork, at_broker: BrokerAccount) -> None:
