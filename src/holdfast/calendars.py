@@ -2,6 +2,7 @@
 
 import datetime as dt
 from functools import cache
+from typing import Any
 
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
 from holdfast.core.types import DAY_NS, SECOND_NS
@@ -26,6 +27,7 @@ def trading_calendar(name: str) -> TradingCalendar:
 
     try:
         recent = exchange_calendars.get_calendar(name)
+        return TradingCalendar(name, _days(exchange_calendars, name, recent))
     except InvalidCalendarName:
         from difflib import get_close_matches
 
@@ -34,19 +36,25 @@ def trading_calendar(name: str) -> TradingCalendar:
         raise ConfigError(
             f"there is no exchange calendar {name!r}{hint} (XNYS is New York, 24/7 never closes)"
         ) from None
+    except Exception as error:
+        text = str(error).splitlines()[0][:150] if str(error) else type(error).__name__
+        raise ConfigError(f"exchange calendar {name!r} can't be made: {text}") from error
+
+
+def _days(library: Any, name: str, recent: Any) -> list[TradingDay]:
+    """The days of a calendar from `FIRST_DATE`, or from where its own records begin."""
     earliest = recent.bound_min()
     first = FIRST_DATE if earliest is None else max(FIRST_DATE, earliest.strftime("%Y-%m-%d"))
-    calendar = exchange_calendars.get_calendar(name, start=first, end=recent.last_session)
+    calendar = library.get_calendar(name, start=first, end=recent.last_session)
     labels = calendar.sessions
-    midnights = labels.tz_localize(calendar.tz).as_unit("ns").asi8
+    midnights = labels.tz_localize(calendar.tz, nonexistent="shift_forward", ambiguous=True).as_unit("ns").asi8
     opens = calendar.opens.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
     closes = calendar.closes.dt.tz_convert("UTC").dt.as_unit("ns").astype("int64").to_numpy()
     dates = labels.strftime("%Y-%m-%d")
-    days = [
+    return [
         TradingDay(date=date, start_ns=min(int(midnight), int(open_ns)), open_ns=int(open_ns), close_ns=int(close_ns))
         for date, midnight, open_ns, close_ns in zip(dates, midnights, opens, closes, strict=True)
     ]
-    return TradingCalendar(name, days)
 
 
 def _always_open() -> TradingCalendar:

@@ -58,6 +58,8 @@ from holdfast.core.state import UNPROTECTED, EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import HOUR_NS, MINUTE_NS, ClientOrderId, OrderRole, Side, StrategyId
 
+LEG_TRIES = 6
+"""How many protective orders may come to nothing one after the other (three pairs) before the position is called unprotected."""
 FLATTEN_TRIES = 3
 """How often flatten orders a position closed that won't close before it leaves the rest to a person."""
 
@@ -137,6 +139,8 @@ def _keep_time(state: EngineState, time_ns: int) -> Turn:
         turn.record(TradingDayStarted(day.date, state.portfolio.equity(state.price)))
         if state.account_state is AccountState.PRESERVATION:
             turn.account(AccountEvent.RELIEVED, "a new trading day")
+            if state.orders.live_entries:
+                turn.account(AccountEvent.ORDERED, "orders are open")
     if now_ns // HOUR_NS != state.hour:
         state.hour = now_ns // HOUR_NS
         record_value(state, turn)
@@ -260,7 +264,9 @@ def on_report(state: EngineState, report: Report) -> Turn:
     turn.correlation_id = order.correlation_id
     if cell.kind is not Kind.MOVE:
         kind = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
-        turn.record(kind(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause, source)
+        turn.record(
+            kind(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause, source
+        )
     if cell.to is None:
         return turn
     record = turn.record(body, cause, source)
@@ -276,12 +282,15 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         if state.host.wishes or state.host.stops:
             _attend(state, turn, record)
     if terms.role is not OrderRole.ENTRY and isinstance(body, OrderRejected | OrderFailed):
-        _unprotected(turn, order, body.reason)
+        reason = f"its {terms.role} was refused ({body.reason})"
+        _unprotected(turn, terms.client_order_id, terms.strategy, terms.symbol, reason)
     if state.flattening:
         flatten(state, turn, record.id)
     elif not (terms.oco_group and isinstance(body, OrderFilled)):  # the linked order's own report comes next
         protect(state, turn, terms.strategy, terms.symbol, record.id)
-    if not state.orders.live_entries:
+    if state.orders.live_entries:
+        turn.account(AccountEvent.ORDERED, "orders are open")
+    else:
         turn.account(AccountEvent.SETTLED, "no entry is open")
 
 
@@ -340,6 +349,9 @@ def protect(state: EngineState, turn: Turn, strategy: StrategyId, symbol: str, c
             cancel(turn, leg, "more than the position")
     if guard is None or not todo.protect:
         return
+    if state.leg_tries.get(key, 0) >= LEG_TRIES:
+        _unprotected(turn, guard.entry, strategy, symbol, f"the broker ended {LEG_TRIES} of them without a fill")
+        return
     side = Side.SELL if position > 0 else Side.BUY
     ids = [state.ids.order(state.order_count + 1), state.ids.order(state.order_count + 2)]
     for terms in leg_terms(guard, strategy, symbol, side, todo.protect, ids):
@@ -349,11 +361,10 @@ def protect(state: EngineState, turn: Turn, strategy: StrategyId, symbol: str, c
             prepare(state, turn, decision, answer.id)
 
 
-def _unprotected(turn: Turn, leg: Order, reason: str) -> None:
-    """A protective order can't be had: say so loudly and ask no more until the strategy asks for protection again."""
-    terms = leg.terms
-    text = f"{terms.strategy}'s position in {terms.symbol} is unprotected: its {terms.role} was refused ({reason})"
-    turn.record(OrderAnomaly(terms.client_order_id, leg.state.value, UNPROTECTED, text))
+def _unprotected(turn: Turn, order: ClientOrderId, strategy: StrategyId, symbol: str, reason: str) -> None:
+    """Protection can't be had: say so loudly, and ask no more until the strategy asks for it again."""
+    text = f"{strategy}'s position in {symbol} is unprotected: {reason}"
+    turn.record(OrderAnomaly(order, "none", UNPROTECTED, text))
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -408,12 +419,16 @@ def _halt(state: EngineState, turn: Turn, command: Halt, _record: Envelope) -> C
     return CommandDone(accepted=True, text=f"halted: nothing that raises risk is sent{still}")
 
 
-def _resume(state: EngineState, turn: Turn, command: Resume, _record: Envelope) -> CommandDone:
+def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -> CommandDone:
     if state.account_state.takes_risk:
         return CommandDone(accepted=False, text=f"the account is {state.account_state}, not halted")
     turn.account(AccountEvent.RESUMED, command.reason or "asked by a person")
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
+    if state.flattening:
+        left = tuple(f"{strategy}:{symbol}" for strategy, symbol, _ in state.portfolio.open_ledgers())
+        turn.record(Flattened(left), record.id)
+        return CommandDone(accepted=True, text=f"resumed; the flatten is given up with {len(left)} position(s) open")
     return CommandDone(accepted=True, text="resumed")
 
 

@@ -18,6 +18,7 @@ from holdfast.core.messages import (
     CancelReleased,
     CashDeposited,
     EngineStarted,
+    EngineStopped,
     Envelope,
     FeedOpened,
     Flatten,
@@ -39,6 +40,7 @@ from holdfast.core.messages import (
     OrderUnknown,
     PositionChanged,
     RiskRefused,
+    StrategyStopped,
     TradingDayStarted,
 )
 from holdfast.core.orders.book import OrderBook
@@ -95,6 +97,8 @@ class EngineState:
         self.trading_day = ""
         self.day_start_equity: Money = NO_MONEY
         self.guards: dict[Key, Guard] = {}
+        self.leg_tries: dict[Key, int] = {}
+        self.stopped: set[StrategyId] = set()
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
 
@@ -173,9 +177,10 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
     terms = body.terms
     state.orders.apply(envelope)
     state.order_count += 1
-    if terms.role is not OrderRole.ENTRY:
-        return
     key = (terms.strategy, terms.symbol)
+    if terms.role is not OrderRole.ENTRY:
+        state.leg_tries[key] = state.leg_tries.get(key, 0) + 1
+        return
     state.refusals.pop(key, None)
     state.entry_times.append(envelope.time_ns)
     intent = intent_of(terms)
@@ -194,6 +199,7 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
     ledger = state.portfolio.book(terms.strategy, body)
     state.mark(body.symbol, body.price)  # our own execution is the latest price there is
     key = (terms.strategy, terms.symbol)
+    state.leg_tries.pop(key, None)
     if ledger.quantity * before <= 0:  # flat, or turned round: what guarded the old position would close the new one
         state.guards.pop(key, None)
     asks = terms.role is OrderRole.ENTRY and (terms.stop_loss is not None or terms.take_profit is not None)
@@ -232,6 +238,14 @@ def _refused(state: EngineState, _envelope: Envelope, body: RiskRefused) -> None
     state.refusals[body.strategy, body.symbol] = (body.side, body.quantity, body.rule)
 
 
+def _strategy_stopped(state: EngineState, _envelope: Envelope, body: StrategyStopped) -> None:
+    state.stopped.add(body.strategy)
+
+
+def _engine_stopped(state: EngineState, _envelope: Envelope, _body: EngineStopped) -> None:
+    state.stopped.clear()  # a stop in order gives every strategy a new chance; a crash does not
+
+
 def _flatten(state: EngineState, _envelope: Envelope, _body: Flatten) -> None:
     state.flattening = True
     state.flatten_tries = {}
@@ -268,6 +282,8 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     AccountStateChanged: _account,
     TradingDayStarted: _trading_day,
     RiskRefused: _refused,
+    StrategyStopped: _strategy_stopped,
+    EngineStopped: _engine_stopped,
     Flatten: _flatten,
     Flattened: _flattened,
     EngineStarted: _started,

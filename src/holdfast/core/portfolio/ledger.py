@@ -36,7 +36,7 @@ class Ledger(msgspec.Struct):
         """Cost of one unit, rounded for display; 0 when flat."""
         if not self.quantity:
             return Price(Decimal(0))
-        return Price((self.cost / self.quantity).quantize(COST_STEP).normalize())
+        return Price((self.cost / self.quantity).quantize(COST_STEP))
 
     def book(self, signed_quantity: Decimal, price: Price, fee: Money) -> None:
         """Book one execution: average-cost method, fees apart from realised profit.

@@ -72,7 +72,8 @@ def check(
     refusal = _lot(terms, view)
     raising = not way_out and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
     if refusal is None and raising:
-        case = _Case(terms, view, limits, notional(price, _worst_after(terms, view)))
+        worth = price if view.mark is None else max(price, view.mark)  # what is held is worth the market's price
+        case = _Case(terms, view, limits, notional(worth, _worst_after(terms, view)))
         for rule in RULES:
             refusal = rule(case)
             if refusal is not None:

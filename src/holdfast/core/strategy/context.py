@@ -242,7 +242,12 @@ class Context:
         self._host.set_timer(self._runner, name, self._host.now_ns + interval_ns, interval_ns)
 
     def at(self, time_ns: int, name: str = "timer") -> None:
-        """Call ``on_timer`` once, when the market's time has passed ``time_ns``."""
+        """Call ``on_timer`` once, when the market's time has passed ``time_ns``, which must lie ahead.
+
+        Raises :class:`~holdfast.errors.InvalidValue`.
+        """
+        if time_ns <= self._host.now_ns:
+            raise InvalidValue(f"a timer can't be set at {time_ns} ns: it is {self._host.now_ns} ns already")
         self._host.set_timer(self._runner, name, time_ns, None)
 
     # --- inside -------------------------------------------------------------------------------------------------------

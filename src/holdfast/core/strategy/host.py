@@ -202,7 +202,10 @@ class Host:
         return held + open_net[key] if key in open_net else held
 
     def set_timer(self, runner: Runner, name: str, due_ns: int, interval_ns: int | None) -> None:
-        """Put a timer on the list."""
+        """Put a timer on the list; one that repeats takes the place of the strategy's other of that name."""
+        if interval_ns is not None:
+            self._timers = [timer for timer in self._timers if timer[2] is not runner or timer[3] != name]
+            heapq.heapify(self._timers)
         self._timer_count += 1
         heapq.heappush(self._timers, (due_ns, self._timer_count, runner, name, interval_ns))
         self.wake_ns = min(self.wake_ns, due_ns + 1)
