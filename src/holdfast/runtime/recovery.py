@@ -85,7 +85,7 @@ class Recovery:
             self._finish()
             return Seen.NOT_AT_ALL
         state.cursor += 1
-        account.broker.observe(event)
+        account.broker.observe(event, is_older_than_orders=event.time_ns < self._live_from_ns)
         if self._apply_up_to(state.cursor) and self._next is None:
             self._start()
             self._finish()

@@ -127,10 +127,15 @@ class Exchange:
 
     # --- restart -----------------------------------------------------------------------------------------------------
 
-    def observe(self, event: MarketEvent) -> None:
-        """Takes the event into the view of the market, and moves stops by it, but trades and ends nothing."""
+    def observe(self, event: MarketEvent, *, is_older_than_orders: bool = False) -> None:
+        """Takes the event into the view of the market, and moves stops by it, but trades and ends nothing.
+
+        No stop moves by what ``is_older_than_orders``: other data, shown from before the orders that were put back.
+        """
         market = self._book.market(event.symbol)
         market.observe(event)
+        if is_older_than_orders:
+            return
         for order in market.orders:
             order.arrived_on = None
             self._matching.advance(order, event)

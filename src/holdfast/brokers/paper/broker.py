@@ -91,10 +91,10 @@ class PaperBroker:
 
     # --- coming back from the journal ---------------------------------------------------------------------------------
 
-    def observe(self, event: MarketEvent) -> None:
-        """See a market event again, without matching."""
+    def observe(self, event: MarketEvent, *, is_older_than_orders: bool) -> None:
+        """See a market event again, without matching (`Exchange.observe`)."""
         self._now_ns = event.time_ns
-        self._exchange.observe(event)
+        self._exchange.observe(event, is_older_than_orders=is_older_than_orders)
 
     def restore(self, envelope: Envelope) -> None:
         """See a record again: what the journal says the exchange did is what it did."""
