@@ -21,6 +21,7 @@ from holdfast.core.messages import (
     MarketFresh,
     MarketStale,
     PnlSnapshot,
+    StrategyStarted,
     StrategyStopped,
 )
 from holdfast.core.session.account import AccountState
@@ -64,11 +65,12 @@ def _account(config: Config, account: AccountConfig, row: AccountRow | None, rea
     last = reader.last_record(account.name)
     feed = reader.last_record(account.name, FeedOpened.__name__)
     since = started.sequence if started else 0
-    stops = {
-        str(record.body.strategy): f"{record.body.reason}: {record.body.detail}"
-        for record in _records(reader, account.name, since, StrategyStopped)
-        if isinstance(record.body, StrategyStopped)
-    }
+    stops: dict[str, str] = {}  # the last word on each strategy: a stopped one is not started again after a crash
+    for record in _records(reader, account.name, 0, StrategyStarted, StrategyStopped):
+        if isinstance(record.body, StrategyStopped):
+            stops[record.body.strategy] = f"{record.body.reason}: {record.body.detail}"
+        elif isinstance(record.body, StrategyStarted):
+            stops.pop(record.body.strategy, None)
     held = rows.positions_json(reader.positions(account.name))
     return {
         "account": account.name,

@@ -27,7 +27,8 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     state.epoch = epoch
     turn = Turn(state, "runtime")
     started = turn.record(EngineStarted(epoch, version, process))
-    for runner in state.host.runners.values():
+    running = (runner for runner in state.host.runners.values() if runner.running and runner.id not in state.stopped)
+    for runner in running:
         params = encode_params(runner.strategy.params)
         turn.record(StrategyStarted(runner.id, type(runner.strategy).__name__, runner.symbols, params), started.id)
     turn.account(AccountEvent.STARTED, f"epoch {epoch}")
@@ -78,8 +79,16 @@ def nothing_recovered(state: EngineState) -> RecoveryCompleted:
 
 
 def warmed_up(state: EngineState) -> None:
-    """After events that were only shown: note where the clock stands, and let the strategies wish."""
-    state.host.muted = False
+    """After events that were only shown: note where the clock stands, and let the strategies wish.
+
+    A strategy that had been stopped before a crash stays stopped; after a stop in order it has a new chance.
+    """
+    host = state.host
+    for runner in host.runners.values():
+        if runner.id in state.stopped:
+            runner.running = False
+    host.stops = [stop for stop in host.stops if stop[0].id not in state.stopped]
+    host.muted = False
     state.hour = state.now_ns // HOUR_NS
 
 
