@@ -25,7 +25,7 @@ CONFIG = """
 [feed]
 kind = "synthetic"
 seed = 7
-days = 6
+days = 4
 symbols = ["AVOR", "BRYX", "DELM", "KORU", "TYNE"]
 
 [venue]

@@ -29,7 +29,7 @@ class Flooder(Strategy):
             context.target(bar.symbol, self.seen % 2)
 
 
-class Crash(Exception):  # noqa: N818 - it stands for one
+class Crash(Exception):
     """The process ends here."""
 
 
@@ -65,9 +65,10 @@ def test_a_strategy_stopped_for_flooding_stays_stopped_after_a_crash(
         if any(type(record.body) is StrategyStopped for record in batch.envelopes):
             raise Crash
 
-    with monkeypatch.context() as patch, pytest.raises(Crash):
+    with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", crash_when_stopped)
-        run(killed)
+        with pytest.raises(Crash):
+            run(killed)
     run(killed)
     assert count(killed, OrderFilled) == count(calm, OrderFilled) > 0
     assert count(killed, StrategyStopped) == count(killed, StrategyStarted) == 1

@@ -151,7 +151,7 @@ def check_ledgers(keeper: Bookkeeper) -> None:
         ("us_minute_trades", ["SPY"], "1Min", 150),
         ("us_tick_trades_ibm", ["IBM"], "1Min", 150),
         ("us_tick_quotes_ibm", ["IBM"], "5Min", 30),
-        ("us_hour", ["AAPL", "SPY", "IBM", "BAC"], "1Hour", 5000),
+        ("us_hour", ["SPY", "IBM"], "1Hour", 5000),
     ],
 )
 def test_books_of_real_data_hold_to_the_cent_after_every_fill(
