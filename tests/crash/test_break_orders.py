@@ -28,7 +28,7 @@ from tests.crash.break_kit import (
     run_until,
 )
 
-CUTS = 4
+CUTS = 3
 """How many ends of the journal are tried in each case; each is followed by two more crashes early in recovery."""
 
 TICKS = {"bar": "30Min", "ticks": True, "history_days": 0}
