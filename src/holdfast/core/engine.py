@@ -142,7 +142,6 @@ def _keep_time(state: EngineState, time_ns: int) -> Turn:
             if state.orders.live_entries:
                 turn.account(AccountEvent.ORDERED, "orders are open")
     if now_ns // HOUR_NS != state.hour:
-        state.hour = now_ns // HOUR_NS
         record_value(state, turn)
     schedule(state)
     if state.stale_after_ns is not None and day.open_ns <= now_ns < day.close_ns:

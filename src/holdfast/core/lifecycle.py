@@ -18,7 +18,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.session.account import AccountEvent
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import HOUR_NS, Money
+from holdfast.core.types import Money
 from holdfast.core.wishes import raises
 
 
@@ -79,7 +79,7 @@ def nothing_recovered(state: EngineState) -> RecoveryCompleted:
 
 
 def warmed_up(state: EngineState) -> None:
-    """After events that were only shown: note where the clock stands, and let the strategies wish.
+    """After events that were only shown: let the strategies wish.
 
     A strategy that had been stopped before a crash stays stopped; after a stop in order it has a new chance.
     """
@@ -89,7 +89,6 @@ def warmed_up(state: EngineState) -> None:
             runner.running = False
     host.stops = [stop for stop in host.stops if stop[0].id not in state.stopped]
     host.muted = False
-    state.hour = state.now_ns // HOUR_NS
 
 
 def stop(state: EngineState, reason: str) -> Turn:

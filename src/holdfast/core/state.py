@@ -38,6 +38,7 @@ from holdfast.core.messages import (
     OrderReplaced,
     OrderTerms,
     OrderUnknown,
+    PnlSnapshot,
     PositionChanged,
     RiskRefused,
     StrategyStopped,
@@ -51,7 +52,7 @@ from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.host import Host
-from holdfast.core.types import NO_MONEY, ClientOrderId, Money, OrderRole, Price, StrategyId, from_float
+from holdfast.core.types import HOUR_NS, NO_MONEY, ClientOrderId, Money, OrderRole, Price, StrategyId, from_float
 from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
@@ -229,6 +230,10 @@ def _account(state: EngineState, _envelope: Envelope, body: AccountStateChanged)
     state.account_state = body.new
 
 
+def _valued(state: EngineState, envelope: Envelope, _body: PnlSnapshot) -> None:
+    state.hour = envelope.time_ns // HOUR_NS
+
+
 def _trading_day(state: EngineState, _envelope: Envelope, body: TradingDayStarted) -> None:
     state.trading_day = body.trading_day
     state.day_start_equity = body.day_start_equity
@@ -280,6 +285,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     PositionChanged: _position,
     CashDeposited: _deposited,
     AccountStateChanged: _account,
+    PnlSnapshot: _valued,
     TradingDayStarted: _trading_day,
     RiskRefused: _refused,
     StrategyStopped: _strategy_stopped,

@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from holdfast.core import lifecycle
 from holdfast.core.messages import MarketEvent, Request
-from holdfast.errors import HoldfastError
 from holdfast.feeds.pace import Pace
 from holdfast.feeds.port import Feed
 from holdfast.journal.batch import Batch, CommandAnswer
@@ -49,7 +48,7 @@ class Loop:
         self._commands = commands
         self._woken = asyncio.Event()  # a commit, a command or a stop
         self._stop_reason = ""
-        self._mailbox_error: HoldfastError | None = None
+        self._mailbox_error: Exception | None = None
         self._seen: dict[str, Seen] = {}
         self.events = 0
         self.replayed = 0
@@ -169,7 +168,7 @@ class Loop:
                 for account in self._accounts:
                     if account.name not in self._recoveries:
                         self._read_mailbox(account)
-            except HoldfastError as error:
+            except Exception as error:  # noqa: BLE001 - an engine that can't hear people must not trade on
                 self._mailbox_error = error
                 self.stop("the journal can't be read")
             await asyncio.sleep(COMMANDS_EVERY_S)
