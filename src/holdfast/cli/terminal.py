@@ -119,7 +119,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int,
         for index, column in enumerate(columns)
     ]
     kept = [index for index, column in enumerate(columns) if widths[index] or not content]
-    while len(kept) > 1 and sum(widths[index] + 2 for index in kept) + 1 > width:
+    while len(kept) > 1 and sum(widths[index] + 3 for index in kept) - 1 > width:
         worst = max(kept, key=lambda index: (columns[index].rank, index))
         if not columns[worst].rank:
             break

@@ -1,0 +1,33 @@
+"""A strategy of your own: one file, in the folder where you start holdfast."""
+
+from typing import Annotated
+
+from holdfast.core.strategy.api import Bar, Context, Meta, Parameters, Strategy
+from holdfast.core.types import Side
+
+
+class Breakout(Strategy):
+    """Buy what closes above the highs of the last ``entry`` bars; close it below the lows of the last ``exit`` bars.
+
+    The size is left to risk (``size_pct`` of equity), and each entry carries a stop-loss.
+    """
+
+    class Params(Parameters, frozen=True):
+        """``entry``, ``exit``: bars to look back. ``stop_pct``: the stop-loss, in percent below the close."""
+
+        entry: Annotated[int, Meta(ge=2)] = 20
+        exit: Annotated[int, Meta(ge=2)] = 10
+        stop_pct: Annotated[float, Meta(gt=0, lt=100)] = 1.0
+
+    params: Params
+
+    def on_bar(self, context: Context, bar: Bar) -> None:
+        """A bar is complete; the last of the history is the bar itself."""
+        before = context.history(bar.symbol, self.params.entry + 1)[:-1]
+        if len(before) < self.params.entry:
+            return
+        holds = context.position(bar.symbol).quantity > 0
+        if not holds and bar.close > max(past.high for past in before):
+            context.target(bar.symbol, direction=Side.BUY, stop_loss=bar.close * (1 - self.params.stop_pct / 100))
+        elif holds and bar.close < min(past.low for past in before[-self.params.exit :]):
+            context.close(bar.symbol)

@@ -1,0 +1,138 @@
+"""The command line: acting on a running engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.process.program import proves_itself, run, started, succeed, trading, until
+
+pytestmark = pytest.mark.process
+
+CONFIG = """
+[feed]
+kind = "synthetic"
+seed = 2
+speed = 60
+symbols = ["AVOR", "BRYX"]
+
+[[accounts]]
+name = "desk"
+calendar = "24/7"
+
+[[strategies]]
+id = "ema"
+class = "holdfast.strategies:EmaCross"
+account = "desk"
+symbols = ["BRYX"]
+params = { fast = 2, slow = 4, quantity = 10, allow_short = true }
+"""
+FAR_BELOW = "0.01"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with a configuration."""
+    (tmp_path / "holdfast.toml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.fixture
+def engine(desk: Path) -> Iterator[Path]:
+    """The folder of an engine that trades."""
+    with started(desk, "run"):
+        until(lambda: trading(desk, "holdfast.toml"), "the engine to trade")
+        yield desk
+    assert proves_itself(desk, "holdfast.toml")
+
+
+def position(folder: Path, symbol: str) -> str:
+    """The account's quantity in a symbol."""
+    held = {row["symbol"]: row["quantity"] for row in succeed(folder, "positions", "--json").json}
+    return str(held.get(symbol, "0"))
+
+
+def test_buy_and_sell_by_hand(engine: Path) -> None:
+    """A person's orders fill, land in the ledger called manual, and leave a trail to who asked."""
+    bought = succeed(engine, "buy", "AVOR", "10", "--json").json
+    assert bought["status"] == "done"
+    until(lambda: position(engine, "AVOR") == "10", "the buy to fill")
+    [held] = [row for row in succeed(engine, "positions", "--json").json if row["symbol"] == "AVOR"]
+    assert [share["strategy"] for share in held["strategies"]] == ["manual"]
+    succeed(engine, "sell", "AVOR", "10", "--yes")
+    until(lambda: position(engine, "AVOR") == "0", "the sell to fill")
+    chain = succeed(engine, "audit", "trail", bought["client_order_ids"][0], "--json").json
+    assert chain[0]["type"] == "PlaceOrder"
+    assert chain[0]["source"].startswith("cli:")
+
+
+def test_cancel_one_and_all(engine: Path) -> None:
+    """A resting order is canceled by its id, the rest by ``--all``; what is not live is refused."""
+    ids = [
+        succeed(engine, "buy", "AVOR", quantity, "--limit", price, "--tif", "gtc", "--json").json["client_order_ids"][0]
+        for quantity, price in (("1", "100000"), ("2", FAR_BELOW), ("3", FAR_BELOW), ("4", FAR_BELOW))
+        if price == FAR_BELOW
+    ]
+    succeed(engine, "cancel", ids[0])
+
+    def state_of(order_id: str) -> str:
+        rows = succeed(engine, "orders", "--limit", "1000", "--json").json
+        return str(next(row["state"] for row in rows if row["client_order_id"] == order_id))
+
+    until(lambda: state_of(ids[0]) == "CANCELED", "the cancel")
+    succeed(engine, "cancel", "--all", "--symbol", "AVOR")
+    until(lambda: [state_of(name) for name in ids] == ["CANCELED"] * 3, "the others' cancel")
+    again = run(engine, "cancel", ids[0])
+    assert (again.status, ids[0] in again.error) == (3, True)
+
+
+def test_halt_lets_no_risk_out_until_resume(engine: Path) -> None:
+    """A halted account refuses a buy with exit status 3; after ``resume`` it goes through."""
+    succeed(engine, "halt", "--reason", "lunch")
+    assert succeed(engine, "status", "--json").json["accounts"][0]["state"] == "HALTED"
+    refused = run(engine, "buy", "AVOR", "1")
+    assert (refused.status, "HALTED" in refused.error) == (3, True)
+    succeed(engine, "resume")
+    succeed(engine, "buy", "AVOR", "1")
+    assert run(engine, "resume").status == 3
+
+
+def test_flatten_waits_until_flat(engine: Path) -> None:
+    """``flatten`` returns when no position and no order is left, and leaves the account halted."""
+    succeed(engine, "buy", "AVOR", "7")
+    succeed(engine, "buy", "AVOR", "5", "--limit", FAR_BELOW)
+    flat = succeed(engine, "flatten", "--yes", "--timeout", "60", "--json").json
+    assert (flat["flat"], flat["orders"], flat["positions"]) == (True, [], [])
+    assert succeed(engine, "positions", "--json").json == []
+    assert succeed(engine, "orders", "--open", "--json").json == []
+    assert succeed(engine, "status", "--json").json["accounts"][0]["state"] == "HALTED"
+
+
+def test_what_cannot_be_meant_is_refused(engine: Path) -> None:
+    """Unknown symbols and too big orders exit with 3, impossible values with 2; a second engine is kept out with 3."""
+    cases = [
+        (["buy", "AVRO", "1"], 3, "AVRO"),
+        (["buy", "AVOR", "100000000"], 3, "buying_power"),
+        (["buy", "AVOR", "0"], 2, "above zero"),
+        (["buy", "AVOR", "ten"], 2, "number"),
+        (["buy", "AVOR", "1", "--limit", "nan"], 2, "finite"),
+        (["buy", "AVOR", "1", "--account", "dask"], 2, "did you mean desk?"),
+        (["cancel"], 2, "--all"),
+        (["run"], 3, "is being traded by"),
+    ]
+    for arguments, status, text in cases:
+        done = run(engine, *arguments)
+        assert (done.status, text in done.error) == (status, True), (arguments, done)
+
+
+def test_without_an_engine_only_a_halt_can_be_filed(desk: Path) -> None:
+    """Orders and cancels need an engine (3); a halt waits for the next start, which then begins halted."""
+    assert run(desk, "halt").status == 1  # there is no journal yet
+    succeed(desk, "run", "--for", "0.2s", "--json")
+    for arguments in (["buy", "AVOR", "1"], ["cancel", "--all"], ["flatten", "--yes"]):
+        done = run(desk, *arguments)
+        assert (done.status, "start it first" in done.error) == (3, True)
+    assert "next start" in succeed(desk, "halt").error
+    with started(desk, "run"):
+        state = "the filed halt to take effect"
+        until(lambda: succeed(desk, "status", "--json").json["accounts"][0]["state"] == "HALTED", state)
