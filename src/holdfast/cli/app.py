@@ -31,7 +31,9 @@ ConfigFile = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on stdout, and nothing else there.")]
 Account = Annotated[str | None, typer.Option("-a", "--account", help="Which account; may be left out if there is one.")]
-Limit = Annotated[int, typer.Option("-n", "--limit", min=1, help="How many at most, the newest first.")]
+Limit = Annotated[
+    int | None, typer.Option("-n", "--limit", min=1, help="How many at most, the newest first (50; with --json all).")
+]
 Speed = Annotated[str | None, typer.Option(metavar="N|max", help="Market time against real time; max is flat out.")]
 Duration = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Stop after this long: 20s, 5m, 2h.")]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the engine.")]
@@ -100,7 +102,7 @@ def orders(
     config: ConfigFile = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only those that may still trade.")] = False,
     account: Account = None,
-    limit: Limit = 50,
+    limit: Limit = None,
     as_json: Json = False,
 ) -> None:
     """Orders, the newest first."""
@@ -118,7 +120,7 @@ def positions(config: ConfigFile = None, account: Account = None, as_json: Json 
 
 
 @app.command(rich_help_panel="Look")
-def fills(config: ConfigFile = None, account: Account = None, limit: Limit = 50, as_json: Json = False) -> None:
+def fills(config: ConfigFile = None, account: Account = None, limit: Limit = None, as_json: Json = False) -> None:
     """Executions, the newest first."""
     from holdfast.cli import books
 

@@ -50,22 +50,30 @@ POSITION_COLUMNS = [
 ]
 
 
-def orders(config_file: Path | None, open_only: bool, account: str | None, limit: int, as_json: bool) -> None:
+SHOWN = 50
+"""How many rows people get unless they ask for more; programs get all."""
+
+
+def _limit(limit: int | None, as_json: bool) -> int | None:
+    return limit if limit is not None or as_json else SHOWN
+
+
+def orders(config_file: Path | None, open_only: bool, account: str | None, limit: int | None, as_json: bool) -> None:
     """Print orders, the newest first."""
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
-        found = reader.orders(known_account(config, account), live_only=open_only, limit=limit)
+        found = reader.orders(known_account(config, account), live_only=open_only, limit=_limit(limit, as_json))
     if as_json:
         terminal.print_json([rows.order_json(row) for row in found])
         return
     _print(config, "no open orders" if open_only else "no orders yet", ORDER_COLUMNS, [_order(row) for row in found])
 
 
-def fills(config_file: Path | None, account: str | None, limit: int, as_json: bool) -> None:
+def fills(config_file: Path | None, account: str | None, limit: int | None, as_json: bool) -> None:
     """Print executions, the newest first."""
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
-        found = reader.fills(known_account(config, account), limit=limit)
+        found = reader.fills(known_account(config, account), limit=_limit(limit, as_json))
     if as_json:
         terminal.print_json([rows.fill_json(row) for row in found])
         return
