@@ -68,9 +68,9 @@ def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool,
     """Run the demo until it is stopped. Exit status 0, or 1 when the journal doesn't prove itself; raises HoldfastError."""
     duration_s = duration_of(duration)
     config = with_speed(_prepare(seed, fresh), speed)
-    calendar = trading_calendar(config.accounts[0].calendar)
-    tape = Tape(build_feed(config), calendar)
     session, console = Session(config), terminal.console()
+    with terminal.console(stderr=True).status("the market is about to open"):  # the calendars take a second to load
+        tape = Tape(build_feed(config), trading_calendar(config.accounts[0].calendar))
     screen = Screen(session, tape)
     with open_engine(config, screen.watch, tape) as engine:
         screen.attach(engine)

@@ -92,6 +92,9 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
     counts, loop = session.counts, engine.loop
     console.print()
     console.print(Text(f"Ended: {session.reason}.", style="bold"))
+    if not loop.recovered.is_set():
+        console.print("It was still on its way back: nothing was traded, nothing was recorded.", soft_wrap=True)
+        return
     again = f", {loop.replayed:,} seen again" if loop.replayed else ""
     done = f"{counts['OrderPrepared']:,} orders, {counts['OrderFilled']:,} fills"
     refused = f", {counts['RiskRefused']:,} refusals" if counts["RiskRefused"] else ""

@@ -84,6 +84,7 @@ class Session:
         first = accounts[0]
         return {
             "reason": self.reason,
+            "recovered": engine.loop.recovered.is_set(),
             "seconds": round(time.monotonic() - self.started_s, 3),
             "bars": engine.loop.events,
             "replayed": engine.loop.replayed,

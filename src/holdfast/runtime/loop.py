@@ -100,7 +100,7 @@ class Loop:
                 return
         for name, recovery in list(self._recoveries.items()):
             recovery.end_of_feed()
-            del self._recoveries[name]
+            self._is_back(name)
         self.recovered.set()
 
     def _take_again(self, event: MarketEvent) -> bool:
@@ -109,10 +109,17 @@ class Loop:
         for name, recovery in list(self._recoveries.items()):
             seen = self._seen[name] = recovery.take(event)
             if seen is not Seen.WHOLE:
-                del self._recoveries[name]
+                self._is_back(name)
         if not self._recoveries:
             self.recovered.set()
         return len(self._seen) == len(self._accounts) and set(self._seen.values()) == {Seen.WHOLE}
+
+    def _is_back(self, name: str) -> None:
+        """An account's recovery is over. What people asked for meanwhile comes first: a halt must not miss the first event."""
+        del self._recoveries[name]
+        for account in self._accounts:
+            if account.name == name:
+                self._read_mailbox(account)
 
     async def _wait_for(self, event: MarketEvent) -> None:
         """Wait until an event is due, dealing with whatever comes in meanwhile."""
