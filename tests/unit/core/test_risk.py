@@ -96,10 +96,26 @@ def test_the_collar_holds_on_the_side_that_hurts(side: Side, limit_price: str, r
     assert rule in ("", "price_collar")
 
 
+@pytest.mark.parametrize(
+    ("side", "stop_loss", "take_profit", "refused"),
+    [
+        (Side.BUY, "99.99", "100.01", False), (Side.BUY, "100", None, True), (Side.BUY, None, "100", True),
+        (Side.SELL, "100.01", "99.99", False), (Side.SELL, "100", None, True), (Side.SELL, None, "100.5", True),
+    ],
+)  # fmt: skip
+def test_protection_lies_on_its_own_side_of_the_entry(
+    side: Side, stop_loss: str | None, take_profit: str | None, refused: bool
+) -> None:
+    """A stop-loss that would trigger at once, or a take-profit that would, is refused with the entry that asks for it."""
+    prices = {"stop_loss": stop_loss, "take_profit": take_profit}
+    order = terms(side, 1, **{name: Price(D(value)) for name, value in prices.items() if value is not None})
+    assert verdict(order, view()) == ("protection_side" if refused else "")
+
+
 def test_every_rule_is_tried_here() -> None:
     """The rules there are, in the order in which they are asked."""
     assert [rule.__name__.lstrip("_") for rule in RULES] == [
-        "account_takes_risk", "daily_loss", "duplicate_intent", "open_orders", "order_rate", "price_collar",
+        "account_takes_risk", "protection_side", "daily_loss", "duplicate_intent", "open_orders", "order_rate", "price_collar",
         "position_value", "gross_exposure", "buying_power",
     ]  # fmt: skip
 

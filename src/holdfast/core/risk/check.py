@@ -49,6 +49,7 @@ class _Case(msgspec.Struct, frozen=True, gc=False):
     terms: OrderTerms
     view: RiskView
     limits: RiskLimits
+    price: Price
     exposure: Money  # the symbol's worst case with this order
 
 
@@ -73,7 +74,7 @@ def check(
     raising = not way_out and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
     if refusal is None and raising:
         worth = price if view.mark is None else max(price, view.mark)  # what is held is worth the market's price
-        case = _Case(terms, view, limits, notional(worth, _worst_after(terms, view)))
+        case = _Case(terms, view, limits, price, notional(worth, _worst_after(terms, view)))
         for rule in RULES:
             refusal = rule(case)
             if refusal is not None:
@@ -195,8 +196,20 @@ def _daily_loss(case: _Case) -> Refusal | None:
     return Refusal("daily_loss", f"{loss:.2f}%", f"{limit}%", f"the day has lost {loss:.2f}%; {limit}% is allowed")
 
 
+def _protection_side(case: _Case) -> Refusal | None:
+    """A stop-loss lies on the losing side of the entry, a take-profit on the winning one; else it would close at once."""
+    terms, sign = case.terms, case.terms.side.sign
+    for name, level, way in (("stop_loss", terms.stop_loss, -sign), ("take_profit", terms.take_profit, sign)):
+        if level is not None and (level - case.price) * way <= 0:
+            where = "above" if way > 0 else "below"
+            text = f"a {terms.side}'s {name} must be {where} {plain(case.price)}, not {plain(level)}"
+            return Refusal("protection_side", plain(level), f"{where} {plain(case.price)}", text)
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     _account_takes_risk,
+    _protection_side,
     _daily_loss,
     _duplicate_intent,
     _open_orders,
