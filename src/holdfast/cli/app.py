@@ -267,25 +267,40 @@ def flatten(
     raise typer.Exit(act.flatten(config, account, reason, yes, timeout, as_json))
 
 
-def main() -> None:
-    """The ``holdfast`` command: an error is one line on stderr, and its kind is the exit status."""
+def main() -> NoReturn:
+    """The ``holdfast`` command: an error is one line on stderr, and its kind is the exit status.
+
+    The process ends here and at once. A data file that was opened and given up may still be read ahead by its library's
+    threads; the interpreter's ordinary end would tear them down at work, which aborts it now and then. All of ours is closed.
+    """
+    status = _status_of_command()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        status = 1  # nobody reads any more
+    os._exit(status)
+
+
+def _status_of_command() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except HoldfastError as error:
-        _fail(str(error), error.exit_status)
+        return _failed(str(error), error.exit_status)
     except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
+        return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # nobody reads any more: what is left goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        return 1
     except Exception as error:  # noqa: BLE001 - a person gets a line, whatever it was
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        _fail(f"this should not have happened: {text} (HOLDFAST_DEBUG=1 shows where; please report it)", 1)
+        return _failed(f"this should not have happened: {text} (HOLDFAST_DEBUG=1 shows where; please report it)", 1)
+    return 0
 
 
-def _fail(text: str, status: int) -> NoReturn:
+def _failed(text: str, status: int) -> int:
     if os.environ.get("HOLDFAST_DEBUG"):
         traceback.print_exc()
     print("holdfast:", " ".join(text.split()), file=sys.stderr)
-    sys.exit(status)
+    return status
