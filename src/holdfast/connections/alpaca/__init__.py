@@ -1,0 +1,1 @@
+"""The way to Alpaca: settings, a hardened REST session, symbols, streams' addresses."""
