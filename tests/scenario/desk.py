@@ -15,6 +15,7 @@ from holdfast.core.messages import (
     BrokerName,
     Command,
     Envelope,
+    Health,
     Heartbeat,
     MarketEvent,
     PlaceOrder,
@@ -180,6 +181,10 @@ class Desk:
         before = len(self.records)
         self._work(step(self.state, event))
         return self.records[before:]
+
+    def take_health(self, health: Health) -> None:
+        """Let the engine hear how things stand."""
+        self._work(step(self.state, health))
 
     def ask(self, command: Command, command_id: str = "c1") -> list[Envelope]:
         """Let a person ask for something."""

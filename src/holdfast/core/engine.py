@@ -19,10 +19,13 @@ from holdfast.core.messages import (
     CancelReleased,
     CommandDone,
     Envelope,
+    FillBusted,
     Flatten,
     Flattened,
     Halt,
+    Health,
     Heartbeat,
+    Impaired,
     MarketEvent,
     MarketFresh,
     MarketStale,
@@ -39,6 +42,7 @@ from holdfast.core.messages import (
     Quote,
     Report,
     Request,
+    Restored,
     Resume,
     RiskApproved,
     RiskRefused,
@@ -53,7 +57,7 @@ from holdfast.core.orders.life import Kind
 from holdfast.core.orders.order import Order
 from holdfast.core.protection.legs import leg_terms, plan
 from holdfast.core.risk.check import check, daily_loss_pct
-from holdfast.core.session.account import AccountEvent, AccountState
+from holdfast.core.session.account import AccountEvent
 from holdfast.core.state import UNPROTECTED, EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import HOUR_NS, MINUTE_NS, ClientOrderId, OrderRole, Side, StrategyId
@@ -63,7 +67,10 @@ LEG_TRIES = 6
 FLATTEN_TRIES = 3
 """How often flatten orders a position closed that won't close before it leaves the rest to a person."""
 
-Input = MarketEvent | Report | Request | Heartbeat
+DAILY_LOSS = "daily loss"
+"""The impairment of an account that has lost what its day may lose."""
+
+Input = MarketEvent | Report | Request | Health | Heartbeat
 
 
 def step(state: EngineState, event: Input) -> Turn | None:
@@ -137,10 +144,7 @@ def _keep_time(state: EngineState, time_ns: int) -> Turn:
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
         turn.record(TradingDayStarted(day.date, state.portfolio.equity(state.price)))
-        if state.account_state is AccountState.PRESERVATION:
-            turn.account(AccountEvent.RELIEVED, "a new trading day")
-            if state.orders.live_entries:
-                turn.account(AccountEvent.ORDERED, "orders are open")
+        _restore(state, turn, DAILY_LOSS, "a new trading day")
     if now_ns // HOUR_NS != state.hour:
         record_value(state, turn)
     schedule(state)
@@ -170,6 +174,35 @@ def _freshen(state: EngineState, turn: Turn | None, event: MarketEvent) -> Turn 
         turn.record(MarketFresh(symbol, state.now_ns - state.stale[symbol]))
     state.seen_ns[symbol] = event.time_ns
     return turn
+
+
+def on_health(state: EngineState, health: Health) -> Turn | None:
+    """Note whether something the account needs for taking risk is there."""
+    if health.ok is (health.cause not in state.impairments):
+        return None
+    if health.time_ns > state.now_ns:
+        state.now_ns = state.host.now_ns = health.time_ns
+    turn = Turn(state, "health")
+    (_restore if health.ok else _impair)(state, turn, health.cause, health.reason)
+    return turn.finish()
+
+
+def _impair(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
+    """Put the account into PRESERVATION for a cause that is not known yet."""
+    if cause not in state.impairments:
+        turn.record(Impaired(cause, reason))
+    turn.account(AccountEvent.PRESERVED, f"{cause}: {reason}")
+
+
+def _restore(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
+    """Take a cause away; the account leaves PRESERVATION with the last one."""
+    if cause not in state.impairments:
+        return
+    turn.record(Restored(cause, reason))
+    if not state.impairments:
+        turn.account(AccountEvent.RELIEVED, reason)
+        if state.orders.live_entries:
+            turn.account(AccountEvent.ORDERED, "orders are open")
 
 
 # --- from wish to order -----------------------------------------------------------------------------------------------
@@ -275,7 +308,9 @@ def on_report(state: EngineState, report: Report) -> Turn:
 
 def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerReport, record: Envelope) -> None:
     terms = order.terms
-    if isinstance(body, OrderFilled):
+    if isinstance(body, FillBusted):
+        _booked(state, turn, terms.strategy, body, record)
+    elif isinstance(body, OrderFilled):
         _booked(state, turn, terms.strategy, body, record)
         state.host.on_fill(terms.strategy, body)
         if state.host.wishes or state.host.stops:
@@ -293,7 +328,9 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         turn.account(AccountEvent.SETTLED, "no entry is open")
 
 
-def _booked(state: EngineState, turn: Turn, strategy: StrategyId, fill: OrderFilled, record: Envelope) -> None:
+def _booked(
+    state: EngineState, turn: Turn, strategy: StrategyId, fill: OrderFilled | FillBusted, record: Envelope
+) -> None:
     """Record what a fill made of the position and of the account's worth."""
     portfolio = state.portfolio
     ledger, line = portfolio.ledgers[strategy, fill.symbol], portfolio.lines[fill.symbol]
@@ -328,7 +365,7 @@ def record_value(state: EngineState, turn: Turn, cause: str = "", correlation_id
     if limit is not None:
         loss = daily_loss_pct(value.equity, state.day_start_equity)
         if loss >= limit:
-            turn.account(AccountEvent.PRESERVED, f"the day has lost {loss:.2f}%; {limit}% is allowed")
+            _impair(state, turn, DAILY_LOSS, f"the day has lost {loss:.2f}%; {limit}% is allowed")
 
 
 # --- protection -------------------------------------------------------------------------------------------------------
@@ -421,6 +458,8 @@ def _halt(state: EngineState, turn: Turn, command: Halt, _record: Envelope) -> C
 def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -> CommandDone:
     if state.account_state.takes_risk:
         return CommandDone(accepted=False, text=f"the account is {state.account_state}, not halted")
+    for cause in list(state.impairments):
+        turn.record(Restored(cause, "resumed by a person"), record.id)
     turn.account(AccountEvent.RESUMED, command.reason or "asked by a person")
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
@@ -463,6 +502,7 @@ _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
     Trade: on_market,
     Report: on_report,
     Request: on_request,
+    Health: on_health,
     Heartbeat: on_heartbeat,
 }
 _COMMANDS: dict[type, Callable[[EngineState, Turn, Any, Envelope], CommandDone]] = {

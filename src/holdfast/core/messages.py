@@ -227,6 +227,22 @@ class OrderFilled(Body, frozen=True, gc=False):
     broker_order_id: str = ""
 
 
+class FillBusted(Body, frozen=True, gc=False):
+    """The exchange has undone an execution: ``quantity`` at ``price`` of order and side as it was booked.
+
+    A corrected execution is a bust and a new fill.
+    """
+
+    client_order_id: ClientOrderId
+    execution_id: str
+    symbol: str
+    side: Side
+    quantity: Quantity
+    price: Price
+    fee: Money = NO_MONEY
+    reason: str = ""
+
+
 class CancelReleased(Body, frozen=True, gc=False):
     """A cancel request leaves as soon as this is durable; the order stays live until the broker confirms."""
 
@@ -304,6 +320,17 @@ class CashDeposited(Body, frozen=True, gc=False):
     reason: str = ""
 
 
+class PositionAdopted(Body, frozen=True, gc=False):
+    """A position that the broker's account held before the engine first took it, at the broker's average price.
+
+    It is kept in the ledger of ``external`` and counts in risk like any other.
+    """
+
+    symbol: str
+    quantity: Quantity
+    price: Price
+
+
 class PositionChanged(Body, frozen=True, gc=False):
     """A strategy's position after a fill, and the account's in the same symbol.
 
@@ -341,6 +368,32 @@ class AccountStateChanged(Body, frozen=True, gc=False):
     old: AccountState
     new: AccountState
     reason: str
+
+
+class AccountBound(Body, frozen=True, gc=False):
+    """From here on this account is the broker's account of that id, and no other."""
+
+    broker_account_id: str
+
+
+class Impaired(Body, frozen=True, gc=False):
+    """Something the account needs for taking risk is missing (``cause``: a connection, a limit): it goes into PRESERVATION."""
+
+    cause: str
+    reason: str
+
+
+class Restored(Body, frozen=True, gc=False):
+    """An impairment is over; the account leaves PRESERVATION with the last of them."""
+
+    cause: str
+    reason: str
+
+
+class BooksDiffer(Body, frozen=True, gc=False):
+    """The broker's cash or positions are not the books'. Each text names one, with both figures."""
+
+    differences: tuple[str, ...]
 
 
 class TradingDayStarted(Body, frozen=True, gc=False):
@@ -468,6 +521,7 @@ BrokerReport = (
     | OrderRejected
     | OrderUnknown
     | OrderFilled
+    | FillBusted
     | OrderCanceled
     | CancelRefused
     | OrderReplaced
@@ -488,9 +542,14 @@ AnyBody = (
     | OrderEventIgnored
     | OrderAnomaly
     | CashDeposited
+    | PositionAdopted
     | PositionChanged
     | PnlSnapshot
+    | AccountBound
     | AccountStateChanged
+    | Impaired
+    | Restored
+    | BooksDiffer
     | TradingDayStarted
     | StrategyStarted
     | StrategyStopped
@@ -551,6 +610,15 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     id: str
     source: str
     body: Command
+
+
+class Health(msgspec.Struct, frozen=True, gc=False):
+    """An input: whether something the account needs for taking risk is there. Telling it twice changes nothing."""
+
+    time_ns: int
+    cause: str
+    ok: bool
+    reason: str
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from typing import Any
 from holdfast.core.codec import Ids
 from holdfast.core.instruments import Instrument
 from holdfast.core.messages import (
+    AccountBound,
     AccountStateChanged,
     BrokerName,
     CancelRefused,
@@ -21,8 +22,10 @@ from holdfast.core.messages import (
     EngineStopped,
     Envelope,
     FeedOpened,
+    FillBusted,
     Flatten,
     Flattened,
+    Impaired,
     MarketFresh,
     MarketStale,
     OrderAccepted,
@@ -39,20 +42,31 @@ from holdfast.core.messages import (
     OrderTerms,
     OrderUnknown,
     PnlSnapshot,
+    PositionAdopted,
     PositionChanged,
+    Restored,
     RiskRefused,
     StrategyStopped,
     TradingDayStarted,
 )
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import Order
-from holdfast.core.portfolio.portfolio import Portfolio
+from holdfast.core.portfolio.portfolio import Portfolio, reversal
 from holdfast.core.protection.legs import Guard
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.host import Host
-from holdfast.core.types import HOUR_NS, NO_MONEY, ClientOrderId, Money, OrderRole, Price, StrategyId, from_float
+from holdfast.core.types import (
+    HOUR_NS,
+    NO_MONEY,
+    ClientOrderId,
+    Money,
+    OrderRole,
+    Price,
+    StrategyId,
+    from_float,
+)
 from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
@@ -95,6 +109,8 @@ class EngineState:
         self.order_count = 0
         self.portfolio = Portfolio()
         self.account_state = AccountState.RECOVERING
+        self.broker_account_id = ""
+        self.impairments: dict[str, str] = {}  # cause: reason
         self.trading_day = ""
         self.day_start_equity: Money = NO_MONEY
         self.guards: dict[Key, Guard] = {}
@@ -208,6 +224,18 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
         state.guards[key] = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit)
 
 
+def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
+    terms = state.orders.apply(envelope).terms
+    ledger = state.portfolio.book(terms.strategy, reversal(body))
+    if not ledger.quantity:
+        state.guards.pop((terms.strategy, terms.symbol), None)
+
+
+def _adopted(state: EngineState, _envelope: Envelope, body: PositionAdopted) -> None:
+    state.portfolio.adopt(body)
+    state.mark(body.symbol, body.price)
+
+
 def _anomaly(state: EngineState, _envelope: Envelope, body: OrderAnomaly) -> None:
     order = state.orders.find(body.client_order_id)
     if body.event == UNPROTECTED and order is not None:
@@ -228,6 +256,18 @@ def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> 
 
 def _account(state: EngineState, _envelope: Envelope, body: AccountStateChanged) -> None:
     state.account_state = body.new
+
+
+def _bound(state: EngineState, _envelope: Envelope, body: AccountBound) -> None:
+    state.broker_account_id = body.broker_account_id
+
+
+def _impaired(state: EngineState, _envelope: Envelope, body: Impaired) -> None:
+    state.impairments[body.cause] = body.reason
+
+
+def _restored(state: EngineState, _envelope: Envelope, body: Restored) -> None:
+    state.impairments.pop(body.cause, None)
 
 
 def _valued(state: EngineState, envelope: Envelope, _body: PnlSnapshot) -> None:
@@ -281,6 +321,11 @@ def _fresh(state: EngineState, _envelope: Envelope, body: MarketFresh) -> None:
 _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     OrderPrepared: _prepared,
     OrderFilled: _filled,
+    FillBusted: _busted,
+    PositionAdopted: _adopted,
+    AccountBound: _bound,
+    Impaired: _impaired,
+    Restored: _restored,
     OrderAnomaly: _anomaly,
     PositionChanged: _position,
     CashDeposited: _deposited,

@@ -13,8 +13,9 @@ from typing import Any, cast
 import msgspec
 import sqlalchemy as sa
 
-from holdfast.core.messages import OrderFilled, OrderPrepared
+from holdfast.core.messages import FillBusted, OrderFilled, OrderPrepared
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.portfolio import reversal
 from holdfast.errors import Fatal, JournalError, StaleEpoch
 from holdfast.journal import tables
 from holdfast.journal.batch import Batch
@@ -92,6 +93,8 @@ class _Rows:
             body = envelope.body
             if type(body) is OrderFilled:
                 self.fills.append(fill_row(envelope, body, _strategy_of(batch, body)))
+            elif type(body) is FillBusted:
+                self.fills.append(fill_row(envelope, reversal(body), _strategy_of(batch, body)))
             elif type(body) is OrderPrepared:
                 self._new_orders.add((line.account, body.terms.client_order_id))
         if batch.envelopes:
@@ -115,7 +118,7 @@ class _Rows:
         return new, changed
 
 
-def _strategy_of(batch: Batch, fill: OrderFilled) -> str:
+def _strategy_of(batch: Batch, fill: OrderFilled | FillBusted) -> str:
     for order in batch.orders:
         if order.terms.client_order_id == fill.client_order_id:
             return order.terms.strategy

@@ -17,6 +17,7 @@ from holdfast.core.messages import (
     CancelReleased,
     CashDeposited,
     Envelope,
+    FillBusted,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -28,11 +29,12 @@ from holdfast.core.messages import (
     OrderReleased,
     OrderReplaced,
     OrderUnknown,
+    PositionAdopted,
 )
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import Ledger
-from holdfast.core.portfolio.portfolio import Portfolio
+from holdfast.core.portfolio.portfolio import Portfolio, reversal
 from holdfast.errors import HoldfastError, JournalCorrupt
 from holdfast.journal import tables
 from holdfast.journal.chain import GENESIS, HASHED, link
@@ -51,6 +53,7 @@ ORDER_RECORDS = (
     OrderRejected,
     OrderUnknown,
     OrderFilled,
+    FillBusted,
     CancelReleased,
     CancelRefused,
     OrderCanceled,
@@ -211,6 +214,8 @@ class _AccountAudit:
         body = envelope.body
         if isinstance(body, CashDeposited):
             self._portfolio.deposit(body.amount)
+        if isinstance(body, PositionAdopted):
+            self._portfolio.adopt(body)
         if not isinstance(body, ORDER_RECORDS):
             return None
         try:
@@ -219,10 +224,11 @@ class _AccountAudit:
             self._report(str(error))
             return None
         self._orders[order.terms.client_order_id] = order
-        if not isinstance(body, OrderFilled):
+        if not isinstance(body, OrderFilled | FillBusted):
             return None
-        self._portfolio.book(order.terms.strategy, body)
-        return fill_row(envelope, body, order.terms.strategy)
+        fill = body if isinstance(body, OrderFilled) else reversal(body)
+        self._portfolio.book(order.terms.strategy, fill)
+        return fill_row(envelope, fill, order.terms.strategy)
 
     def _check_ids(self) -> None:
         columns = tables.records.c

@@ -5,8 +5,18 @@ from collections.abc import Callable, Iterable
 
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.core.engine import Input, step
-from holdfast.core.messages import CommandDone, Envelope, MarketEvent, OrderFilled, Report, Request
+from holdfast.core.messages import (
+    CommandDone,
+    Envelope,
+    FillBusted,
+    MarketEvent,
+    OrderFilled,
+    PositionAdopted,
+    Report,
+    Request,
+)
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId
@@ -118,13 +128,13 @@ def _positions(state: EngineState, records: Iterable[Envelope]) -> list[Position
     rows: dict[tuple[str, str], PositionRow] = {}
     for record in records:
         fill = record.body
-        if type(fill) is not OrderFilled:
+        if not isinstance(fill, OrderFilled | FillBusted | PositionAdopted):
             continue
-        order = state.orders.find(fill.client_order_id)
-        strategy = order.terms.strategy if order is not None else None
-        ledger = state.portfolio.ledgers.get((strategy, fill.symbol)) if strategy is not None else None
+        order = None if isinstance(fill, PositionAdopted) else state.orders.find(fill.client_order_id)
+        strategy = order.terms.strategy if order is not None else EXTERNAL
+        ledger = state.portfolio.ledgers.get((strategy, fill.symbol))
         for name, book in ((strategy, ledger), ("", state.portfolio.lines[fill.symbol])):
-            if name is not None and book is not None:
+            if book is not None:
                 rows[name, fill.symbol] = PositionRow(
                     name, fill.symbol, book.quantity, book.cost, book.average_price, book.realised, book.fees
                 )

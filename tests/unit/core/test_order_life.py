@@ -10,6 +10,7 @@ from holdfast.core.messages import (
     CancelRefused,
     CancelReleased,
     Envelope,
+    FillBusted,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -80,10 +81,15 @@ def body_of(event: OrderEvent, order: Order | None, number: int = 0) -> Any:
         E.CANCEL_REFUSED: CancelRefused(KEY, "too late"),
         E.CANCELED: OrderCanceled(KEY, "asked"),
         E.EXPIRED: OrderExpired(KEY, "day"),
+        E.BUSTED: FillBusted(KEY, _first_execution(order), "ABC", Side.BUY, Quantity(Decimal(1)), Price(Decimal(10))),
         E.FAILED: OrderFailed(KEY, "no such symbol"),
         E.NOT_SENT: OrderNotSent(KEY, "stale"),
     }
     return bodies[event]
+
+
+def _first_execution(order: Order | None) -> str:
+    return order.execution_ids[0] if order is not None and order.execution_ids else "none"
 
 
 class Writer:
@@ -138,6 +144,9 @@ def test_the_book_does_what_the_cell_says(state: OrderState, event: OrderEvent) 
         assert event_of(order, body) is E.FILLED  # whatever comes on top of a complete order is beyond it
         return
     assert event_of(order, body) is event
+    if event is E.BUSTED and not order.execution_ids:
+        assert judge(order, body).kind is Kind.ANOMALY  # there is nothing to undo, whatever the table would do
+        return
     cell = judge(order, body)
     assert (cell.kind, cell.to) == (LIFE[state][event].kind, LIFE[state][event].to)
     before = repr(order)

@@ -14,6 +14,7 @@ from holdfast.core.messages import (
     CancelRefused,
     CancelReleased,
     Envelope,
+    FillBusted,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -28,6 +29,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent, ignore, odd
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
+from holdfast.core.portfolio.portfolio import bust_id
 from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Quantity, Side, StrategyId
 from holdfast.errors import Fatal
 
@@ -40,6 +42,7 @@ _EVENT_OF: dict[type, OrderEvent] = {
     OrderAccepted: OrderEvent.ACCEPTED,
     OrderRejected: OrderEvent.REJECTED,
     OrderUnknown: OrderEvent.UNKNOWN,
+    FillBusted: OrderEvent.BUSTED,
     OrderReplaced: OrderEvent.REPLACED,
     CancelReleased: OrderEvent.CANCEL_RELEASED,
     CancelRefused: OrderEvent.CANCEL_REFUSED,
@@ -69,6 +72,11 @@ def judge(order: Order, body: AnyBody) -> Cell:
             return odd(
                 f"an execution in {body.symbol} {body.side} for an order in {order.terms.symbol} {order.terms.side}"
             )
+    if type(body) is FillBusted:
+        if bust_id(body) in order.execution_ids:
+            return ignore("this bust is already booked")
+        if body.execution_id not in order.execution_ids:
+            return odd("the execution it undoes is not booked")
     if type(body) is OrderReplaced and body.quantity <= order.filled_quantity:
         return odd(
             f"a total of {body.quantity} leaves nothing open of an order that has filled {order.filled_quantity}"
@@ -189,6 +197,13 @@ def _filled(order: Order, body: OrderFilled, _time_ns: int) -> None:
     order.broker_order_id = order.broker_order_id or body.broker_order_id
 
 
+def _busted(order: Order, body: FillBusted, _time_ns: int) -> None:
+    order.filled_quantity = Quantity(order.filled_quantity - body.quantity)
+    order.filled_notional = Money(order.filled_notional - body.quantity * body.price)
+    order.fees = Money(order.fees - body.fee)
+    order.execution_ids += (bust_id(body),)
+
+
 def _replaced(order: Order, body: OrderReplaced, _time_ns: int) -> None:
     order.quantity = body.quantity
 
@@ -209,6 +224,7 @@ _CHANGES: dict[type, Callable[[Order, Any, int], None]] = {
     OrderReleased: _released,
     OrderAccepted: _accepted,
     OrderFilled: _filled,
+    FillBusted: _busted,
     OrderReplaced: _replaced,
     CancelReleased: _cancel_released,
     CancelRefused: _cancel_refused,

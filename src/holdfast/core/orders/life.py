@@ -22,7 +22,7 @@ from holdfast.core.orders.order import OrderState
 
 
 class OrderEvent(StrEnum):
-    """What can happen to an order. A fill is FILLED when it completes the quantity (or exceeds it)."""
+    """What can happen to an order. A fill is FILLED when it completes the quantity (or exceeds it); BUSTED undoes one."""
 
     RELEASED = "released"
     ACCEPTED = "accepted"
@@ -30,6 +30,7 @@ class OrderEvent(StrEnum):
     UNKNOWN = "unknown"
     PARTLY_FILLED = "partly_filled"
     FILLED = "filled"
+    BUSTED = "busted"
     REPLACED = "replaced"
     CANCEL_RELEASED = "cancel_released"
     CANCEL_REFUSED = "cancel_refused"
@@ -81,6 +82,8 @@ E = OrderEvent
 
 _HAS_IT = "the broker is known to have it"
 _OVER = "the order is over"
+_UNDONE = "the exchange undid an execution"
+_NO_FILL = "it has no execution to undo"
 
 LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
     S.PREPARED: {
@@ -90,6 +93,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: odd("no answer is due before release"),
         E.PARTLY_FILLED: late(S.PARTIALLY_FILLED, "filled though never released"),
         E.FILLED: late(S.FILLED, "filled though never released"),
+        E.BUSTED: odd(_NO_FILL),
         E.REPLACED: odd("replaced though never released"),
         E.CANCEL_RELEASED: odd("nothing to cancel before release"),
         E.CANCEL_REFUSED: odd("no cancel was sent"),
@@ -105,6 +109,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: go(S.UNKNOWN),
         E.PARTLY_FILLED: go(S.PARTIALLY_FILLED),
         E.FILLED: go(S.FILLED),
+        E.BUSTED: odd(_NO_FILL),
         E.REPLACED: go(S.RELEASED),
         E.CANCEL_RELEASED: go(S.RELEASED),
         E.CANCEL_REFUSED: go(S.RELEASED),  # the order may not have arrived yet: its own answer decides
@@ -120,6 +125,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_HAS_IT),
         E.PARTLY_FILLED: go(S.PARTIALLY_FILLED),
         E.FILLED: go(S.FILLED),
+        E.BUSTED: late(S.SUBMITTED, _UNDONE),
         E.REPLACED: go(S.SUBMITTED),
         E.CANCEL_RELEASED: go(S.SUBMITTED),  # live until the broker confirms
         E.CANCEL_REFUSED: go(S.SUBMITTED),
@@ -135,6 +141,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_HAS_IT),
         E.PARTLY_FILLED: go(S.PARTIALLY_FILLED),
         E.FILLED: go(S.FILLED),
+        E.BUSTED: late(S.PARTIALLY_FILLED, _UNDONE),
         E.REPLACED: go(S.PARTIALLY_FILLED),
         E.CANCEL_RELEASED: go(S.PARTIALLY_FILLED),
         E.CANCEL_REFUSED: go(S.PARTIALLY_FILLED),
@@ -150,6 +157,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore("already unknown"),
         E.PARTLY_FILLED: go(S.PARTIALLY_FILLED),
         E.FILLED: go(S.FILLED),
+        E.BUSTED: odd(_NO_FILL),
         E.REPLACED: go(S.SUBMITTED),
         E.CANCEL_RELEASED: go(S.UNKNOWN),
         E.CANCEL_REFUSED: go(S.UNKNOWN),
@@ -165,6 +173,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.FILLED, "overfill"),
         E.FILLED: late(S.FILLED, "overfill"),
+        E.BUSTED: late(S.FILLED, _UNDONE),
         E.REPLACED: ignore(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("filled before the cancel came"),
@@ -180,6 +189,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.CANCELED, "filled before its cancel took hold"),
         E.FILLED: late(S.FILLED, "filled before its cancel took hold"),
+        E.BUSTED: late(S.CANCELED, _UNDONE),
         E.REPLACED: ignore(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("already canceled"),
@@ -195,6 +205,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.EXPIRED, "filled before it expired"),
         E.FILLED: late(S.FILLED, "filled before it expired"),
+        E.BUSTED: late(S.EXPIRED, _UNDONE),
         E.REPLACED: ignore(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("already expired"),
@@ -210,6 +221,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.PARTIALLY_FILLED, "filled after a rejection"),
         E.FILLED: late(S.FILLED, "filled after a rejection"),
+        E.BUSTED: odd(_NO_FILL),
         E.REPLACED: odd(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("rejected before the cancel came"),
@@ -225,6 +237,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.PARTIALLY_FILLED, "filled at the broker after all"),
         E.FILLED: late(S.FILLED, "filled at the broker after all"),
+        E.BUSTED: odd(_NO_FILL),
         E.REPLACED: odd(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("never sent"),
@@ -240,6 +253,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.PARTIALLY_FILLED, "filled at the broker after all"),
         E.FILLED: late(S.FILLED, "filled at the broker after all"),
+        E.BUSTED: odd(_NO_FILL),
         E.REPLACED: odd(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("never placed"),

@@ -10,9 +10,21 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from holdfast.core.messages import OrderFilled
+from holdfast.core.messages import FillBusted, OrderFilled, PositionAdopted
 from holdfast.core.portfolio.ledger import Ledger, value_of
-from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Price, Quantity, StrategyId
+from holdfast.core.types import (
+    NO_MONEY,
+    NO_QUANTITY,
+    ClientOrderId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    StrategyId,
+)
+
+EXTERNAL = StrategyId("external")
+"""The ledger of what no strategy here has bought."""
 
 
 class Valuation(msgspec.Struct, frozen=True):
@@ -27,7 +39,7 @@ class Valuation(msgspec.Struct, frozen=True):
 
 
 class Portfolio:
-    """Changed only by :meth:`deposit` and :meth:`book`, which the engine calls when it applies a record."""
+    """Changed only by :meth:`deposit`, :meth:`book` and :meth:`adopt`, which the engine calls when it applies a record."""
 
     def __init__(self) -> None:
         self.cash: Money = NO_MONEY
@@ -58,6 +70,12 @@ class Portfolio:
         self.fees = Money(self.fees + fill.fee)
         self.cash = Money(self.cash - value_of(signed, fill.price) - fill.fee)
         return ledger
+
+    def adopt(self, position: PositionAdopted) -> Ledger:
+        """Book a position that was there before, as if it had been bought (sold short) at its average price."""
+        side = Side.BUY if position.quantity > 0 else Side.SELL
+        quantity = Quantity(abs(position.quantity))
+        return self.book(EXTERNAL, OrderFilled(ClientOrderId(""), "", position.symbol, side, quantity, position.price))
 
     def quantity(self, symbol: str) -> Quantity:
         """The account's signed position in a symbol."""
@@ -98,3 +116,21 @@ class Portfolio:
                 cost = Money(cost + line.cost)
                 gross = Money(gross + abs(market_value))
         return Valuation(Money(self.cash + worth), self.cash, self.realised, Money(worth - cost), self.fees, gross)
+
+
+def reversal(bust: FillBusted) -> OrderFilled:
+    """The execution that undoes one: as much, at the same price, the other way, and its fee back."""
+    return OrderFilled(
+        bust.client_order_id,
+        bust_id(bust),
+        bust.symbol,
+        bust.side.opposite,
+        bust.quantity,
+        bust.price,
+        Money(-bust.fee),
+    )
+
+
+def bust_id(bust: FillBusted) -> str:
+    """What the undoing of an execution is known by."""
+    return f"bust {bust.execution_id}"

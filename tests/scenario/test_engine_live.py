@@ -1,0 +1,130 @@
+"""What only a real broker brings: executions undone, positions that were there before, sight that is lost and comes back."""
+
+from decimal import Decimal
+
+from holdfast.core.messages import (
+    Action,
+    FillBusted,
+    Health,
+    Impaired,
+    OrderAnomaly,
+    OrderEventIgnored,
+    OrderFilled,
+    PositionAdopted,
+    Report,
+    Restored,
+    Resume,
+    RiskRefused,
+)
+from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.session.account import AccountState
+from holdfast.core.turn import Turn
+from holdfast.core.types import MANUAL, NO_MONEY, Price, Quantity, Side
+from tests.scenario.desk import DEPOSIT, Desk, bar
+
+D = Decimal
+
+
+def bought() -> tuple[Desk, OrderFilled]:
+    """A desk that has just bought 100 at 10."""
+    desk = Desk().run(bar(1, 10.0))
+    desk.place(Action.BUY, 100)
+    (fill,) = desk.of(OrderFilled)
+    return desk, fill
+
+
+def bust_of(fill: OrderFilled) -> FillBusted:
+    return FillBusted(
+        fill.client_order_id,
+        fill.execution_id,
+        fill.symbol,
+        fill.side,
+        fill.quantity,
+        fill.price,
+        fill.fee,
+        "erroneous",
+    )
+
+
+def test_a_bust_takes_an_execution_out_of_the_books() -> None:
+    """Position, cash and the order's filled quantity are what they were before it, and someone is told."""
+    desk, fill = bought()
+    desk.take(Report(desk.state.now_ns, bust_of(fill)))
+    assert desk.position(MANUAL) == 0
+    assert desk.state.portfolio.cash == DEPOSIT
+    assert desk.order(1).filled_quantity == 0
+    assert [note.event for note in desk.of(OrderAnomaly)] == ["busted"]
+
+
+def test_a_bust_counts_once() -> None:
+    """Told twice, it is booked once."""
+    desk, fill = bought()
+    for _ in range(2):
+        desk.take(Report(desk.state.now_ns, bust_of(fill)))
+    assert desk.position(MANUAL) == 0
+    assert [note.reason for note in desk.of(OrderEventIgnored)][-1] == "this bust is already booked"
+
+
+def test_a_bust_of_what_was_never_booked_changes_nothing() -> None:
+    """An execution the books don't have can't be taken out of them."""
+    desk, fill = bought()
+    other = FillBusted(fill.client_order_id, "other", fill.symbol, fill.side, fill.quantity, fill.price)
+    desk.take(Report(desk.state.now_ns, other))
+    assert desk.position(MANUAL) == 100
+    assert desk.of(FillBusted) == []
+
+
+def test_a_correction_is_a_bust_and_a_new_fill() -> None:
+    """After it the books have the corrected price, to the last digit."""
+    desk, fill = bought()
+    desk.take(Report(desk.state.now_ns, bust_of(fill)))
+    again = OrderFilled(
+        fill.client_order_id, "corrected", fill.symbol, Side.BUY, Quantity(D(100)), Price(D("10.01")), NO_MONEY
+    )
+    desk.take(Report(desk.state.now_ns, again))
+    assert desk.position(MANUAL) == 100
+    assert desk.state.portfolio.cash == DEPOSIT - D("1001.00")
+
+
+def test_an_adopted_position_is_external_and_counts() -> None:
+    """What the account held before is in its books under a ledger of its own."""
+    desk = Desk()
+    turn = Turn(desk.state)
+    turn.record(PositionAdopted("ABC", Quantity(D(-30)), Price(D(20))))
+    assert desk.position(EXTERNAL) == -30
+    assert desk.state.portfolio.quantity("ABC") == -30
+    assert desk.state.portfolio.cash == DEPOSIT + 600
+
+
+def test_while_something_is_missing_no_risk_is_taken() -> None:
+    """An impairment preserves the account: entries are refused, a way out passes; with the last one over it trades again."""
+    desk, _ = bought()
+    now_ns = desk.state.now_ns
+    for cause in ("trade updates", "market data"):
+        desk.take_health(Health(now_ns, cause, ok=False, reason="connection lost"))
+    assert desk.state.account_state is AccountState.PRESERVATION
+    desk.place(Action.BUY, 1)
+    assert [refused.rule for refused in desk.of(RiskRefused)] == ["account_state"]
+    desk.place(Action.SELL, 40)
+    assert desk.position(MANUAL) == 60
+    desk.take_health(Health(now_ns, "market data", ok=True, reason="data again"))
+    assert desk.state.account_state is AccountState.PRESERVATION
+    desk.take_health(Health(now_ns, "trade updates", ok=True, reason="caught up"))
+    assert desk.state.account_state is AccountState.IDLE
+
+
+def test_health_told_twice_is_recorded_once() -> None:
+    """Only a change is an event."""
+    desk = Desk()
+    for ok in (True, False, False, True, True):
+        desk.take_health(Health(desk.state.now_ns, "broker", ok=ok, reason="why"))
+    assert (len(desk.of(Impaired)), len(desk.of(Restored))) == (1, 1)
+
+
+def test_a_person_can_overrule_an_impairment() -> None:
+    """Resume clears every cause; whoever still sees one tells it again."""
+    desk = Desk()
+    desk.take_health(Health(desk.state.now_ns, "broker", ok=False, reason="errors"))
+    desk.ask(Resume())
+    assert desk.state.account_state is AccountState.IDLE
+    assert desk.state.impairments == {}
