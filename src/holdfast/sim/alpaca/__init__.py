@@ -1,0 +1,1 @@
+"""Alpaca on this machine: a server that programs written for Alpaca can be pointed at unchanged."""
