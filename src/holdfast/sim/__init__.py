@@ -1,1 +1,1 @@
-"""Whole worlds to trade in, in one process: brokers as they behave, to try a program on before it meets the real one."""
+"""Brokers in a box: local servers that speak a real broker's protocol, for tests and dry runs."""

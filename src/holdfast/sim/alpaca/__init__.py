@@ -1,1 +1,1 @@
-"""Alpaca on this machine: a server that programs written for Alpaca can be pointed at unchanged."""
+"""Alpaca in a box: a local server that Alpaca's own clients can't tell from Alpaca, with faults on demand."""

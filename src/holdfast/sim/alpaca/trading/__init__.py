@@ -1,0 +1,1 @@
+"""The trading side: accounts, orders, positions, activities, watchlists and the stream of trade updates."""
