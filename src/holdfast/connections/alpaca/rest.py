@@ -1,54 +1,53 @@
 """Alpaca's REST through its own SDK, hardened: timeouts, no resend, one session a thread, and errors that say what is known.
 
 The SDK as it comes waits for ever, repeats *every* request four times on 429 and 504 (an order too) and takes a redirect
-for success (alpaca-py 0.44.0, `common/rest.py`). Here each call is one request.
+for success (alpaca-py 0.44.0, `common/rest.py`). Here each call is one request, held back when the minute's are used up.
 """
 
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 import requests
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from holdfast.connections.alpaca.failures import (
+    ErrorAnswer,
+    NeverSent,
+    NoAnswer,
+    RequestFailed,
+    Throttled,
+    UnreadableAnswer,
+)
+from holdfast.connections.alpaca.limiter import Limiter, Urgency
+from holdfast.connections.alpaca.session import AlpacaSession
 from holdfast.connections.alpaca.settings import AlpacaSettings
-from holdfast.errors import HoldfastError
+
+__all__ = [
+    "AlpacaRest",
+    "Call",
+    "ErrorAnswer",
+    "NeverSent",
+    "NoAnswer",
+    "Observer",
+    "RequestFailed",
+    "Throttled",
+    "UnreadableAnswer",
+    "Urgency",
+]
 
 LONGEST_BODY = 500
 """How much of a body that can't be understood is kept in an error, in characters."""
 
-
-class RequestFailed(HoldfastError):
-    """A request to Alpaca that did not come to a good end. Which one it is says what is known of what happened there."""
-
-
-class NeverSent(RequestFailed):
-    """No connection was made: not a byte of the request left."""
-
-
-class NoAnswer(RequestFailed):
-    """The request may have arrived and been carried out; no answer came."""
-
-
-class UnreadableAnswer(RequestFailed):
-    """An answer came that is no JSON, or a redirect: what was done there is not known."""
-
-
-class ErrorAnswer(RequestFailed):
-    """Alpaca answered with an error. ``code`` is Alpaca's own (0 if it gave none), ``body`` the whole answer."""
-
-    def __init__(self, text: str, status: int, code: int, message: str, body: dict[str, Any]) -> None:
-        super().__init__(text)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.body = body
+TOO_MANY_REQUESTS = 429
+NO_CONTENT = 204
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -72,21 +71,46 @@ class AlpacaRest:
         self._settings = settings
         self._observe = observe
         self._local = threading.local()
+        self._sessions: weakref.WeakSet[AlpacaSession] = weakref.WeakSet()
+        self._trading_limiter = Limiter(settings.requests_per_minute)
+        self._data_limiter = Limiter(settings.data_requests_per_minute)
 
-    def trading(self, method: str, path: str, data: dict[str, Any] | None = None) -> Any:
+    def trading(
+        self,
+        method: str,
+        path: str,
+        data: dict[str, Any] | None = None,
+        urgency: Urgency = Urgency.QUERY,
+        last_check: Callable[[], None] | None = None,
+    ) -> Any:
         """A request to the trading API, such as ``("GET", "/orders", {"status": "open"})``; the JSON that came back.
 
-        ``data`` is the query of GET and DELETE, the body of the others. Raises a RequestFailed.
+        ``data`` is the query of GET and DELETE, the body of the others. None comes back for an answer without content.
+        ``last_check`` is called when the request's turn has come: what it raises keeps the request here.
+        Raises a RequestFailed.
         """
-        return self._call(self._client("trading", self._settings.trading_url, "v2"), method, path, data)
+        self._trading_limiter.acquire(urgency)
+        if last_check is not None:
+            last_check()
+        client = self._client("trading", self._settings.trading_url, "v2")
+        return self._call(client, self._trading_limiter, method, path, data)
 
-    def stocks(self, path: str, data: dict[str, Any] | None = None) -> Any:
+    def stocks(self, path: str, data: dict[str, Any] | None = None, urgency: Urgency = Urgency.QUERY) -> Any:
         """A GET to the stock data API, such as ``"/stocks/bars"``. Raises a RequestFailed."""
-        return self._call(self._client("stocks", self._settings.data_url, "v2"), "GET", path, data)
+        self._data_limiter.acquire(urgency)
+        client = self._client("stocks", self._settings.data_url, "v2")
+        return self._call(client, self._data_limiter, "GET", path, data)
 
-    def crypto(self, path: str, data: dict[str, Any] | None = None) -> Any:
+    def crypto(self, path: str, data: dict[str, Any] | None = None, urgency: Urgency = Urgency.QUERY) -> Any:
         """A GET to the crypto data API, such as ``"/crypto/us/bars"``. Raises a RequestFailed."""
-        return self._call(self._client("crypto", self._settings.data_url, "v1beta3"), "GET", path, data)
+        self._data_limiter.acquire(urgency)
+        client = self._client("crypto", self._settings.data_url, "v1beta3")
+        return self._call(client, self._data_limiter, "GET", path, data)
+
+    def close(self) -> None:
+        """Close the connections that are kept open for the next request, those of all threads."""
+        for session in list(self._sessions):
+            session.close()
 
     def _client(self, name: str, url: str, version: str) -> RESTClient:
         client: RESTClient | None = getattr(self._local, name, None)
@@ -100,90 +124,116 @@ class AlpacaRest:
                 raw_data=True,
             )
             client._retry = 0  # its constructor takes no zero
-            client._session = _Session(settings.connect_timeout_s, settings.read_timeout_s)
+            client._session = AlpacaSession(settings)
+            self._sessions.add(client._session)
             setattr(self._local, name, client)
         return client
 
-    def _call(self, client: RESTClient, method: str, path: str, data: dict[str, Any] | None) -> Any:
+    def _call(self, client: RESTClient, limiter: Limiter, method: str, path: str, data: dict[str, Any] | None) -> Any:
         started_s = time.perf_counter()
-        session: _Session = client._session  # type: ignore[assignment]
+        session: AlpacaSession = client._session  # type: ignore[assignment]
         session.answer = None
         try:
-            return client._request(method, path, data)
+            return _content(client._request(method, path, data), session.answer)
         except APIError as error:
-            raise _error_answer(error, method, path) from None
+            failure: RequestFailed = _error_answer(error, f"{method} {path}", self._without_secrets)
         except requests.exceptions.JSONDecodeError:
-            raise UnreadableAnswer(
-                f"{method} {path}: the answer is no JSON: {_start_of(session.answer)}; what it did is unknown"
-            ) from None
+            failure = self._unreadable(method, path, session.answer)
         except requests.RequestException as error:
-            raise _connection_error(error, method, path) from None
+            failure = _connection_error(error, f"{method} {path}")
+        except (ValueError, RecursionError):  # JSON that Python's own limits refuse
+            failure = self._unreadable(method, path, session.answer)
         finally:
-            self._note(method, path, session.answer, time.perf_counter() - started_s)
+            self._note(method, path, session.answer, limiter, time.perf_counter() - started_s)
+        raise failure from None
 
-    def _note(self, method: str, path: str, answer: requests.Response | None, seconds: float) -> None:
+    def _unreadable(self, method: str, path: str, answer: requests.Response | None) -> UnreadableAnswer:
+        start = repr(answer.text[:LONGEST_BODY]) if answer is not None and answer.text else "nothing"
+        return UnreadableAnswer(
+            f"{method} {path}: the answer is no JSON: {self._without_secrets(start)}; what it did is unknown"
+        )
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in (self._settings.api_secret, self._settings.api_key):
+            text = text.replace(secret.reveal(), repr(secret))
+        return text
+
+    def _note(self, method: str, path: str, answer: requests.Response | None, limiter: Limiter, seconds: float) -> None:
+        if answer is not None and answer.status_code == TOO_MANY_REQUESTS:
+            limiter.pause(_stated_pause_s(answer))
         if self._observe is None:
             return
         left = answer.headers.get("X-RateLimit-Remaining", "") if answer is not None else ""
         status = answer.status_code if answer is not None else 0
-        self._observe(Call(method, path, status, seconds, int(left) if left.isdigit() else None))
+        self._observe(Call(method, path, status, seconds, int(left) if left.isdecimal() else None))
 
 
-class _Session(requests.Session):
-    """A session that bounds its waiting, sends once, and keeps the last answer for those who want to know."""
-
-    def __init__(self, connect_timeout_s: float, read_timeout_s: float) -> None:
-        super().__init__()
-        self._timeout_s = (connect_timeout_s, read_timeout_s)
-        self.answer: requests.Response | None = None
-        once = HTTPAdapter(max_retries=0)
-        self.mount("https://", once)
-        self.mount("http://", once)
-
-    def request(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """One request. Raises requests.RequestException, also for a redirect, which the SDK would take for success."""
-        kwargs["timeout"] = self._timeout_s
-        answer = self.answer = super().request(*args, **kwargs)
-        if 300 <= answer.status_code < 400:
-            raise requests.TooManyRedirects(f"redirected with status {answer.status_code}")
-        return answer
+def _content(content: Any, answer: requests.Response | None) -> Any:
+    """What was answered. An empty body is content where the status says that there is none, and nowhere else."""
+    if (
+        content is None
+        and answer is not None
+        and answer.status_code != NO_CONTENT
+        and answer.request.method != "DELETE"
+    ):
+        raise ValueError("the answer is empty")
+    return content
 
 
-def _error_answer(error: APIError, method: str, path: str) -> ErrorAnswer:
+def _stated_pause_s(answer: requests.Response) -> float | None:
+    """How long the server wants no requests, in seconds; None when it doesn't say.
+
+    ``Retry-After`` is in seconds. ``X-RateLimit-Reset`` is a Unix time (Alpaca: documented); it is compared with the
+    answer's own Date, so that our clock may be wrong.
+    """
     try:
-        body = json.loads(str(error))
+        if (after := answer.headers.get("Retry-After")) is not None:
+            return float(after)
+        if (reset := answer.headers.get("X-RateLimit-Reset")) is not None:
+            date = answer.headers.get("Date")
+            return float(reset) - (parsedate_to_datetime(date).timestamp() if date else time.time())
     except ValueError:
+        pass
+    return None
+
+
+def _error_answer(error: APIError, request: str, clean: Callable[[str], str]) -> ErrorAnswer:
+    text = str(error)
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
         body = {}
     if not isinstance(body, dict):
         body = {}
     status = int(error.status_code or 0)
     code = body.get("code")
-    message = str(body.get("message") or _first_line(str(error)))
+    message = clean(str(body.get("message") or _first_line(text))[:LONGEST_BODY])
     number = code if isinstance(code, int) else 0
     named = f" (code {number})" if number else ""
-    return ErrorAnswer(f"{method} {path}: Alpaca answered {status}{named}: {message}", status, number, message, body)
+    return ErrorAnswer(f"{request}: Alpaca answered {status}{named}: {message}", status, number, message, body)
 
 
-def _connection_error(error: requests.RequestException, method: str, path: str) -> RequestFailed:
+def _connection_error(error: requests.RequestException, request: str) -> RequestFailed:
+    if isinstance(error, requests.TooManyRedirects):
+        return UnreadableAnswer(f"{request}: {error}; check the base URL; what it did is unknown")
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError | NameResolutionError):
-            return NeverSent(f"{method} {path}: no connection to Alpaca could be made ({type(cause).__name__})")
-        reason = getattr(cause, "reason", None)
-        nested = reason if isinstance(reason, BaseException) else next(iter(_exceptions_in(cause)), None)
-        cause = nested or cause.__cause__ or cause.__context__
-    if isinstance(error, requests.TooManyRedirects):
-        return UnreadableAnswer(f"{method} {path}: {error}; check the base URL; what it did is unknown")
-    return NoAnswer(f"{method} {path}: no answer came ({type(error).__name__}); it may have been carried out")
+        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
+            return NeverSent(f"{request}: no connection to Alpaca could be made ({type(cause).__name__})")
+        cause = _wrapped(cause)
+    return NoAnswer(f"{request}: no answer came ({type(error).__name__}); it may have been carried out")
 
 
-def _exceptions_in(error: BaseException) -> list[BaseException]:
-    return [part for part in error.args if isinstance(part, BaseException)]
+def _wrapped(error: BaseException) -> BaseException | None:
+    """The error that this one was made of, as requests and urllib3 wrap them.
 
-
-def _start_of(answer: requests.Response | None) -> str:
-    return repr(answer.text[:LONGEST_BODY]) if answer is not None else "nothing"
+    Never its context: that may be another request's failure, which the caller was just dealing with.
+    """
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, BaseException):
+        return reason
+    return next((part for part in error.args if isinstance(part, BaseException)), None)
 
 
 def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0][:LONGEST_BODY] if text.strip() else "no text"
+    return text.strip().splitlines()[0] if text.strip() else "no text"

@@ -29,9 +29,10 @@ class StockFeed(StrEnum):
 class AlpacaSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One account at Alpaca. Base URLs have no trailing slash; streams are ``data_stream_url`` + ``/v2/iex`` and so on.
 
-    ``connect_timeout_s`` and ``read_timeout_s`` bound every request. ``settle_s`` is after how long an order that queries
-    don't show counts as never arrived (with two such answers). ``requests_per_minute`` is Alpaca's documented limit of an
-    account. ``symbol_limit`` is how many symbols the plan streams trades and quotes of (documented: 30 on the free one).
+    ``connect_timeout_s``, ``read_timeout_s`` (silence) and ``answer_timeout_s`` (the whole body) bound every request.
+    ``settle_s`` is after how long an order that queries don't show counts as never arrived (with two such answers).
+    ``requests_per_minute`` is Alpaca's documented limit of an account, ``data_requests_per_minute`` that of market data.
+    ``symbol_limit`` is how many symbols the plan streams trades and quotes of (documented: 30 on the free one).
     """
 
     mode: Mode
@@ -43,8 +44,10 @@ class AlpacaSettings(msgspec.Struct, frozen=True, kw_only=True):
     stock_feed: StockFeed = StockFeed.IEX
     connect_timeout_s: float = 5.0
     read_timeout_s: float = 10.0
+    answer_timeout_s: float = 30.0
     settle_s: float = 30.0
     requests_per_minute: int = 200
+    data_requests_per_minute: int = 200
     symbol_limit: int = 30
 
     @property

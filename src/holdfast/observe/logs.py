@@ -1,0 +1,83 @@
+"""Logs: one line an event on stderr, as JSON for programs or in colour for people, and never with a secret in it.
+
+Modules log with the standard library's ``logging`` or with structlog; both, and the libraries underneath, go the same way.
+"""
+
+import logging
+import sys
+from enum import StrEnum
+from typing import TextIO
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from holdfast.observe.redact import REDACTOR
+
+
+class LogFormat(StrEnum):
+    """Who reads the log."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+CHATTY = ("urllib3", "websockets", "aiohttp.access", "asyncio", "alpaca")
+"""Libraries that tell each request and frame at debug; from these only warnings are kept."""
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The structlog processor: the event without secrets, the traceback's text included."""
+    clean: EventDict = REDACTOR.value(event)
+    return clean
+
+
+def set_up_logs(log_format: LogFormat, level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """Send everything that is logged in this process, redacted, to ``stream`` (stderr). A second call replaces the first."""
+    handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler.setFormatter(_formatter(log_format, handler.stream))
+    root = logging.getLogger()
+    for old in [old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            *_shared(),
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # a logger made before a second set-up follows it
+    )
+
+
+def _formatter(log_format: LogFormat, stream: TextIO) -> logging.Formatter:
+    if log_format is LogFormat.JSON:
+        render: Processor = structlog.processors.JSONRenderer()
+    else:
+        render = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_shared(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,  # as text, without the frames' variables, and before it is redacted
+            redact,
+            render,
+        ],
+    )
+
+
+def _shared() -> list[Processor]:
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.processors.StackInfoRenderer(),
+    ]
