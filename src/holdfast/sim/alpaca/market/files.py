@@ -1,0 +1,124 @@
+"""Market data files, read and checked as any feed reads them, as columns by symbol."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.types import DAY_NS, MINUTE_NS
+from holdfast.errors import DataError
+from holdfast.feeds.files import FileFeed
+from holdfast.feeds.rows import RowReader, Rows
+from holdfast.feeds.tables import BARS, TRADES, Layout, layout_of, open_table
+from holdfast.sim.alpaca.market.assets import canonical_symbol
+from holdfast.sim.alpaca.market.columns import Bars, Integers, Quotes, Trades, no_quotes, no_trades
+from holdfast.sim.alpaca.market.derive import SymbolData, complete
+from holdfast.sim.alpaca.market.timeframe import Sessions, midnights
+
+ENDINGS = (".parquet", ".csv", ".csv.gz")
+
+
+class _Parts:
+    """What was read of one symbol so far."""
+
+    def __init__(self) -> None:
+        self.layers: dict[int, list[Bars]] = {}
+        self.trades: list[Trades] = []
+        self.quotes: list[Quotes] = []
+
+
+class FileSource:
+    """Files, or folders of them. Files in a folder that are no market data are left out and named in ``skipped``.
+
+    Raises :class:`~holdfast.errors.DataError` for what can't be used; nothing is served half.
+    """
+
+    def __init__(self, paths: Sequence[Path], calendar: TradingCalendar) -> None:
+        self._paths = paths
+        self._sessions = Sessions(calendar)
+        self.skipped: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """The paths as they were given."""
+        return ", ".join(map(str, self._paths))
+
+    def load(self) -> Sequence[SymbolData]:
+        """All rows of all files."""
+        parts: dict[str, _Parts] = {}
+        for path in self._files():
+            self._read(path, parts)
+        if not parts:
+            raise DataError(f"{self.name}: no market data in there; give Parquet or CSV files of bars, quotes or trades")
+        return [_whole(symbol, parts[symbol]) for symbol in sorted(parts)]
+
+    def more(self) -> Sequence[SymbolData]:
+        """Files have an end."""
+        return ()
+
+    def _files(self) -> Iterator[Path]:
+        for path in self._paths:
+            if not path.is_dir():
+                yield path
+                continue
+            for inside in sorted(path.iterdir()):
+                if not inside.name.endswith(ENDINGS):
+                    continue
+                try:
+                    layout_of(inside, open_table(inside).names)
+                except DataError as error:
+                    self.skipped.append(str(error))
+                else:
+                    yield inside
+
+    def _read(self, path: Path, parts: dict[str, _Parts]) -> None:
+        table = open_table(path)
+        layout = layout_of(path, table.names)
+        table.check_types(layout)
+        bar_ns = FileFeed(path).bar_ns if layout is BARS else None
+        if bar_ns is not None and bar_ns < MINUTE_NS:
+            raise DataError(f"{path}: its bars are {bar_ns / 1e9:g} s long; Alpaca has none below a minute: give trades")
+        for rows in RowReader(path, table, layout, None, None).read():
+            if rows.error:
+                raise rows.error
+            for code, name in enumerate(rows.names):
+                mine = np.flatnonzero(rows.codes == code)
+                if len(mine):
+                    self._add(parts.setdefault(canonical_symbol(name), _Parts()), layout, bar_ns, rows, mine, "/" in canonical_symbol(name))
+
+    def _add(self, parts: _Parts, layout: Layout, bar_ns: int | None, rows: Rows, mine: Integers, is_crypto: bool) -> None:
+        ts, numbers = rows.ts[mine], [column[mine] for column in rows.numbers]
+        if bar_ns is not None:
+            parts.layers.setdefault(bar_ns, []).append(self._bars(ts, numbers, bar_ns, is_crypto))
+        elif layout is TRADES:
+            parts.trades.append(Trades(ts, *numbers, np.ones(len(ts), dtype=bool)))
+        else:
+            parts.quotes.append(Quotes(ts, *numbers))
+
+    def _bars(self, ts: Integers, numbers: list[np.typing.NDArray[np.float64]], bar_ns: int, is_crypto: bool) -> Bars:
+        """Files don't say a bar's mean price nor its number of trades: (high + low + close) / 3, and one."""
+        starts, ends = ts, ts + bar_ns
+        if bar_ns == DAY_NS and not is_crypto:
+            starts = midnights(_dates(ts))
+            ends = self._sessions.day_ends(starts)
+        _, high, low, close, _ = numbers
+        mean = np.round((high + low + close) / 3, 6)
+        count = np.ones(len(ts))
+        return Bars(starts, ends, *numbers, mean, count, np.zeros(len(ts), dtype=bool))
+
+
+def _dates(ts: Integers) -> Integers:
+    """The days of daily bars, from the epoch: whether they are dated with midnight in UTC or in New York."""
+    days: Integers = ts // DAY_NS
+    return days
+
+
+def _whole(symbol: str, parts: _Parts) -> SymbolData:
+    layers = {length_ns: Bars.join(bars) for length_ns, bars in parts.layers.items()}
+    for bars in layers.values():
+        if len(bars) > 1 and not np.diff(bars.start).all():
+            raise DataError(f"{symbol}: two files have bars of one time and length; give each only once")
+    trades = Trades.join(parts.trades) if parts.trades else no_trades()
+    quotes = Quotes.join(parts.quotes) if parts.quotes else no_quotes()
+    return complete(symbol, layers, trades, quotes)
