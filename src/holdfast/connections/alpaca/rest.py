@@ -85,14 +85,14 @@ class AlpacaRest:
     ) -> Any:
         """A request to the trading API, such as ``("GET", "/orders", {"status": "open"})``; the JSON that came back.
 
-        ``data`` is the query of GET and DELETE, the body of the others. None comes back for an answer without content.
-        ``last_check`` is called when the request's turn has come: what it raises keeps the request here.
+        ``data`` is the query of GET and DELETE, the body of the others. ``last_check`` is called after the waiting, just
+        before the request leaves; what it raises keeps the request back. None comes back for an answer without content.
         Raises a RequestFailed.
         """
         self._trading_limiter.acquire(urgency)
+        client = self._client("trading", self._settings.trading_url, "v2")
         if last_check is not None:
             last_check()
-        client = self._client("trading", self._settings.trading_url, "v2")
         return self._call(client, self._trading_limiter, method, path, data)
 
     def stocks(self, path: str, data: dict[str, Any] | None = None, urgency: Urgency = Urgency.QUERY) -> Any:

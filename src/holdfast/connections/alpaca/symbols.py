@@ -3,11 +3,11 @@
 Positions name crypto pairs without the slash, ``BTCUSD`` (Alpaca: observed, confirmed by its support pages).
 """
 
-CRYPTO = "crypto"
-"""The asset class of crypto pairs as Alpaca writes it in positions and orders."""
-
 QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
 """What Alpaca's crypto pairs are priced in (documented), a name before those that it ends with."""
+
+SHORTEST_PAIR = 6
+"""Letters a pair has without its slash; a US stock's symbol has five at the most."""
 
 
 def is_crypto(symbol: str) -> bool:
@@ -15,14 +15,12 @@ def is_crypto(symbol: str) -> bool:
     return "/" in symbol
 
 
-def canonical(symbol: str, asset_class: str) -> str:
-    """Our name of what Alpaca calls ``symbol`` in a position or an order."""
-    if asset_class != CRYPTO or "/" in symbol:
-        return symbol
-    for quote in QUOTE_CURRENCIES:
-        base = symbol.removesuffix(quote)
-        if base and base != symbol:
-            return f"{base}/{quote}"
+def canonical_symbol(symbol: str) -> str:
+    """Our name of what Alpaca calls ``symbol``, in whichever of its ways."""
+    if len(symbol) >= SHORTEST_PAIR and symbol.isalnum():
+        for quote in QUOTE_CURRENCIES:
+            if symbol.endswith(quote):
+                return f"{symbol.removesuffix(quote)}/{quote}"
     return symbol
 
 
