@@ -39,7 +39,7 @@ class Cached(Generic[T]):
         that made the request; the others get None.
         """
         with self._lock:
-            if self._answer is not None and self._is_fresh(self._answer):
+            if self._answer is not None and time.monotonic() <= self._answer.good_until_s:
                 self._metrics.hit(self._name)
                 return self._answer.value
             flight, own = self._flight, False
@@ -60,28 +60,28 @@ class Cached(Generic[T]):
             self._flight = None
 
     def _fly(self, flight: "_Flight[T]") -> T | None:
+        started_s = time.monotonic()
         try:
             flight.value = self._fetch()
         finally:
+            if flight.value is None:
+                flight.good_until_s = time.monotonic() + min(FAILURE_HOLDS_S, self._time_to_live_s)
+            else:
+                flight.good_until_s = started_s + self._time_to_live_s
             with self._lock:
                 if self._flight is flight:
                     self._answer, self._flight = flight, None
             flight.landed.set()
         return flight.value
 
-    def _is_fresh(self, answer: "_Flight[T]") -> bool:
-        if answer.value is None:
-            return time.monotonic() - answer.started_s <= min(FAILURE_HOLDS_S, self._time_to_live_s)
-        return time.monotonic() - answer.started_s <= self._time_to_live_s
-
 
 class _Flight(Generic[T]):
     """One request, from its start to its answer."""
 
     def __init__(self) -> None:
-        self.started_s = time.monotonic()
         self.landed = threading.Event()
         self.value: T | None = None
+        self.good_until_s = 0.0
 
 
 class CachedByKey(Generic[T]):

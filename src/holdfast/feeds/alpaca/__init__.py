@@ -1,0 +1,1 @@
+"""Market data of Alpaca: as it comes, and asked for."""
