@@ -2,18 +2,27 @@
 
 A broker is handed effects that are already durable and answers by putting `Report`s into the sink it was opened with: at
 once, later, or both. It never raises for what happens at the other end; that is a report (`OrderUnknown` when there is no
-definite answer). It decides nothing.
+definite answer). It decides nothing: what its queries show is compared with the books by the runtime.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
-from holdfast.core.messages import BrokerName, CancelOrder, Report, SubmitOrder
-from holdfast.core.types import ClientOrderId, Money, Price, Quantity
+from holdfast.brokers.capability import Capability
+from holdfast.core.messages import BrokerName, CancelOrder, OrderTerms, Report, SubmitOrder
+from holdfast.core.orders.order import Order
+from holdfast.core.types import ClientOrderId, Money, Price, Quantity, Side
+from holdfast.errors import HoldfastError
 
 ReportSink = Callable[[Report], None]
+LastCheck = Callable[[SubmitOrder], str | None]
+"""Asked just before an order's first byte leaves: why it may not leave any more, or None. Any thread may ask."""
+
+Doubt = Callable[[ClientOrderId, Quantity | None], None]
+"""Told what the broker says is filled of an order in all, to compare with the reports so far; None: it has to be asked."""
 
 
 class BrokerPosition(msgspec.Struct, frozen=True):
@@ -24,12 +33,45 @@ class BrokerPosition(msgspec.Struct, frozen=True):
     average_price: Price
 
 
+class AtBroker(StrEnum):
+    """What the broker says of an order."""
+
+    WORKING = "working"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
 class BrokerOrder(msgspec.Struct, frozen=True):
-    """A working order as the broker has it."""
+    """An order as the broker has it. ``client_order_id`` is ours; of an order from elsewhere, whatever it has there."""
 
     client_order_id: ClientOrderId
     broker_order_id: str
+    symbol: str
+    side: Side
+    quantity: Quantity
     filled_quantity: Quantity
+    state: AtBroker
+    submitted_ns: int
+    updated_ns: int
+    reason: str = ""
+
+
+class BrokerFill(msgspec.Struct, frozen=True):
+    """One execution as the broker has it; ``execution_id`` is the one that its stream gave, or would have given.
+
+    ``client_order_id`` is empty for an order that did not come from here.
+    """
+
+    client_order_id: ClientOrderId
+    broker_order_id: str
+    execution_id: str
+    symbol: str
+    side: Side
+    quantity: Quantity
+    price: Price
+    time_ns: int
 
 
 class BrokerAccount(msgspec.Struct, frozen=True):
@@ -38,18 +80,14 @@ class BrokerAccount(msgspec.Struct, frozen=True):
     account_id: str
     cash: Money
     positions: Sequence[BrokerPosition]
-    open_orders: Sequence[BrokerOrder]
 
 
 class Broker(Protocol):
-    """One account at one broker."""
+    """One account at one broker. It was opened with a `ReportSink` before anything is handed to it."""
 
     @property
     def name(self) -> BrokerName:
         """Which broker it is."""
-
-    def open(self, sink: ReportSink) -> None:
-        """Start delivering reports to ``sink``."""
 
     def submit(self, effect: SubmitOrder) -> None:
         """Send an order; the outcome comes as a report."""
@@ -57,8 +95,63 @@ class Broker(Protocol):
     def cancel(self, effect: CancelOrder) -> None:
         """Ask for a cancel; the outcome comes as a report."""
 
-    def snapshot(self) -> BrokerAccount:
-        """The account as the broker sees it now."""
+
+class Unavailable(HoldfastError):
+    """A question to the broker got no answer that says anything. Nothing is known; ask again."""
+
+
+class AccessDenied(HoldfastError):
+    """The broker doesn't take these keys: no use in asking again before a person has looked."""
+
+    exit_status = 3
+
+
+class StreamStatus(msgspec.Struct, frozen=True):
+    """Whether the stream of order events is there."""
+
+    connected: bool
+    reason: str
+
+
+TellStream = Callable[[StreamStatus], Awaitable[None]]
+
+
+class LiveBroker(Broker, Protocol):
+    """A broker elsewhere. Its questions raise Unavailable when they can't be answered, AccessDenied when keys are refused."""
+
+    @property
+    def capability(self) -> Capability:
+        """What it can do, and how it is to be understood."""
+
+    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+        """Start delivering reports to ``sink``, stamped with ``now_ns`` where the broker gives no time."""
+
+    def know(self, orders: Sequence[Order]) -> None:
+        """Be shown orders of an earlier run, so that reports about them can be told apart."""
+
+    async def run(self, tell: TellStream) -> None:
+        """Keep the stream of order events until cancelled; ``tell`` is awaited as it comes and goes."""
+
+    async def clock_ns(self) -> int:
+        """The broker's own time."""
+
+    async def account(self) -> BrokerAccount:
+        """Cash and positions now."""
+
+    async def find(self, terms: OrderTerms) -> BrokerOrder | None:
+        """The order of these terms; None when the broker says that it has none."""
+
+    async def open_orders(self) -> Sequence[BrokerOrder]:
+        """Every order that works."""
+
+    async def latest_orders(self) -> Sequence[BrokerOrder]:
+        """The orders sent last, whatever became of them, newest first; some hundreds."""
+
+    async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
+        """Every execution since a time, oldest first."""
+
+    async def drain(self) -> None:
+        """Wait until every order and cancel under way has its answer."""
 
     def close(self) -> None:
         """Stop; orders at the broker are left as they are."""

@@ -68,7 +68,7 @@ def _base36(number: int, width: int) -> str:
 class Ids:
     """Makes the ids of one account in one epoch. Every id is a function of its inputs: no clock, no randomness."""
 
-    __slots__ = ("_middle", "_order_prefix", "_time_ns", "_time_part")
+    __slots__ = ("_middle", "_order_prefix", "_time_ns", "_time_part", "prefix")
 
     def __init__(self, account: str, epoch: int) -> None:
         account_bits = int.from_bytes(hashlib.blake2b(account.encode(), digest_size=4).digest(), "big") >> 1
@@ -77,7 +77,9 @@ class Ids:
         self._middle = f"-7{who >> 26:03x}-{low >> 12:04x}-{low & 0xFFF:03x}"
         self._time_ns = -1
         self._time_part = ""
-        self._order_prefix = "h" + _base36(account_bits, 6) + _base36(epoch, 4)
+        self.prefix = "h" + _base36(account_bits, 6)
+        """What the ids of all orders of this account begin with, in every epoch."""
+        self._order_prefix = self.prefix + _base36(epoch, 4)
 
     def message(self, sequence: int, time_ns: int) -> str:
         """A UUIDv7 (RFC 9562 section 5.7): 48 bits of milliseconds, then account and epoch, then 36 bits of ``sequence``."""
@@ -94,3 +96,8 @@ class Ids:
         narrowest field that must hold it, Zerodha's tag, takes 20 alphanumerics (``facts/kite-ibkr``).
         """
         return ClientOrderId(self._order_prefix + _base36(counter, 7))
+
+    @staticmethod
+    def counter_of(client_order_id: str) -> int:
+        """The counter in an id that `order` made."""
+        return int(client_order_id[-7:], 36)

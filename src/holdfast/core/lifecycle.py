@@ -1,24 +1,29 @@
 """Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
 
+from collections.abc import Sequence
+
 from holdfast.core.codec import encode_params
 from holdfast.core.engine import on_report
 from holdfast.core.messages import (
+    AccountBound,
     CashDeposited,
     EngineStarted,
     EngineStopped,
     FeedOpened,
     OrderNotSent,
     OrderReleased,
+    PositionAdopted,
     RecoveryCompleted,
     Report,
     StrategyStarted,
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.ledger import value_of
 from holdfast.core.session.account import AccountEvent
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import Money
+from holdfast.core.types import NO_MONEY, Money, Price, Quantity
 from holdfast.core.wishes import raises
 
 
@@ -39,6 +44,23 @@ def deposit(state: EngineState, amount: Money, reason: str) -> Turn:
     """Book money from outside."""
     turn = Turn(state, "runtime")
     turn.record(CashDeposited(amount, reason))
+    return turn
+
+
+def bind(state: EngineState, broker_account_id: str) -> Turn:
+    """Note which of the broker's accounts this one is."""
+    turn = Turn(state, "runtime")
+    turn.record(AccountBound(broker_account_id))
+    return turn
+
+
+def adopt(state: EngineState, cash: Money, held: Sequence[tuple[str, Quantity, Price]]) -> Turn:
+    """Take a broker's account into the books as it is: its cash, and positions at their average prices."""
+    turn = Turn(state, "runtime")
+    cost = sum((value_of(quantity, price) for _, quantity, price in held), NO_MONEY)
+    turn.record(CashDeposited(Money(cash + cost), "what the account held at the start"))
+    for symbol, quantity, price in held:
+        turn.record(PositionAdopted(symbol, quantity, price))
     return turn
 
 

@@ -390,12 +390,6 @@ class Restored(Body, frozen=True, gc=False):
     reason: str
 
 
-class BooksDiffer(Body, frozen=True, gc=False):
-    """The broker's cash or positions are not the books'. Each text names one, with both figures."""
-
-    differences: tuple[str, ...]
-
-
 class TradingDayStarted(Body, frozen=True, gc=False):
     """A new trading day of the account's calendar (``trading_day``: ISO date); daily counters start from here."""
 
@@ -549,7 +543,6 @@ AnyBody = (
     | AccountStateChanged
     | Impaired
     | Restored
-    | BooksDiffer
     | TradingDayStarted
     | StrategyStarted
     | StrategyStopped

@@ -2,14 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
-from holdfast.brokers.paper.broker import PaperBroker
+from holdfast.brokers.port import Broker
 from holdfast.core.engine import Input, step
 from holdfast.core.messages import (
     CommandDone,
     Envelope,
     FillBusted,
-    MarketEvent,
+    Health,
     OrderFilled,
     PositionAdopted,
     Report,
@@ -24,24 +25,26 @@ from holdfast.journal.batch import Batch, CommandAnswer, PositionRow
 from holdfast.journal.writer import Journal
 from holdfast.runtime.gate import Gate
 
+AnyInput = Report | Request | Health
+B_co = TypeVar("B_co", bound=Broker, covariant=True)
+
 Watcher = Callable[[Turn], None]
 """Is shown every turn of an engine that is not recovery's, as it goes to the journal. It must be quick and change nothing."""
 
 
-class AccountAtWork:
+class AccountAtWork(Generic[B_co]):
     """Everything the engine does for one account goes through here, one input at a time.
 
-    ``inbox`` holds what has come in and waits for the core: reports and requests.
+    ``inbox`` holds what has come in and waits for the core: reports, requests and how things stand.
     """
 
-    def __init__(self, state: EngineState, broker: PaperBroker, journal: Journal, watch: Watcher | None = None) -> None:
+    def __init__(self, state: EngineState, broker: B_co, journal: Journal, watch: Watcher | None = None) -> None:
         self.state = state
         self.broker = broker
-        self.inbox: deque[Report | Request] = deque()
+        self.inbox: deque[AnyInput] = deque()
         self.gate = Gate(state, broker, self.inbox)
         self._journal = journal
         self._watch = watch
-        broker.open(self.inbox.append)
 
     @property
     def name(self) -> str:
@@ -58,11 +61,6 @@ class AccountAtWork:
         turn = step(self.state, event)
         if turn is not None:
             self.keep(turn)
-
-    def reach_venue(self, event: MarketEvent) -> None:
-        """Let a market event reach the broker's venue; what it provokes lands in the inbox."""
-        self.state.cursor += 1
-        self.broker.on_market(event)
 
     def take_inbox(self) -> None:
         """Take everything that has come in, as one batch.

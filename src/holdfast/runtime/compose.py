@@ -23,7 +23,7 @@ from holdfast.runtime.recovery import Recovery, same_feed_since
 class Engine:
     """Everything of one run: the parts that people look at, and the loop that runs them."""
 
-    def __init__(self, feed: Feed, accounts: list[AccountAtWork], journal: Journal, loop: Loop) -> None:
+    def __init__(self, feed: Feed, accounts: list[AccountAtWork[PaperBroker]], journal: Journal, loop: Loop) -> None:
         self.feed = feed
         self.journal = journal
         self.accounts = accounts
@@ -52,6 +52,7 @@ def open_engine(config: Config, watch: Watcher | None = None, feed: Feed | None 
             for account_config, state in zip(config.accounts, states, strict=True):
                 broker = PaperBroker(account_config.name, build_exchange(config, account_config))
                 account = AccountAtWork(state, broker, journal, watch)
+                broker.open(account.inbox.append)
                 accounts.append(account)
                 recoveries.append(_recovery(account, account_config, feed, journal, reader))
             yield Engine(feed, accounts, journal, Loop(accounts, recoveries, feed, pace, journal, commands))
@@ -61,7 +62,9 @@ def open_engine(config: Config, watch: Watcher | None = None, feed: Feed | None 
         journal.close()
 
 
-def _recovery(account: AccountAtWork, config: AccountConfig, feed: Feed, journal: Journal, reader: Reader) -> Recovery:
+def _recovery(
+    account: AccountAtWork[PaperBroker], config: AccountConfig, feed: Feed, journal: Journal, reader: Reader
+) -> Recovery:
     process = f"pid {os.getpid()} on {socket.gethostname()}"
     tenure = journal.take(account.name, config.broker, process)
     opened = reader.last_record(account.name, FeedOpened.__name__)

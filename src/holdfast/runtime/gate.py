@@ -31,14 +31,15 @@ class Gate:
             if isinstance(effect, CancelOrder):
                 self._broker.cancel(effect)
                 continue
-            reason = self._reason_to_keep(effect)
+            reason = self.reason_to_keep(effect)
             if reason is None:
                 self._broker.submit(effect)
             else:
                 not_sent = OrderNotSent(effect.terms.client_order_id, reason)
                 self._inbox.append(Report(self._state.now_ns, not_sent))
 
-    def _reason_to_keep(self, effect: SubmitOrder) -> str | None:
+    def reason_to_keep(self, effect: SubmitOrder) -> str | None:
+        """Why an order may not leave any more; None when it may. Any thread may ask."""
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and self._state.now_ns > expires_ns:
             return f"it was to be sent by {iso_time(expires_ns)}"

@@ -9,18 +9,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.core import lifecycle
-from holdfast.core.messages import MarketEvent, Request
+from holdfast.core.messages import MarketEvent
 from holdfast.feeds.pace import Pace
 from holdfast.feeds.port import Feed
-from holdfast.journal.batch import Batch, CommandAnswer
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.mailbox import Mailbox
 from holdfast.runtime.recovery import Recovery, Seen
 
-COMMANDS_EVERY_S = 0.1
-"""How often the journal is asked for commands: quick enough for a person, a thousandth of a core."""
 TURN_S = 0.02
 """How long the loop may run flat out before it lets signals and the mailbox have their turn."""
 
@@ -33,7 +32,7 @@ class Loop:
 
     def __init__(
         self,
-        accounts: Sequence[AccountAtWork],
+        accounts: Sequence[AccountAtWork[PaperBroker]],
         recoveries: Sequence[Recovery],
         feed: Feed,
         pace: Pace,
@@ -45,10 +44,9 @@ class Loop:
         self._feed = feed
         self._pace = pace
         self._journal = journal
-        self._commands = commands
+        self._mailbox = Mailbox(commands, journal, self._wake)
         self._woken = asyncio.Event()  # a commit, a command or a stop
         self._stop_reason = ""
-        self._mailbox_error: Exception | None = None
         self._seen: dict[str, Seen] = {}
         self.events = 0
         self.replayed = 0
@@ -60,6 +58,9 @@ class Loop:
         self._stop_reason = self._stop_reason or reason
         self._woken.set()
 
+    def _wake(self) -> None:
+        self._woken.set()
+
     async def run(self) -> str:
         """Run; gives the reason for the end back. Raises JournalError when the journal fails, DataError for bad data."""
         loop = asyncio.get_running_loop()
@@ -69,19 +70,23 @@ class Loop:
                 loop.call_soon_threadsafe(self._woken.set)
 
         self._journal.on_durable(wake)
-        mailbox = asyncio.create_task(self._watch_mailbox())
+        mailbox = asyncio.create_task(self._mailbox.watch(self._back, self.stop))
         try:
             await self._take_events(self._feed.events())
             await self._settle()
         finally:
             mailbox.cancel()
-        if self._mailbox_error is not None:
-            raise self._mailbox_error
+        if self._mailbox.error is not None:
+            raise self._mailbox.error
         reason = self._stop_reason or "the feed ended"
         for account in self._accounts:
             if account.name not in self._recoveries:  # what was stopped on its way back has done nothing to record
                 account.keep(lifecycle.stop(account.state, reason))
         return reason
+
+    def _back(self) -> list[AccountAtWork[PaperBroker]]:
+        """The accounts whose recovery is over."""
+        return [account for account in self._accounts if account.name not in self._recoveries]
 
     async def _take_events(self, events: Iterator[MarketEvent]) -> None:
         turn_ends_s = time.monotonic() + TURN_S
@@ -119,7 +124,7 @@ class Loop:
         del self._recoveries[name]
         for account in self._accounts:
             if account.name == name:
-                self._read_mailbox(account)
+                self._mailbox.read(account)
 
     async def _wait_for(self, event: MarketEvent) -> None:
         """Wait until an event is due, dealing with whatever comes in meanwhile."""
@@ -138,7 +143,7 @@ class Loop:
             if seen is Seen.WHOLE:
                 continue
             if seen is Seen.NOT_AT_ALL:
-                account.reach_venue(event)
+                _reach_venue(account, event)
                 if account.inbox:
                     await self._settle()
             account.take(event)
@@ -160,7 +165,7 @@ class Loop:
             for account in waiting:
                 account.gate.release(self._journal.watermark(account.name))
 
-    async def _until_durable(self, accounts: Sequence[AccountAtWork]) -> None:
+    async def _until_durable(self, accounts: Sequence[AccountAtWork[PaperBroker]]) -> None:
         while True:
             self._woken.clear()
             if self._journal.failure is not None:
@@ -169,36 +174,8 @@ class Loop:
                 return
             await self._woken.wait()
 
-    async def _watch_mailbox(self) -> None:
-        while True:
-            try:
-                for account in self._accounts:
-                    if account.name not in self._recoveries:
-                        self._read_mailbox(account)
-            except Exception as error:  # noqa: BLE001 - an engine that can't hear people must not trade on
-                self._mailbox_error = error
-                self.stop("the journal can't be read")
-            await asyncio.sleep(COMMANDS_EVERY_S)
 
-    def _read_mailbox(self, account: AccountAtWork) -> None:
-        for command_id, source, _, expires_ns, body in self._commands.pending(account.name):
-            if expires_ns is not None and time.time_ns() > expires_ns:
-                self._refuse_stale(account, command_id)
-            else:
-                account.inbox.append(Request(account.state.now_ns, command_id, source, body))
-            self._woken.set()
-
-    def _refuse_stale(self, account: AccountAtWork, command_id: str) -> None:
-        state = account.state
-        answer = CommandAnswer(command_id, "expired", "it came too late: no engine was running when it was asked for")
-        self._journal.append(
-            Batch(
-                account=state.account,
-                envelopes=(),
-                orders=(),
-                positions=(),
-                answers=(answer,),
-                account_state=state.account_state.value,
-                cash=state.portfolio.cash,
-            )
-        )
+def _reach_venue(account: AccountAtWork[PaperBroker], event: MarketEvent) -> None:
+    """Let a market event reach the broker's venue; what it provokes lands in the inbox."""
+    account.state.cursor += 1
+    account.broker.on_market(event)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 import holdfast
+from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import BrokerAccount
 from holdfast.core import lifecycle
 from holdfast.core.engine import show
@@ -50,7 +51,12 @@ class Recovery:
     """
 
     def __init__(
-        self, account: AccountAtWork, feed: Feed, tenure: Tenure, records: Iterator[Envelope], feed_since: int
+        self,
+        account: AccountAtWork[PaperBroker],
+        feed: Feed,
+        tenure: Tenure,
+        records: Iterator[Envelope],
+        feed_since: int,
     ) -> None:
         """``feed_since`` is the sequence of the record that opened this same feed; 0 when the journal's last feed is another."""
         self._account = account
@@ -161,7 +167,7 @@ class Recovery:
         lifecycle.warmed_up(state)
         at_broker = account.broker.snapshot()
         _compare(account, at_broker)
-        there = {order.client_order_id for order in at_broker.open_orders}
+        there = account.broker.working()
         resent = [order for key, order in state.orders.live.items() if key not in there]
         lost = [order for order in resent if order.state not in UNANSWERED]
         if lost:
@@ -196,7 +202,7 @@ class Recovery:
                 account.gate.hold([cancel], 0)
 
 
-def _compare(account: AccountAtWork, at_broker: BrokerAccount) -> None:
+def _compare(account: AccountAtWork[PaperBroker], at_broker: BrokerAccount) -> None:
     """The broker's cash and positions must be the books'."""
     portfolio = account.state.portfolio
     ours = {symbol: line.quantity for symbol, line in portfolio.open_lines()}

@@ -4,7 +4,7 @@ It forgets everything when the process dies. What it holds comes back from the j
 every record again, and :meth:`PaperBroker.observe` every market event, in the order in which they came.
 """
 
-from holdfast.brokers.port import BrokerAccount, BrokerOrder, BrokerPosition, ReportSink
+from holdfast.brokers.port import BrokerAccount, BrokerPosition, ReportSink
 from holdfast.core.messages import (
     BrokerName,
     CancelOrder,
@@ -80,14 +80,11 @@ class PaperBroker:
             positions=[
                 BrokerPosition(symbol, line.quantity, line.average_price) for symbol, line in self._books.open_lines()
             ],
-            open_orders=[
-                BrokerOrder(order.terms.client_order_id, order.broker_order_id, order.filled)
-                for order in self._exchange.open_orders()
-            ],
         )
 
-    def close(self) -> None:
-        """Nothing to let go of."""
+    def working(self) -> set[ClientOrderId]:
+        """The orders that the exchange has at work."""
+        return {order.terms.client_order_id for order in self._exchange.open_orders()}
 
     # --- coming back from the journal ---------------------------------------------------------------------------------
 

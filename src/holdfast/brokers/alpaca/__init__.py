@@ -1,0 +1,1 @@
+"""Alpaca: orders out, reports in (facts of the wire: docs/alpaca.md)."""

@@ -1,0 +1,362 @@
+"""One account at Alpaca behind the port: orders and cancels out, answers and events in, questions answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import structlog
+
+from holdfast.brokers.alpaca import wire
+from holdfast.brokers.alpaca.book import KnownOrders, ids_in, pair_of
+from holdfast.brokers.alpaca.capability import alpaca_capability
+from holdfast.brokers.alpaca.classify import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, is_absent, outcome_of
+from holdfast.brokers.alpaca.reports import reports_of, undoes
+from holdfast.brokers.alpaca.updates import TradeUpdates
+from holdfast.brokers.outcome import Accepted, Outcome, RateLimited, Rejected, Unauthorized, Unknown
+from holdfast.brokers.port import (
+    AccessDenied,
+    BrokerAccount,
+    BrokerFill,
+    BrokerOrder,
+    Doubt,
+    LastCheck,
+    ReportSink,
+    StreamStatus,
+    Unavailable,
+)
+from holdfast.connections.alpaca.limiter import Urgency
+from holdfast.connections.alpaca.rest import AlpacaRest, ErrorAnswer, RequestFailed
+from holdfast.connections.alpaca.settings import AlpacaSettings
+from holdfast.connections.alpaca.times import parse_time_ns
+from holdfast.core.messages import (
+    BrokerName,
+    BrokerReport,
+    CancelOrder,
+    CancelRefused,
+    OrderAccepted,
+    OrderNotSent,
+    OrderRejected,
+    OrderTerms,
+    OrderUnknown,
+    Report,
+    SubmitOrder,
+)
+from holdfast.core.orders.order import Order
+from holdfast.core.types import ClientOrderId, Quantity, iso_time
+
+PAIR_WAIT_S = 0.5
+"""How long one order of a linked pair waits for the other; they are released together."""
+SENDS = 30
+"""How often an order that was definitely not taken is sent again, under its id, while it is fresh."""
+CANCELS = 8
+"""How often a cancel that got no answer is sent again: a cancel may safely come twice."""
+CANCEL_WAIT_S = 0.5
+PAGE = 500
+FILLS_PAGE = 100
+LATEST = 500
+
+NOT_OURS = ClientOrderId("")
+
+log = structlog.get_logger(__name__)
+
+Pair = tuple[SubmitOrder, ...]
+"""One order, or a stop-loss and a take-profit that cancel each other."""
+
+
+class Withheld(Exception):
+    """The last check before sending said no."""
+
+
+class AlpacaBroker:
+    """Everything said to and heard from one account. Lives in one event loop; requests are made in threads."""
+
+    name = BrokerName.ALPACA
+
+    def __init__(self, settings: AlpacaSettings, rest: AlpacaRest) -> None:
+        self.capability = alpaca_capability(settings)
+        self.updates = TradeUpdates(settings, self._on_update)
+        self._rest = rest
+        self._known = KnownOrders()
+        self._pairs: dict[str, SubmitOrder] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sink: ReportSink
+        self._last_check: LastCheck
+        self._doubt: Doubt
+        self._now_ns: Callable[[], int]
+        self._sends = ThreadPoolExecutor(2, "alpaca-orders")
+        self._cancels = ThreadPoolExecutor(2, "alpaca-cancels")  # of their own: nothing may hold a cancel up
+        self._reads = ThreadPoolExecutor(2, "alpaca-reads")
+
+    # --- orders out ---------------------------------------------------------------------------------------------------
+
+    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+        """Start delivering reports to ``sink``, stamped with ``now_ns`` where Alpaca gives no time."""
+        self._sink, self._last_check, self._doubt, self._now_ns = sink, last_check, doubt, now_ns
+
+    def know(self, orders: Sequence[Order]) -> None:
+        """Be shown orders of an earlier run."""
+        for order in orders:
+            self._known.restore(order)
+
+    def submit(self, effect: SubmitOrder) -> None:
+        """Send an order; the outcome comes as a report. Of a linked pair both go as one."""
+        terms = effect.terms
+        self._known.sent(terms)
+        if terms.oco_group is None:
+            self._start(self._send((effect,)))
+            return
+        first = self._pairs.pop(terms.oco_group, None)
+        if first is None:
+            self._pairs[terms.oco_group] = effect
+            asyncio.get_running_loop().call_later(PAIR_WAIT_S, self._send_alone, terms.oco_group)
+        else:
+            self._start(self._send((first, effect)))
+
+    def _send_alone(self, group: str) -> None:
+        effect = self._pairs.pop(group, None)
+        if effect is not None:
+            self._start(self._send((effect,)))
+
+    async def _send(self, effects: Pair) -> None:
+        for _ in range(SENDS):
+            try:
+                outcome = await self._in(self._sends, self._post, effects)
+            except Withheld as withheld:
+                self._not_sent(effects, str(withheld))
+                return
+            if not isinstance(outcome, RateLimited):
+                break
+            log.info("an order was not taken and is sent again", reason=outcome.reason)
+            await asyncio.sleep(outcome.wait_s)
+        self._answer(effects, outcome)
+
+    def _post(self, effects: Pair) -> Outcome:
+        """Send one order or pair, once, in a thread."""
+        terms = [effect.terms for effect in effects]
+        pair = len(terms) > 1
+        body = wire.linked_exits_body(*pair_of(*terms)) if pair else wire.order_body(terms[0])
+        try:
+            answer = self._rest.trading("POST", "/orders", body, Urgency.ORDER, lambda: self._check(effects))
+            ids = ids_in(answer)
+        except RequestFailed as error:
+            return outcome_of(error)
+        except (KeyError, TypeError) as error:
+            return Unknown(f"the answer to the order is not an order ({error!r})")
+        if pair and len(ids) < len(terms):
+            return Unknown("the pair's answer names no leg")
+        return Accepted(ids[0], tuple(ids[1:]))
+
+    def _check(self, effects: Pair) -> None:
+        for effect in effects:
+            reason = self._last_check(effect)
+            if reason is not None:
+                raise Withheld(reason)
+
+    def _answer(self, effects: Pair, outcome: Outcome) -> None:
+        match outcome:
+            case Accepted():
+                self._accepted(effects, outcome)
+            case Rejected():
+                self._tell(effects, lambda key: OrderRejected(key, outcome.reason))
+            case Unauthorized():
+                log.error("Alpaca refuses the keys; nothing can be sent", reason=outcome.reason)
+                self._tell(effects, lambda key: OrderRejected(key, f"unauthorized: {outcome.reason}"))
+            case Unknown():
+                self._tell(effects, lambda key: OrderUnknown(key, outcome.reason))
+            case RateLimited():
+                self._not_sent(effects, f"not taken {SENDS} times: {outcome.reason}")
+
+    def _not_sent(self, effects: Pair, reason: str) -> None:
+        self._tell(effects, lambda key: OrderNotSent(key, reason))
+
+    def _accepted(self, effects: Pair, outcome: Accepted) -> None:
+        terms = [effect.terms for effect in effects]
+        if len(terms) > 1:
+            stop, profit = pair_of(*terms)
+            self._learn(outcome.broker_order_id, profit.client_order_id)
+            self._learn(outcome.linked_ids[0], stop.client_order_id)
+        else:
+            self._learn(outcome.broker_order_id, terms[0].client_order_id)
+
+    def _learn(self, broker_order_id: str, client_order_id: ClientOrderId) -> None:
+        early = self._known.learn(broker_order_id, client_order_id)
+        self._report(OrderAccepted(client_order_id, broker_order_id))
+        for update in early:
+            self._on_update(update)
+
+    # --- cancels out --------------------------------------------------------------------------------------------------
+
+    def cancel(self, effect: CancelOrder) -> None:
+        """Ask for a cancel. Alpaca's yes is a stream event; reported here is its no; without either the order is in doubt."""
+        self._start(self._cancel(effect.client_order_id))
+
+    async def _cancel(self, key: ClientOrderId) -> None:
+        for attempt in range(CANCELS):
+            if attempt:
+                await asyncio.sleep(CANCEL_WAIT_S * attempt)
+            try:
+                broker_id = await self._broker_id(key)
+                if broker_id is not None:
+                    await self._in(self._cancels, self._delete, broker_id)
+                    return
+            except ErrorAnswer as error:
+                if error.code and error.status != NOT_FOUND:
+                    self._report(CancelRefused(key, error.message))
+                    break  # its own no: filled, or ended already; what is not found may be shown a little later
+                log.warning("a cancel is sent again", order=key, reason=str(error))
+            except (RequestFailed, Unavailable, AccessDenied) as error:
+                log.warning("a cancel is sent again", order=key, reason=str(error))
+        self._doubt(key, None)
+
+    async def _broker_id(self, key: ClientOrderId) -> str | None:
+        known = self._known.broker_id(key)
+        terms = self._known.terms(key)
+        if known is not None or terms is None:
+            return known
+        found = await self.find(terms)
+        return None if found is None else found.broker_order_id
+
+    def _delete(self, broker_id: str) -> None:
+        self._rest.trading("DELETE", f"/orders/{broker_id}", None, Urgency.CANCEL)
+
+    # --- events in ----------------------------------------------------------------------------------------------------
+
+    async def run(self, tell: Callable[[StreamStatus], Awaitable[None]]) -> None:
+        """Keep the stream of order events, until cancelled."""
+        await self.updates.run(tell)
+
+    def _on_update(self, update: dict[str, Any]) -> None:
+        order = update["order"]
+        broker_id = str(order["id"])
+        key = self._known.find(broker_id, str(order.get("client_order_id") or ""))
+        if key is None:
+            self._known.keep_early(broker_id, update)
+            return
+        if self._known.broker_id(key) is None:
+            self._known.learn(broker_id, key)
+        time_ns = parse_time_ns(str(update["timestamp"])) if update.get("timestamp") else self._now_ns()
+        for body in reports_of(key, update):
+            self._sink(Report(time_ns, body))
+        self._doubt(key, None if undoes(update) else Quantity(wire.decimal_of(order.get("filled_qty"))))
+
+    def _tell(self, effects: Pair, body_of: Callable[[ClientOrderId], BrokerReport]) -> None:
+        for effect in effects:
+            self._report(body_of(effect.terms.client_order_id))
+
+    def _report(self, body: BrokerReport) -> None:
+        self._sink(Report(self._now_ns(), body))
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    async def clock_ns(self) -> int:
+        """Alpaca's own time."""
+        return parse_time_ns(str((await self._get("/clock"))["timestamp"]))
+
+    async def account(self) -> BrokerAccount:
+        """Cash and positions now."""
+        account = await self._get("/account")
+        return wire.account_of(account, await self._get("/positions"))
+
+    async def find(self, terms: OrderTerms) -> BrokerOrder | None:
+        """The order of these terms, by its id; the stop of a pair as the leg of the other."""
+        key = terms.client_order_id
+        partner = self._known.partner(key) if wire.is_stop_of_pair(terms) else None
+        row = await self._find_row(partner or key)
+        if row is None:
+            return None
+        if partner is not None:
+            nested = await self._get(f"/orders/{row['id']}", {"nested": "true"})
+            legs = nested.get("legs") or ()
+            if not legs:
+                raise Unavailable(f"Alpaca shows pair {row['id']} without its leg")
+            row = legs[0]
+        for update in self._known.learn(str(row["id"]), key):
+            self._on_update(update)
+        return self._ours(wire.order_of(row), key)
+
+    async def _find_row(self, key: ClientOrderId) -> dict[str, Any] | None:
+        try:
+            row: dict[str, Any] = await self._ask("/orders:by_client_order_id", {"client_order_id": key})
+        except ErrorAnswer as error:
+            if is_absent(error):
+                return None
+            raise _unanswered(error) from error
+        return row
+
+    async def open_orders(self) -> Sequence[BrokerOrder]:
+        """Every order that works, newest first."""
+        found: list[BrokerOrder] = []
+        query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "false"}
+        while True:
+            page = [self._own(wire.order_of(row)) for row in await self._get("/orders", query)]
+            found += page
+            if len(page) < PAGE:
+                return found
+            query["until"] = iso_time(page[-1].submitted_ns)
+
+    async def latest_orders(self) -> Sequence[BrokerOrder]:
+        """The orders sent last, newest first."""
+        query = {"status": "all", "limit": LATEST, "direction": "desc", "nested": "false"}
+        return [self._own(wire.order_of(row)) for row in await self._get("/orders", query)]
+
+    async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
+        """Every execution since a time, oldest first."""
+        found: list[BrokerFill] = []
+        query: dict[str, Any] = {"after": iso_time(time_ns), "direction": "asc", "page_size": FILLS_PAGE}
+        while True:
+            page = await self._get("/account/activities/FILL", query)
+            found += [wire.fill_of(row, self._known.find(str(row["order_id"]), "") or NOT_OURS) for row in page]
+            if len(page) < FILLS_PAGE:
+                return found
+            query["page_token"] = page[-1]["id"]
+
+    def _own(self, order: BrokerOrder) -> BrokerOrder:
+        key = self._known.find(order.broker_order_id, order.client_order_id)
+        return self._ours(order, key or order.client_order_id)
+
+    @staticmethod
+    def _ours(order: BrokerOrder, key: ClientOrderId) -> BrokerOrder:
+        return msgspec.structs.replace(order, client_order_id=key)
+
+    async def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        """What a path shows. Raises Unavailable, or AccessDenied."""
+        try:
+            return await self._ask(path, query)
+        except ErrorAnswer as error:
+            raise _unanswered(error) from error
+
+    async def _ask(self, path: str, query: dict[str, Any] | None) -> Any:
+        try:
+            return await self._in(self._reads, self._rest.trading, "GET", path, query, Urgency.QUERY)
+        except ErrorAnswer:
+            raise
+        except RequestFailed as error:
+            raise Unavailable(str(error)) from error
+
+    # --- the shell ----------------------------------------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Wait until every order and cancel under way has its answer."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    def close(self) -> None:
+        """Stop; orders at Alpaca are left as they are."""
+        for pool in (self._sends, self._cancels, self._reads):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _start(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _in(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+
+def _unanswered(error: ErrorAnswer) -> Unavailable | AccessDenied:
+    denied = error.status == UNAUTHORIZED or (error.status == FORBIDDEN and not error.code)
+    return AccessDenied(f"{error}; check the keys and ALPACA_MODE") if denied else Unavailable(str(error))

@@ -1,0 +1,145 @@
+"""Orders as Alpaca reads them, and what it writes, in our own types. Exact: money and quantities never become floats."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from holdfast.brokers.port import AtBroker, BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
+from holdfast.connections.alpaca.symbols import canonical_symbol
+from holdfast.connections.alpaca.times import parse_time_ns
+from holdfast.core.messages import OrderTerms
+from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Price, Quantity, Side, TimeInForce, plain
+
+ENDINGS = {
+    "filled": AtBroker.FILLED,
+    "canceled": AtBroker.CANCELED,
+    "replaced": AtBroker.CANCELED,
+    "expired": AtBroker.EXPIRED,
+    "rejected": AtBroker.REJECTED,
+}
+"""The statuses that end an order; in every other one (`held`, `pending_cancel`, `done_for_day`, unheard-of ones) it works."""
+
+# --- to Alpaca --------------------------------------------------------------------------------------------------------
+
+
+def order_body(terms: OrderTerms) -> dict[str, Any]:
+    """The body of a simple order."""
+    body: dict[str, Any] = {
+        "symbol": terms.symbol,
+        "qty": plain(terms.quantity),
+        "side": terms.side.value,
+        "type": terms.order_type.value,
+        "time_in_force": time_in_force(terms),
+        "client_order_id": terms.client_order_id,
+    }
+    prices = {
+        "limit_price": terms.limit_price,
+        "stop_price": terms.stop_price,
+        "trail_price": terms.trail_amount,
+        "trail_percent": terms.trail_percent,
+    }
+    return body | {name: plain(price) for name, price in prices.items() if price is not None}
+
+
+def linked_exits_body(stop_loss: OrderTerms, take_profit: OrderTerms) -> dict[str, Any]:
+    """The body of an OCO order. It goes by the take-profit's id; the stop-loss is its leg and gets an id of Alpaca's."""
+    stop: dict[str, str] = {"stop_price": plain(_given(stop_loss.stop_price))}
+    if stop_loss.limit_price is not None:
+        stop["limit_price"] = plain(stop_loss.limit_price)
+    return {
+        "symbol": take_profit.symbol,
+        "qty": plain(take_profit.quantity),
+        "side": take_profit.side.value,
+        "type": "limit",
+        "time_in_force": time_in_force(take_profit),
+        "client_order_id": take_profit.client_order_id,
+        "order_class": "oco",
+        "take_profit": {"limit_price": plain(_given(take_profit.limit_price))},
+        "stop_loss": stop,
+    }
+
+
+def time_in_force(terms: OrderTerms) -> str:
+    """Crypto knows no day (documented: gtc and ioc), so what would end with one works until canceled there."""
+    if "/" in terms.symbol and terms.time_in_force is TimeInForce.DAY:
+        return TimeInForce.GTC.value
+    return terms.time_in_force.value
+
+
+def is_stop_of_pair(terms: OrderTerms) -> bool:
+    """Whether Alpaca has this order as the leg of another."""
+    return terms.oco_group is not None and terms.role is OrderRole.STOP_LOSS
+
+
+def _given(price: Price | None) -> Price:
+    if price is None:
+        raise ValueError("an exit of a pair has no price")
+    return price
+
+
+# --- from Alpaca ------------------------------------------------------------------------------------------------------
+
+
+def decimal_of(value: object) -> Decimal:
+    """A number as Alpaca writes it, as text or bare; zero for none."""
+    return Decimal(str(value)) if value not in (None, "") else ZERO
+
+
+def order_of(row: dict[str, Any]) -> BrokerOrder:
+    """An order as REST and the stream have it. ``client_order_id`` is Alpaca's own for legs and orders of others."""
+    status = str(row["status"])
+    filled = decimal_of(row.get("filled_qty"))
+    quantity = decimal_of(row["qty"]) if row.get("qty") else filled
+    submitted = row.get("submitted_at") or row["created_at"]
+    return BrokerOrder(
+        client_order_id=ClientOrderId(str(row.get("client_order_id") or "")),
+        broker_order_id=str(row["id"]),
+        symbol=canonical_symbol(str(row["symbol"])),
+        side=Side(row["side"]),
+        quantity=Quantity(quantity),
+        filled_quantity=Quantity(filled),
+        state=ENDINGS.get(status, AtBroker.WORKING),
+        submitted_ns=parse_time_ns(str(submitted)),
+        updated_ns=parse_time_ns(str(row.get("updated_at") or submitted)),
+        reason=status,
+    )
+
+
+def account_of(account: dict[str, Any], positions: Sequence[dict[str, Any]]) -> BrokerAccount:
+    """Cash and positions."""
+    return BrokerAccount(
+        account_id=str(account["id"]),
+        cash=Money(decimal_of(account["cash"])),
+        positions=[position_of(row) for row in positions],
+    )
+
+
+def position_of(row: dict[str, Any]) -> BrokerPosition:
+    """A position; whether a short one's quantity has a sign is not documented, its side is."""
+    quantity = abs(decimal_of(row["qty"]))
+    signed = -quantity if row["side"] == "short" else quantity
+    price = Price(decimal_of(row["avg_entry_price"]))
+    return BrokerPosition(canonical_symbol(str(row["symbol"])), Quantity(signed), price)
+
+
+def fill_of(row: dict[str, Any], key: ClientOrderId) -> BrokerFill:
+    """A row of the FILL activities, of our order ``key``. Its ``side`` may be ``sell_short``."""
+    return BrokerFill(
+        client_order_id=key,
+        broker_order_id=str(row["order_id"]),
+        execution_id=execution_key(str(row["order_id"]), decimal_of(row["cum_qty"])),
+        symbol=canonical_symbol(str(row["symbol"])),
+        side=Side.BUY if str(row["side"]).startswith("buy") else Side.SELL,
+        quantity=Quantity(decimal_of(row["qty"])),
+        price=Price(decimal_of(row["price"])),
+        time_ns=parse_time_ns(str(row["transaction_time"])),
+    )
+
+
+def execution_key(broker_order_id: str, cumulative: Decimal) -> str:
+    """What an execution is known by: its order, and how much of that was filled with it.
+
+    The stream gives an ``execution_id`` and the activities an id of their own; that they are the same is not documented.
+    Both give the order and the cumulative quantity, and those are the same whichever way an execution becomes known.
+    """
+    return f"{broker_order_id}:{plain(cumulative)}"

@@ -1,0 +1,33 @@
+"""What a broker can do and how its answers are to be understood, each with where that is known from."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class IdempotencyClass(StrEnum):
+    """How an order that got no answer is found again (docs/architecture.md, "Orders")."""
+
+    UNIQUE_ID = "A"  # our id is unique there and can be asked for
+    LABEL = "B"  # our id is a label: the books have to be searched
+    NOTHING = "C"  # only terms and time tell
+
+
+class Capability(msgspec.Struct, frozen=True, kw_only=True):
+    """One broker's. ``settle_s`` is after how long an accepted order is sure to be shown by queries.
+
+    ``negatives`` is how many answers "no such order" after that prove that it never arrived. ``largest_id`` is the longest
+    client order id in characters. ``sources`` says for each field where it is known from.
+    """
+
+    idempotency: IdempotencyClass
+    settle_s: float
+    negatives: int
+    largest_id: int
+    requests_per_minute: int
+    linked_exits: bool
+    """Stop-loss and take-profit can be one linked pair there."""
+    fractional: bool
+    short_sales: bool
+    extended_hours: bool
+    sources: dict[str, str]

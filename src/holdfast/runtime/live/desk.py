@@ -1,0 +1,221 @@
+"""One live account with all that keeps it in step with its broker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import structlog
+
+from holdfast.brokers.port import AccessDenied, LiveBroker, StreamStatus, Unavailable
+from holdfast.connections.alpaca.rest import Call
+from holdfast.core.messages import BrokerReport, CancelOrder, Health, OrderUnknown, Report, Resume
+from holdfast.core.turn import Turn
+from holdfast.core.types import ClientOrderId, Quantity
+from holdfast.errors import Refused
+from holdfast.feeds.live import LiveFeed
+from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.live.clock import LiveClock
+from holdfast.runtime.live.executions import Executions
+from holdfast.runtime.live.health import Cause, Monitor
+from holdfast.runtime.live.reconcile import Reconciler
+from holdfast.runtime.live.recovery import LiveRecovery
+
+START_TRIES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""How long a start waits between attempts to reach the broker, before it gives up and says so."""
+
+STREAM_WITHIN_S = 30.0
+DRAIN_S = 15.0
+"""How long a stop waits for answers to what was sent; what has none by then is explained at the next start."""
+SERVER_ERROR = 500
+BAD_FOR_HEALTH = (401, 429)
+"""Answers that say no to everything: keys that are not taken, too many requests."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class LiveDesk:
+    """Starts an account, keeps asking and listening, and ends in order. Lives in the loop's event loop."""
+
+    def __init__(
+        self,
+        account: AccountAtWork[LiveBroker],
+        recovery: LiveRecovery,
+        executions: Executions,
+        clock: LiveClock,
+        monitor: Monitor,
+        reconcile_every_s: float,
+        check_every_s: float,
+        wake: Callable[[], None],
+    ) -> None:
+        self.account = account
+        self.monitor = monitor
+        self._recovery = recovery
+        self._executions = executions
+        self._clock = clock
+        self._check_every_s = check_every_s
+        self._wake = wake
+        self._listening = asyncio.Event()
+        self._is_ready = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._told: dict[ClientOrderId, Quantity] = {}
+        self._connections = 0
+        self._loop: asyncio.AbstractEventLoop
+        self.reconciler = Reconciler(account, executions, clock, monitor, self._deliver, reconcile_every_s)
+        account.broker.open(self._on_report, account.gate.reason_to_keep, self._on_doubt, clock.now_ns)
+
+    # --- what comes in ------------------------------------------------------------------------------------------------
+
+    def _on_report(self, report: Report) -> None:
+        self.account.inbox.append(report)
+        if isinstance(report.body, OrderUnknown):
+            self.reconciler.doubt(report.body.client_order_id)
+        self._wake()
+
+    def _on_doubt(self, key: ClientOrderId, filled: Quantity | None) -> None:
+        if filled is None:
+            self.reconciler.doubt(key, by_force=True)
+        else:
+            self._told[key] = filled
+
+    def _deliver(self, reports: Sequence[BrokerReport]) -> None:
+        """Let the core judge what reconciliation found, at once: what it asks next goes by the books as they are then."""
+        now_ns = self._clock.now_ns()
+        self.account.inbox.extend(Report(now_ns, body) for body in reports)
+        self.account.take_inbox()
+        self._wake()
+
+    def on_health(self, health: Health) -> None:
+        """Something went missing, or is there again. While the account is on its way back the monitor keeps it in mind."""
+        if self._is_ready:
+            self.account.inbox.append(health)
+            self._wake()
+
+    def on_call(self, call: Call) -> None:
+        """A request to the broker came to an end, in whichever thread."""
+        ok = 0 < call.status < SERVER_ERROR and call.status not in BAD_FOR_HEALTH
+        reason = f"{call.method} {call.path}: {call.status or 'no answer'}"
+        with suppress(RuntimeError):  # the event loop is over
+            self._loop.call_soon_threadsafe(self.monitor.on_call, ok, reason)
+
+    def on_turn(self, turn: Turn) -> None:
+        """See what was recorded."""
+        for record in turn.records:
+            self._executions.see(record.body)
+            if isinstance(record.body, Resume):
+                self.monitor.tell_again()
+
+    def take_inbox(self) -> None:
+        """Let the core take what came in; an order of which the broker has filled another quantity is asked for."""
+        self.account.take_inbox()
+        while self._told:
+            key, filled = self._told.popitem()
+            order = self.account.state.orders.find(key)
+            if order is not None and order.filled_quantity != filled:
+                self.reconciler.doubt(key)
+
+    # --- beginning ----------------------------------------------------------------------------------------------------
+
+    async def start(self, feed: LiveFeed) -> None:
+        """Recover. Raises Refused, AccessDenied, DataError; Unavailable when the broker can't be reached."""
+        broker, state = self.account.broker, self.account.state
+        self._loop = asyncio.get_running_loop()
+        self._clock.sync(await self._patiently(broker.clock_ns))
+        history = await asyncio.to_thread(feed.history, self._clock.now_ns())
+        self._recovery.replay(history)
+        latest = await self._patiently(broker.latest_orders)
+        self._recovery.take(await self._patiently(broker.account), latest, feed)
+        stream = asyncio.create_task(broker.run(self._on_stream))
+        self._tasks.append(stream)
+        await self._first(stream)
+        unanswered = len([order for order in state.orders.live.values() if not order.broker_order_id])
+        self.reconciler.doubt_unanswered()
+        while True:
+            connections = self._connections
+            await self.reconciler.explain()
+            if connections == self._connections:
+                break
+        self._recovery.finish(unanswered)
+        self._is_ready = True
+        self._tell_how_things_stand()
+        self._cancel_again()
+        self._tasks.append(asyncio.create_task(self.reconciler.run()))
+        self._tasks.append(asyncio.create_task(self._check()))
+
+    async def _first(self, stream: "asyncio.Task[None]") -> None:
+        """Wait until the stream listens for the first time."""
+        waiting = asyncio.create_task(self._listening.wait())
+        try:
+            async with asyncio.timeout(STREAM_WITHIN_S):
+                await asyncio.wait({waiting, stream}, return_when=asyncio.FIRST_COMPLETED)
+        except TimeoutError:
+            why = self.monitor.missing.get(Cause.ORDER_EVENTS, "no answer")
+            raise Refused(
+                f"account {self.account.name}: the broker's stream of order events can't be opened ({why}); nothing was sent"
+            ) from None
+        finally:
+            waiting.cancel()
+        if stream.done():
+            stream.result()
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        for wait_s in START_TRIES_S:
+            try:
+                return await ask()
+            except Unavailable as error:
+                log.warning("the broker is asked again", account=self.account.name, reason=str(error))
+                await asyncio.sleep(wait_s)
+        return await ask()
+
+    def _tell_how_things_stand(self) -> None:
+        """What was missing when the last run ended is there again, or the monitor knows that it is not."""
+        known = {cause.value for cause in Cause}
+        for cause in list(self.account.state.impairments):
+            if cause in known and cause not in self.monitor.missing and not self.monitor.manual:
+                self.on_health(Health(self._clock.now_ns(), cause, ok=True, reason="after a new start"))
+        self.monitor.tell_again()
+
+    def _cancel_again(self) -> None:
+        """Cancels that were on their way when the last run ended: one that comes twice does no harm."""
+        for key, order in self.account.state.orders.live.items():
+            if order.cancel_released_ns:
+                self.account.gate.hold([CancelOrder(key, order.cancel_released_ns)], 0)
+
+    # --- while it runs ------------------------------------------------------------------------------------------------
+
+    async def _on_stream(self, status: StreamStatus) -> None:
+        """The stream of order events comes or goes. After a gap the account is blind until everything was asked for."""
+        if not status.connected:
+            self.monitor.set(Cause.ORDER_EVENTS, ok=False, reason=status.reason)
+            return
+        self._connections += 1
+        self._listening.set()
+        if self._is_ready:
+            await self.reconciler.explain()
+        self.monitor.set(Cause.ORDER_EVENTS, ok=True, reason="listening, and caught up")
+
+    async def _check(self) -> None:
+        """Ask the broker for its time, again and again: the answer is for the clock, that there is one for the monitor."""
+        while True:
+            await asyncio.sleep(self._check_every_s)
+            with suppress(Unavailable, AccessDenied):
+                self._clock.sync(await self.account.broker.clock_ns())
+
+    def failure(self) -> BaseException | None:
+        """What ended one of its tasks, which none should."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                return task.exception()
+        return None
+
+    async def stop(self) -> None:
+        """Let what is under way be answered, then stop listening."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self.account.broker.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.account.broker.close()

@@ -1,0 +1,101 @@
+"""Every execution of late that the books have, to tell what the broker has and we don't, and the reverse."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import msgspec
+
+from holdfast.brokers.port import BrokerFill
+from holdfast.core.messages import AnyBody, BrokerReport, FillBusted, OrderFilled
+from holdfast.core.orders.order import Order
+from holdfast.core.types import NO_MONEY, ClientOrderId, Money, Price, Quantity, Side, plain
+
+REMEMBERED = 20_000
+"""Executions: far more than any window that is asked for."""
+_CORRECTED = "@"
+"""In an execution's id: what follows is the price that it was corrected to."""
+
+
+class Booked(msgspec.Struct, frozen=True):
+    """An execution as the books have it; ``execution_id`` is the one it was booked under."""
+
+    execution_id: str
+    client_order_id: ClientOrderId
+    symbol: str
+    side: Side
+    quantity: Quantity
+    price: Price
+    fee: Money = NO_MONEY
+
+
+class Executions:
+    """By the broker's id. Shown every record that books one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many were taken in: whether there was one in between."""
+        self._booked: OrderedDict[str, Booked] = OrderedDict()
+
+    def see(self, body: AnyBody) -> None:
+        """Take a record in."""
+        if isinstance(body, OrderFilled | FillBusted):
+            self.count += 1
+        if isinstance(body, OrderFilled):
+            self._booked[_key(body.execution_id)] = Booked(
+                body.execution_id,
+                body.client_order_id,
+                body.symbol,
+                body.side,
+                body.quantity,
+                body.price,
+                body.fee,
+            )
+            if len(self._booked) > REMEMBERED:
+                self._booked.popitem(last=False)
+        elif isinstance(body, FillBusted):
+            self._booked.pop(_key(body.execution_id), None)
+
+    def has(self, fill: BrokerFill) -> bool:
+        """Whether an execution is booked as the broker has it."""
+        known = self._booked.get(fill.execution_id)
+        return known is not None and (known.price, known.quantity) == (fill.price, fill.quantity)
+
+    def missing(self, order: Order, fills: Sequence[BrokerFill]) -> list[BrokerReport]:
+        """What brings the books to the broker's executions of an order: new fills, corrections, busts.
+
+        ``fills`` are all of the order's.
+        """
+        key = order.terms.client_order_id
+        reports: list[BrokerReport] = []
+        for fill in fills:
+            known = self._booked.get(fill.execution_id)
+            if known is None and fill.execution_id not in order.execution_ids:
+                reports.append(_filled(key, fill, fill.execution_id))
+            elif known is not None and (known.price, known.quantity) != (fill.price, fill.quantity):
+                corrected = f"{fill.execution_id}{_CORRECTED}{plain(fill.price)}"
+                reports += [_busted(known, "corrected"), _filled(key, fill, corrected)]
+        there = {fill.execution_id for fill in fills}
+        gone = [row for name, row in self._booked.items() if row.client_order_id == key and name not in there]
+        return [*(_busted(row, "the broker has it no more") for row in gone), *reports]
+
+
+def _key(execution_id: str) -> str:
+    return execution_id.partition(_CORRECTED)[0]
+
+
+def _filled(key: ClientOrderId, fill: BrokerFill, execution_id: str) -> OrderFilled:
+    return OrderFilled(
+        key,
+        execution_id,
+        fill.symbol,
+        fill.side,
+        fill.quantity,
+        fill.price,
+        broker_order_id=fill.broker_order_id,
+    )
+
+
+def _busted(row: Booked, reason: str) -> FillBusted:
+    return FillBusted(
+        row.client_order_id, row.execution_id, row.symbol, row.side, row.quantity, row.price, row.fee, reason
+    )

@@ -1,0 +1,66 @@
+"""Whether the account's broker and market are there: what is missing is told to the core, which takes no risk meanwhile."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from holdfast.core.messages import Health
+
+
+class Cause(StrEnum):
+    """What an account needs for taking risk. Each is told apart, and the account trades again when none is missing."""
+
+    REQUESTS = "broker requests"  # several in a row went wrong
+    KEYS = "keys"  # the broker doesn't take them
+    ORDER_EVENTS = "order events"  # the stream is down, or not caught up yet
+    MARKET_DATA = "market data"
+    BOOKS = "books"  # the broker's cash or positions are others
+    ACCOUNT = "account"  # the broker shows another account than the one that is bound
+    LOST_ORDERS = "lost orders"  # the broker no longer shows what it had accepted
+
+
+class Monitor:
+    """Counts errors and remembers what is missing.
+
+    ``threshold`` errors in a row make REQUESTS missing, one success restores it. With ``manual`` nothing is restored by itself:
+    a person's resume does, and :meth:`tell_again` says what is missing still.
+    """
+
+    def __init__(
+        self, deliver: Callable[[Health], None], now_ns: Callable[[], int], threshold: int, *, manual: bool
+    ) -> None:
+        self._deliver = deliver
+        self._now_ns = now_ns
+        self._threshold = threshold
+        self.manual = manual
+        self.missing: dict[Cause, str] = {}
+        self.errors_in_a_row = 0
+        self.checks = 0
+        self.errors = 0
+
+    def on_call(self, ok: bool, reason: str = "") -> None:
+        """A request to the broker came to an end."""
+        self.checks += 1
+        if ok:
+            self.errors_in_a_row = 0
+            self.set(Cause.REQUESTS, ok=True, reason="a request was answered")
+            return
+        self.errors += 1
+        self.errors_in_a_row += 1
+        if self.errors_in_a_row >= self._threshold:
+            self.set(Cause.REQUESTS, ok=False, reason=f"{self.errors_in_a_row} went wrong in a row, the last: {reason}")
+
+    def set(self, cause: Cause, *, ok: bool, reason: str) -> None:
+        """Something is there, or is missing. Saying it again changes nothing."""
+        if ok is (cause not in self.missing):
+            return
+        if ok:
+            del self.missing[cause]
+        else:
+            self.missing[cause] = reason
+        if not ok or not self.manual:
+            self._deliver(Health(self._now_ns(), cause.value, ok, reason))
+
+    def tell_again(self) -> None:
+        """Say what is missing, for a core that was told to forget it."""
+        for cause, reason in self.missing.items():
+            self._deliver(Health(self._now_ns(), cause.value, ok=False, reason=reason))
