@@ -25,7 +25,6 @@ class MarketClock:
         self._is_started = speed is not None
         self._is_paused = False
         self._steps = 0
-        self._steps_taken = asyncio.Event()
         self._changed = asyncio.Event()
 
     @property
@@ -84,6 +83,7 @@ class MarketClock:
         """Go on from where it stood; also starts."""
         self._set_s = time.monotonic()
         self._is_paused = False
+        self._steps = 0
         self.start()
 
     def finish(self) -> None:
@@ -98,17 +98,12 @@ class MarketClock:
         self._steps += events
         self.start()
 
-    def may_go(self) -> bool:
-        """Whether the next event may happen when its time comes; uses up a step."""
-        if self._is_paused and self._steps:
-            self._steps -= 1
-            return True
-        return self._is_started and not self._is_paused
-
-    @property
-    def is_stepping(self) -> bool:
-        """Whether events are due at once because someone asked for them one by one."""
-        return self._is_paused
+    def take_step(self) -> bool:
+        """Uses up a step that was asked for; False when there is none."""
+        if not self._steps:
+            return False
+        self._steps -= 1
+        return True
 
     async def changed(self, timeout_s: float | None) -> None:
         """Returns when anybody touched the brake, or after ``timeout_s``."""

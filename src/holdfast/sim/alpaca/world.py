@@ -1,55 +1,59 @@
 """Everything the handlers of the local Alpaca reach: one market, one clock, its accounts and its faults."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from holdfast.core.messages import MarketEvent
 from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.types import iso_time
 from holdfast.sim.alpaca.clock import MarketClock
 from holdfast.sim.alpaca.market.assets import Assets
+from holdfast.sim.alpaca.market.hub import Hub
+from holdfast.sim.alpaca.market.store import Store
 from holdfast.sim.alpaca.market.view import MarketView
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.faults.registry import Faults
     from holdfast.sim.alpaca.trading.desks import Desks
 
-Publish = Callable[[MarketEvent], None]
-
 
 class World:
     """One simulated market with its accounts. Used from one event loop only.
 
-    ``faults`` and ``desks`` are put in by whoever builds the world, since desks are made around it.
+    The market begins with the last known of everything before the clock's time. ``faults`` and ``desks`` are put in by
+    whoever builds the world, since desks are made around it.
     """
 
     faults: "Faults"
     desks: "Desks"
 
-    def __init__(self, clock: MarketClock, calendar: TradingCalendar, assets: Assets, market: MarketView) -> None:
+    def __init__(self, clock: MarketClock, calendar: TradingCalendar, history: Store) -> None:
         self.clock = clock
         self.calendar = calendar
-        self.assets = assets
-        self.market = market
-        self.publish: list[Publish] = []
+        self.history = history
+        self.assets = Assets(history.data)
+        self.market = MarketView(lambda symbol: history.previous_close(symbol, clock.now_ns))
+        self.hub = Hub(history, lambda: clock.now_ns)
+        self.events = 0
+        self.is_over = False
+        for symbol in history.data:
+            for event in history.last_events(symbol, clock.now_ns):
+                self.market.see(event)
 
     async def take(self, event: MarketEvent) -> None:
         """An event happens: the clock comes to it, the market sees it, every account, then whoever streams it."""
-        self.show(event)
-        for desk in self.desks.all():
-            desk.on_market(event)
-        self.tell(event)
-
-    def show(self, event: MarketEvent) -> None:
-        """The clock comes to the event and the market sees it, but no account meets it."""
         self.clock.advance(event.time_ns)
         self.market.see(event)
+        for desk in self.desks.all():
+            desk.on_market(event)
+        self.hub.tell(event)
 
-    def tell(self, event: MarketEvent) -> None:
-        """Whoever streams gets it."""
-        for publish in self.publish:
-            publish(event)
+    def show(self, event: MarketEvent) -> None:
+        """An event that no account meets, because it says again what they met in another shape."""
+        self.clock.advance(event.time_ns)
+        self.market.see(event)
+        self.hub.tell(event)
 
     def pass_time(self, now_ns: int) -> None:
         """Time goes on without an event (a session opens or closes)."""
@@ -58,8 +62,20 @@ class World:
             desk.on_time(now_ns)
 
     def status(self) -> dict[str, Any]:
-        """How the market stands, for `/_sim/status`."""
-        return {"market_time_ns": self.clock.now_ns, "speed": self.clock.speed, "paused": self.clock.is_paused}
+        """How the market stands, for `/_sim/status`: ``events`` have happened, ``over`` when there are no more."""
+        clock = self.clock
+        return {
+            "market_time": iso_time(clock.now_ns),
+            "is_open": self.calendar.is_open(clock.now_ns),
+            "speed": "max" if clock.speed is None else clock.speed,
+            "started": clock.is_started,
+            "paused": clock.is_paused,
+            "over": self.is_over,
+            "events": self.events,
+            "data": self.history.name,
+            "symbols": [asset.symbol for asset in self.assets.all()],
+            "data_stream_clients": len(self.hub.clients),
+        }
 
 
 WORLD = web.AppKey("world", World)

@@ -10,8 +10,35 @@ import msgspec
 ID_SPACE = uuid.UUID("5b7c1e0e-2d5f-4b8a-9a3c-0f6d1f1b7a11")
 """An asset's id is the version 5 UUID of its symbol in here: the same in every run, and on every machine."""
 COINS = frozenset(
-    "AAVE ADA AVAX BAT BCH BTC CRV DOGE DOT ETC ETH GRT LINK LTC MATIC MKR PEPE SHIB SOL SUSHI TRX UNI USDC USDT XRP XTZ "
-    "YFI".split()
+    [
+        "AAVE",
+        "ADA",
+        "AVAX",
+        "BAT",
+        "BCH",
+        "BTC",
+        "CRV",
+        "DOGE",
+        "DOT",
+        "ETC",
+        "ETH",
+        "GRT",
+        "LINK",
+        "LTC",
+        "MATIC",
+        "MKR",
+        "PEPE",
+        "SHIB",
+        "SOL",
+        "SUSHI",
+        "TRX",
+        "UNI",
+        "USDC",
+        "USDT",
+        "XRP",
+        "XTZ",
+        "YFI",
+    ]
 )
 MONEY = ("USDT", "USDC", "USD", "BTC")
 """What coins are quoted in, longest first."""

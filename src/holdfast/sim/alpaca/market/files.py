@@ -12,7 +12,7 @@ from holdfast.feeds.files import FileFeed
 from holdfast.feeds.rows import RowReader, Rows
 from holdfast.feeds.tables import BARS, TRADES, Layout, layout_of, open_table
 from holdfast.sim.alpaca.market.assets import canonical_symbol
-from holdfast.sim.alpaca.market.columns import Bars, Integers, Quotes, Trades, no_quotes, no_trades
+from holdfast.sim.alpaca.market.columns import Bars, Floats, Integers, Quotes, Trades, no_quotes, no_trades
 from holdfast.sim.alpaca.market.derive import SymbolData, complete
 from holdfast.sim.alpaca.market.timeframe import Sessions, midnights
 
@@ -50,7 +50,9 @@ class FileSource:
         for path in self._files():
             self._read(path, parts)
         if not parts:
-            raise DataError(f"{self.name}: no market data in there; give Parquet or CSV files of bars, quotes or trades")
+            raise DataError(
+                f"{self.name}: no market data in there; give Parquet or CSV files of bars, quotes or trades"
+            )
         return [_whole(symbol, parts[symbol]) for symbol in sorted(parts)]
 
     def more(self) -> Sequence[SymbolData]:
@@ -78,40 +80,43 @@ class FileSource:
         table.check_types(layout)
         bar_ns = FileFeed(path).bar_ns if layout is BARS else None
         if bar_ns is not None and bar_ns < MINUTE_NS:
-            raise DataError(f"{path}: its bars are {bar_ns / 1e9:g} s long; Alpaca has none below a minute: give trades")
+            raise DataError(
+                f"{path}: its bars are {bar_ns / 1e9:g} s long; Alpaca has none below a minute: give trades"
+            )
         for rows in RowReader(path, table, layout, None, None).read():
             if rows.error:
                 raise rows.error
             for code, name in enumerate(rows.names):
                 mine = np.flatnonzero(rows.codes == code)
                 if len(mine):
-                    self._add(parts.setdefault(canonical_symbol(name), _Parts()), layout, bar_ns, rows, mine, "/" in canonical_symbol(name))
+                    self._add(parts.setdefault(canonical_symbol(name), _Parts()), layout, bar_ns, rows, mine)
 
-    def _add(self, parts: _Parts, layout: Layout, bar_ns: int | None, rows: Rows, mine: Integers, is_crypto: bool) -> None:
+    def _add(self, parts: _Parts, layout: Layout, bar_ns: int | None, rows: Rows, mine: Integers) -> None:
         ts, numbers = rows.ts[mine], [column[mine] for column in rows.numbers]
         if bar_ns is not None:
-            parts.layers.setdefault(bar_ns, []).append(self._bars(ts, numbers, bar_ns, is_crypto))
+            is_daily_share = bar_ns == DAY_NS and "/" not in canonical_symbol(rows.names[int(rows.codes[mine[0]])])
+            starts, ends = self._days(ts) if is_daily_share else (ts, ts + bar_ns)
+            parts.layers.setdefault(bar_ns, []).append(_bars(starts, ends, numbers))
         elif layout is TRADES:
-            parts.trades.append(Trades(ts, *numbers, np.ones(len(ts), dtype=bool)))
+            price, size = numbers
+            parts.trades.append(Trades(ts, price, size, np.ones(len(ts), dtype=bool)))
         else:
-            parts.quotes.append(Quotes(ts, *numbers))
+            bid, bid_size, ask, ask_size = numbers
+            parts.quotes.append(Quotes(ts, bid, bid_size, ask, ask_size))
 
-    def _bars(self, ts: Integers, numbers: list[np.typing.NDArray[np.float64]], bar_ns: int, is_crypto: bool) -> Bars:
-        """Files don't say a bar's mean price nor its number of trades: (high + low + close) / 3, and one."""
-        starts, ends = ts, ts + bar_ns
-        if bar_ns == DAY_NS and not is_crypto:
-            starts = midnights(_dates(ts))
-            ends = self._sessions.day_ends(starts)
-        _, high, low, close, _ = numbers
-        mean = np.round((high + low + close) / 3, 6)
-        count = np.ones(len(ts))
-        return Bars(starts, ends, *numbers, mean, count, np.zeros(len(ts), dtype=bool))
+    def _days(self, ts: Integers) -> tuple[Integers, Integers]:
+        """From New York's midnight to the close, whether the file dates its days with midnight there or in UTC."""
+        starts = midnights(ts // DAY_NS)
+        return starts, self._sessions.day_ends(starts)
 
 
-def _dates(ts: Integers) -> Integers:
-    """The days of daily bars, from the epoch: whether they are dated with midnight in UTC or in New York."""
-    days: Integers = ts // DAY_NS
-    return days
+def _bars(starts: Integers, ends: Integers, numbers: Sequence[Floats]) -> Bars:
+    """Files don't say a bar's mean price nor its number of trades: (high + low + close) / 3, and one."""
+    first, high, low, close, volume = numbers
+    mean: Floats = ((high + low + close) / 3).round(6)
+    return Bars(
+        starts, ends, first, high, low, close, volume, mean, np.ones(len(starts)), np.zeros(len(starts), dtype=bool)
+    )
 
 
 def _whole(symbol: str, parts: _Parts) -> SymbolData:

@@ -80,5 +80,5 @@ def _last_of_each(first: Integers, length: int) -> Integers:
 def _weighted(price: Floats, size: Floats, volume: Floats, first: Integers) -> Floats:
     """The mean price by volume; the plain first price where nothing was traded. To six decimals."""
     value = np.add.reduceat(price * size, first)
-    mean = np.divide(value, volume, out=price[first].copy(), where=volume > 0)
-    return np.round(mean, 6)
+    mean: Floats = np.divide(value, volume, out=price[first].copy(), where=volume > 0)
+    return mean.round(6)

@@ -56,6 +56,11 @@ class Store:
         """Trades in ``[start_ns, end_ns]``."""
         return _between(self.data[symbol].trades, start_ns, min(end_ns, now_ns))
 
+    def trades_before(self, symbol: str, time_ns: int) -> int:
+        """How many trades there are before a time."""
+        data = self.data.get(symbol)
+        return int(np.searchsorted(data.trades.ts, time_ns)) if data else 0
+
     def quotes(self, symbol: str, start_ns: int, end_ns: int, now_ns: int) -> Quotes:
         """Quotes in ``[start_ns, end_ns]``."""
         return _between(self.data[symbol].quotes, start_ns, min(end_ns, now_ns))

@@ -61,7 +61,9 @@ class _Kind:
     def __init__(self, seed: int, symbols: Sequence[str], calendar: TradingCalendar, start_ns: int) -> None:
         first = calendar.days.index(calendar.day_at(start_ns))
         if first < HISTORY_DAYS:
-            raise InvalidValue(f"a made-up market needs {HISTORY_DAYS} days of calendar {calendar.name} before its start")
+            raise InvalidValue(
+                f"a made-up market needs {HISTORY_DAYS} days of calendar {calendar.name} before its start"
+            )
         self._seed = seed
         self._symbols = symbols
         self._days = iter(calendar.days[first - HISTORY_DAYS :])
