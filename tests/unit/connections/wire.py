@@ -140,3 +140,13 @@ def settings_of(
         read_timeout_s=read_timeout_s,
         answer_timeout_s=answer_timeout_s,
     )
+
+
+def by_path(answers_by_path: dict[str, object]) -> Act:
+    """Answer each path with its JSON (it may be changed meanwhile); others with a 404."""
+
+    def act(connection: socket.socket, seen: Seen) -> None:
+        status = "200 OK" if seen.path in answers_by_path else "404 Not Found"
+        connection.sendall(raw(status, json.dumps(answers_by_path.get(seen.path, {"message": "no"})).encode()))
+
+    return act

@@ -128,7 +128,8 @@ class AlpacaMarketData:
             page = query | ({"page_token": token} if token is not None else {})
             path = "/crypto/us/bars" if is_crypto(symbol) else "/stocks/bars"
             answer = self._get(symbol, path, page, Urgency.BACKGROUND)
-            yield from (answer.get("bars") or {}).get(symbol) or ()
+            bars = answer["bars"]
+            yield from (bars.get(symbol) or () if bars is not None else ())
             token = answer.get("next_page_token")
             if not token:
                 return
