@@ -1,0 +1,131 @@
+"""What people write to have a fault: one table of a JSON or TOML file, or the body of a POST, checked and typed."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from holdfast.errors import ConfigError, InvalidValue
+from holdfast.sim.alpaca.faults.catalogue import CATALOGUE, COUNTING, FaultName, Parameter, Place, parameters
+
+_ORDERS = {"method": "POST", "path": "/v2/orders$"}
+"""What a fault around requests bites when it is told neither method nor path."""
+
+
+@dataclass(frozen=True)
+class FaultSpec:
+    """A fault as it was asked for: how often and when it fires, and in ``params`` all else, defaults filled in."""
+
+    name: FaultName
+    times: int | None = 1
+    probability: float | None = None
+    after: int = 0
+    seed: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, raw: object) -> "FaultSpec":
+        """From ``{"name": ..., parameter: value, ...}``.
+
+        Raises :class:`~holdfast.errors.InvalidValue` for an unknown name or parameter and for a value of the wrong kind.
+        """
+        if not isinstance(raw, Mapping):
+            raise InvalidValue(f'a fault must be a table like {{"name": "slow", "seconds": 2}}, not {raw!r}')
+        name = _name(raw.get("name"))
+        known = parameters(name)
+        given = {key: value for key, value in raw.items() if key != "name"}
+        if unknown := given.keys() - known.keys():
+            raise InvalidValue(f"fault {name}: it knows no {sorted(unknown)[0]!r}; it can be told {', '.join(known)}")
+        values = {key: _value(name, key, parameter, given.get(key)) for key, parameter in known.items()}
+        if CATALOGUE[name].place is Place.HTTP and values["method"] is None and values["path"] is None:
+            values |= _ORDERS
+        counting = {key: values.pop(key) for key in COUNTING if key in values}
+        if "times" not in given and counting.get("probability") is None:
+            counting["times"] = 1
+        return cls(name, params=values, **counting)
+
+    def as_json(self) -> dict[str, Any]:
+        """The table this is made from, with the defaults."""
+        counting = {key: getattr(self, key) for key in COUNTING} if CATALOGUE[self.name].place is not Place.NOW else {}
+        return {"name": self.name.value, **counting, **self.params}
+
+
+def _name(raw: object) -> FaultName:
+    try:
+        return FaultName(str(raw))
+    except ValueError:
+        raise InvalidValue(f"there is no fault {raw!r}; there are: {', '.join(FaultName)}") from None
+
+
+def _value(name: FaultName, key: str, parameter: Parameter, raw: object) -> Any:
+    """``raw`` as the parameter's kind, or its default."""
+    if raw is None:
+        return parameter.default
+    if isinstance(parameter.kind, tuple):
+        wanted, usable = "one of " + ", ".join(parameter.kind), raw in parameter.kind
+    else:
+        wanted, usable = _KINDS[parameter.kind][0], _KINDS[parameter.kind][1](raw)
+    if not usable or (key == "probability" and not 0 <= float(str(raw)) <= 1):
+        raise InvalidValue(f"fault {name}: {key} must be {wanted}, not {raw!r}")
+    if key == "method":
+        return str(raw).upper()
+    return str(raw) if parameter.kind == "text" else raw
+
+
+def _is_count(raw: object) -> bool:
+    return isinstance(raw, int) and not isinstance(raw, bool) and raw >= 0
+
+
+def _is_number(raw: object) -> bool:
+    return isinstance(raw, (int, float)) and not isinstance(raw, bool) and 0 <= raw < float("inf")
+
+
+def _is_text(raw: object) -> bool:
+    return isinstance(raw, (str, int, float)) and not isinstance(raw, bool)
+
+
+def _is_pattern(raw: object) -> bool:
+    try:
+        return isinstance(raw, str) and bool(re.compile(raw))
+    except re.error:
+        return False
+
+
+_KINDS = {
+    "count": ("a whole number, zero or more", _is_count),
+    "number": ("a number, zero or more (a probability: up to 1)", _is_number),
+    "text": ("a text", _is_text),
+    "pattern": ("a regular expression", _is_pattern),
+}
+
+
+def parse_faults(raw: object) -> tuple[FaultSpec, ...]:
+    """From one fault, a list of them, or ``{"faults": [...]}``. Raises :class:`~holdfast.errors.InvalidValue`."""
+    if isinstance(raw, Mapping) and "faults" in raw:
+        if unknown := raw.keys() - {"faults"}:
+            raise InvalidValue(f"beside 'faults' there is {sorted(unknown)[0]!r}, which means nothing here")
+        raw = raw["faults"]
+    items = raw if isinstance(raw, Sequence) and not isinstance(raw, str) else [raw]
+    return tuple(FaultSpec.parse(item) for item in items)
+
+
+def load_faults(path: Path) -> tuple[FaultSpec, ...]:
+    """The faults of a file: TOML ``[[faults]]`` tables (``.toml``), else JSON.
+
+    Raises :class:`~holdfast.errors.ConfigError`, also for a fault that fires at once: there is no moment for it in a file.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+        specs = parse_faults(raw)
+    except (OSError, UnicodeDecodeError, ValueError) as wrong:  # InvalidValue and both decoders' errors are ValueErrors
+        raise ConfigError(f"faults file {path}: {wrong}") from wrong
+    for spec in specs:
+        if CATALOGUE[spec.name].place is Place.NOW:
+            raise ConfigError(
+                f"faults file {path}: {spec.name} happens at once: send it with POST /_sim/faults instead"
+            )
+    return specs
