@@ -5,7 +5,7 @@ import importlib
 import sys
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,9 +19,14 @@ from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId
 from holdfast.errors import ConfigError
 from holdfast.feeds.files import FileFeed
+from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.feeds.synthetic import SYMBOLS, SyntheticFeed
 from holdfast.venue.exchange import Exchange
+
+if TYPE_CHECKING:
+    from holdfast.connections.alpaca.rest import AlpacaRest
+    from holdfast.connections.alpaca.settings import AlpacaSettings
 
 
 def build_feed(config: Config) -> Feed:
@@ -69,7 +74,27 @@ def _time_ns(text: str | None, name: str) -> int | None:
     return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
 
 
-def build_state(config: Config, account: AccountConfig, feed: Feed, stale_after_ns: int | None) -> EngineState:
+def build_live_feed(config: Config, settings: "AlpacaSettings", rest: "AlpacaRest") -> LiveFeed:
+    """Alpaca's market data as the configuration wants it. Raises ConfigError."""
+    from holdfast.feeds.alpaca.feed import AlpacaFeed
+
+    feed = config.feed
+    symbols = feed.symbols or _strategy_symbols(config)
+    if not symbols:
+        raise ConfigError("the feed has no symbols: give feed.symbols, or strategies that have some")
+    return AlpacaFeed(
+        settings,
+        rest,
+        symbols,
+        feed.streams,
+        calendar=trading_calendar(config.accounts[0].calendar),
+        warm_up_minutes=feed.warm_up_minutes,
+    )
+
+
+def build_state(
+    config: Config, account: AccountConfig, feed: Feed | LiveFeed, stale_after_ns: int | None
+) -> EngineState:
     """An account's engine with its strategies, as it is before the first record."""
     state = EngineState(
         account.name,
@@ -91,7 +116,7 @@ def build_exchange(config: Config, account: AccountConfig) -> Exchange:
     return Exchange(config.venue.settings(), trading_calendar(account.calendar), instrument.tick)
 
 
-def build_runner(config: StrategyConfig, feed: Feed) -> Runner:
+def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:
     """A strategy, its parameters and symbols checked. Raises :class:`~holdfast.errors.ConfigError`."""
     for symbol in config.symbols:
         if symbol not in feed.symbols:
@@ -148,7 +173,7 @@ def _params(config: StrategyConfig, strategy_class: type[Strategy]) -> Any:
         raise ConfigError(f"strategy {config.id}: {strategy_class.__name__}: {text}") from None
 
 
-def timeframe_notes(config: Config, feed: Feed) -> list[str]:
+def timeframe_notes(config: Config, feed: Feed | LiveFeed) -> list[str]:
     """What a person should know about strategies that ask for shorter bars than the feed has."""
     notes = []
     for strategy in config.strategies:

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
+from holdfast.connections.alpaca.environment import AlpacaSection
 from holdfast.core.messages import BrokerName
 from holdfast.core.risk.limits import PROFILES, RiskLimits
 from holdfast.core.types import Money
@@ -43,10 +44,11 @@ class FeedConfig(Section, frozen=True):
     ``file``: ``path``; ``start`` and ``end`` (ISO dates or times, UTC unless they say otherwise) bound what is traded, what
     lies before ``start`` warms the strategies up. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
     ``history_days``. ``speed``: 1 is real pace, N is N times as fast, max is flat out. ``bar``: the length of the bars
-    where it can't be seen from the data.
+    where it can't be seen from the data. ``alpaca``: live data of ``symbols`` (those of the strategies), as ``streams`` says;
+    ``warm_up_minutes`` of one-minute bars are shown to the strategies before the first.
     """
 
-    kind: Literal["file", "synthetic"] = "file"
+    kind: Literal["file", "synthetic", "alpaca"] = "file"
     path: str | None = None
     speed: str | float = "max"
     start: str | None = None
@@ -57,6 +59,8 @@ class FeedConfig(Section, frozen=True):
     days: int | None = None
     history_days: int = 1
     ticks: bool = False
+    streams: list[Literal["trades", "quotes", "bars"]] = msgspec.field(default_factory=lambda: ["bars"])
+    warm_up_minutes: int = 390
     stale_after_s: float = 300.0
 
 
@@ -141,6 +145,20 @@ class AccountConfig(Section, frozen=True):
         return Money(self.cash)
 
 
+class LiveConfig(Section, frozen=True):
+    """How a broker elsewhere is watched.
+
+    After ``error_threshold`` failed requests in a row the account goes into PRESERVATION; ``leave_preservation`` says who takes
+    it out when the cause is gone: ``auto``, or ``manual`` for a person's `holdfast resume`. The broker is asked whether it is there
+    every ``check_every_s``, and books, orders and executions are compared with its own every ``reconcile_every_s``.
+    """
+
+    error_threshold: int = 3
+    leave_preservation: Literal["auto", "manual"] = "auto"
+    check_every_s: float = 10.0
+    reconcile_every_s: float = 30.0
+
+
 class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     """One strategy on one account. ``class`` is ``module:Class``; ``params`` are its own."""
 
@@ -158,6 +176,8 @@ class Config(Section, frozen=True):
     journal: JournalConfig = JournalConfig()
     feed: FeedConfig = FeedConfig()
     venue: VenueConfig = VenueConfig()
+    alpaca: AlpacaSection = AlpacaSection()
+    live: LiveConfig = LiveConfig()
     accounts: list[AccountConfig] = []
     strategies: list[StrategyConfig] = []
 
@@ -253,9 +273,30 @@ def _check(config: Config, name: str) -> None:
             raise ConfigError(
                 f"{name}: strategy {strategy.id!r} needs an id of its own (not manual) and at least one symbol"
             )
+    _check_live(config, name)
     for account in config.accounts:
         if account.cash <= 0:
             raise ConfigError(f"{name}: account {account.name} needs cash above zero, not {account.cash}")
+
+
+def _check_live(config: Config, name: str) -> None:
+    """Live data and a live broker belong together: neither can be played again, and neither waits."""
+    at_alpaca = [account.name for account in config.accounts if account.broker is BrokerName.ALPACA]
+    elsewhere = [account.name for account in config.accounts if account.broker is not BrokerName.ALPACA]
+    if config.feed.kind == "alpaca" and elsewhere:
+        raise ConfigError(
+            f'{name}: account {elsewhere[0]} trades on paper in here and feed.kind "alpaca" can\'t be played again; '
+            'use broker = "alpaca" with keys of an Alpaca paper account, or a feed of kind file or synthetic'
+        )
+    if config.feed.kind != "alpaca" and at_alpaca:
+        raise ConfigError(f'{name}: account {at_alpaca[0]} is at Alpaca; it needs feed.kind = "alpaca"')
+    if len(at_alpaca) > 1:
+        raise ConfigError(
+            f"{name}: accounts {' and '.join(at_alpaca)} are at Alpaca; one engine has one pair of keys, and so one account there"
+        )
+    for field in ("error_threshold", "check_every_s", "reconcile_every_s"):
+        if getattr(config.live, field) <= 0:
+            raise ConfigError(f"{name}: live.{field} must be above zero, not {getattr(config.live, field)}")
 
 
 def _check_unique(what: str, names: list[str], file: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.config import Config, parse_config
 from holdfast.core.messages import Bar, Command, CommandDone, MarketEvent, OrderFilled, Quote, Request, Trade
 from holdfast.core.strategy.api import Context, Parameters, Strategy, Timer
@@ -16,6 +17,7 @@ from holdfast.journal.batch import Batch
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.journal.writer import Journal
+from holdfast.runtime import loop as runtime_loop
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.compose import open_engine
 from holdfast.runtime.loop import Loop
@@ -183,9 +185,9 @@ def run(config: Config) -> str:
 def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> None:
     """Let every run of ``config`` meet the commands at their places, each until its answer is in the journal."""
     answered = _answered(config)
-    wait_for, reach_venue = Loop._wait_for, AccountAtWork.reach_venue
+    wait_for, reach_venue = Loop._wait_for, runtime_loop.reach_venue
 
-    def ask(account: AccountAtWork) -> None:
+    def ask(account: AccountAtWork[PaperBroker]) -> None:
         for (name, cursor), body in commands.items():
             key = f"{name}-{cursor}"
             if name == account.name and cursor == account.state.cursor and key not in answered:
@@ -199,12 +201,12 @@ def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> Non
                 ask(account)
         await wait_for(loop, event)
 
-    def reaching(account: AccountAtWork, event: MarketEvent) -> None:
+    def reaching(account: AccountAtWork[PaperBroker], event: MarketEvent) -> None:
         reach_venue(account, event)
         ask(account)
 
     patch.setattr(Loop, "_wait_for", waiting)
-    patch.setattr(AccountAtWork, "reach_venue", reaching)
+    patch.setattr(runtime_loop, "reach_venue", reaching)
 
 
 def _answered(config: Config) -> set[str]:

@@ -13,13 +13,19 @@ from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, count, price, when
 from holdfast.core.messages import (
     AccountStateChanged,
     Envelope,
+    FillBusted,
     Flattened,
+    Impaired,
     MarketFresh,
     MarketStale,
     OrderAnomaly,
     OrderFilled,
+    OrderNotSent,
     OrderRejected,
+    OrderUnknown,
+    PositionAdopted,
     RecoveryCompleted,
+    Restored,
     RiskRefused,
     StrategyStopped,
 )
@@ -102,6 +108,31 @@ def _rejected(_narrator: Narrator, _record: Envelope, body: OrderRejected) -> Te
     return Text.assemble(("rejected ", BAD), f"{body.client_order_id} by the broker: {body.reason}")
 
 
+def _unknown(_narrator: Narrator, _record: Envelope, body: OrderUnknown) -> Text:
+    return Text.assemble(("unknown ", f"bold {WARN}"), f"{body.client_order_id} is being asked for: {body.reason}")
+
+
+def _not_sent(_narrator: Narrator, _record: Envelope, body: OrderNotSent) -> Text:
+    return Text.assemble(("not sent ", WARN), f"{body.client_order_id}: {body.reason}")
+
+
+def _busted(_narrator: Narrator, _record: Envelope, body: FillBusted) -> Text:
+    deal = f"{body.side} {count(body.quantity)} {body.symbol} @ {price(body.price)} of {body.client_order_id}"
+    return Text.assemble(("undone ", f"bold {BAD}"), f"{deal}: {body.reason}")
+
+
+def _adopted(_narrator: Narrator, _record: Envelope, body: PositionAdopted) -> Text:
+    return Text(f"adopted  {count(body.quantity)} {body.symbol} @ {price(body.price)}, there before the engine was")
+
+
+def _impaired(_narrator: Narrator, _record: Envelope, body: Impaired) -> Text:
+    return Text.assemble(("missing ", f"bold {WARN}"), f"{body.cause}: {body.reason}")
+
+
+def _restored(_narrator: Narrator, _record: Envelope, body: Restored) -> Text:
+    return Text.assemble(("there again ", GOOD), f"{body.cause}: {body.reason}")
+
+
 def _stopped(_narrator: Narrator, _record: Envelope, body: StrategyStopped) -> Text:
     return Text.assemble((f"strategy {body.strategy} stopped ", f"bold {BAD}"), f"({body.reason}): {body.detail}")
 
@@ -142,6 +173,12 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     OrderFilled: _filled,
     RiskRefused: _refused,
     OrderRejected: _rejected,
+    OrderUnknown: _unknown,
+    OrderNotSent: _not_sent,
+    FillBusted: _busted,
+    PositionAdopted: _adopted,
+    Impaired: _impaired,
+    Restored: _restored,
     StrategyStopped: _stopped,
     OrderAnomaly: _anomaly,
     AccountStateChanged: _account,

@@ -15,6 +15,7 @@ from holdfast.cli.session import Session, Ticker, audited, duration_of
 from holdfast.cli.terminal import DIM, Cell, Column, count, money, percent, price, signed, table, when
 from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.core.state import EngineState
+from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
 from holdfast.runtime.compose import Engine, open_engine
@@ -24,12 +25,13 @@ def run(config_file: Path | None, speed: str | None, duration: str | None, as_js
     """Trade until the feed ends, a signal comes or the time is over. Exit status 0; raises HoldfastError."""
     duration_s = duration_of(duration)
     config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
-    feed = build_feed(config)
-    for note in timeframe_notes(config, feed):
-        terminal.say(note)
-    total = check_data(feed)
+    is_live = config.feed.kind == "alpaca"
+    feed = None if is_live else build_feed(config)
+    total = None if feed is None else check_data(feed)
     session, console = Session(config), terminal.console()
     with open_engine(config, session.watch, feed) as engine:
+        for note in timeframe_notes(config, engine.feed):
+            terminal.say(note)
         if as_json:
             session.run(engine, duration_s, session.news.clear)
         else:
@@ -69,11 +71,11 @@ def _both(narrate: Narrator, engine: Engine, update: Update, total: int) -> Tick
     return tick
 
 
-def header(config: Config, feed: Feed, console: Console) -> None:
+def header(config: Config, feed: Feed | LiveFeed, console: Console) -> None:
     """Who trades what, on which data, and where it is recorded."""
     accounts = ", ".join(f"{account.name} ({account.broker}, {account.calendar})" for account in config.accounts)
     strategies = [f"{row.id} on {' '.join(row.symbols)}" for row in config.strategies]
-    speed = "flat out" if str(config.feed.speed) == "max" else f"{config.feed.speed} x real time"
+    speed = "live" if config.feed.kind == "alpaca" else _speed(str(config.feed.speed))
     console.print(
         report.facts(
             [
@@ -85,6 +87,10 @@ def header(config: Config, feed: Feed, console: Console) -> None:
         )
     )
     console.print(Text("times are UTC; Ctrl-C stops in order", style=DIM))
+
+
+def _speed(speed: str) -> str:
+    return "flat out" if speed == "max" else f"{speed} x real time"
 
 
 def summary(session: Session, engine: Engine, console: Console) -> None:

@@ -18,9 +18,11 @@ from holdfast.core.messages import (
     EngineStopped,
     Envelope,
     FeedOpened,
+    Impaired,
     MarketFresh,
     MarketStale,
     PnlSnapshot,
+    Restored,
     StrategyStarted,
     StrategyStopped,
 )
@@ -87,6 +89,7 @@ def _account(config: Config, account: AccountConfig, row: AccountRow | None, rea
         "feed": feed.body.name if feed and isinstance(feed.body, FeedOpened) else None,
         "market_time": iso_time(last.time_ns) if last else None,
         "stale": _stale(_records(reader, account.name, feed.sequence if feed else 0, MarketStale, MarketFresh)),
+        "missing": _missing(_records(reader, account.name, 0, Impaired, Restored)),
         "last_record": row.last_sequence,
         "last_write_age_s": round(age_s, 3),
     }
@@ -154,6 +157,17 @@ def _stale(records: Iterable[Envelope]) -> list[str]:
     return sorted(stale)
 
 
+def _missing(records: Iterable[Envelope]) -> dict[str, str]:
+    """What keeps the account from taking risk, each with its reason."""
+    missing: dict[str, str] = {}
+    for record in records:
+        if isinstance(record.body, Impaired):
+            missing[record.body.cause] = record.body.reason
+        elif isinstance(record.body, Restored):
+            missing.pop(record.body.cause, None)
+    return missing
+
+
 # --- for people -------------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +184,7 @@ def _print(found: rows.Json, console: Console) -> None:
         ("positions", ", ".join(f"{row['quantity']} {row['symbol']}" for row in found["positions"]) or "none"),
     ]
     pairs += [("strategy", _strategy_line(row)) for row in found["strategies"]]
+    pairs += [("missing", Text(f"{cause}: {reason}", style=WARN)) for cause, reason in found["missing"].items()]
     if found["stale"]:
         pairs.append(("stale", Text(", ".join(found["stale"]), style=WARN)))
     time_text = (found["market_time"] or "").replace("T", " ").rstrip("Z")

@@ -143,7 +143,7 @@ class Loop:
             if seen is Seen.WHOLE:
                 continue
             if seen is Seen.NOT_AT_ALL:
-                _reach_venue(account, event)
+                reach_venue(account, event)
                 if account.inbox:
                     await self._settle()
             account.take(event)
@@ -175,7 +175,7 @@ class Loop:
             await self._woken.wait()
 
 
-def _reach_venue(account: AccountAtWork[PaperBroker], event: MarketEvent) -> None:
+def reach_venue(account: AccountAtWork[PaperBroker], event: MarketEvent) -> None:
     """Let a market event reach the broker's venue; what it provokes lands in the inbox."""
     account.state.cursor += 1
     account.broker.on_market(event)

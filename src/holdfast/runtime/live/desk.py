@@ -1,20 +1,24 @@
 """One live account with all that keeps it in step with its broker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
 import structlog
 
 from holdfast.brokers.port import AccessDenied, LiveBroker, StreamStatus, Unavailable
+from holdfast.config import LiveConfig
 from holdfast.connections.alpaca.rest import Call
-from holdfast.core.messages import BrokerReport, CancelOrder, Health, OrderUnknown, Report, Resume
+from holdfast.core.messages import BrokerReport, CancelOrder, Envelope, Health, OrderUnknown, Report, Resume
+from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Quantity
 from holdfast.errors import Refused
 from holdfast.feeds.live import LiveFeed
-from holdfast.runtime.account import AccountAtWork
+from holdfast.journal.lease import Tenure
+from holdfast.journal.writer import Journal
+from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.health import Cause, Monitor
@@ -41,21 +45,27 @@ class LiveDesk:
 
     def __init__(
         self,
-        account: AccountAtWork[LiveBroker],
-        recovery: LiveRecovery,
-        executions: Executions,
+        state: EngineState,
+        broker: LiveBroker,
+        journal: Journal,
+        recorded: tuple[Tenure, Iterator[Envelope]],
         clock: LiveClock,
-        monitor: Monitor,
-        reconcile_every_s: float,
-        check_every_s: float,
+        config: LiveConfig,
         wake: Callable[[], None],
+        process: str,
+        watch: Watcher | None = None,
     ) -> None:
-        self.account = account
-        self.monitor = monitor
-        self._recovery = recovery
-        self._executions = executions
+        self._watch = watch
+        self.account = AccountAtWork(state, broker, journal, self._on_turn)
+        self._executions = Executions()
+        self._recovery = LiveRecovery(self.account, *recorded, self._executions, clock, process)
+        manual = config.leave_preservation == "manual"
+        self.monitor = Monitor(self._on_health, clock.now_ns, config.error_threshold, manual=manual)
+        self.reconciler = Reconciler(
+            self.account, self._executions, clock, self.monitor, self._deliver, config.reconcile_every_s
+        )
         self._clock = clock
-        self._check_every_s = check_every_s
+        self._check_every_s = config.check_every_s
         self._wake = wake
         self._listening = asyncio.Event()
         self._is_ready = False
@@ -63,8 +73,7 @@ class LiveDesk:
         self._told: dict[ClientOrderId, Quantity] = {}
         self._connections = 0
         self._loop: asyncio.AbstractEventLoop
-        self.reconciler = Reconciler(account, executions, clock, monitor, self._deliver, reconcile_every_s)
-        account.broker.open(self._on_report, account.gate.reason_to_keep, self._on_doubt, clock.now_ns)
+        broker.open(self._on_report, self.account.gate.reason_to_keep, self._on_doubt, clock.now_ns)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -87,7 +96,7 @@ class LiveDesk:
         self.account.take_inbox()
         self._wake()
 
-    def on_health(self, health: Health) -> None:
+    def _on_health(self, health: Health) -> None:
         """Something went missing, or is there again. While the account is on its way back the monitor keeps it in mind."""
         if self._is_ready:
             self.account.inbox.append(health)
@@ -100,12 +109,14 @@ class LiveDesk:
         with suppress(RuntimeError):  # the event loop is over
             self._loop.call_soon_threadsafe(self.monitor.on_call, ok, reason)
 
-    def on_turn(self, turn: Turn) -> None:
+    def _on_turn(self, turn: Turn) -> None:
         """See what was recorded."""
         for record in turn.records:
             self._executions.see(record.body)
             if isinstance(record.body, Resume):
                 self.monitor.tell_again()
+        if self._watch is not None:
+            self._watch(turn)
 
     def take_inbox(self) -> None:
         """Let the core take what came in; an order of which the broker has filled another quantity is asked for."""
@@ -174,7 +185,7 @@ class LiveDesk:
         known = {cause.value for cause in Cause}
         for cause in list(self.account.state.impairments):
             if cause in known and cause not in self.monitor.missing and not self.monitor.manual:
-                self.on_health(Health(self._clock.now_ns(), cause, ok=True, reason="after a new start"))
+                self._on_health(Health(self._clock.now_ns(), cause, ok=True, reason="after a new start"))
         self.monitor.tell_again()
 
     def _cancel_again(self) -> None:
