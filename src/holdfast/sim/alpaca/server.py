@@ -1,24 +1,124 @@
 """The HTTP and websocket server around a world."""
 
+import asyncio
 import importlib
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
+from holdfast.calendars import trading_calendar
+from holdfast.errors import ConfigError
+from holdfast.feeds.synthetic import SYMBOLS
+from holdfast.sim.alpaca.clock import MarketClock
+from holdfast.sim.alpaca.errors import answer_errors
+from holdfast.sim.alpaca.faults import control
+from holdfast.sim.alpaca.faults.http import middleware
+from holdfast.sim.alpaca.faults.registry import Faults, load_faults
+from holdfast.sim.alpaca.market import opening, reference, rest, stream
+from holdfast.sim.alpaca.market.replay import Replay
+from holdfast.sim.alpaca.trading import rest as trading_rest
+from holdfast.sim.alpaca.trading.accounts import read_accounts
+from holdfast.sim.alpaca.trading.desks import REQUESTS_PER_MINUTE, Desks
+from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.world import WORLD, World
 
-ROOMS = ("market.rest", "market.stream", "trading.rest", "trading.updates", "trading.watchlists", "faults.control")
+CALENDAR = "XNYS"
+LOOPBACK = "127.0.0.1"
+CLOSE_WITHIN_S = 2.0
+"""How long an ending server waits for its clients."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What kind of world. ``data`` names files and folders; without any the market is made up of ``symbols`` and ``seed``.
+
+    ``speed`` is in market seconds a second, None is flat out. ``start_ns`` None is where a state file left off, else where
+    the data begin. ``requests_per_minute`` is each account's allowance on the trading side, in real time; 0 is no limit.
+    """
+
+    data: tuple[Path, ...] = ()
+    symbols: tuple[str, ...] = tuple(SYMBOLS)
+    seed: int = 1
+    speed: float | None = 1.0
+    start_ns: int | None = None
+    faults: Path | None = None
+    accounts: Path | None = None
+    state: Path | None = None
+    requests_per_minute: int = REQUESTS_PER_MINUTE
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A world, and which files of the folders it was given were no market data."""
+
+    world: World
+    skipped: Sequence[str]
+
+
+def build_world(settings: Settings) -> Built:
+    """Reads the data and puts everything together. Raises :class:`~holdfast.errors.HoldfastError`."""
+    calendar = trading_calendar(CALENDAR)
+    state = State(settings.state) if settings.state else None
+    start_ns = settings.start_ns
+    if start_ns is None and state is not None:
+        start_ns = state.market_time_ns
+    skipped: Sequence[str] = ()
+    if settings.data:
+        store, skipped = opening.file_store(settings.data, calendar)
+        start_ns = opening.file_start_ns(store) if start_ns is None else start_ns
+    else:
+        start_ns = opening.synthetic_start_ns(calendar, opening.wall_ns()) if start_ns is None else start_ns
+        store = opening.synthetic_store(settings.seed, settings.symbols, calendar, start_ns)
+    calendar.day_at(start_ns)  # an error for a time that the calendar doesn't cover comes now, not with a request
+    world = World(MarketClock(start_ns, settings.speed), calendar, store)
+    world.faults = Faults(load_faults(settings.faults) if settings.faults else ())
+    world.desks = Desks(
+        world,
+        specs=read_accounts(settings.accounts) if settings.accounts else (),
+        requests_per_minute=settings.requests_per_minute,
+        state=state,
+    )
+    return Built(world, skipped)
 
 
 def build_app(world: World) -> web.Application:
     """Every endpoint, over one world."""
-    from holdfast.sim.alpaca.faults.http import middleware
-
-    app = web.Application(middlewares=[middleware(world)])
+    app = web.Application(middlewares=[middleware(world), answer_errors])
     app[WORLD] = world
-    for room in ROOMS:
-        try:
-            module = importlib.import_module(f"holdfast.sim.alpaca.{room}")
-        except ModuleNotFoundError:
-            continue
-        app.add_routes(module.routes(world))
+    rooms = [rest, reference, stream, trading_rest, control]
+    for name in ("updates", "watchlists"):
+        with suppress(ModuleNotFoundError):
+            rooms.append(importlib.import_module(f"holdfast.sim.alpaca.trading.{name}"))
+    for room in rooms:
+        app.add_routes(room.routes(world))
     return app
+
+
+@asynccontextmanager
+async def serving(world: World, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[int]:
+    """Serves and plays the world for as long as the context is open; gives the port.
+
+    Raises :class:`~holdfast.errors.ConfigError` when the port can't be had.
+    """
+    runner = web.AppRunner(build_app(world), access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            text = os.strerror(error.errno) if error.errno else str(error)
+            raise ConfigError(f"can't listen on {host}:{port} ({text}); choose another port, or 0 for any") from None
+        playing = asyncio.create_task(Replay(world).run())
+        try:
+            yield runner.addresses[0][1]
+        finally:
+            world.faults.connections.closing = True
+            playing.cancel()
+            with suppress(asyncio.CancelledError):
+                await playing
+    finally:
+        await runner.cleanup()
+        world.desks.close()

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import iso_time
+from holdfast.sim.alpaca.faults.frames import FrameFilter
 from holdfast.sim.alpaca.market import wire
 from holdfast.sim.alpaca.market.store import Store, bar_events
 from holdfast.sim.alpaca.market.subscriptions import SLOW_CLIENT, Subscriptions
@@ -43,9 +44,10 @@ JSON = Encoding(is_binary=False)
 class Client:
     """One connection: what it wants, and the frames on their way to it. None among them is the end."""
 
-    def __init__(self, encoding: Encoding, subscriptions: Subscriptions) -> None:
+    def __init__(self, encoding: Encoding, subscriptions: Subscriptions, faults: FrameFilter[bytes]) -> None:
         self.encoding = encoding
         self.subscriptions = subscriptions
+        self.faults = faults
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_FRAMES)
         self._is_ended = False
 
@@ -53,12 +55,13 @@ class Client:
         """Queue a frame; a client whose queue is full is given up, after being told why (Alpaca, documented: 407)."""
         self._put(self.encoding.array([self.encoding.encode(message) for message in messages]))
 
-    async def send(self, frame: bytes, *, must_wait: bool) -> None:
-        """Queue a frame that is encoded; with ``must_wait`` not before there is room."""
-        if must_wait and not self._is_ended:
-            await self.frames.put(frame)
-        else:
-            self._put(frame)
+    async def send(self, messages: Sequence[bytes], *, must_wait: bool) -> None:
+        """Queue a frame of market data, which faults may bite; with ``must_wait`` not before there is room."""
+        for frame in self.faults.pass_on(self.encoding.array(messages)):
+            if must_wait and not self._is_ended:
+                await self.frames.put(frame)
+            else:
+                self._put(frame)
 
     def end(self) -> None:
         """The connection is gone, or is to go once what is queued has been sent. Nothing is queued any more."""
@@ -134,8 +137,7 @@ class Hub:
                 if client.subscriptions.wants(channel, told.event.symbol)
             ]
             for start in range(0, len(messages), MOST_MESSAGES):
-                frame = client.encoding.array(messages[start : start + MOST_MESSAGES])
-                await client.send(frame, must_wait=must_wait)
+                await client.send(messages[start : start + MOST_MESSAGES], must_wait=must_wait)
 
     def _next_id(self, trade: Trade) -> int:
         """Ids are places in the history, so that history and stream speak of the same trade."""

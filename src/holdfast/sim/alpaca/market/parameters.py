@@ -18,7 +18,7 @@ from holdfast.sim.alpaca.market.timeframe import NEW_YORK, Timeframe, parse_time
 
 DEFAULT_LIMIT = 1_000
 LARGEST_LIMIT = 10_000
-_ZONE = ZoneInfo(NEW_YORK)
+MARKET_ZONE = ZoneInfo(NEW_YORK)
 _SHARE = re.compile(r"[A-Z0-9][A-Z0-9.\-]*")
 _PAIR = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -87,7 +87,7 @@ def window_of(request: web.Request, now_ns: int, *, is_crypto: bool) -> Window:
     Alpaca (documented): without a start the current day's beginning, without an end now.
     """
     query = request.query
-    zone = dt.UTC if is_crypto else _ZONE
+    zone = dt.UTC if is_crypto else MARKET_ZONE
     start_ns = time_of(query.get("start"), "start", zone)
     end_ns = time_of(query.get("end"), "end", zone, is_end=True)
     sort = query.get("sort", "asc")

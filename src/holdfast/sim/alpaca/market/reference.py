@@ -10,7 +10,8 @@ from holdfast.sim.alpaca.errors import ApiError, invalid, not_found
 from holdfast.sim.alpaca.market.assets import Asset
 from holdfast.sim.alpaca.market.calendar import calendar_days, clock_row
 from holdfast.sim.alpaca.market.rest import answer
-from holdfast.sim.alpaca.trading.rest import desk_of
+from holdfast.sim.alpaca.trading.desk import Desk
+from holdfast.sim.alpaca.trading.door import guarded
 from holdfast.sim.alpaca.world import WORLD, World
 
 DATE_TYPES = ("TRADING", "SETTLEMENT")
@@ -40,9 +41,8 @@ def asset_row(asset: Asset) -> dict[str, Any]:
     return row | {name: plain(rule) for name, rule in rules.items() if rule is not None}
 
 
-async def _assets(request: web.Request) -> web.Response:
+async def _assets(request: web.Request, _: Desk) -> web.Response:
     """All that match. ``asset_class`` is us_equity unless said otherwise (Alpaca, documented)."""
-    desk_of(request)
     query = request.query
     wanted_class = query.get("asset_class") or "us_equity"
     rows = [asset_row(asset) for asset in request.app[WORLD].assets.all() if asset.asset_class == wanted_class]
@@ -53,9 +53,8 @@ async def _assets(request: web.Request) -> web.Response:
     return answer([row for row in rows if attributes.issubset(row["attributes"])])
 
 
-async def _asset(request: web.Request) -> web.Response:
+async def _asset(request: web.Request, _: Desk) -> web.Response:
     """By symbol or id; the slash of a coin may come raw or escaped."""
-    desk_of(request)
     name = request.match_info["name"]
     asset = request.app[WORLD].assets.find(name)
     if asset is None:
@@ -63,15 +62,13 @@ async def _asset(request: web.Request) -> web.Response:
     return answer(asset_row(asset))
 
 
-async def _clock(request: web.Request) -> web.Response:
-    desk_of(request)
+async def _clock(request: web.Request, _: Desk) -> web.Response:
     world = request.app[WORLD]
     return answer(clock_row(world.calendar, world.clock.now_ns))
 
 
-async def _calendar(request: web.Request) -> web.Response:
+async def _calendar(request: web.Request, _: Desk) -> web.Response:
     """Days by date, or by settlement date; both ends included."""
-    desk_of(request)
     date_type = request.query.get("date_type") or "TRADING"
     if date_type not in DATE_TYPES:
         raise invalid(f"invalid date_type: {date_type}")
@@ -94,8 +91,8 @@ def _date(request: web.Request, name: str) -> str | None:
 def routes(_: World) -> list[web.AbstractRouteDef]:
     """Assets, clock and calendar."""
     return [
-        web.get("/v2/assets", _assets),
-        web.get("/v2/assets/{name:.+}", _asset),
-        web.get("/v2/clock", _clock),
-        web.get("/v2/calendar", _calendar),
+        web.get("/v2/assets", guarded(_assets)),
+        web.get("/v2/assets/{name:.+}", guarded(_asset)),
+        web.get("/v2/clock", guarded(_clock)),
+        web.get("/v2/calendar", guarded(_calendar)),
     ]

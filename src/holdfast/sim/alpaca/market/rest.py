@@ -21,6 +21,7 @@ from holdfast.sim.alpaca.market.parameters import (
 )
 from holdfast.sim.alpaca.market.store import EARLIEST_NS
 from holdfast.sim.alpaca.market.timeframe import Timeframe
+from holdfast.sim.alpaca.trading.door import desk_of
 from holdfast.sim.alpaca.world import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -193,8 +194,6 @@ class MarketData:
         """Keys, and the parameters that change nothing here but must be right."""
         if self._is_crypto:
             return
-        from holdfast.sim.alpaca.trading.rest import desk_of
-
         desk_of(request)
         query = request.query
         if query.get("feed", "sip") not in FEEDS:

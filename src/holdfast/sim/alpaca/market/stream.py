@@ -10,6 +10,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import MINUTE_NS
+from holdfast.sim.alpaca.faults.frames import FrameFilter
 from holdfast.sim.alpaca.market import wire
 from holdfast.sim.alpaca.market.hub import JSON, MSGPACK, Client, Encoding, error_message
 from holdfast.sim.alpaca.market.subscriptions import (
@@ -49,7 +50,8 @@ class Conversation:
         self._socket = web.WebSocketResponse(autoping=True, max_msg_size=LARGEST_MESSAGE)
         is_msgpack = request.headers.get("Content-Type", "") == "application/msgpack"
         encoding: Encoding = MSGPACK if is_msgpack else JSON
-        self._client = Client(encoding, Subscriptions(kind, len(streams.world.assets.all())))
+        self._faults = FrameFilter[bytes](streams.world.faults, "data")
+        self._client = Client(encoding, Subscriptions(kind, len(streams.world.assets.all())), self._faults)
         self._open: Open | None = None
 
     async def hold(self) -> web.WebSocketResponse:
@@ -121,6 +123,8 @@ class Conversation:
             raise StreamError(*AUTH_FAILED)
         if self._streams.world.desks.of_key(key, secret) is None:
             raise StreamError(*AUTH_FAILED)
+        if self._faults.refused():
+            raise StreamError(*CONNECTION_LIMIT)
         self._open = self._streams.join(self._kind, key)
         self._client.say({"T": "success", "msg": "authenticated"})
 
