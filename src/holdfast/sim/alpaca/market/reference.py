@@ -17,7 +17,7 @@ from holdfast.sim.alpaca.world import WORLD, World
 DATE_TYPES = ("TRADING", "SETTLEMENT")
 
 
-def asset_row(asset: Asset) -> dict[str, Any]:
+def asset_json(asset: Asset) -> dict[str, Any]:
     """An asset as Alpaca shows it. ``easy_to_borrow`` is deprecated there, and the official SDK requires it."""
     row = {
         "id": str(asset.id),
@@ -45,7 +45,7 @@ async def _assets(request: web.Request, _: Desk) -> web.Response:
     """All that match. ``asset_class`` is us_equity unless said otherwise (Alpaca, documented)."""
     query = request.query
     wanted_class = query.get("asset_class") or "us_equity"
-    rows = [asset_row(asset) for asset in request.app[WORLD].assets.all() if asset.asset_class == wanted_class]
+    rows = [asset_json(asset) for asset in request.app[WORLD].assets.all() if asset.asset_class == wanted_class]
     for name in ("status", "exchange"):
         if wanted := query.get(name):
             rows = [row for row in rows if row[name] == wanted]
@@ -59,7 +59,7 @@ async def _asset(request: web.Request, _: Desk) -> web.Response:
     asset = request.app[WORLD].assets.find(name)
     if asset is None:
         raise not_found(f"asset not found for {name}")
-    return answer(asset_row(asset))
+    return answer(asset_json(asset))
 
 
 async def _clock(request: web.Request, _: Desk) -> web.Response:
