@@ -29,9 +29,7 @@ class ApiError(Exception):
 
     def response(self) -> web.Response:
         """The whole answer."""
-        return web.Response(
-            status=self.status, body=msgspec.json.encode(self.body()), content_type="application/json"
-        )
+        return web.Response(status=self.status, body=msgspec.json.encode(self.body()), content_type="application/json")
 
 
 @web.middleware

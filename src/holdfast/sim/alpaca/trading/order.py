@@ -58,7 +58,8 @@ class Order(msgspec.Struct, kw_only=True):
     ``sequence`` is the place in the account's order of arrival. ``filled_cost`` is the sum of price times quantity over the
     fills. ``reserve_price`` is what one unit takes from the buying power while the order is open: nothing for one that
     closes. ``waits`` says that the order is not at the exchange: for a session to begin, or, in the middle of a fill,
-    for the next event. ``sends`` counts how often it was given to the exchange.
+    for the next event. ``sends`` counts how often it was given to the exchange,
+    ``pieces`` in how many more parts it fills (0: not decided).
     """
 
     id: str
@@ -100,7 +101,7 @@ class Order(msgspec.Struct, kw_only=True):
     reserve_price: Decimal = ZERO
     waits: bool = False
     sends: int = 0
-    lost: bool = False
+    pieces: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -118,13 +119,13 @@ class Order(msgspec.Struct, kw_only=True):
         return ZERO if self.qty is None else self.qty - self.filled_qty
 
     @property
-    def reserved(self) -> Decimal:
-        """Buying power it takes while it is open."""
-        if not self.reserve_price:
-            return ZERO
-        return self.notional if self.notional is not None else self.remaining * self.reserve_price
+    def opens(self) -> bool:
+        """Whether it adds to a position, or makes one."""
+        return self.position_intent.endswith("open")
 
     @property
-    def signed_remaining(self) -> Decimal:
-        """What it would move the position by."""
-        return self.remaining * self.side.sign
+    def reserved(self) -> Decimal:
+        """Buying power it takes while it is open."""
+        if not self.opens:
+            return ZERO
+        return self.notional if self.notional is not None else self.remaining * self.reserve_price

@@ -1,0 +1,123 @@
+"""All accounts of the server, by their keys."""
+
+import hashlib
+import hmac
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from holdfast.sim.alpaca.trading.account import Account, open_account
+from holdfast.sim.alpaca.trading.accounts import DEPOSIT, AccountSpec
+from holdfast.sim.alpaca.trading.books import Execution
+from holdfast.sim.alpaca.trading.curve import Curve, Sample
+from holdfast.sim.alpaca.trading.desk import Desk
+from holdfast.sim.alpaca.trading.hours import Hours
+from holdfast.sim.alpaca.trading.limit import RateLimit
+from holdfast.sim.alpaca.trading.order import Order
+from holdfast.sim.alpaca.trading.state import Kind, State
+from holdfast.sim.alpaca.trading.watchlist import Watchlist
+
+if TYPE_CHECKING:
+    from holdfast.sim.alpaca.world import World
+
+REQUESTS_PER_MINUTE = 200
+"""Alpaca: documented, for each account."""
+MOST_ACCOUNTS = 1_000
+"""How many accounts unknown keys may open: each costs memory and takes part in every market event."""
+
+T = TypeVar("T")
+
+
+class Desks:
+    """The accounts. ``specs`` lists them; with none any key opens one, and its first secret is the one it keeps.
+
+    ``state`` is the file that all of them live in; what it has comes back at once. ``requests_per_minute`` 0 is no limit.
+    """
+
+    def __init__(
+        self,
+        world: "World",
+        *,
+        specs: Sequence[AccountSpec] = (),
+        deposit: Decimal = DEPOSIT,
+        requests_per_minute: int = REQUESTS_PER_MINUTE,
+        state: State | None = None,
+    ) -> None:
+        self._world = world
+        self._hours = Hours(world.calendar)
+        self._is_listed = bool(specs)
+        self._deposit = deposit
+        self._requests_per_minute = requests_per_minute
+        self._state = state
+        self._by_key: dict[str, Desk] = {}
+        self._known: dict[tuple[str, str], Desk] = {}
+        for account in list(self._kept(Kind.ACCOUNT, None, Account)):
+            self._restore(account)
+        for spec in specs:
+            if spec.key not in self._by_key:
+                self._open(spec.key, spec.secret, spec.cash)
+
+    def all(self) -> Sequence[Desk]:
+        """Every account, in the order in which they were opened."""
+        return tuple(self._by_key.values())
+
+    def find(self, key: str) -> Desk | None:
+        """The account of a key, whatever the secret; for the server's own use."""
+        return self._by_key.get(key)
+
+    def of_key(self, key: str, secret: str) -> Desk | None:
+        """The account of a key and its secret; None when they open none. An unknown key opens a new one if it may."""
+        desk = self._known.get((key, secret))
+        if desk is not None or not key or not secret:
+            return desk
+        desk = self._by_key.get(key)
+        if desk is None:
+            if self._is_listed or len(self._by_key) >= MOST_ACCOUNTS:
+                return None
+            desk = self._open(key, secret, self._deposit)
+        elif not hmac.compare_digest(desk.account.secret_digest, _digest(key, secret)):
+            return None
+        self._known[key, secret] = desk
+        return desk
+
+    def close(self) -> None:
+        """Keeps the market's time and closes the state file, if there is one."""
+        if self._state is not None:
+            self._state.save_time(self._world.clock.now_ns)
+            self._state.close()
+
+    def _open(self, key: str, secret: str, deposit: Decimal) -> Desk:
+        now_ns = self._world.clock.now_ns
+        account = open_account(key, _digest(key, secret), deposit, now_ns)
+        account.closes_ns = self._hours.regular.next_close_ns(now_ns)
+        account.day_ends_ns = self._hours.regular.next_start_ns(now_ns)
+        desk = self._desk(account)
+        desk.changes.account()
+        desk.open((), Curve(), now_ns)
+        return desk
+
+    def _restore(self, account: Account) -> None:
+        desk = self._desk(account)
+        desk.executions.load(list(self._kept(Kind.EXECUTION, account.id, Execution)))
+        desk.watchlists.load(self._kept(Kind.WATCHLIST, account.id, Watchlist))
+        curve = Curve(list(self._kept(Kind.EQUITY, account.id, Sample)))
+        desk.open(list(self._kept(Kind.ORDER, account.id, Order)), curve, self._world.clock.now_ns)
+
+    def _desk(self, account: Account) -> Desk:
+        desk = Desk(self._world, self._hours, account, RateLimit(self._requests_per_minute), self._state)
+        self._by_key[account.key] = desk
+        return desk
+
+    def _kept(self, kind: Kind, account_id: str | None, row_type: type[T]) -> Iterator[T]:
+        if self._state is None:
+            return
+        decode = msgspec.json.Decoder(row_type).decode
+        for body in list(self._state.rows(kind, account_id)):
+            yield decode(body)
+
+
+def _digest(key: str, secret: str) -> str:
+    """Proves a secret without keeping it. These keys open a simulation, so a plain hash does."""
+    return hashlib.sha256(f"{key}\n{secret}".encode()).hexdigest()

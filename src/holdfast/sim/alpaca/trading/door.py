@@ -1,0 +1,61 @@
+"""Who is asking: keys, the rate limit, and the headers that every answer of the trading side has."""
+
+import base64
+import binascii
+import uuid
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from holdfast.sim.alpaca.errors import ApiError, unauthorized, wrong_keys
+from holdfast.sim.alpaca.trading.desk import Desk
+from holdfast.sim.alpaca.world import WORLD
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+DeskHandler = Callable[[web.Request, Desk], Awaitable[web.StreamResponse]]
+
+
+def keys_of(request: web.Request) -> tuple[str, str] | None:
+    """Key and secret of a request, from Alpaca's own headers or basic authentication; None when it has none."""
+    headers = request.headers
+    key, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
+    if key and secret:
+        return key, secret
+    scheme, _, value = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        key, separator, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return (key, secret) if separator else None
+
+
+def desk_of(request: web.Request) -> Desk:
+    """The account of a request. Raises `ApiError`: 401 without keys, 403 for keys that open no account here."""
+    keys = keys_of(request)
+    if keys is None:
+        raise unauthorized()
+    desk = request.app[WORLD].desks.of_key(*keys)
+    if desk is None:
+        raise wrong_keys()
+    return desk
+
+
+def guarded(handle: DeskHandler) -> Handler:
+    """A handler behind the door: it gets the account, and its refusals become answers; all with the usual headers."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        desk: Desk | None = None
+        try:
+            desk = desk_of(request)
+            desk.limit.spend()
+            response = await handle(request, desk)
+        except ApiError as error:
+            response = error.response()
+        response.headers["X-Request-ID"] = uuid.uuid4().hex
+        if desk is not None:
+            response.headers.update(desk.limit.headers())
+        return response
+
+    return answer

@@ -1,0 +1,329 @@
+"""What happens to an order after it was taken: sent, filled, linked, canceled, replaced, expired.
+
+Alpaca's life of an order is documented; where this is our reading it is said at the function.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+
+from holdfast.core.messages import MarketEvent, OrderCanceled, OrderExpired, OrderFilled, OrderRejected, Report
+from holdfast.core.types import TimeInForce, from_float
+from holdfast.sim.alpaca.faults.registry import Fault, FaultName
+from holdfast.sim.alpaca.trading.books import Books
+from holdfast.sim.alpaca.trading.changes import Changes, fill_facts
+from holdfast.sim.alpaca.trading.executions import Executions
+from holdfast.sim.alpaca.trading.floor import Floor
+from holdfast.sim.alpaca.trading.hours import Hours, session_of
+from holdfast.sim.alpaca.trading.order import EXITS, Order, Role, Status
+from holdfast.sim.alpaca.trading.orders import Orders
+
+if TYPE_CHECKING:
+    from holdfast.sim.alpaca.world import World
+
+SMALLEST_UNIT = Decimal("1e-9")
+AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
+NEVER_NS = (1 << 63) - 1
+
+FaultTaker = Callable[..., Fault | None]
+
+
+class Lifecycle:
+    """Moves the orders of one account, and books what they trade."""
+
+    def __init__(
+        self,
+        world: "World",
+        hours: Hours,
+        orders: Orders,
+        books: Books,
+        executions: Executions,
+        changes: Changes,
+    ) -> None:
+        self._world = world
+        self._hours = hours
+        self._orders = orders
+        self._books = books
+        self._executions = executions
+        self._changes = changes
+        self._floor = Floor(hours, world.market)
+        self._waiting: dict[str, dict[str, Order]] = {}
+        self.next_expiry_ns = NEVER_NS
+
+    # --- on the way to the exchange ----------------------------------------------------------------------------------
+
+    def accept(self, order: Order, now_ns: int) -> None:
+        """The order was answered: it goes to the exchange, or waits for its session."""
+        self.next_expiry_ns = min(self.next_expiry_ns, order.expires_ns)
+        if order.status is Status.HELD:
+            return
+        if self._fires(FaultName.REJECT_AFTER_ACCEPT, order):
+            self.end(order, Status.REJECTED, now_ns)
+            return
+        if order.time_in_force in AUCTIONS or self._hours.is_open(session_of(order), now_ns):
+            order.status = Status.PENDING_NEW
+            self._changes.tell("pending_new", order, now_ns)
+            self._send(order, now_ns)
+        else:
+            order.status = Status.ACCEPTED
+            self._changes.tell("accepted", order, now_ns)
+            self._wait(order, now_ns)
+
+    def _wait(self, order: Order, now_ns: int) -> None:
+        order.waits = True
+        self._waiting.setdefault(order.symbol, {})[order.id] = order
+        self._changes.order(order, now_ns)
+
+    def _send(self, order: Order, now_ns: int) -> None:
+        order.waits = False
+        order.sends += 1
+        reports = self._floor.submit(order, now_ns)
+        self._floor.refresh(order)
+        if order.status is not Status.PARTIALLY_FILLED:
+            order.status = Status.NEW
+            self._changes.tell("new", order, now_ns)
+        self._changes.order(order, now_ns)
+        self._take(reports)
+
+    def restore(self, order: Order, now_ns: int) -> None:
+        """After a restart: the order is where it was."""
+        self.next_expiry_ns = min(self.next_expiry_ns, order.expires_ns)
+        if order.waits:
+            self._waiting.setdefault(order.symbol, {})[order.id] = order
+        elif order.sends and order.status is not Status.HELD:
+            self._floor.restore(order, now_ns)
+
+    def refresh(self, order: Order) -> None:
+        """Reads where a trailing stop stands now into the order."""
+        self._floor.refresh(order)
+
+    # --- the market moves --------------------------------------------------------------------------------------------
+
+    def on_market(self, event: MarketEvent) -> None:
+        """Orders of the event's symbol meet it; then those that waited for it go to the exchange."""
+        symbol = event.symbol
+        if self._floor.has(symbol):
+            self._take(self._floor.on_market(event))
+        if symbol in self._waiting:
+            self._send_waiting(event)
+
+    def _send_waiting(self, event: MarketEvent) -> None:
+        waiting = self._waiting[event.symbol]
+        for order in tuple(waiting.values()):
+            if order.waits and self._hours.holds(session_of(order), event):
+                del waiting[order.id]
+                self._send(order, event.time_ns)
+        if not waiting and self._waiting.get(event.symbol) is waiting:
+            del self._waiting[event.symbol]
+
+    def _take(self, reports: Iterable[Report]) -> None:
+        for report in reports:
+            body = report.body
+            order = self._floor.order(body.client_order_id)
+            if order is None or not order.is_open:
+                continue
+            if isinstance(body, OrderFilled):
+                self.fill(order, body.price, report.time_ns)
+            elif isinstance(body, OrderExpired):
+                self.end(order, Status.EXPIRED, report.time_ns)
+            elif isinstance(body, OrderCanceled):
+                self.end(order, Status.CANCELED, report.time_ns)
+            elif isinstance(body, OrderRejected):
+                self.end(order, Status.REJECTED, report.time_ns)
+
+    # --- fills -------------------------------------------------------------------------------------------------------
+
+    def fill(self, order: Order, price: Decimal, time_ns: int) -> None:
+        """The order trades: all that is left of it, or a part when that fault is on; the rest waits for the next event."""
+        whole = order.remaining
+        if order.notional is not None:
+            whole = (order.notional / price).quantize(SMALLEST_UNIT, rounding=ROUND_FLOOR)
+        part = self._part(order, whole)
+        if part < whole:
+            self._floor.withdraw(order, time_ns)
+            order.status = Status.PARTIALLY_FILLED
+            self._book(order, part, price, time_ns, "partial_fill")
+            self._wait(order, time_ns)
+            self._shrink(self._orders.sibling(order), part, time_ns)
+            return
+        self._take_away(order, time_ns)
+        order.status = Status.FILLED
+        self._book(order, whole, price, time_ns, "fill")
+        if order.role is Role.ENTRY:
+            self._activate_legs(order, time_ns)
+        sibling = self._orders.sibling(order)
+        if sibling is not None:
+            self.end(sibling, Status.CANCELED, time_ns)
+
+    def _book(self, order: Order, quantity: Decimal, price: Decimal, time_ns: int, event: str) -> None:
+        execution = self._executions.add(order, quantity, price, time_ns)
+        self._changes.order(order, time_ns)
+        facts = fill_facts(execution, self._books.quantity(order.symbol))
+        self._changes.tell(event, order, time_ns, **facts)
+
+    def _part(self, order: Order, whole: Decimal) -> Decimal:
+        """How much of a fill comes now: all of it, or with that fault on one of several pieces."""
+        if not order.pieces and order.notional is None:
+            fault = self._fires(FaultName.PARTIAL_FILLS, order)
+            order.pieces = 1 if fault is None else max(int(fault.params["parts"]), 1)
+        pieces, order.pieces = order.pieces, max(order.pieces - 1, 1)
+        if pieces <= 1:
+            return whole
+        step = Decimal(1) if whole % 1 == 0 else SMALLEST_UNIT
+        part = max((whole / pieces).quantize(step, rounding=ROUND_FLOOR), step)
+        return min(part, whole)
+
+    def _shrink(self, sibling: Order | None, quantity: Decimal, time_ns: int) -> None:
+        """Alpaca: a part of one exit fills, and the other is left for so much less (documented)."""
+        if sibling is None or not sibling.is_open or sibling.qty is None:
+            return
+        sibling.qty -= quantity
+        self._changes.order(sibling, time_ns)
+        if sibling.remaining <= 0:
+            self.end(sibling, Status.CANCELED, time_ns)
+
+    def _activate_legs(self, entry: Order, time_ns: int) -> None:
+        """The entry has filled whole: its exits go to work. Their status then is our reading: ``new``, both."""
+        if entry.leg_ids and self._fires(FaultName.LEG_HELD, entry):
+            return
+        for leg in sorted(self._orders.legs(entry), key=_is_take_profit):
+            if leg.status is Status.HELD:
+                self._send(leg, time_ns)
+
+    # --- ends --------------------------------------------------------------------------------------------------------
+
+    def end(self, order: Order, status: Status, time_ns: int) -> None:
+        """The order is over, and with it those that hang on it. One that is over already stays as it is."""
+        if not order.is_open:
+            return
+        order.status = status
+        _STAMP[status](order, time_ns)
+        self._take_away(order, time_ns)
+        self._changes.order(order, time_ns)
+        self._changes.tell(status.value, order, time_ns)
+        if status is not Status.REPLACED:
+            self._end_linked(order, Status.EXPIRED if status is Status.EXPIRED else Status.CANCELED, time_ns)
+
+    def _take_away(self, order: Order, time_ns: int) -> None:
+        self._floor.refresh(order)
+        self._floor.withdraw(order, time_ns)
+        self._orders.close(order)
+        if order.waits:
+            self._waiting[order.symbol].pop(order.id, None)
+            order.waits = False
+
+    def _end_linked(self, order: Order, status: Status, time_ns: int) -> None:
+        """Alpaca: cancel one and the rest is canceled too (documented); an entry that ends unfilled takes its exits along."""
+        sibling = self._orders.sibling(order)
+        if sibling is not None:
+            self.end(sibling, status, time_ns)
+        for leg in self._orders.legs(order):
+            self.end(leg, status, time_ns)
+        parent = self._orders.parent(order)
+        if order.role in EXITS and parent is not None:
+            self.end(parent, status, time_ns)
+
+    def finish_cancel(self, order: Order, now_ns: int) -> None:
+        """A cancel arrives at the exchange."""
+        if order.status is Status.PENDING_CANCEL:
+            self.end(order, Status.CANCELED, now_ns)
+
+    def lose_race(self, order: Order, now_ns: int) -> bool:
+        """Whether, with that fault on, the order fills just before a cancel of it comes; then it has."""
+        price = self._world.market.price(order.symbol)
+        if not price or not order.sends or not self._fires(FaultName.CANCEL_RACES_FILL, order):
+            return False
+        order.pieces = 1
+        self.fill(order, order.limit_price or from_float(price), now_ns)
+        return True
+
+    def finish_replace(self, old: Order, new: Order, now_ns: int) -> None:
+        """A replacement arrives at the exchange. If the old order has ended meanwhile the new one is rejected."""
+        if old.status is not Status.PENDING_REPLACE:
+            self.end(new, Status.REJECTED, now_ns)
+            return
+        old.replaced_by = new.id
+        for changed in self._orders.relink(old, new):
+            self._changes.order(changed, now_ns)
+        self.end(old, Status.REPLACED, now_ns)
+        self.next_expiry_ns = min(self.next_expiry_ns, new.expires_ns)
+        if new.status is Status.HELD:
+            self._changes.order(new, now_ns)
+        elif self._hours.is_open(session_of(new), now_ns):
+            self._send(new, now_ns)
+        else:
+            new.status = Status.ACCEPTED
+            self._changes.tell("accepted", new, now_ns)
+            self._wait(new, now_ns)
+
+    def drop(self, order: Order, now_ns: int) -> None:
+        """The order is lost in silence; one that has filled in part is canceled, so that its fills have an order."""
+        self._take_away(order, now_ns)
+        if order.filled_qty:
+            order.status = Status.CANCELED
+            order.canceled_ns = now_ns
+            self._changes.order(order, now_ns)
+        else:
+            self._orders.forget(order)
+            self._changes.drop_order(order)
+
+    def expire(self, before_ns: int) -> None:
+        """Ends every order whose time was over before this."""
+        due = [order for order in self._orders.open() if order.expires_ns < before_ns]
+        for order in sorted(due, key=_expiry):
+            if order.is_open:
+                self._expire(order)
+        self.next_expiry_ns = min((order.expires_ns for order in self._orders.open()), default=NEVER_NS)
+
+    def _expire(self, order: Order) -> None:
+        if order.time_in_force is TimeInForce.CLS and self._closes_at_last_price(order):
+            return
+        is_gtc = order.time_in_force is TimeInForce.GTC
+        self.end(order, Status.CANCELED if is_gtc else Status.EXPIRED, order.expires_ns)
+
+    def _closes_at_last_price(self, order: Order) -> bool:
+        """A closing order that no bar at the close has met trades at the last price, if its limit lets it."""
+        price = self._world.market.price(order.symbol)
+        if not price:
+            return False
+        last = from_float(price)
+        if order.limit_price is not None and (order.limit_price - last) * order.side.sign < 0:
+            return False
+        self.fill(order, last, order.expires_ns)
+        return True
+
+    def _fires(self, name: FaultName, order: Order) -> Fault | None:
+        return self._world.faults.take(name, symbol=order.symbol, client_order_id=order.client_order_id)
+
+
+def _is_take_profit(order: Order) -> bool:
+    """For sorting the exit that is worse for the trader first."""
+    return order.role is Role.TAKE_PROFIT
+
+
+def _expiry(order: Order) -> int:
+    return order.expires_ns
+
+
+def _stamp_canceled(order: Order, time_ns: int) -> None:
+    order.canceled_ns = time_ns
+
+
+def _stamp_expired(order: Order, time_ns: int) -> None:
+    order.expired_ns = time_ns
+
+
+def _stamp_rejected(order: Order, time_ns: int) -> None:
+    order.failed_ns = time_ns
+
+
+def _stamp_replaced(order: Order, time_ns: int) -> None:
+    order.replaced_ns = time_ns
+
+
+_STAMP: dict[Status, Callable[[Order, int], None]] = {
+    Status.CANCELED: _stamp_canceled,
+    Status.EXPIRED: _stamp_expired,
+    Status.REJECTED: _stamp_rejected,
+    Status.REPLACED: _stamp_replaced,
+}
