@@ -53,7 +53,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Parameter:
-    """One thing that a fault can be told. ``kind`` is ``count``, ``number``, ``text``, ``pattern`` or a list of words."""
+    """One thing that a fault can be told. ``kind`` is one of ``holdfast.sim.alpaca.faults.spec.KINDS``, or the words it may be."""
 
     meaning: str
     kind: str | tuple[str, ...]
@@ -75,7 +75,7 @@ COUNTING: Mapping[str, Parameter] = {
     "times": Parameter(
         "how often it fires before it is used up; null: no limit (default 1, with a probability null)", "count"
     ),
-    "probability": Parameter("how likely each chance fires, 0 to 1; drawn from a generator of its own", "number"),
+    "probability": Parameter("how likely each chance fires, 0 to 1; drawn from a generator of its own", "share"),
     "after": Parameter("how many chances go by first", "count", 0),
     "seed": Parameter("where the generator of the probability starts", "count", 0),
 }
@@ -175,9 +175,9 @@ CATALOGUE: Mapping[FaultName, Entry] = {
     ),
     FaultName.PARTIAL_FILLS: Entry(
         Place.TRADING,
-        "an order that could fill at once fills in pieces",
-        "each piece is an execution of its own",
-        {"parts": Parameter("in how many pieces", "count", 3)},
+        "where an order would fill whole only a part of it does; the rest meets the next event of the symbol",
+        "each part is an execution of its own",
+        {"fraction": Parameter("how much of what is left fills now, 0 to 1", "share", 0.5)},
     ),
     FaultName.CANCEL_RACES_FILL: Entry(
         Place.TRADING,
@@ -185,18 +185,15 @@ CATALOGUE: Mapping[FaultName, Entry] = {
         "the order filled while the cancel was on its way",
     ),
     FaultName.LEG_HELD: Entry(
-        Place.TRADING, "the entry is filled, its exit legs stay held", "the position is not protected"
+        Place.TRADING, "the entry is filled and the stop-loss leg stays held", "nothing stops the loss of the position"
     ),
     FaultName.LEG_MISSING: Entry(
-        Place.TRADING,
-        "a bracket is accepted with one exit leg missing",
-        "the leg was never made",
-        {"leg": Parameter("which leg is missing", ("stop_loss", "take_profit"), "stop_loss")},
+        Place.TRADING, "a bracket is accepted without its last exit leg, the stop-loss", "the leg was never made"
     ),
     FaultName.ACCOUNT_ID_CHANGED: Entry(
         Place.TRADING,
-        "GET /v2/account answers another id and account_number",
-        "orders and positions are as they were: as when keys were swapped for those of another account",
+        "GET /v2/account answers with another id",
+        "nothing else has changed: it looks as if the keys were those of another account now",
     ),
     FaultName.BUST: Entry(
         Place.NOW,
@@ -208,7 +205,7 @@ CATALOGUE: Mapping[FaultName, Entry] = {
         Place.NOW,
         "the event trade_correct with another price; cash and average price change",
         "the execution was at the corrected price",
-        {"price": Parameter("what the price should have been", "text"), **_WHICH_FILL},
+        {"price": Parameter("what the price should have been; has to be given", "price"), **_WHICH_FILL},
     ),
     FaultName.STREAM_DROP: Entry(Place.STREAM, "a frame never comes", "it was sent; there is no replay"),
     FaultName.STREAM_DUPLICATE: Entry(Place.STREAM, "a frame comes twice", "it happened once"),
@@ -249,6 +246,10 @@ CATALOGUE: Mapping[FaultName, Entry] = {
         _seconds("how long it is away", 2.0),
     ),
 }
+
+
+NEEDED = ("price",)
+"""Parameters for which there is no default."""
 
 
 def parameters(name: FaultName) -> Mapping[str, Parameter]:

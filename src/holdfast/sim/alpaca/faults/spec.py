@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from holdfast.core.types import to_price
 from holdfast.errors import ConfigError, InvalidValue
-from holdfast.sim.alpaca.faults.catalogue import CATALOGUE, COUNTING, FaultName, Parameter, Place, parameters
+from holdfast.sim.alpaca.faults.catalogue import CATALOGUE, COUNTING, NEEDED, FaultName, Parameter, Place, parameters
 
 _ORDERS = {"method": "POST", "path": "/v2/orders$"}
 """What a fault around requests bites when it is told neither method nor path."""
@@ -40,6 +41,8 @@ class FaultSpec:
         if unknown := given.keys() - known.keys():
             raise InvalidValue(f"fault {name}: it knows no {sorted(unknown)[0]!r}; it can be told {', '.join(known)}")
         values = {key: _value(name, key, parameter, given.get(key)) for key, parameter in known.items()}
+        if missing := [key for key in NEEDED if key in known and values[key] is None]:
+            raise InvalidValue(f"fault {name}: it needs {missing[0]}")
         if CATALOGUE[name].place is Place.HTTP and values["method"] is None and values["path"] is None:
             values |= _ORDERS
         counting = {key: values.pop(key) for key in COUNTING if key in values}
@@ -67,12 +70,13 @@ def _value(name: FaultName, key: str, parameter: Parameter, raw: object) -> Any:
     if isinstance(parameter.kind, tuple):
         wanted, usable = "one of " + ", ".join(parameter.kind), raw in parameter.kind
     else:
-        wanted, usable = _KINDS[parameter.kind][0], _KINDS[parameter.kind][1](raw)
-    if not usable or (key == "probability" and not 0 <= float(str(raw)) <= 1):
+        wanted, is_one = KINDS[parameter.kind]
+        usable = is_one(raw)
+    if not usable:
         raise InvalidValue(f"fault {name}: {key} must be {wanted}, not {raw!r}")
     if key == "method":
         return str(raw).upper()
-    return str(raw) if parameter.kind == "text" else raw
+    return str(raw) if parameter.kind in ("text", "price") else raw
 
 
 def _is_count(raw: object) -> bool:
@@ -94,12 +98,26 @@ def _is_pattern(raw: object) -> bool:
         return False
 
 
-_KINDS = {
+def _is_share(raw: object) -> bool:
+    return _is_number(raw) and float(str(raw)) <= 1
+
+
+def _is_price(raw: object) -> bool:
+    try:
+        return bool(to_price(raw))
+    except InvalidValue:
+        return False
+
+
+KINDS = {
     "count": ("a whole number, zero or more", _is_count),
-    "number": ("a number, zero or more (a probability: up to 1)", _is_number),
+    "number": ("a number, zero or more", _is_number),
+    "share": ("a number from 0 to 1", _is_share),
+    "price": ("a price above zero", _is_price),
     "text": ("a text", _is_text),
     "pattern": ("a regular expression", _is_pattern),
 }
+"""What a parameter can be: how an error calls it, and whether a value is one."""
 
 
 def parse_faults(raw: object) -> tuple[FaultSpec, ...]:
