@@ -1,7 +1,6 @@
 """The HTTP and websocket server around a world."""
 
 import asyncio
-import importlib
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +20,7 @@ from holdfast.sim.alpaca.faults.registry import Faults, load_faults
 from holdfast.sim.alpaca.market import opening, reference, rest, stream
 from holdfast.sim.alpaca.market.replay import Replay
 from holdfast.sim.alpaca.trading import rest as trading_rest
-from holdfast.sim.alpaca.trading.accounts import read_accounts
+from holdfast.sim.alpaca.trading import updates
 from holdfast.sim.alpaca.trading.desks import REQUESTS_PER_MINUTE, Desks
 from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.world import WORLD, World
@@ -76,7 +75,7 @@ def build_world(settings: Settings) -> Built:
     world.faults = Faults(load_faults(settings.faults) if settings.faults else ())
     world.desks = Desks(
         world,
-        specs=read_accounts(settings.accounts) if settings.accounts else (),
+        accounts=settings.accounts,
         requests_per_minute=settings.requests_per_minute,
         state=state,
     )
@@ -87,11 +86,7 @@ def build_app(world: World) -> web.Application:
     """Every endpoint, over one world."""
     app = web.Application(middlewares=[middleware(world), answer_errors])
     app[WORLD] = world
-    rooms = [rest, reference, stream, trading_rest, control]
-    for name in ("updates", "watchlists"):
-        with suppress(ModuleNotFoundError):
-            rooms.append(importlib.import_module(f"holdfast.sim.alpaca.trading.{name}"))
-    for room in rooms:
+    for room in (rest, reference, stream, trading_rest, updates, control):
         app.add_routes(room.routes(world))
     return app
 
