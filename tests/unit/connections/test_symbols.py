@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.connections.alpaca.symbols import canonical_symbol, in_position_paths, is_crypto
+from holdfast.connections.alpaca.symbols import canonical_symbol, is_crypto
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,7 @@ def test_each_instrument_has_one_name(theirs: str, ours: str) -> None:
     assert canonical_symbol(ours) == ours
 
 
-def test_crypto_has_a_slash_except_in_position_paths() -> None:
-    """The slash tells a pair from a stock, and would split a path."""
+def test_crypto_has_a_slash() -> None:
+    """That tells a pair from a stock."""
     assert is_crypto("BTC/USD")
     assert not is_crypto("IBM")
-    assert in_position_paths("BTC/USD") == "BTCUSD"

@@ -127,13 +127,18 @@ def reset(connection: socket.socket, _: Seen) -> None:
 
 
 def settings_of(
-    url: str, connect_timeout_s: float = 2, read_timeout_s: float = 5, answer_timeout_s: float = 5
+    url: str,
+    connect_timeout_s: float = 2,
+    read_timeout_s: float = 5,
+    answer_timeout_s: float = 5,
+    key: str = KEY,
+    secret: str = SECRET,
 ) -> AlpacaSettings:
     """Settings that send everything to ``url``."""
     return AlpacaSettings(
         mode=Mode.PAPER,
-        api_key=Secret(KEY),
-        api_secret=Secret(SECRET),
+        api_key=Secret(key),
+        api_secret=Secret(secret),
         trading_url=url,
         data_url=url,
         connect_timeout_s=connect_timeout_s,

@@ -22,8 +22,3 @@ def canonical_symbol(symbol: str) -> str:
             if symbol.endswith(quote):
                 return f"{symbol.removesuffix(quote)}/{quote}"
     return symbol
-
-
-def in_position_paths(symbol: str) -> str:
-    """How a canonical symbol is written in ``/positions/{symbol}``: without the slash, which would split the path."""
-    return symbol.replace("/", "")
