@@ -17,8 +17,47 @@ MOST_ROWS = 100
 """Alpaca: the default and the largest page (documented)."""
 FILL, DEPOSIT = "FILL", "JNLC"
 TYPES = frozenset(
-    "FILL TRANS MISC ACATC ACATS CFEE CSD CSW DIV DIVCGL DIVCGS DIVFEE DIVFT DIVNRA DIVROC DIVTW DIVTXEX FEE INT INTNRA "
-    "INTTW JNL JNLC JNLS MA NC OPASN OPCA OPCSH OPEXC OPEXP OPTRD PTC PTR REORG SPIN SPLIT FOPT CGD".split()  # noqa: SIM905  forty quoted words would be harder to read
+    [
+        "FILL",
+        "TRANS",
+        "MISC",
+        "ACATC",
+        "ACATS",
+        "CFEE",
+        "CSD",
+        "CSW",
+        "DIV",
+        "DIVCGL",
+        "DIVCGS",
+        "DIVFEE",
+        "DIVFT",
+        "DIVNRA",
+        "DIVROC",
+        "DIVTW",
+        "DIVTXEX",
+        "FEE",
+        "INT",
+        "INTNRA",
+        "INTTW",
+        "JNL",
+        "JNLC",
+        "JNLS",
+        "MA",
+        "NC",
+        "OPASN",
+        "OPCA",
+        "OPCSH",
+        "OPEXC",
+        "OPEXP",
+        "OPTRD",
+        "PTC",
+        "PTR",
+        "REORG",
+        "SPIN",
+        "SPLIT",
+        "FOPT",
+        "CGD",
+    ]
 )
 
 

@@ -4,12 +4,13 @@ import hashlib
 import hmac
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from holdfast.sim.alpaca.trading.account import Account, open_account
-from holdfast.sim.alpaca.trading.accounts import DEPOSIT, AccountSpec
+from holdfast.sim.alpaca.trading.accounts import DEPOSIT, read_accounts
 from holdfast.sim.alpaca.trading.books import Execution
 from holdfast.sim.alpaca.trading.curve import Curve, Sample
 from holdfast.sim.alpaca.trading.desk import Desk
@@ -31,23 +32,25 @@ T = TypeVar("T")
 
 
 class Desks:
-    """The accounts. ``specs`` lists them; with none any key opens one, and its first secret is the one it keeps.
+    """The accounts. The file ``accounts`` lists them; without it any key opens one, and its first secret is the one it keeps.
 
     ``state`` is the file that all of them live in; what it has comes back at once. ``requests_per_minute`` 0 is no limit.
+    Raises :class:`~holdfast.errors.ConfigError` for an accounts file that can't be used.
     """
 
     def __init__(
         self,
         world: "World",
         *,
-        specs: Sequence[AccountSpec] = (),
+        accounts: Path | None = None,
         deposit: Decimal = DEPOSIT,
         requests_per_minute: int = REQUESTS_PER_MINUTE,
         state: State | None = None,
     ) -> None:
         self._world = world
         self._hours = Hours(world.calendar)
-        self._is_listed = bool(specs)
+        specs = () if accounts is None else read_accounts(accounts)
+        self._is_listed = accounts is not None
         self._deposit = deposit
         self._requests_per_minute = requests_per_minute
         self._state = state

@@ -5,7 +5,7 @@ from aiohttp import web
 from holdfast.sim.alpaca.errors import ApiError, unprocessable
 from holdfast.sim.alpaca.faults.registry import FaultName
 from holdfast.sim.alpaca.market.assets import Asset
-from holdfast.sim.alpaca.trading import rest_orders
+from holdfast.sim.alpaca.trading import rest_orders, watchlists
 from holdfast.sim.alpaca.trading.account import account_json
 from holdfast.sim.alpaca.trading.activities import MOST_ROWS, ActivityRequest, activities_json
 from holdfast.sim.alpaca.trading.changes import new_id
@@ -39,7 +39,7 @@ _SYMBOL = "{symbol:[^/]+(?:/[^/]+)?}"
 
 
 def routes(world: World) -> list[web.AbstractRouteDef]:
-    """The endpoints of the account, its positions and its orders."""
+    """The endpoints of the account, its positions, its orders and its watchlists."""
     return [
         web.get("/v2/account", guarded(_account)),
         web.get("/v2/account/configurations", guarded(_configurations)),
@@ -55,6 +55,7 @@ def routes(world: World) -> list[web.AbstractRouteDef]:
         web.get("/v2/options/contracts", guarded(_no_options)),
         web.get("/v2/options/contracts/{symbol}", guarded(_no_options)),
         *rest_orders.routes(world),
+        *watchlists.routes(world),
     ]
 
 

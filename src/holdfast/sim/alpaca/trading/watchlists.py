@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from holdfast.sim.alpaca.errors import invalid, unprocessable
-from holdfast.sim.alpaca.market.reference import asset_row
+from holdfast.sim.alpaca.market.reference import asset_json
 from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import DeskHandler, guarded
 from holdfast.sim.alpaca.trading.request import read_object
@@ -39,7 +39,7 @@ def _shown(desk: Desk, one: Watchlist, *, with_assets: bool = True) -> Json:
         "updated_at": time_text(one.updated_ns),
     }
     if with_assets:
-        body["assets"] = [asset_row(asset) for asset in desk.watchlists.assets(one)]
+        body["assets"] = [asset_json(asset) for asset in desk.watchlists.assets(one)]
     return body
 
 
