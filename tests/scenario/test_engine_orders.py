@@ -422,3 +422,19 @@ def test_a_person_can_order_what_a_strategy_can() -> None:
     answer: Any = desk.place(Action.BUY, 1)[-1].body
     assert (answer.accepted, desk.position("manual")) == (False, 10)
     assert answer.text == "refused by position_value: ABC could reach 1,100.00; 1,000.00 is allowed"
+
+
+def test_an_amount_of_money_buys_what_it_buys() -> None:
+    """A notional order becomes a quantity in the smallest steps there are, and never costs more than was said."""
+    desk = Desk(Scripted({1: lambda context, _: context.buy("ABC", notional=100)})).run(bar(1, 30.0))
+    assert desk.position() == Decimal("3.333333333")
+    desk.place(Action.SELL, None, notional=Money(Decimal(45)))
+    assert desk.position("manual") == Decimal("-1.5")
+
+
+def test_an_amount_and_a_quantity_contradict_each_other() -> None:
+    """A person who gives both is told so, and nothing is ordered."""
+    desk = Desk().run(bar(1, 30.0))
+    (*_, done) = desk.place(Action.BUY, 1, notional=Money(Decimal(45)))
+    assert not done.body.accepted
+    assert "takes the place of a quantity" in done.body.text

@@ -14,7 +14,7 @@ from holdfast.cli.rows import Json, order_json, position_fields
 from holdfast.cli.terminal import BAD, GOOD, WARN
 from holdfast.core.messages import Action, CancelOrders, Command, Flatten, Flattened, Halt, PlaceOrder, Resume, Signal
 from holdfast.core.strategy.context import order_type
-from holdfast.core.types import MANUAL, SECOND_NS, ClientOrderId, Price, Side, TimeInForce, to_price, to_quantity
+from holdfast.core.types import MANUAL, SECOND_NS, ClientOrderId, Money, Price, Side, TimeInForce, to_price, to_quantity
 from holdfast.errors import InvalidValue, Refused
 from holdfast.journal.batch import CommandAnswer
 from holdfast.journal.commands import answer_of, file_command
@@ -41,6 +41,11 @@ class Ticket(NamedTuple):
     stop_loss: str | None
     take_profit: str | None
 
+    @property
+    def is_notional(self) -> bool:
+        """Whether it names an amount of money."""
+        return self.quantity.startswith("$")
+
     def signal(self) -> Signal:
         """What it means. Raises :class:`~holdfast.errors.InvalidValue`."""
         limit, stop = _price(self.limit, "limit"), _price(self.stop, "stop")
@@ -48,7 +53,8 @@ class Ticket(NamedTuple):
             strategy=MANUAL,
             symbol=self.symbol,
             action=Action.BUY if self.side is Side.BUY else Action.SELL,
-            quantity=to_quantity(self.quantity),
+            quantity=None if self.is_notional else to_quantity(self.quantity),
+            notional=Money(to_price(self.quantity[1:], "amount")) if self.is_notional else None,
             order_type=order_type(limit, stop, None, None),
             time_in_force=self.tif,
             limit_price=limit,

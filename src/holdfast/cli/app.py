@@ -167,7 +167,7 @@ def tail(
 @app.command(rich_help_panel="Act")
 def buy(
     symbol: str,
-    quantity: str,
+    quantity: Annotated[str, typer.Argument(help="How many, such as 10 or 0.5; or for how much, such as '$500'.")],
     limit: Annotated[str | None, typer.Option(help="Pay no more.")] = None,
     stop: Annotated[str | None, typer.Option(help="Only once the price has risen to this.")] = None,
     tif: Annotated[TimeInForce, typer.Option(help="How long it works.")] = TimeInForce.DAY,
@@ -189,7 +189,7 @@ def buy(
 @app.command(rich_help_panel="Act")
 def sell(
     symbol: str,
-    quantity: str,
+    quantity: Annotated[str, typer.Argument(help="How many, such as 10 or 0.5; or for how much, such as '$500'.")],
     limit: Annotated[str | None, typer.Option(help="Take no less.")] = None,
     stop: Annotated[str | None, typer.Option(help="Only once the price has fallen to this.")] = None,
     tif: Annotated[TimeInForce, typer.Option(help="How long it works.")] = TimeInForce.DAY,

@@ -40,6 +40,10 @@ class Instrument(msgspec.Struct, frozen=True):
         """A stop on the tick that never triggers earlier than was asked."""
         return self.round_price(price, Rounding.UP if side is Side.BUY else Rounding.DOWN)
 
+    def steps(self, quantity: Decimal) -> Quantity:
+        """``quantity`` rounded down to the smallest step of any order."""
+        return Quantity(round_to(quantity, self.quantity_increment, Rounding.DOWN))
+
     def lots(self, quantity: Decimal) -> Quantity:
         """``quantity`` rounded down to whole lots."""
         return Quantity(round_to(quantity, self.lot, Rounding.DOWN))

@@ -102,6 +102,7 @@ class Signal(Body, frozen=True, gc=False):
     """A wish to trade, before risk has seen it.
 
     ``quantity`` None leaves the size to risk; for TARGET it is signed, and ``side`` says the direction when it is None.
+    ``notional`` in its place is an amount of money: as much as that buys at the price then known, in the smallest steps there are.
     ``confidence`` in (0, 1] scales a size that is left to risk. ``stop_loss`` and ``take_profit`` are prices of protective
     orders placed as the entry fills. ``time_to_live_ns`` is how long the wish is worth sending.
     """
@@ -111,6 +112,7 @@ class Signal(Body, frozen=True, gc=False):
     action: Action
     side: Side | None = None
     quantity: Quantity | None = None
+    notional: Money | None = None
     order_type: OrderType = OrderType.MARKET
     time_in_force: TimeInForce = TimeInForce.DAY
     limit_price: Price | None = None

@@ -49,6 +49,8 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
     """The side and quantity that fulfil a signal; None when nothing is missing."""
     if signal.action in (Action.BUY, Action.SELL):
         side = Side.BUY if signal.action is Action.BUY else Side.SELL
+        if signal.notional is not None:
+            return side, state.instrument.steps(signal.notional / price)
         return side, signal.quantity or _sized(state, signal, price)
     if signal.quantity is not None:
         target = signal.quantity
@@ -98,6 +100,10 @@ def fault_of(signal: Signal) -> str:
         if signal.quantity is not None:
             positive = signal.action in (Action.BUY, Action.SELL)
             (to_quantity if positive else to_decimal)(signal.quantity, "quantity")
+        if signal.notional is not None:
+            to_price(signal.notional, "notional")
+            if signal.quantity is not None or signal.action not in (Action.BUY, Action.SELL):
+                return "a notional amount takes the place of a quantity, to buy or to sell"
         for name in ("limit_price", "stop_price", "trail_amount", "trail_percent", "stop_loss", "take_profit"):
             value = getattr(signal, name)
             if value is not None:

@@ -131,6 +131,7 @@ class Context:
         symbol: str,
         quantity: Number | None = None,
         *,
+        notional: Number | None = None,
         limit_price: Number | None = None,
         stop_price: Number | None = None,
         trail_amount: Number | None = None,
@@ -142,7 +143,9 @@ class Context:
         time_to_live_s: float | None = None,
         tag: str = "",
     ) -> None:
-        """Ask to buy ``quantity`` (None: risk decides how much, scaled by ``confidence`` in (0, 1]).
+        """Ask to buy ``quantity``, or for a ``notional`` amount of money; with neither risk decides how much.
+
+        What risk decides is scaled by ``confidence`` in (0, 1].
 
         A market order unless a limit, stop or trail is given (limit and stop together: stop-limit). ``stop_loss`` and
         ``take_profit`` are prices of protective orders for what fills. ``time_to_live_s``: not sent when older than this.
@@ -151,7 +154,7 @@ class Context:
         if not self._host.muted:
             self._host.wish(
                 self._runner,
-                self._signal(symbol, Action.BUY, Side.BUY, quantity, limit_price, stop_price, trail_amount, trail_percent,
+                self._signal(symbol, Action.BUY, Side.BUY, quantity, notional, limit_price, stop_price, trail_amount, trail_percent,
                              time_in_force, confidence, stop_loss, take_profit, time_to_live_s, tag),
             )  # fmt: skip
 
@@ -160,6 +163,7 @@ class Context:
         symbol: str,
         quantity: Number | None = None,
         *,
+        notional: Number | None = None,
         limit_price: Number | None = None,
         stop_price: Number | None = None,
         trail_amount: Number | None = None,
@@ -175,7 +179,7 @@ class Context:
         if not self._host.muted:
             self._host.wish(
                 self._runner,
-                self._signal(symbol, Action.SELL, Side.SELL, quantity, limit_price, stop_price, trail_amount, trail_percent,
+                self._signal(symbol, Action.SELL, Side.SELL, quantity, notional, limit_price, stop_price, trail_amount, trail_percent,
                              time_in_force, confidence, stop_loss, take_profit, time_to_live_s, tag),
             )  # fmt: skip
 
@@ -266,6 +270,7 @@ class Context:
         action: Action,
         side: Side,
         quantity: Number | None,
+        notional: Number | None,
         limit_price: Number | None,
         stop_price: Number | None,
         trail_amount: Number | None,
@@ -284,6 +289,7 @@ class Context:
             action=action,
             side=side,
             quantity=None if quantity is None else to_quantity(quantity),
+            notional=_notional(notional, quantity),
             order_type=order_type(limit_price, stop_price, trail_amount, trail_percent),
             time_in_force=TimeInForce(time_in_force),
             limit_price=_price(limit_price, "limit_price"),
@@ -307,6 +313,14 @@ def order_type(limit: object, stop: object, trail_amount: object, trail_percent:
     if limit is not None:
         return OrderType.LIMIT if stop is None else OrderType.STOP_LIMIT
     return OrderType.MARKET if stop is None else OrderType.STOP
+
+
+def _notional(value: Number | None, quantity: Number | None) -> Money | None:
+    if value is None:
+        return None
+    if quantity is not None:
+        raise InvalidValue("give a quantity or a notional amount, not both")
+    return Money(to_price(value, "notional"))
 
 
 def _price(value: Number | None, name: str) -> Price | None:
