@@ -13,6 +13,7 @@ from holdfast.brokers.alpaca.account import AlpacaAccount, Balances
 from holdfast.connections.alpaca.rest import AlpacaRest
 from holdfast.core.types import Money
 from holdfast.observe.metrics import ApiMetrics
+from tests.local_alpaca import KEY, SECRET, local_alpaca
 from tests.unit.connections.wire import Seen, WireServer, answers, by_path, reset, settings_of, wire_server
 
 MONEY = {"equity": "100012.34", "cash": "-0.1", "buying_power": "200024.6800000000000000001", "status": "ACTIVE"}
@@ -175,3 +176,30 @@ def test_callers_cannot_change_what_others_see(rig: Rig) -> None:
     positions: Any = rig.account().positions()
     with pytest.raises(TypeError):
         positions["IBM"] = None
+
+
+# --- at the local Alpaca ------------------------------------------------------------------------------------------------
+
+
+def test_the_account_of_the_local_alpaca_after_a_purchase() -> None:
+    """Money and positions of a server that speaks as Alpaca does, before and after it has filled an order."""
+    with local_alpaca() as alpaca:
+        alpaca.play(50)
+        metrics = ApiMetrics()
+        rest = AlpacaRest(settings_of(alpaca.trading_url, key=KEY, secret=SECRET), metrics.observe)
+        account = AlpacaAccount(rest, metrics, time_to_live_s=60)
+        assert account.cash() == account.equity() == 100_000
+        assert account.positions() == {}
+        body = {"symbol": "BTC/USD", "qty": "1", "side": "buy", "type": "market", "time_in_force": "gtc"}
+        placed = rest.trading("POST", "/orders", body)
+        alpaca.play(200)
+        assert rest.trading("GET", f"/orders/{placed['id']}")["status"] == "filled"
+        assert account.positions() == {}  # within its time, and nobody has told it
+        account.invalidate()
+        bitcoin = account.position("BTC/USD")
+        cash = account.cash()
+        assert bitcoin is not None
+        assert Decimal("0.99") < bitcoin.quantity <= 1  # Alpaca takes a fee out of what is bought
+        assert bitcoin.average_price is not None
+        assert cash == Decimal(100_000) - bitcoin.average_price
+        rest.close()

@@ -14,6 +14,7 @@ from holdfast.core.types import DAY_NS, MINUTE_NS
 from holdfast.errors import InvalidValue
 from holdfast.feeds.alpaca.market_data import TIMEFRAMES, AlpacaMarketData
 from holdfast.observe.metrics import ApiMetrics
+from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.unit.connections.wire import Seen, WireServer, answers, by_path, raw, reset, settings_of, wire_server
 
 START = pd.Timestamp("2024-01-02T14:30:00Z")
@@ -255,3 +256,52 @@ def test_a_last_close_that_cannot_be_had_is_none(rig: Rig, path: str, caplog: py
     del rig.answers[path]
     assert rig.data.previous_close("IBM") is None
     assert "market data of IBM" in caplog.text
+
+
+# --- at the local Alpaca ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def alpaca() -> Iterator[LocalAlpaca]:
+    with local_alpaca() as server:
+        server.play(2000)
+        yield server
+
+
+@pytest.fixture
+def local(alpaca: LocalAlpaca) -> Iterator[AlpacaMarketData]:
+    settings, metrics = settings_of(alpaca.trading_url, key=KEY, secret=SECRET), ApiMetrics()
+    rest = AlpacaRest(settings, metrics.observe)
+    yield AlpacaMarketData(rest, settings, metrics)
+    rest.close()
+
+
+@pytest.mark.parametrize("symbol", ["AVOR", "BTC/USD"])
+@pytest.mark.parametrize("timeframe", TIMEFRAMES)
+def test_history_of_the_local_alpaca(alpaca: LocalAlpaca, local: AlpacaMarketData, symbol: str, timeframe: str) -> None:
+    """Stocks and crypto in every timeframe: bars in order, sound, none from the future."""
+    now_ns = alpaca.world.clock.now_ns
+    table = local.history(symbol, timeframe, now_ns - 10 * DAY_NS)
+    assert table is not None
+    assert len(table) > 1
+    assert table.index.is_monotonic_increasing
+    assert table.index.is_unique
+    assert (table["high"] >= table[["open", "close", "low"]].max(axis=1)).all()
+    assert (table["volume"] >= 0).all()
+    assert table.index[-1].value <= now_ns
+    newest = local.history(symbol, timeframe, now_ns - 10 * DAY_NS, limit=2)
+    assert newest is not None
+    pd.testing.assert_frame_equal(newest, table.tail(2))
+
+
+@pytest.mark.parametrize("symbol", ["AVOR", "BTC/USD"])
+def test_price_and_last_close_of_the_local_alpaca(alpaca: LocalAlpaca, local: AlpacaMarketData, symbol: str) -> None:
+    """They are what the market itself says."""
+    assert local.price(symbol) == alpaca.world.market.price(symbol)
+    assert local.previous_close(symbol) == alpaca.world.market.previous_close(symbol)
+
+
+def test_an_unknown_symbol_has_no_data(local: AlpacaMarketData) -> None:
+    """None, not zero."""
+    assert local.price("NOSUCH") is None
+    assert local.previous_close("NOSUCH") is None
