@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 audit_app = typer.Typer(help="Prove the journal, or read in it.", no_args_is_help=True)
 app.add_typer(audit_app, name="audit", rich_help_panel="Look")
+sim_app = typer.Typer(help="A broker on this machine, to try a program on.", no_args_is_help=True)
+app.add_typer(sim_app, name="sim", rich_help_panel="Try")
 
 ConfigFile = Annotated[
     Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.  [default: holdfast.toml]")
@@ -265,6 +267,37 @@ def flatten(
     from holdfast.cli import act
 
     raise typer.Exit(act.flatten(config, account, reason, yes, timeout, as_json))
+
+
+@sim_app.command()
+def alpaca(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,
+    host: Annotated[str, typer.Option(help="Where to listen; whoever gets there may trade.")] = "127.0.0.1",
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Bars, quotes or trades: a file or a folder; may be repeated.  [made up]"),
+    ] = None,
+    symbols: Annotated[str | None, typer.Option(metavar="A,B,..", help="What the made-up market trades.")] = None,
+    seed: Annotated[int, typer.Option(help="Another made-up market.")] = 1,
+    speed: Speed = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Where market time starts: 2024-01-02, or with a time.")
+    ] = None,
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="What is to go wrong.")] = None,
+    accounts: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may trade.  [anyone]")] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keeps accounts and orders over a restart.")
+    ] = None,
+    requests: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Allowed to an account in a minute; 0 is no limit.")
+    ] = 200,
+    as_json: Json = False,
+) -> None:
+    """Serve Alpaca on this machine: bots written for Alpaca trade on it unchanged."""
+    from holdfast.cli import sim
+
+    asked = sim.Asked(data or [], symbols, seed, speed, start, faults, accounts, state, requests)
+    raise typer.Exit(sim.alpaca(asked, host, port, as_json))
 
 
 def main() -> NoReturn:

@@ -114,6 +114,7 @@ async def serving(world: World, host: str = LOOPBACK, port: int = 0) -> AsyncIte
             playing.cancel()
             with suppress(asyncio.CancelledError):
                 await playing
+            world.hub.close()
     finally:
         await runner.cleanup()
         world.desks.close()

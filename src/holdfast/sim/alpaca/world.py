@@ -34,7 +34,7 @@ class World:
         self.history = history
         self.assets = Assets(history.data)
         self.market = MarketView(lambda symbol: history.previous_close(symbol, clock.now_ns))
-        self.hub = Hub(history, lambda: clock.now_ns)
+        self.hub = Hub(history)
         self.events = 0
         self.is_over = False
         for symbol in history.data:

@@ -1,7 +1,7 @@
 """Tells clients of the data streams what happened: gathered, encoded once for each format, sent in batches."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -110,14 +110,22 @@ _CHANNELS: dict[type, tuple[str, ...]] = {
 
 
 class Hub:
-    """All clients of the data streams of the market. What `tell` is given leaves with the next `flush`."""
+    """All ``clients`` that want to be told of the market. What `tell` is given leaves with the next `flush`.
 
-    def __init__(self, store: Store, now_ns: Callable[[], int]) -> None:
+    ``connected`` are all that have a connection to any data stream.
+    """
+
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._now_ns = now_ns
         self._untold: list[_Told] = []
         self._trade_ids: dict[str, int] = {}
+        self.connected: set[Client] = set()
         self.clients: set[Client] = set()
+
+    def close(self) -> None:
+        """Every connection ends, in order."""
+        for client in tuple(self.connected):
+            client.end()
 
     def tell(self, event: MarketEvent) -> None:
         """Something happened."""
@@ -164,7 +172,7 @@ class Hub:
         return self._day_so_far(event, encoding)
 
     def _day_so_far(self, bar: Bar, encoding: Encoding) -> wire.Row:
-        days = self._store.last_days(bar.symbol, self._now_ns())
+        days = self._store.last_days(bar.symbol, bar.time_ns)
         day = bar_events(bar.symbol, days)[-1] if len(days) else bar
         count, vwap = (int(days.count[-1]), float(days.vwap[-1])) if len(days) else (None, None)
         return wire.bar_message("d", day, count, vwap, encoding.stamp)

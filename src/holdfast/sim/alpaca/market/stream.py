@@ -58,6 +58,7 @@ class Conversation:
         """Talk until either side has enough."""
         await self._socket.prepare(self._request)
         sending = asyncio.create_task(self._send_all())
+        self._streams.world.hub.connected.add(self._client)
         try:
             self._client.say({"T": "success", "msg": "connected"})
             await self._talk()
@@ -183,6 +184,7 @@ class Streams:
 
     def leave(self, place: Open | None, client: Client) -> None:
         """The client is gone."""
+        self.world.hub.connected.discard(client)
         self.world.hub.clients.discard(client)
         self._test.clients.discard(client)
         if place:

@@ -57,9 +57,9 @@ class Subscriptions:
         self._symbols: dict[str, frozenset[str]] = dict.fromkeys(kind.channels, frozenset())
 
     def wants(self, channel: str, symbol: str) -> bool:
-        """Whether what happens on a channel to a symbol is to be told."""
+        """Whether what happens on a channel to a symbol is to be told. Everything is all of the endpoint's kind."""
         symbols = self._symbols.get(channel, frozenset())
-        return symbol in symbols or EVERYTHING in symbols
+        return symbol in symbols or (EVERYTHING in symbols and ("/" in symbol) == self._kind.is_crypto)
 
     def is_empty(self) -> bool:
         """Whether nothing is wanted."""

@@ -1,0 +1,135 @@
+"""``holdfast sim``: a broker on this machine, served until it is stopped."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.cli import terminal
+from holdfast.errors import ConfigError, InvalidValue
+from holdfast.feeds.pace import FLAT_OUT, parse_speed
+from holdfast.feeds.synthetic import SYMBOLS
+from holdfast.sim.alpaca.market.opening import time_from
+from holdfast.sim.alpaca.server import LOOPBACK, Built, Settings, build_world, serving
+from holdfast.sim.alpaca.world import World
+
+MOST_SHOWN = 12
+"""Symbols that are named on the screen; the rest are counted."""
+
+
+class Asked(NamedTuple):
+    """What was typed."""
+
+    data: Sequence[Path]
+    symbols: str | None
+    seed: int
+    speed: str | None
+    start: str | None
+    faults: Path | None
+    accounts: Path | None
+    state: Path | None
+    requests_per_minute: int
+
+
+def alpaca(asked: Asked, host: str, port: int, as_json: bool) -> int:
+    """Serve until SIGINT or SIGTERM. Exit status 0; raises HoldfastError for what can't be served."""
+    settings = _settings(asked)
+    with terminal.console(stderr=True).status("the market is about to open"):
+        built = build_world(settings)
+    for left_out in built.skipped:
+        terminal.say(f"left out: {left_out}")
+    if host not in (LOOPBACK, "localhost", "::1"):
+        terminal.say(f"{host} can be reached from elsewhere; keys travel in the clear, and /_sim has none")
+    asyncio.run(_serve(built, host, port, settings, as_json))
+    return 0
+
+
+def _settings(asked: Asked) -> Settings:
+    if asked.symbols is not None and asked.data:
+        raise InvalidValue("--symbols names what a made-up market trades; with --data the files say it: leave one out")
+    for path in asked.data:
+        if not path.exists():
+            raise ConfigError(f"{path}: there is no such file or folder; give --data where the market data is")
+    return Settings(
+        data=tuple(asked.data),
+        symbols=tuple(SYMBOLS) if asked.symbols is None else tuple(asked.symbols.split(",")),
+        seed=asked.seed,
+        speed=1.0 if asked.speed is None else parse_speed(asked.speed),
+        start_ns=None if asked.start is None else time_from(asked.start),
+        faults=asked.faults,
+        accounts=asked.accounts,
+        state=asked.state,
+        requests_per_minute=asked.requests_per_minute,
+    )
+
+
+async def _serve(built: Built, host: str, port: int, settings: Settings, as_json: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(built.world, host, port) as bound:
+        told = _told(built.world, host, bound, settings)
+        if as_json:
+            print(msgspec.json.encode(told).decode(), flush=True)
+        else:
+            _show(terminal.console(), told)
+        await stop.wait()
+    if not as_json:
+        terminal.say("stopped")
+
+
+def _told(world: World, host: str, port: int, settings: Settings) -> dict[str, Any]:
+    """Where to point a bot, and what it meets there."""
+    at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    status = world.status()
+    return {
+        "port": port,
+        "trading_url": f"http://{at}",
+        "data_url": f"http://{at}",
+        "trade_updates_url": f"ws://{at}/stream",
+        "stocks_stream_url": f"ws://{at}/v2/iex",
+        "crypto_stream_url": f"ws://{at}/v1beta3/crypto/us",
+        "control_url": f"http://{at}/_sim/status",
+        "keys": [desk.account.key for desk in world.desks.all()] if settings.accounts else "any",
+        **{name: status[name] for name in ("data", "symbols", "market_time", "is_open", "speed")},
+    }
+
+
+def _show(console: Console, told: dict[str, Any]) -> None:
+    shown = Table.grid(padding=(0, 2))
+    shown.add_row("trading", told["trading_url"], Text("url_override of TradingClient", style=terminal.DIM))
+    shown.add_row("market data", told["data_url"], Text("url_override of the historical clients", style=terminal.DIM))
+    shown.add_row("trade updates", told["trade_updates_url"], Text("url_override of TradingStream", style=terminal.DIM))
+    shown.add_row(
+        "stock stream", told["stocks_stream_url"], Text("of StockDataStream; /v2/sip too", style=terminal.DIM)
+    )
+    shown.add_row("crypto stream", told["crypto_stream_url"], Text("of CryptoDataStream", style=terminal.DIM))
+    shown.add_row("control", told["control_url"], Text("faults, clock, audit", style=terminal.DIM))
+    shown.add_row("keys", _keys(told["keys"]))
+    shown.add_row("symbols", _symbols(told["symbols"]))
+    shown.add_row("market", f"{told['data']}, {_speed(told['speed'])}")
+    opened = "open" if told["is_open"] else "closed"
+    shown.add_row("market time", f"{told['market_time'][:19].replace('T', ' ')} UTC, {opened}")
+    console.print(Text("Alpaca on this machine. Ctrl-C stops it.", style="bold"))
+    console.print(shown, soft_wrap=True)
+
+
+def _keys(keys: Any) -> str:
+    return "any key and secret open an account" if keys == "any" else ", ".join(keys)
+
+
+def _symbols(symbols: Sequence[str]) -> str:
+    rest = len(symbols) - MOST_SHOWN
+    return " ".join(symbols[:MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _speed(speed: Any) -> str:
+    if speed == FLAT_OUT:
+        return "flat out from the first subscription on"
+    return f"{speed:g} times real time" if speed != 1 else "real time"
