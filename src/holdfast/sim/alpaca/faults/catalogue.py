@@ -11,16 +11,16 @@ from enum import StrEnum
 class FaultName(StrEnum):
     """One way to go wrong. `CATALOGUE` says of each what happens."""
 
-    ACCEPTED_THEN_TIMEOUT = "accepted_then_timeout"
-    ACCEPTED_THEN_504 = "accepted_then_504"
-    NOT_ACCEPTED_THEN_504 = "not_accepted_then_504"
-    RESET_BEFORE = "reset_before"
-    RESET_AFTER = "reset_after"
-    SLOW = "slow"
-    UNPARSABLE_200 = "unparsable_200"
+    MAINTENANCE_PAGE = "maintenance_page"
     STORM_429 = "storm_429"
     UNAUTHORIZED = "unauthorized"
-    MAINTENANCE_PAGE = "maintenance_page"
+    NOT_ACCEPTED_THEN_504 = "not_accepted_then_504"
+    RESET_BEFORE = "reset_before"
+    ACCEPTED_THEN_TIMEOUT = "accepted_then_timeout"
+    ACCEPTED_THEN_504 = "accepted_then_504"
+    RESET_AFTER = "reset_after"
+    UNPARSABLE_200 = "unparsable_200"
+    SLOW = "slow"
     INVISIBLE_ORDER = "invisible_order"
     DUPLICATE_ID_ANSWER = "duplicate_id_answer"
     REJECT_AFTER_ACCEPT = "reject_after_accept"
@@ -103,16 +103,13 @@ NARROWING: Mapping[Place, Mapping[str, Parameter]] = {
 
 
 def _seconds(meaning: str, default: float | None) -> Mapping[str, Parameter]:
-    return {"seconds": Parameter(f"{meaning}, of the wall clock", "number", default)}
+    return {"seconds": Parameter(f"{meaning} (of the wall clock)", "number", default)}
 
 
 _WHICH_FILL = {
     "client_order_id": Parameter("the order whose last fill is meant; without it the account's last fill", "text"),
     "key": Parameter("the account, by its key id; needed when there are several", "text"),
 }
-_ONLY_DATA = {"stream": Parameter("which websockets", ("data",), "data")}
-_ONLY_UPDATES = {"stream": Parameter("which websockets", ("trade_updates",), "trade_updates")}
-
 CATALOGUE: Mapping[FaultName, Entry] = {
     FaultName.ACCEPTED_THEN_TIMEOUT: Entry(
         Place.HTTP,
@@ -181,7 +178,7 @@ CATALOGUE: Mapping[FaultName, Entry] = {
     ),
     FaultName.CANCEL_RACES_FILL: Entry(
         Place.TRADING,
-        'the cancel is answered 422 order is already in "filled" state, and the fill comes',
+        "the cancel is answered 204, and what comes then is not canceled but fill",
         "the order filled while the cancel was on its way",
     ),
     FaultName.LEG_HELD: Entry(
@@ -223,14 +220,14 @@ CATALOGUE: Mapping[FaultName, Entry] = {
         Place.STREAM,
         "at authentication: error 406 connection limit exceeded, then the connection closes",
         "nobody else is connected",
-        {**_ONLY_DATA, **_seconds("for how long (without it: for one connection each time)", None)},
+        _seconds("for how long; without it for one connection each time", None),
         lasting=True,
     ),
     FaultName.STREAM_REFUSED_429: Entry(
         Place.STREAM,
         "HTTP 429 instead of the upgrade to a websocket",
         "nobody else is connected",
-        {**_ONLY_UPDATES, **_seconds("for how long (without it: for one connection each time)", None)},
+        _seconds("for how long; without it for one connection each time", None),
         lasting=True,
     ),
     FaultName.RESTART_KEEPING_ORDERS: Entry(
