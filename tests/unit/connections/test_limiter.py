@@ -146,3 +146,40 @@ def test_the_queue_is_bounded_and_reads_in_it_do_not_shut_cancels_out() -> None:
     for thread in threads:
         thread.join(timeout=20)
     assert len(released) == LONGEST_QUEUE
+
+
+def test_what_others_use_of_the_account_counts() -> None:
+    """When the server says that only 30 of 200 are left, reads stop and cancels have those 30."""
+    limiter = Limiter(200, longest_wait_s=NO_WAIT)
+    assert go_out(limiter, Urgency.QUERY, 10) == 10
+    limiter.heed(limit=200, remaining=30, reset_s=None)
+    assert go_out(limiter, Urgency.QUERY, 10) == 0
+    assert go_out(limiter, Urgency.ORDER, 100) == 10
+    assert go_out(limiter, Urgency.CANCEL, 100) == 20
+
+
+def test_what_others_used_is_forgotten_when_the_minute_starts_anew() -> None:
+    """The request that had to wait for it goes then, not a minute later."""
+    limiter = Limiter(200, longest_wait_s=PATIENT)
+    limiter.heed(limit=200, remaining=0, reset_s=0.3)
+    started_s = time.monotonic()
+    limiter.acquire(Urgency.CANCEL)
+    assert 0.3 <= time.monotonic() - started_s < 5
+
+
+def test_our_own_requests_are_not_counted_twice() -> None:
+    """A server that counts just ours changes nothing."""
+    limiter = Limiter(200, longest_wait_s=NO_WAIT)
+    assert go_out(limiter, Urgency.CANCEL, 50) == 50
+    limiter.heed(limit=200, remaining=150, reset_s=None)
+    assert go_out(limiter, Urgency.CANCEL, 200) == 150
+
+
+def test_a_lower_limit_of_the_server_holds_and_a_higher_one_does_not() -> None:
+    """What the settings allow is the most; a plan with less has its say."""
+    limiter = Limiter(100, longest_wait_s=NO_WAIT)
+    limiter.heed(limit=1000, remaining=1000, reset_s=60)
+    assert go_out(limiter, Urgency.CANCEL, 200) == 100
+    limiter = Limiter(100, longest_wait_s=NO_WAIT)
+    limiter.heed(limit=20, remaining=20, reset_s=60)
+    assert go_out(limiter, Urgency.CANCEL, 200) == 20

@@ -26,6 +26,7 @@ def alpaca() -> Iterator[LocalAlpaca]:
 
 @pytest.fixture
 def rest(alpaca: LocalAlpaca) -> Iterator[AlpacaRest]:
+    requests.delete(f"{alpaca.trading_url}/_sim/faults", timeout=5).raise_for_status()
     settings = settings_of(alpaca.trading_url, read_timeout_s=1, key=KEY, secret=SECRET)
     rest = AlpacaRest(settings)
     yield rest

@@ -61,13 +61,16 @@ class Limiter:
         minute_s: float = MINUTE_S,
         longest_wait_s: Mapping[Urgency, float] = LONGEST_WAIT_S,
     ) -> None:
-        self._most = {urgency: max(1, math.floor(share * requests_per_minute)) for urgency, share in SHARE.items()}
+        self._requests_per_minute = requests_per_minute
+        self._most = _shares(requests_per_minute)
         self._minute_s = minute_s
         self._longest_wait_s = longest_wait_s
         self._sent_s: deque[float] = deque()
         self._waiting: list[tuple[Urgency, int]] = []
         self._tickets = 0
         self._paused_until_s = 0.0
+        self._others = 0
+        self._others_until_s = 0.0
         self._changed = threading.Condition()
 
     @property
@@ -100,6 +103,21 @@ class Limiter:
             self._paused_until_s = max(self._paused_until_s, until_s)
             self._changed.notify_all()
 
+    def heed(self, limit: int, remaining: int, reset_s: float | None) -> None:
+        """Take note of what an answer said: the minute's ``limit``, what is left of it, in how many seconds it starts anew.
+
+        A limit below the stated one holds instead. What is missing beyond our own requests was used by others with the same
+        account, and counts until the minute starts anew (None: a whole one).
+        """
+        with self._changed:
+            self._most = _shares(min(limit, self._requests_per_minute))
+            now_s = time.monotonic()
+            self._forget(now_s)
+            self._others = max(0, limit - remaining - len(self._sent_s))
+            known_s = self._minute_s if reset_s is None or math.isnan(reset_s) else reset_s
+            self._others_until_s = now_s + min(max(known_s, 0.0), self._minute_s)
+            self._changed.notify_all()
+
     def _queue(self, urgency: Urgency) -> tuple[Urgency, int]:
         ahead = sum(1 for other, _ in self._waiting if other <= urgency)
         if ahead >= LONGEST_QUEUE:
@@ -112,13 +130,26 @@ class Limiter:
     def _wait_s(self, ticket: tuple[Urgency, int]) -> float:
         """How long until it is worth looking again; 0 when the request may go."""
         now_s = time.monotonic()
-        while self._sent_s and self._sent_s[0] <= now_s - self._minute_s:
-            self._sent_s.popleft()
+        self._forget(now_s)
         if self._waiting[0] != ticket:
             return math.inf  # whoever is first wakes the others when it goes
-        excess = len(self._sent_s) - self._most[ticket[0]]
-        free_s = self._sent_s[excess] + self._minute_s if excess >= 0 else 0.0
-        return max(0.0, free_s - now_s, self._paused_until_s - now_s)
+        return max(0.0, self._free_s(self._most[ticket[0]]) - now_s, self._paused_until_s - now_s)
+
+    def _free_s(self, most: int) -> float:
+        """When fewer than ``most`` requests count, or fewer count than now; the time is past where that is so already."""
+        excess = len(self._sent_s) + self._others - most
+        if excess < 0:
+            return 0.0
+        expiries_s = [self._others_until_s] if self._others else []
+        if excess < len(self._sent_s):
+            expiries_s.append(self._sent_s[excess] + self._minute_s)
+        return min(expiries_s)
+
+    def _forget(self, now_s: float) -> None:
+        while self._sent_s and self._sent_s[0] <= now_s - self._minute_s:
+            self._sent_s.popleft()
+        if now_s >= self._others_until_s:
+            self._others = 0
 
     def _wait(self, wait_s: float, deadline_s: float, urgency: Urgency) -> None:
         left_s = deadline_s - time.monotonic()
@@ -128,3 +159,7 @@ class Limiter:
                 f"the rate limit would hold the request back for more than {bound_s:g} s; it was not sent; ask less often"
             )
         self._changed.wait(min(wait_s, left_s))
+
+
+def _shares(requests_per_minute: int) -> Mapping[Urgency, int]:
+    return {urgency: max(1, math.floor(share * requests_per_minute)) for urgency, share in SHARE.items()}

@@ -5,6 +5,7 @@ for success (alpaca-py 0.44.0, `common/rest.py`). Here each call is one request,
 """
 
 import json
+import re
 import threading
 import time
 import weakref
@@ -45,6 +46,12 @@ __all__ = [
 
 LONGEST_BODY = 500
 """How much of a body that can't be understood is kept in an error, in characters."""
+
+LONGEST_PAGE = 10_000
+"""How much of an error's page is looked at for words, in characters."""
+
+LONGEST_NUMBER = 18
+"""Digits of a number in a header that is one."""
 
 TOO_MANY_REQUESTS = 429
 NO_CONTENT = 204
@@ -159,13 +166,15 @@ class AlpacaRest:
         return text
 
     def _note(self, method: str, path: str, answer: requests.Response | None, limiter: Limiter, seconds: float) -> None:
+        remaining = _header_number(answer, "X-RateLimit-Remaining")
+        limit = _header_number(answer, "X-RateLimit-Limit")
         if answer is not None and answer.status_code == TOO_MANY_REQUESTS:
             limiter.pause(_stated_pause_s(answer))
-        if self._observe is None:
-            return
-        left = answer.headers.get("X-RateLimit-Remaining", "") if answer is not None else ""
-        status = answer.status_code if answer is not None else 0
-        self._observe(Call(method, path, status, seconds, int(left) if left.isdecimal() else None))
+        elif answer is not None and limit and remaining is not None:
+            limiter.heed(limit, remaining, _stated_reset_s(answer))
+        if self._observe is not None:
+            status = answer.status_code if answer is not None else 0
+            self._observe(Call(method, path, status, seconds, remaining))
 
 
 def _content(content: Any, answer: requests.Response | None) -> Any:
@@ -180,21 +189,32 @@ def _content(content: Any, answer: requests.Response | None) -> Any:
     return content
 
 
-def _stated_pause_s(answer: requests.Response) -> float | None:
-    """How long the server wants no requests, in seconds; None when it doesn't say.
+def _header_number(answer: requests.Response | None, name: str) -> int | None:
+    text = answer.headers.get(name, "") if answer is not None else ""
+    return int(text) if text.isdecimal() and len(text) < LONGEST_NUMBER else None
 
-    ``Retry-After`` is in seconds. ``X-RateLimit-Reset`` is a Unix time (Alpaca: documented); it is compared with the
-    answer's own Date, so that our clock may be wrong.
-    """
+
+def _stated_pause_s(answer: requests.Response) -> float | None:
+    """How long the server wants no requests, in seconds (``Retry-After``, else the reset); None when it doesn't say."""
     try:
-        if (after := answer.headers.get("Retry-After")) is not None:
-            return float(after)
-        if (reset := answer.headers.get("X-RateLimit-Reset")) is not None:
-            date = answer.headers.get("Date")
-            return float(reset) - (parsedate_to_datetime(date).timestamp() if date else time.time())
-    except ValueError:
-        pass
-    return None
+        return float(answer.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return _stated_reset_s(answer)
+
+
+def _stated_reset_s(answer: requests.Response) -> float | None:
+    """In how many seconds the server counts anew; None when it doesn't say.
+
+    ``X-RateLimit-Reset`` is a Unix time (Alpaca: documented); it is compared with the answer's own Date, so that our clock
+    may be wrong.
+    """
+    reset = _header_number(answer, "X-RateLimit-Reset")
+    if reset is None:
+        return None
+    try:
+        return reset - parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (KeyError, ValueError):
+        return reset - time.time()
 
 
 def _error_answer(error: APIError, request: str, clean: Callable[[str], str]) -> ErrorAnswer:
@@ -207,7 +227,7 @@ def _error_answer(error: APIError, request: str, clean: Callable[[str], str]) ->
         body = {}
     status = int(error.status_code or 0)
     code = body.get("code")
-    message = clean(str(body.get("message") or _first_line(text))[:LONGEST_BODY])
+    message = clean(str(body.get("message") or _words(text))[:LONGEST_BODY])
     number = code if isinstance(code, int) else 0
     named = f" (code {number})" if number else ""
     return ErrorAnswer(f"{request}: Alpaca answered {status}{named}: {message}", status, number, message, body)
@@ -235,5 +255,6 @@ def _wrapped(error: BaseException) -> BaseException | None:
     return next((part for part in error.args if isinstance(part, BaseException)), None)
 
 
-def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no text"
+def _words(text: str) -> str:
+    """What a page that is no JSON says, without its tags."""
+    return " ".join(re.sub(r"<[^>]*>", " ", text[:LONGEST_PAGE]).split()) or "no text"
