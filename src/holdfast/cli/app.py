@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from holdfast.core.types import Side, TimeInForce
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, InvalidValue
 
 INTERRUPTED = 130
 """What shells expect of a program that was ended by Ctrl-C."""
@@ -76,8 +76,22 @@ def run(config: ConfigFile = None, speed: Speed = None, duration: Duration = Non
 
 
 @app.command(rich_help_panel="Trade")
-def check(config: ConfigFile = None, as_json: Json = False) -> None:
-    """Look at everything a run needs: what is wrong, and how to mend it."""
+def check(
+    broker: Annotated[str | None, typer.Argument(metavar="[alpaca]", help="Prove the way to this broker.")] = None,
+    symbol: Annotated[str, typer.Option(help="With a broker: what to ask for; BTC/USD for crypto.")] = "SPY",
+    send: Annotated[
+        bool, typer.Option("--send", help="With a broker: send an order far from the market, and cancel it.")
+    ] = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Look at everything a run needs: what is wrong, and how to mend it. With a broker's name: the way there and back."""
+    if broker is not None and broker != "alpaca":
+        raise InvalidValue(f"there is no check of {broker!r}; there is `holdfast check` and `holdfast check alpaca`")
+    if broker is not None:
+        from holdfast.cli.check_alpaca import check_alpaca
+
+        raise typer.Exit(check_alpaca(config, symbol, send, as_json))
     from holdfast.cli import check
 
     raise typer.Exit(check.check(config, as_json))

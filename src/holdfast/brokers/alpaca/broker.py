@@ -74,10 +74,14 @@ class AlpacaBroker:
 
     name = BrokerName.ALPACA
 
-    def __init__(self, settings: AlpacaSettings, rest: AlpacaRest) -> None:
+    def __init__(
+        self, settings: AlpacaSettings, rest: AlpacaRest, on_change: Callable[[], None] = lambda: None
+    ) -> None:
+        """``on_change`` is called when what the account holds may be other than it was: after fills and writes."""
         self.capability = alpaca_capability(settings)
         self.updates = TradeUpdates(settings, self._on_update)
         self._rest = rest
+        self._on_change = on_change
         self._known = KnownOrders()
         self._pairs: dict[str, SubmitOrder] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,6 +134,7 @@ class AlpacaBroker:
                 break
             log.info("an order was not taken and is sent again", reason=outcome.reason)
             await asyncio.sleep(outcome.wait_s)
+        self._on_change()
         self._answer(effects, outcome)
 
     def _post(self, effects: Pair) -> Outcome:
@@ -181,6 +186,9 @@ class AlpacaBroker:
             self._learn(outcome.broker_order_id, terms[0].client_order_id)
 
     def _learn(self, broker_order_id: str, client_order_id: ClientOrderId) -> None:
+        """Alpaca has this order: said once, by whatever is the first to show it."""
+        if self._known.broker_id(client_order_id) == broker_order_id:
+            return
         early = self._known.learn(broker_order_id, client_order_id)
         self._report(OrderAccepted(client_order_id, broker_order_id))
         for update in early:
@@ -200,6 +208,7 @@ class AlpacaBroker:
                 broker_id = await self._broker_id(key)
                 if broker_id is not None:
                     await self._in(self._cancels, self._delete, broker_id)
+                    self._on_change()
                     return
             except ErrorAnswer as error:
                 if error.code and error.status != NOT_FOUND:
@@ -234,10 +243,10 @@ class AlpacaBroker:
         if key is None:
             self._known.keep_early(broker_id, update)
             return
-        if self._known.broker_id(key) is None:
-            self._known.learn(broker_id, key)
+        self._learn(broker_id, key)
         time_ns = parse_time_ns(str(update["timestamp"])) if update.get("timestamp") else self._now_ns()
         for body in reports_of(key, update):
+            self._on_change()
             self._sink(Report(time_ns, body))
         self._doubt(key, None if undoes(update) else Quantity(wire.decimal_of(order.get("filled_qty"))))
 
@@ -272,8 +281,7 @@ class AlpacaBroker:
             if not legs:
                 raise Unavailable(f"Alpaca shows pair {row['id']} without its leg")
             row = legs[0]
-        for update in self._known.learn(str(row["id"]), key):
-            self._on_update(update)
+        self._learn(str(row["id"]), key)
         return self._ours(wire.order_of(row), key)
 
     async def _find_row(self, key: ClientOrderId) -> dict[str, Any] | None:

@@ -7,7 +7,6 @@ from holdfast.brokers.alpaca.wire import decimal_of, execution_key
 from holdfast.connections.alpaca.symbols import canonical_symbol
 from holdfast.core.messages import (
     BrokerReport,
-    OrderAccepted,
     OrderCanceled,
     OrderExpired,
     OrderFilled,
@@ -21,12 +20,11 @@ _ENDED: dict[str, type[OrderCanceled | OrderExpired | OrderRejected]] = {
     "rejected": OrderRejected,
 }
 _FILLS = ("fill", "partial_fill")
-_AT_WORK = ("new", "accepted", "pending_new")
 _UNDOING = ("trade_bust", "trade_correct")
 
 
 def reports_of(key: ClientOrderId, update: dict[str, Any]) -> Sequence[BrokerReport]:
-    """The reports that an event comes to; none for one that changes nothing here (``pending_cancel``, ``done_for_day``).
+    """The reports that an event comes to; none for one that changes nothing here (``new``, ``pending_cancel``).
 
     That an order was replaced ends it: its successor has an id that is not ours.
     """
@@ -34,8 +32,6 @@ def reports_of(key: ClientOrderId, update: dict[str, Any]) -> Sequence[BrokerRep
     broker_id = str(order["id"])
     if event in _FILLS:
         return [_fill(key, update, execution_key(broker_id, decimal_of(order["filled_qty"])))]
-    if event in _AT_WORK:
-        return [OrderAccepted(key, broker_id)]
     if event in _ENDED:
         return [_ENDED[event](key, str(update.get("reason") or order.get("status") or event))]
     if event == "replaced":
