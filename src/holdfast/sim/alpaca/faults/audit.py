@@ -16,8 +16,8 @@ MOST_REQUESTS = 100_000
 class AuditedRequest:
     """One request that can place, change, cancel or close.
 
-    ``status`` is what the handler answered (None: it never saw the request); ``told`` is what the client got: a status, or
-    ``reset``, ``silence``. They differ when ``fault`` names a fault.
+    ``status`` is what the handler answered (None: it never saw the request); ``told`` is what the client got: a status,
+    or ``nothing`` (yet). They differ when ``fault`` names a fault.
     """
 
     number: int
@@ -29,7 +29,7 @@ class AuditedRequest:
     body: Any
     client_order_id: str | None
     status: int | None = None
-    told: int | str | None = None
+    told: int | str = "nothing"
     answer: Any = None
     fault: str | None = None
 

@@ -50,10 +50,9 @@ def middleware(world: "World") -> Middleware:
             return await handler(request)
         world.faults.connections.met(request)
         entry = await world.faults.audit.receive(request, key_of(request), world.clock.now_ns)
-        response, fault = await _answer(world, request, handler, entry, storm)
-        if entry is not None:
-            entry.fault = None if fault is None else fault.name.value
-            entry.told = _told(response)
+        response = await _answer(world, request, handler, entry, storm)
+        if entry is not None and not isinstance(response, Cut):
+            entry.told = response.status
         return response
 
     return faulty
@@ -79,31 +78,28 @@ class Cut(web.Response):
 
 async def _answer(
     world: "World", request: web.Request, handler: Handler, entry: AuditedRequest | None, storm: Iterator[int]
-) -> tuple[web.StreamResponse, Fault | None]:
-    """What the client is told, and the fault that made it so."""
+) -> web.StreamResponse:
+    """What the client is told."""
     if world.faults.connections.away:
-        return _cut(request), None
+        return _cut(request)
     if request.headers.get(hdrs.UPGRADE) is not None:
         return await _upgrade(world, request, handler)
-    fault = _taken(world, request, BEFORE)
-    if fault is not None:
-        return _instead(fault, request, next(storm)), fault
-    fault = _taken(world, request, AFTER)
+    fault = _taken(world, request, BEFORE) or _taken(world, request, AFTER)
+    if entry is not None and fault is not None:
+        entry.fault = fault.name.value
+    if fault is not None and fault.name in BEFORE:
+        return _instead(fault, request, next(storm))
     response = await _carried_out(handler, request)
     if entry is not None:
         answered(entry, response)
-    if fault is None:
-        return response, None
-    return await _SPOILT[fault.name](world, request, response, fault), fault
+    return response if fault is None else await _SPOILT[fault.name](world, request, response, fault)
 
 
-async def _upgrade(world: "World", request: web.Request, handler: Handler) -> tuple[web.StreamResponse, Fault | None]:
+async def _upgrade(world: "World", request: web.Request, handler: Handler) -> web.StreamResponse:
     """A websocket; at the door of the trade updates it may be refused."""
-    if request.path == UPDATES_PATH:
-        fault = world.faults.take(FaultName.STREAM_REFUSED_429, stream="trade_updates")
-        if fault is not None:
-            return _json(429, {"message": "too many requests."}), fault
-    return await handler(request), None
+    if request.path == UPDATES_PATH and world.faults.take(FaultName.STREAM_REFUSED_429, stream="trade_updates"):
+        return _json(429, {"message": "too many requests."})
+    return await handler(request)
 
 
 def _taken(world: "World", request: web.Request, names: tuple[FaultName, ...]) -> Fault | None:
@@ -210,7 +206,3 @@ def _json(status: int, body: object) -> web.Response:
 def _page(status: int, title: str) -> web.Response:
     html = f"<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
     return web.Response(status=status, text=html, content_type="text/html")
-
-
-def _told(response: web.StreamResponse) -> int | str:
-    return "nothing" if isinstance(response, Cut) else response.status
