@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from holdfast.core.portfolio.ledger import Ledger, value_of
+from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.types import NO_MONEY, ZERO, Money, Price, Side
 
 
@@ -51,7 +51,7 @@ class Books:
         if ledger is None:
             ledger = self.ledgers[symbol] = Ledger()
         ledger.book(signed, Price(price), NO_MONEY)
-        self.cash -= value_of(signed, price)
+        self.cash -= signed * price
         if not ledger.quantity:
             del self.ledgers[symbol]
 

@@ -2,7 +2,7 @@
 
 `holdfast.venue.exchange` decides when an order trades and at what price. How many units that is, and what becomes of linked
 orders, the account decides: at its exchanges every order is whole and alone. An exchange is shown only the symbols it has
-orders of; when the first of a symbol comes it is told the market as it stands.
+orders of; when an order comes it is told the market as it stands.
 """
 
 from collections.abc import Sequence
@@ -48,17 +48,19 @@ class Floor:
     def submit(self, order: Order, now_ns: int) -> Sequence[Report]:
         """Sends an order that is not here; returns what became of it at once."""
         session = session_of(order)
-        exchange = self._arrival(order, session, now_ns)
+        exchange = self._arrival(order, session)
+        self._show_market(exchange, order.symbol, session, now_ns)
         return exchange.submit(_terms(order), now_ns, now_ns)
 
     def restore(self, order: Order, now_ns: int) -> None:
         """Puts back an order that was here before a restart; a trailing stop goes on from where it was."""
         session = session_of(order)
-        exchange = self._arrival(order, session, now_ns)
+        exchange = self._arrival(order, session)
+        self._show_market(exchange, order.symbol, session, now_ns)
         exchange.restore_order(_terms(order), f"v{_name(order)}", now_ns, now_ns)
         if order.hwm is not None:
             exchange.observe(Trade(order.symbol, now_ns, float(order.hwm), 0.0))
-            self._show_market(exchange, order.symbol, now_ns)
+            self._show_market(exchange, order.symbol, session, now_ns)
 
     def withdraw(self, order: Order, now_ns: int) -> None:
         """Takes an order away, if it is here."""
@@ -95,14 +97,12 @@ class Floor:
         working = self._exchanges[session_of(order)].open_orders()
         return next((one for one in working if one.terms.client_order_id == name), None)
 
-    def _arrival(self, order: Order, session: Session, now_ns: int) -> Exchange:
-        """The exchange for an order, told of the market if it had no order of the symbol."""
+    def _arrival(self, order: Order, session: Session) -> Exchange:
+        """The exchange for an order, which is counted there from now on."""
         exchange = self._exchanges.get(session)
         if exchange is None:
             exchange = self._exchanges[session] = self._build(session)
         counts = self._counts.setdefault(order.symbol, {})
-        if session not in counts:
-            self._show_market(exchange, order.symbol, now_ns)
         counts[session] = counts.get(session, 0) + 1
         self._orders[_name(order)] = order
         return exchange
@@ -111,15 +111,17 @@ class Floor:
         tick = CRYPTO.tick if session is Session.ALWAYS else US_EQUITY.tick
         return Exchange(VenueSettings(), self._hours.calendar(session), tick)
 
-    def _show_market(self, exchange: Exchange, symbol: str, now_ns: int) -> None:
+    def _show_market(self, exchange: Exchange, symbol: str, session: Session, now_ns: int) -> None:
+        """Tells the market as it stands. A quote from before the session gives way to a trade or bar of it."""
         market = self._market
         trade, quote, price = market.last_trade(symbol), market.last_quote(symbol), market.price(symbol)
+        opens_ns = self._hours.opens_ns(session, now_ns)
+        if trade is None and price:
+            trade = Trade(symbol, now_ns, price, 0.0)
         if trade is not None:
-            exchange.observe(trade)
-        elif price:
-            exchange.observe(Trade(symbol, now_ns, price, 0.0))
-        if quote is not None:
-            exchange.observe(quote)
+            exchange.observe(trade, is_older_than_orders=True)
+        if quote is not None and (trade is None or quote.time_ns >= opens_ns or trade.time_ns < opens_ns):
+            exchange.observe(quote, is_older_than_orders=True)
 
 
 def _name(order: Order) -> str:

@@ -85,6 +85,10 @@ class Hours:
         opens_ns, closes_ns = self._around(session, time_ns)
         return opens_ns <= time_ns < closes_ns
 
+    def opens_ns(self, session: Session, time_ns: int) -> int:
+        """When the session that is on at a time began, or else the next begins; 0 for what never closes."""
+        return 0 if session is Session.ALWAYS else self._around(session, time_ns)[0]
+
     def holds(self, session: Session, event: MarketEvent) -> bool:
         """Whether an event belongs to the session. A bar does if it overlaps it, so that hourly and daily bars count."""
         if session is Session.ALWAYS:

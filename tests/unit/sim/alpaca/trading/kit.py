@@ -1,0 +1,132 @@
+"""One account on a market that the test makes, without HTTP."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from holdfast.calendars import trading_calendar
+from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
+from holdfast.core.types import MINUTE_NS, SECOND_NS
+from holdfast.sim.alpaca.clock import MarketClock
+from holdfast.sim.alpaca.faults.registry import Faults
+from holdfast.sim.alpaca.faults.spec import FaultSpec
+from holdfast.sim.alpaca.market.columns import no_quotes, no_trades
+from holdfast.sim.alpaca.market.derive import SymbolData, complete
+from holdfast.sim.alpaca.market.opening import time_from
+from holdfast.sim.alpaca.market.store import Store
+from holdfast.sim.alpaca.trading.desk import Desk
+from holdfast.sim.alpaca.trading.desks import Desks
+from holdfast.sim.alpaca.trading.order import Order
+from holdfast.sim.alpaca.trading.request import read_object, read_order, read_replace
+from holdfast.sim.alpaca.trading.state import State
+from holdfast.sim.alpaca.world import World
+
+OPEN = time_from("2024-07-10T13:30:00Z")
+MORNING = OPEN + 30 * MINUTE_NS
+EVENING = time_from("2024-07-09T22:00:00Z")
+SYMBOLS = ("AVOR", "BRYX", "BTC/USD")
+KEY, SECRET = "PKTEST", "made-up"
+
+
+class EmptyMarket:
+    """Data without a row: all that happens is what the test says."""
+
+    name = "nothing"
+
+    def load(self) -> Sequence[SymbolData]:
+        return [complete(symbol, {}, no_trades(), no_quotes()) for symbol in SYMBOLS]
+
+    def more(self) -> Sequence[SymbolData]:
+        return ()
+
+
+class Bench:
+    """A world with one account in it, and the market in the test's hand. ``heard`` are the trade updates told."""
+
+    def __init__(self, now_ns: int = MORNING, *faults: dict[str, Any], state: Path | None = None) -> None:
+        calendar = trading_calendar("XNYS")
+        self.state = None if state is None else State(state)
+        kept_ns = None if self.state is None else self.state.market_time_ns
+        self.world = World(MarketClock(kept_ns or now_ns), calendar, Store(EmptyMarket(), calendar))
+        self.world.faults = Faults([FaultSpec.parse(fault) for fault in faults])
+        self.world.desks = Desks(self.world, requests_per_minute=0, state=self.state)
+        self.heard: list[dict[str, Any]] = []
+        desk = self.world.desks.of_key(KEY, SECRET)
+        assert desk is not None
+        self.desk: Desk = desk
+        desk.hub.add(self._hear)
+
+    def _hear(self, event: str, frame: bytes) -> None:
+        self.heard.append(msgspec.json.decode(frame)["data"])
+
+    @property
+    def now_ns(self) -> int:
+        return self.world.clock.now_ns
+
+    def events(self, order: Order | None = None) -> list[str]:
+        """The names of the updates told, of one order or all."""
+        return [data["event"] for data in self.heard if order is None or data["order"]["id"] == order.id]
+
+    # --- the market --------------------------------------------------------------------------------------------------
+
+    def happen(self, event: MarketEvent) -> None:
+        self.world.clock.advance(event.time_ns)
+        self.world.market.see(event)
+        self.desk.on_market(event)
+
+    def quote(self, bid: float, ask: float, symbol: str = "AVOR", after_s: int = 1) -> None:
+        self.happen(Quote(symbol, self.now_ns + after_s * SECOND_NS, bid, 100.0, ask, 100.0))
+
+    def trade(self, price: float, symbol: str = "AVOR", after_s: int = 1) -> None:
+        self.happen(Trade(symbol, self.now_ns + after_s * SECOND_NS, price, 100.0))
+
+    def price(self, price: float, symbol: str = "AVOR", after_s: int = 1) -> None:
+        """A trade, and a quote of one cent either way around it."""
+        self.trade(price, symbol, after_s)
+        self.quote(round(price - 0.01, 4), round(price + 0.01, 4), symbol, 0)
+
+    def bar(self, open_: float, high: float, low: float, close: float, symbol: str = "AVOR") -> None:
+        start_ns = self.now_ns - self.now_ns % MINUTE_NS
+        self.happen(Bar(symbol, start_ns + MINUTE_NS, start_ns, open_, high, low, close, 1000.0))
+
+    def go_to(self, time_ns: int) -> None:
+        """Time passes to where a session begins or ends."""
+        self.world.clock.advance(time_ns)
+        self.desk.on_time(time_ns)
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def send(self, **body: Any) -> Order:
+        """An order as a client sends it; what is not given is a market order for ten shares of the day."""
+        whole = {"symbol": "AVOR", "side": "buy", "type": "market", "time_in_force": "day"} | body
+        if not {"qty", "notional"} & whole.keys():
+            whole["qty"] = "10"
+        return self.desk.submit(read_order(read_object(msgspec.json.encode(whole))))
+
+    def place(self, **body: Any) -> Order:
+        """`send`, and what it leads to."""
+        order = self.send(**body)
+        self.desk.settle()
+        return order
+
+    def replace(self, order: Order, **body: Any) -> Order:
+        new = self.desk.replace(order.id, read_replace(read_object(msgspec.json.encode(body))))
+        self.desk.settle()
+        return new
+
+    def cancel(self, order: Order) -> None:
+        self.desk.cancel(order.id)
+        self.desk.settle()
+
+    def bracket(self, **body: Any) -> tuple[Order, Order, Order]:
+        """A bracket around ten shares bought at market: entry, take-profit, stop-loss."""
+        terms = {
+            "order_class": "bracket",
+            "take_profit": {"limit_price": "110"},
+            "stop_loss": {"stop_price": "90"},
+        }
+        entry = self.place(**(terms | body))
+        profit, loss = self.desk.orders.legs(entry)
+        return entry, profit, loss
