@@ -84,7 +84,8 @@ class Desk:
         sequence = self.orders.next_sequence
         order = build.make_order(request, asset, admitted, self._hours, sequence, now_ns)
         legs = build.make_legs(request, order, sequence + 1)
-        legs = self._without_missing(order, legs)
+        if len(legs) > 1 and self.fault(FaultName.LEG_MISSING, order):
+            order.leg_ids.remove(legs.pop().id)
         for one in (order, *legs):
             self.orders.add(one)
             self.changes.order(one, now_ns)
@@ -138,8 +139,6 @@ class Desk:
     def _cancel(self, order: Order, now_ns: int) -> None:
         if order.status in (Status.CANCELED, Status.PENDING_CANCEL):
             return
-        if order.is_open and self._lifecycle.lose_race(order, now_ns):
-            self.changes.flush(now_ns)
         if not order.is_open:
             raise unprocessable(f'order is already in "{order.status}" state')
         if order.status is Status.PENDING_REPLACE:
@@ -189,13 +188,6 @@ class Desk:
         if self.is_hidden(order):
             raise not_found(f"order not found for {order.id}")
         return self.refresh(order)
-
-    def _without_missing(self, order: Order, legs: list[Order]) -> list[Order]:
-        """The legs, less one that was never made when that fault is on."""
-        fault = self.fault(FaultName.LEG_MISSING, order) if len(legs) > 1 else None
-        kept = [leg for leg in legs if fault is None or leg.role != fault.params["leg"]]
-        order.leg_ids = [leg.id for leg in kept]
-        return kept
 
     def _check_client_id(self, client_order_id: str | None) -> None:
         if client_order_id is not None and self.orders.has_client_id(client_order_id):

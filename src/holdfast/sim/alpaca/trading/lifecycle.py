@@ -75,7 +75,6 @@ class Lifecycle:
         self._changes.order(order, now_ns)
 
     def _send(self, order: Order, now_ns: int) -> None:
-        order.waits = False
         order.sends += 1
         reports = self._floor.submit(order, now_ns)
         self._floor.refresh(order)
@@ -102,19 +101,20 @@ class Lifecycle:
     def on_market(self, event: MarketEvent) -> None:
         """Orders of the event's symbol meet it; then those that waited for it go to the exchange."""
         symbol = event.symbol
+        waiting = tuple(self._waiting[symbol].values()) if symbol in self._waiting else ()
         if self._floor.has(symbol):
             self._take(self._floor.on_market(event))
-        if symbol in self._waiting:
-            self._send_waiting(event)
-
-    def _send_waiting(self, event: MarketEvent) -> None:
-        waiting = self._waiting[event.symbol]
-        for order in tuple(waiting.values()):
+        for order in waiting:
             if order.waits and self._hours.holds(session_of(order), event):
-                del waiting[order.id]
+                self._stop_waiting(order)
                 self._send(order, event.time_ns)
-        if not waiting and self._waiting.get(event.symbol) is waiting:
-            del self._waiting[event.symbol]
+
+    def _stop_waiting(self, order: Order) -> None:
+        orders = self._waiting[order.symbol]
+        del orders[order.id]
+        if not orders:
+            del self._waiting[order.symbol]
+        order.waits = False
 
     def _take(self, reports: Iterable[Report]) -> None:
         for report in reports:
@@ -162,16 +162,13 @@ class Lifecycle:
         self._changes.tell(event, order, time_ns, **facts)
 
     def _part(self, order: Order, whole: Decimal) -> Decimal:
-        """How much of a fill comes now: all of it, or with that fault on one of several pieces."""
-        if not order.pieces and order.notional is None:
-            fault = self._fires(FaultName.PARTIAL_FILLS, order)
-            order.pieces = 1 if fault is None else max(int(fault.params["parts"]), 1)
-        pieces, order.pieces = order.pieces, max(order.pieces - 1, 1)
-        if pieces <= 1:
+        """How much of a fill comes now: all of it, or a part when that fault is on."""
+        fault = None if order.notional is not None else self._fires(FaultName.PARTIAL_FILLS, order)
+        if fault is None:
             return whole
         step = Decimal(1) if whole % 1 == 0 else SMALLEST_UNIT
-        part = max((whole / pieces).quantize(step, rounding=ROUND_FLOOR), step)
-        return min(part, whole)
+        share = Decimal(str(fault.params["fraction"]))
+        return min(max((whole * share).quantize(step, rounding=ROUND_FLOOR), step), whole)
 
     def _shrink(self, sibling: Order | None, quantity: Decimal, time_ns: int) -> None:
         """Alpaca: a part of one exit fills, and the other is left for so much less (documented)."""
@@ -184,10 +181,9 @@ class Lifecycle:
 
     def _activate_legs(self, entry: Order, time_ns: int) -> None:
         """The entry has filled whole: its exits go to work. Their status then is our reading: ``new``, both."""
-        if entry.leg_ids and self._fires(FaultName.LEG_HELD, entry):
-            return
         for leg in sorted(self._orders.legs(entry), key=_is_take_profit):
-            if leg.status is Status.HELD:
+            is_stuck = leg.role is Role.STOP_LOSS and self._fires(FaultName.LEG_HELD, entry)
+            if leg.status is Status.HELD and not is_stuck:
                 self._send(leg, time_ns)
 
     # --- ends --------------------------------------------------------------------------------------------------------
@@ -209,8 +205,7 @@ class Lifecycle:
         self._floor.withdraw(order, time_ns)
         self._orders.close(order)
         if order.waits:
-            self._waiting[order.symbol].pop(order.id, None)
-            order.waits = False
+            self._stop_waiting(order)
 
     def _end_linked(self, order: Order, status: Status, time_ns: int) -> None:
         """Alpaca: cancel one and the rest is canceled too (documented); an entry that ends unfilled takes its exits along."""
@@ -224,18 +219,14 @@ class Lifecycle:
             self.end(parent, status, time_ns)
 
     def finish_cancel(self, order: Order, now_ns: int) -> None:
-        """A cancel arrives at the exchange."""
-        if order.status is Status.PENDING_CANCEL:
-            self.end(order, Status.CANCELED, now_ns)
-
-    def lose_race(self, order: Order, now_ns: int) -> bool:
-        """Whether, with that fault on, the order fills just before a cancel of it comes; then it has."""
+        """A cancel arrives at the exchange; when that fault is on, a fill was faster."""
+        if order.status is not Status.PENDING_CANCEL:
+            return
         price = self._world.market.price(order.symbol)
-        if not price or not order.sends or not self._fires(FaultName.CANCEL_RACES_FILL, order):
-            return False
-        order.pieces = 1
-        self.fill(order, order.limit_price or from_float(price), now_ns)
-        return True
+        if price and order.sends and self._fires(FaultName.CANCEL_RACES_FILL, order):
+            self.fill(order, order.limit_price or from_float(price), now_ns)
+        else:
+            self.end(order, Status.CANCELED, now_ns)
 
     def finish_replace(self, old: Order, new: Order, now_ns: int) -> None:
         """A replacement arrives at the exchange. If the old order has ended meanwhile the new one is rejected."""

@@ -58,8 +58,7 @@ class Order(msgspec.Struct, kw_only=True):
     ``sequence`` is the place in the account's order of arrival. ``filled_cost`` is the sum of price times quantity over the
     fills. ``reserve_price`` is what one unit takes from the buying power while the order is open: nothing for one that
     closes. ``waits`` says that the order is not at the exchange: for a session to begin, or, in the middle of a fill,
-    for the next event. ``sends`` counts how often it was given to the exchange,
-    ``pieces`` in how many more parts it fills (0: not decided).
+    for the next event. ``sends`` counts how often it was given to the exchange.
     """
 
     id: str
@@ -101,7 +100,6 @@ class Order(msgspec.Struct, kw_only=True):
     reserve_price: Decimal = ZERO
     waits: bool = False
     sends: int = 0
-    pieces: int = 0
 
     @property
     def is_open(self) -> bool:

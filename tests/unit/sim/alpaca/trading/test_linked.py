@@ -1,0 +1,163 @@
+"""Orders that belong together: bracket, oco and oto."""
+
+import pytest
+
+from holdfast.core.types import HOUR_NS
+from holdfast.sim.alpaca.errors import ApiError
+from holdfast.sim.alpaca.faults.spec import FaultSpec
+from holdfast.sim.alpaca.trading.orders import Listing
+from tests.unit.sim.alpaca.trading.kit import OPEN, Bench
+
+PARTS = {"name": "partial_fills", "fraction": 0.5}
+
+
+def test_exits_are_held_until_the_entry_has_filled_whole() -> None:
+    """A part of the entry's fill leaves its exits held; the last part sets both to work."""
+    bench = Bench()
+    bench.price(100)
+    bench.world.faults.arm(FaultSpec.parse(PARTS))
+    entry, profit, loss = bench.bracket()
+    assert (entry.status, entry.filled_qty) == ("partially_filled", 5)
+    assert [profit.status, loss.status] == ["held", "held"]
+    bench.price(100)
+    assert (entry.status, entry.filled_qty) == ("filled", 10)
+    assert [profit.status, loss.status] == ["new", "new"]
+    assert bench.events(entry) == ["pending_new", "new", "partial_fill", "fill"]
+    assert bench.events(loss) == ["new"]
+
+
+def test_one_exit_fills_and_the_other_is_canceled() -> None:
+    """When the take-profit fills the stop-loss is canceled, and the position is flat."""
+    bench = Bench()
+    bench.price(100)
+    _, profit, loss = bench.bracket()
+    bench.price(111)
+    assert [profit.status, loss.status] == ["filled", "canceled"]
+    assert not bench.desk.books.ledgers
+    assert bench.events(loss)[-1] == "canceled"
+
+
+def test_a_bar_that_holds_both_exits_fills_the_stop() -> None:
+    """Stop and target in one bar: the stop-loss fills, and only that."""
+    bench = Bench()
+    bench.price(100)
+    _, profit, loss = bench.bracket()
+    bench.bar(100, 111, 89, 100)
+    assert [profit.status, loss.status] == ["canceled", "filled"]
+    assert not bench.desk.books.ledgers
+
+
+def test_a_part_of_one_exit_shrinks_the_other() -> None:
+    """When half of the take-profit fills the stop-loss is left for the other half."""
+    bench = Bench()
+    bench.price(100)
+    _, profit, loss = bench.bracket()
+    bench.world.faults.arm(FaultSpec.parse(PARTS))
+    bench.trade(111)
+    bench.quote(99.99, 100.01)
+    assert profit.filled_qty == 5
+    assert (loss.qty, loss.status) == (5, "new")
+    bench.price(89)
+    assert (profit.status, loss.status, loss.filled_qty) == ("canceled", "filled", 5)
+    assert not bench.desk.books.ledgers
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_cancel_one_and_the_rest_goes_too(which: int) -> None:
+    """Canceling the entry or either exit of a bracket that has not begun cancels all three."""
+    bench = Bench()
+    bench.price(100)
+    orders = bench.bracket(type="limit", limit_price="95")
+    bench.cancel(orders[which])
+    assert [order.status for order in orders] == ["canceled"] * 3
+
+
+def test_canceling_a_working_exit_cancels_its_twin() -> None:
+    """After the entry's fill the exits go together, and the entry stays filled."""
+    bench = Bench()
+    bench.price(100)
+    entry, profit, loss = bench.bracket()
+    bench.cancel(loss)
+    assert [entry.status, profit.status, loss.status] == ["filled", "canceled", "canceled"]
+
+
+def test_a_bracket_that_never_begins_ends_with_its_day() -> None:
+    """An entry that expires at the close takes its held exits along."""
+    bench = Bench()
+    bench.price(100)
+    orders = bench.bracket(type="limit", limit_price="95")
+    bench.go_to(OPEN + 6 * HOUR_NS + HOUR_NS // 2)
+    assert [order.status for order in orders] == ["expired"] * 3
+
+
+def test_an_oco_guards_a_position_once() -> None:
+    """The pair holds the shares once; the take-profit is the parent, the stop-loss its leg; one fill ends both."""
+    bench = Bench()
+    bench.price(100)
+    bench.place()
+    exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90", "limit_price": "89"}}
+    parent = bench.place(side="sell", type="limit", order_class="oco", **exits)
+    (leg,) = bench.desk.orders.legs(parent)
+    assert (parent.limit_price, parent.status, leg.type, leg.status) == (110, "new", "stop_limit", "new")
+    assert bench.desk.funds.held("AVOR") == 10
+    bench.price(90)
+    assert (leg.status, parent.status) == ("filled", "canceled")
+
+
+def test_an_oto_has_one_exit() -> None:
+    """An oto's one exit is held until the entry has filled."""
+    bench = Bench()
+    bench.price(100)
+    entry = bench.send(order_class="oto", stop_loss={"stop_price": "90"})
+    (leg,) = bench.desk.orders.legs(entry)
+    assert leg.status == "held"
+    bench.desk.settle()
+    bench.price(88)
+    assert (entry.status, leg.status) == ("filled", "filled")
+
+
+def test_a_leg_can_be_moved() -> None:
+    """A working exit's price can be replaced, its quantity can't; the new leg belongs to the pair like the old one."""
+    bench = Bench()
+    bench.price(100)
+    entry, profit, loss = bench.bracket()
+    moved = bench.replace(loss, stop_price="95")
+    assert bench.desk.orders.legs(entry) == [profit, moved]
+    with pytest.raises(ApiError, match="only limit_price and stop_price of the legs"):
+        bench.replace(moved, qty=5)
+    bench.price(94)
+    assert [loss.status, moved.status, profit.status] == ["replaced", "filled", "canceled"]
+
+
+def test_legs_are_rows_of_their_own_unless_nested() -> None:
+    """A list counts legs as orders; nested, they are only found at their parent, even when that has filled."""
+    bench = Bench()
+    bench.price(100)
+    entry, profit, loss = bench.bracket()
+    orders = bench.desk.orders
+    assert orders.list(Listing(status="all")) == [loss, profit, entry]
+    assert orders.list(Listing(status="all", nested=True)) == [entry]
+    assert orders.list(Listing(status="open")) == [loss, profit]
+    assert orders.list(Listing(status="open", nested=True)) == [entry]
+    assert profit.client_order_id != loss.client_order_id != entry.client_order_id
+
+
+def test_a_stuck_bracket_leaves_its_exits_held() -> None:
+    """With that fault the entry fills and its stop-loss never goes to work."""
+    bench = Bench()
+    bench.world.faults.arm(FaultSpec.parse({"name": "leg_held"}))
+    bench.price(100)
+    entry, profit, loss = bench.bracket()
+    bench.price(80)
+    assert [entry.status, profit.status, loss.status] == ["filled", "new", "held"]
+
+
+def test_a_bracket_may_come_without_a_leg() -> None:
+    """With that fault the stop-loss is never made; the take-profit works."""
+    bench = Bench()
+    bench.world.faults.arm(FaultSpec.parse({"name": "leg_missing"}))
+    bench.price(100)
+    entry = bench.place(order_class="bracket", take_profit={"limit_price": "110"}, stop_loss={"stop_price": "90"})
+    (profit,) = bench.desk.orders.legs(entry)
+    bench.price(111)
+    assert (profit.role, profit.status) == ("take_profit", "filled")
