@@ -20,6 +20,7 @@ from holdfast.core.messages import BrokerName
 from holdfast.core.risk.limits import PROFILES, RiskLimits
 from holdfast.core.types import Money
 from holdfast.errors import ConfigError
+from holdfast.feeds.alpaca.wire import Kind
 from holdfast.venue.models import Commission, NoCommission
 from holdfast.venue.settings import FillAt, VenueSettings
 
@@ -59,7 +60,7 @@ class FeedConfig(Section, frozen=True):
     days: int | None = None
     history_days: int = 1
     ticks: bool = False
-    streams: list[Literal["trades", "quotes", "bars"]] = msgspec.field(default_factory=lambda: ["bars"])
+    streams: list[Kind] = msgspec.field(default_factory=lambda: [Kind.BARS])
     warm_up_minutes: int = 390
     stale_after_s: float = 300.0
 

@@ -41,6 +41,7 @@ from holdfast.core.types import (
 from holdfast.errors import HoldfastError
 from holdfast.feeds.alpaca.feed import AlpacaFeed
 from holdfast.feeds.alpaca.market_data import AlpacaMarketData
+from holdfast.feeds.alpaca.wire import Kind
 from holdfast.feeds.live import FeedStatus
 from holdfast.observe.metrics import ApiMetrics
 
@@ -198,8 +199,9 @@ class _Check:
             self._settings,
             self._rest,
             [self._symbol],
-            ["bars"],
+            [Kind.BARS],
             calendar=trading_calendar("24/7" if is_crypto(self._symbol) else "XNYS"),
+            warm_up_minutes=0,
         )
         told: asyncio.Queue[FeedStatus] = asyncio.Queue()
         events: list[MarketEvent] = []
