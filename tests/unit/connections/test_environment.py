@@ -48,8 +48,8 @@ def test_the_environment_goes_before_dotenv_and_that_before_the_file(tmp_path: P
 def test_a_dollar_sign_in_a_secret_is_one(tmp_path: Path) -> None:
     """Nothing is put in for it from elsewhere."""
     dotenv = tmp_path / ".env"
-    dotenv.write_text("ALPACA_PAPER_API_KEY=PKFROMDOTENV\nALPACA_PAPER_API_SECRET=abc$HOME\n")
-    assert keys(load({}, dotenv))[1] == "abc$HOME"
+    dotenv.write_text("ALPACA_PAPER_API_KEY=PKFROMDOTENV\nALPACA_PAPER_API_SECRET=abc${HOME}def\n")
+    assert keys(load({}, dotenv))[1] == "abc${HOME}def"
 
 
 def test_the_dotenv_file_is_not_exported(tmp_path: Path) -> None:

@@ -33,7 +33,9 @@ LIVE_CONSENT = "I want to trade real money"
 """What ``ALPACA_LIVE_CONSENT`` has to say, letter by letter, before a live account is touched."""
 
 KEYS_PAGE = "https://app.alpaca.markets"
-PLACEHOLDER = re.compile(r"(?i)your[ _-]|[_-]here$|^(change[_-]?me|placeholder|example|x+|\*+|\.+|todo)$|^<.*>$|\$\{")
+PLACEHOLDER = re.compile(
+    r"(?i)your[ _-]|[_-]here$|^(change[_-]?me|placeholder|example|x+|\*+|\.+|todo)$|^<.*>$|^\$\{.*\}$"
+)
 """What example files have in the place of keys. Real ones (observed) are letters and digits and nothing else."""
 
 KEY_PREFIX = {Mode.PAPER: "PK", Mode.LIVE: "AK"}
