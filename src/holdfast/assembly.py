@@ -12,6 +12,7 @@ import msgspec
 from holdfast.calendars import trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
 from holdfast.core.instruments import instrument_for
+from holdfast.core.messages import BrokerName
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.host import Runner
@@ -103,6 +104,7 @@ def build_state(
         instrument_for(account.calendar),
         account.risk.limits(),
         stale_after_ns,
+        orders_cross_zero=account.broker is not BrokerName.ALPACA,  # Alpaca: observed, each way is an order of its own
     )
     for strategy in config.strategies:
         if strategy.account == account.name:

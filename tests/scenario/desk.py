@@ -129,8 +129,10 @@ class Desk:
         symbols: Iterable[str] = ("ABC", "XYZ"),
         stale_after_ns: int | None = None,
         exchange: Any = None,
+        orders_cross_zero: bool = True,
     ) -> None:
         self.state = new_state(limits or RiskLimits(), calendar, instrument, stale_after_ns)
+        self.state.orders_cross_zero = orders_cross_zero
         for number, strategy in enumerate(strategies):
             self.state.host.add(Runner(StrategyId(f"s{number}"), strategy, tuple(symbols), MINUTE_NS), MINUTE_NS)
         self.exchange = exchange or Exchange(venue or VenueSettings(), calendar, instrument.tick)

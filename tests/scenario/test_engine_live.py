@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from holdfast.core.messages import (
     Action,
+    CancelOrders,
     FillBusted,
     Health,
     Impaired,
@@ -18,8 +19,9 @@ from holdfast.core.messages import (
 )
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.session.account import AccountState
+from holdfast.core.state import worst_case
 from holdfast.core.turn import Turn
-from holdfast.core.types import MANUAL, NO_MONEY, Price, Quantity, Side
+from holdfast.core.types import MANUAL, NO_MONEY, OrderType, Price, Quantity, Side
 from tests.scenario.desk import DEPOSIT, Desk, bar
 
 D = Decimal
@@ -128,3 +130,36 @@ def test_a_person_can_overrule_an_impairment() -> None:
     desk.ask(Resume())
     assert desk.state.account_state is AccountState.IDLE
     assert desk.state.impairments == {}
+
+
+def test_a_turn_around_is_two_orders_where_one_is_not_taken() -> None:
+    """The first brings the position to zero and the second, once that has filled, beyond it; both count as exposure at once."""
+    desk = Desk(orders_cross_zero=False).run(bar(1, 10.0))
+    desk.place(Action.BUY, 100)
+    desk.place(Action.SELL, 250, limit_price=Price(D(11)), order_type=OrderType.LIMIT)
+    assert [order.terms.quantity for order in desk.state.orders.live.values()] == [100]
+    assert worst_case(desk.state, "ABC") == (100, -150)
+    desk.run(bar(2, 11.0))
+    assert desk.position(MANUAL) == -150
+    assert [fill.quantity for fill in desk.of(OrderFilled)] == [100, 100, 150]
+    assert desk.state.orders.open_sells == {}
+
+
+def test_what_should_follow_does_not_after_a_cancel() -> None:
+    """An order that ends without filling whole is followed by nothing."""
+    desk = Desk(orders_cross_zero=False).run(bar(1, 10.0))
+    desk.place(Action.BUY, 100)
+    desk.place(Action.SELL, 250, limit_price=Price(D(11)), order_type=OrderType.LIMIT)
+    desk.ask(CancelOrders())
+    desk.run(bar(2, 12.0))
+    assert desk.position(MANUAL) == 100
+    assert desk.state.orders.open_sells == {}
+    assert desk.state.orders.open_net == {}
+
+
+def test_turning_round_twice_as_much_as_is_held_is_no_repeat() -> None:
+    """Closing 100 and opening 100 are equal orders; the second is not taken for a duplicate of the first."""
+    desk = Desk(orders_cross_zero=False).run(bar(1, 10.0))
+    desk.place(Action.BUY, 100)
+    desk.place(Action.SELL, 200)
+    assert desk.position(MANUAL) == -100

@@ -11,6 +11,7 @@ from holdfast.core.messages import (
     AccountStateChanged,
     Action,
     Bar,
+    CommandDone,
     CancelOrder,
     CancelReleased,
     Heartbeat,
@@ -436,5 +437,6 @@ def test_an_amount_and_a_quantity_contradict_each_other() -> None:
     """A person who gives both is told so, and nothing is ordered."""
     desk = Desk().run(bar(1, 30.0))
     (*_, done) = desk.place(Action.BUY, 1, notional=Money(Decimal(45)))
+    assert isinstance(done.body, CommandDone)
     assert not done.body.accepted
     assert "takes the place of a quantity" in done.body.text

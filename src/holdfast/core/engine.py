@@ -54,7 +54,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.book import event_of, judge
 from holdfast.core.orders.life import Kind
-from holdfast.core.orders.order import Order
+from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.protection.legs import leg_terms, plan
 from holdfast.core.risk.check import check, daily_loss_pct
 from holdfast.core.session.account import AccountEvent
@@ -315,6 +315,11 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         state.host.on_fill(terms.strategy, body)
         if state.host.wishes or state.host.stops:
             _attend(state, turn, record)
+    if terms.then and order.state is OrderState.FILLED and isinstance(body, OrderFilled) and not state.flattening:
+        decision = wishes.follow_up(state, order)
+        answer = turn.record(decision, record.id, "risk", record.correlation_id)
+        if isinstance(decision, RiskApproved):
+            prepare(state, turn, decision, answer.id)
     if terms.role is not OrderRole.ENTRY and isinstance(body, OrderRejected | OrderFailed):
         reason = f"its {terms.role} was refused ({body.reason})"
         _unprotected(turn, terms.client_order_id, terms.strategy, terms.symbol, reason)

@@ -134,7 +134,9 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``quantity`` is positive. ``trail_amount`` is in price units, ``trail_percent`` in percent. ``expires_ns`` is the last
     moment at which sending it still makes sense (None: always). Orders of one ``oco_group`` cancel each other.
-    ``parent`` is the entry whose fill a protective order guards; an entry carries the prices of its protection.
+    ``parent`` is the entry whose fill a protective order guards; an entry carries the prices of its protection. ``then`` is
+    what is to follow in an order of its own once this one has filled whole: what lies beyond zero, where a broker takes no
+    order through zero.
     """
 
     client_order_id: ClientOrderId
@@ -155,6 +157,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     take_profit: Price | None = None
     expires_ns: int | None = None
     tag: str = ""
+    then: Quantity | None = None
 
 
 class RiskApproved(Body, frozen=True, gc=False):

@@ -79,7 +79,7 @@ Key = tuple[StrategyId, str]
 
 
 class EngineState:
-    """One account. ``cursor`` counts steps of the feed (see `Envelope`); ``marks`` are the last prices."""
+    """One account. ``orders_cross_zero``: its broker takes an order that turns a position round. ``cursor`` counts steps of the feed (see `Envelope`); ``marks`` are the last prices."""
 
     def __init__(
         self,
@@ -89,6 +89,8 @@ class EngineState:
         instrument: Instrument,
         limits: RiskLimits,
         stale_after_ns: int | None = None,
+        *,
+        orders_cross_zero: bool = True,
     ) -> None:
         self.account = account
         self.broker = broker
@@ -96,6 +98,7 @@ class EngineState:
         self.instrument = instrument
         self.limits = limits
         self.stale_after_ns = stale_after_ns
+        self.orders_cross_zero = orders_cross_zero
 
         self.epoch = 0
         self.ids = Ids(account, 0)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused, Signal
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import RiskView, check, raises_risk
@@ -42,6 +44,8 @@ def draft(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskA
     if not quantity:
         return _refused(signal, "size", "0", "one lot", "the size left to risk comes to less than one lot")
     terms = _terms(state, signal, side, quantity)
+    if not state.orders_cross_zero:
+        terms = _up_to_zero(state, terms)
     return check(terms, risk_view(state, terms), state.limits, way_out=way_out)
 
 
@@ -63,6 +67,25 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
     if not missing:
         return None
     return (Side.BUY if missing > 0 else Side.SELL), Quantity(abs(missing))
+
+
+def _up_to_zero(state: EngineState, terms: OrderTerms) -> OrderTerms:
+    """Terms that bring the account's position to zero at most; the rest follows when they have filled."""
+    held = abs(state.portfolio.quantity(terms.symbol))
+    closes = state.portfolio.quantity(terms.symbol) * terms.side.sign < 0
+    if not closes or terms.quantity <= held:
+        return terms
+    return replace(terms, quantity=held, then=Quantity(terms.quantity - held))
+
+
+def follow_up(state: EngineState, order: Order) -> RiskApproved | RiskRefused:
+    """What is to follow an order that has brought the position to zero, as risk judges it now."""
+    first = order.terms
+    terms = replace(
+        first, client_order_id=state.ids.order(state.order_count + 1), quantity=first.then or NO_QUANTITY, then=None
+    )
+    view = replace(risk_view(state, terms), twin=None)  # it may be as large as the first and is no repeat of it
+    return check(terms, view, state.limits)
 
 
 def _sized(state: EngineState, signal: Signal, price: Price) -> Quantity:

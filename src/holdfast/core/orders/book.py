@@ -119,14 +119,15 @@ class OrderBook:
         to = LIFE[order.state][_EVENT_OF.get(kind) or event_of(order, body)].to
         if to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
-        before = order.remaining
+        before = order.outstanding
         _CHANGES[kind](order, body, envelope.time_ns)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
         if to is not order.state:
             self._move(order, to)
-        if order.remaining != before:
-            self._count(order, order.remaining - before)
+        after = order.outstanding
+        if after != before:
+            self._count(order, after - before)
         return order
 
     def _add(self, envelope: Envelope, body: OrderPrepared) -> Order:
@@ -142,7 +143,7 @@ class OrderBook:
         )
         self.live[terms.client_order_id] = order
         self.live_entries += terms.role is OrderRole.ENTRY
-        self._count(order, terms.quantity)
+        self._count(order, order.outstanding)
         return order
 
     def _move(self, order: Order, to: OrderState) -> None:

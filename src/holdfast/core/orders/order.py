@@ -71,6 +71,12 @@ class Order(msgspec.Struct):
         return NO_QUANTITY if self.state in TERMINAL else Quantity(self.quantity - self.filled_quantity)
 
     @property
+    def outstanding(self) -> Quantity:
+        """What may still fill of it, and of the order that follows it."""
+        then = self.terms.then
+        return self.remaining if then is None or self.state in TERMINAL else Quantity(self.remaining + then)
+
+    @property
     def is_live(self) -> bool:
         """It may still trade (UNKNOWN counts as live)."""
         return self.state not in TERMINAL
