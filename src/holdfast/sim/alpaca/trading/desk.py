@@ -11,7 +11,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from holdfast.core.messages import Bar, MarketEvent
-from holdfast.core.types import MINUTE_NS
 from holdfast.sim.alpaca.errors import ApiError, invalid, not_found, unprocessable
 from holdfast.sim.alpaca.faults.registry import Fault, FaultName
 from holdfast.sim.alpaca.market.assets import Asset
@@ -21,6 +20,7 @@ from holdfast.sim.alpaca.trading.admission import Admission
 from holdfast.sim.alpaca.trading.books import Books, Execution
 from holdfast.sim.alpaca.trading.changes import Changes
 from holdfast.sim.alpaca.trading.curve import Curve
+from holdfast.sim.alpaca.trading.diary import Diary
 from holdfast.sim.alpaca.trading.executions import Executions
 from holdfast.sim.alpaca.trading.funds import Funds
 from holdfast.sim.alpaca.trading.hours import Hours
@@ -31,7 +31,7 @@ from holdfast.sim.alpaca.trading.order import UNSENT, Order, OrderClass, Role, S
 from holdfast.sim.alpaca.trading.orders import Orders
 from holdfast.sim.alpaca.trading.request import OrderRequest, ReplaceRequest
 from holdfast.sim.alpaca.trading.rules import check_exits, check_order
-from holdfast.sim.alpaca.trading.state import Kind, State
+from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.trading.watchlist import Watchlists
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Desk:
         self.changes = Changes(account, self.hub, state)
         self.executions = Executions(self.books, self.changes, account.deposit)
         self.watchlists = Watchlists(world.assets, account.id, self.changes)
-        self.curve = Curve()
+        self._diary = Diary(account, hours.regular, self.books, self.funds, self.changes)
         self._lifecycle = Lifecycle(world, hours, self.orders, self.books, self.executions, self.changes)
         self._admission = Admission(world, account, self.books, self.orders, self.funds)
         self._queue: list[Callable[[int], None]] = []
@@ -69,6 +69,11 @@ class Desk:
     def now_ns(self) -> int:
         """Market time, not before anything that has happened here."""
         return max(self._world.clock.now_ns, self._last_ns)
+
+    @property
+    def curve(self) -> Curve:
+        """What the account was worth over time."""
+        return self._diary.curve
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
@@ -160,7 +165,7 @@ class Desk:
         return self._world.faults.take(name, symbol=order.symbol, client_order_id=order.client_order_id)
 
     def find(self, order_id: str) -> Order:
-        """An order by the server's id, a trailing stop as it stands now. Raises `ApiError` (404)."""
+        """An order by the server's id. Raises `ApiError` (404)."""
         return self._shown(self.orders.get(order_id))
 
     def find_by_client_id(self, client_order_id: str) -> Order:
@@ -179,15 +184,10 @@ class Desk:
             raise unprocessable(f'asset "{name}" not found')
         return asset
 
-    def refresh(self, order: Order) -> Order:
-        """The order, a trailing stop as it stands now."""
-        self._lifecycle.refresh(order)
-        return order
-
     def _shown(self, order: Order) -> Order:
         if self.is_hidden(order):
             raise not_found(f"order not found for {order.id}")
-        return self.refresh(order)
+        return order
 
     def _check_client_id(self, client_order_id: str | None) -> None:
         if client_order_id is not None and self.orders.has_client_id(client_order_id):
@@ -254,34 +254,12 @@ class Desk:
         """``ended_before_ns``: orders whose time was over before it end."""
         if self._lifecycle.next_expiry_ns < ended_before_ns:
             self._lifecycle.expire(ended_before_ns)
-        self._sample(now_ns)
+        self._diary.write(now_ns)
         self._plan()
 
     def _plan(self) -> None:
-        """When time next has to be looked at: each minute with positions, else when an order or the day ends."""
-        next_ns = min(self._lifecycle.next_expiry_ns, self.account.day_ends_ns, self.account.closes_ns)
-        if self.books.ledgers:
-            next_ns = min(next_ns, self._last_ns - self._last_ns % MINUTE_NS + MINUTE_NS)
-        self._due_ns = next_ns
-
-    def _sample(self, now_ns: int) -> None:
-        """Keeps what the account is worth, and at the end of a session and of a day what Alpaca shows the day after."""
-        worth = self.funds.worth()
-        account, calendar = self.account, self._hours.regular
-        sample = self.curve.add(now_ns, worth.equity)
-        if sample is not None:
-            self.changes.put(Kind.EQUITY, f"{now_ns:020d}", sample)
-        if now_ns >= account.closes_ns:
-            account.close_equity, account.close_maintenance = worth.equity, worth.maintenance
-            account.closes_ns = calendar.next_close_ns(now_ns)
-            self.changes.account()
-        if now_ns >= account.day_ends_ns:
-            account.last_equity, account.last_maintenance = account.close_equity, account.close_maintenance
-            account.balance_date = calendar.day_at(account.day_ends_ns - 1).date
-            account.day_ends_ns = calendar.next_start_ns(now_ns)
-            self.books.start_day()
-            account.overnight = self.books.overnight
-            self.changes.account()
+        """When time next has to be looked at."""
+        self._due_ns = min(self._lifecycle.next_expiry_ns, self._diary.next_ns(self._last_ns))
 
     # --- what faults do ----------------------------------------------------------------------------------------------
 
@@ -328,13 +306,13 @@ class Desk:
     def open(self, orders: Sequence[Order], curve: Curve, now_ns: int) -> None:
         """Starts work; ``orders`` are those a state file kept. Fills and watchlists were loaded before."""
         self._last_ns = now_ns
-        self.curve = curve
+        self._diary.curve = curve
         self.books.overnight = self.account.overnight
         for order in orders:
             self.orders.add(order)
         for order in self.orders.open():
             self._resume(order, now_ns)
-        self._sample(now_ns)
+        self._diary.write(now_ns)
         self._plan()
         self.changes.flush(now_ns)
 

@@ -35,6 +35,7 @@ class Floor:
         self._market = market
         self._exchanges: dict[Session, Exchange] = {}
         self._orders: dict[str, Order] = {}
+        self._trailing: dict[str, dict[str, tuple[Order, VenueOrder]]] = {}
         self._counts: dict[str, dict[Session, int]] = {}
 
     def has(self, symbol: str) -> bool:
@@ -50,7 +51,10 @@ class Floor:
         session = session_of(order)
         exchange = self._arrival(order, session)
         self._show_market(exchange, order.symbol, session, now_ns)
-        return exchange.submit(_terms(order), now_ns, now_ns)
+        reports = exchange.submit(_terms(order), now_ns, now_ns)
+        if order.type is OrderType.TRAILING_STOP:
+            self._watch(order, exchange)
+        return reports
 
     def restore(self, order: Order, now_ns: int) -> None:
         """Puts back an order that was here before a restart; a trailing stop goes on from where it was."""
@@ -61,11 +65,14 @@ class Floor:
         if order.hwm is not None:
             exchange.observe(Trade(order.symbol, now_ns, float(order.hwm), 0.0))
             self._show_market(exchange, order.symbol, session, now_ns)
+        if order.type is OrderType.TRAILING_STOP:
+            self._watch(order, exchange)
 
     def withdraw(self, order: Order, now_ns: int) -> None:
         """Takes an order away, if it is here."""
         if self._orders.pop(_name(order), None) is None:
             return
+        self._trailing.get(order.symbol, {}).pop(_name(order), None)
         session = session_of(order)
         self._exchanges[session].cancel(ClientOrderId(_name(order)), now_ns, now_ns)
         counts = self._counts[order.symbol]
@@ -83,19 +90,21 @@ class Floor:
                 reports.extend(self._exchanges[session].on_market(event))
         return reports
 
-    def refresh(self, order: Order) -> None:
-        """Reads where a trailing stop stands now into the order."""
-        if order.type is not OrderType.TRAILING_STOP or _name(order) not in self._orders:
-            return
-        found = self._venue_order(order)
-        if found is not None and found.stop_price:
-            order.hwm = from_float(found.extreme)
-            order.stop_price = found.stop_price
+    def follow(self, symbol: str) -> list[Order]:
+        """Reads where the trailing stops of a symbol stand now into their orders; returns those that have moved."""
+        moved = []
+        for order, working in self._trailing.get(symbol, {}).values():
+            if working.stop_price and working.stop_price != order.stop_price:
+                order.hwm, order.stop_price = from_float(working.extreme), working.stop_price
+                moved.append(order)
+        return moved
 
-    def _venue_order(self, order: Order) -> VenueOrder | None:
+    def _watch(self, order: Order, exchange: Exchange) -> None:
+        """Remembers a trailing stop, if it rests."""
         name = _name(order)
-        working = self._exchanges[session_of(order)].open_orders()
-        return next((one for one in working if one.terms.client_order_id == name), None)
+        for working in exchange.open_orders():
+            if working.terms.client_order_id == name:
+                self._trailing.setdefault(order.symbol, {})[name] = order, working
 
     def _arrival(self, order: Order, session: Session) -> Exchange:
         """The exchange for an order, which is counted there from now on."""

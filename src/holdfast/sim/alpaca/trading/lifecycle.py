@@ -77,7 +77,7 @@ class Lifecycle:
     def _send(self, order: Order, now_ns: int) -> None:
         order.sends += 1
         reports = self._floor.submit(order, now_ns)
-        self._floor.refresh(order)
+        self._floor.follow(order.symbol)
         if order.status is not Status.PARTIALLY_FILLED:
             order.status = Status.NEW
             self._changes.tell("new", order, now_ns)
@@ -92,10 +92,6 @@ class Lifecycle:
         elif order.sends and order.status is not Status.HELD:
             self._floor.restore(order, now_ns)
 
-    def refresh(self, order: Order) -> None:
-        """Reads where a trailing stop stands now into the order."""
-        self._floor.refresh(order)
-
     # --- the market moves --------------------------------------------------------------------------------------------
 
     def on_market(self, event: MarketEvent) -> None:
@@ -104,6 +100,8 @@ class Lifecycle:
         waiting = tuple(self._waiting[symbol].values()) if symbol in self._waiting else ()
         if self._floor.has(symbol):
             self._take(self._floor.on_market(event))
+            for order in self._floor.follow(symbol):
+                self._changes.order(order, order.updated_ns)
         for order in waiting:
             if order.waits and self._hours.holds(session_of(order), event):
                 self._stop_waiting(order)
@@ -201,7 +199,6 @@ class Lifecycle:
             self._end_linked(order, Status.EXPIRED if status is Status.EXPIRED else Status.CANCELED, time_ns)
 
     def _take_away(self, order: Order, time_ns: int) -> None:
-        self._floor.refresh(order)
         self._floor.withdraw(order, time_ns)
         self._orders.close(order)
         if order.waits:

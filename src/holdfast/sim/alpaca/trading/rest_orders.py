@@ -94,7 +94,7 @@ async def _list(request: web.Request, desk: Desk) -> web.Response:
     desk.settle()
     wanted = _listing(request, desk)
     orders = [order for order in desk.orders.list(wanted) if not desk.is_hidden(order)]
-    return answer([_shown(desk, desk.refresh(order), wanted.nested) for order in orders])
+    return answer([_shown(desk, order, wanted.nested) for order in orders])
 
 
 def _shown(desk: Desk, order: Order, nested: bool) -> Json:

@@ -1,6 +1,7 @@
 """The account's money, shares and figures."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ DAY = 24 * HOUR_NS
 CLOSE = OPEN + 6 * HOUR_NS + HOUR_NS // 2
 
 
-def account(bench: Bench) -> dict[str, str]:
+def account(bench: Bench) -> dict[str, Any]:
     return account_json(bench.desk.account, bench.desk.funds)
 
 
@@ -195,7 +196,7 @@ def test_a_busted_fill_never_was() -> None:
     second = bench.place(qty="6")
     assert bench.desk.bust_last_fill()
     assert bench.desk.books.cash == 100_000 - 4 * Decimal("100.01")
-    assert (bench.desk.books.quantity("AVOR"), second.filled_qty) == (4, 0)
+    assert (bench.desk.books.quantity("AVOR"), second.filled_qty) == (Decimal(4), Decimal(0))
     assert [one.order_id for one in bench.desk.executions.all()] != [second.id]
     assert bench.heard[-1]["event"] == "trade_bust"
     assert bench.heard[-1]["position_qty"] == "4"
@@ -208,7 +209,7 @@ def test_a_corrected_fill_has_another_price() -> None:
     bench.price(100)
     order = bench.place(client_order_id="mine")
     assert bench.desk.correct_last_fill("mine", Decimal("99"))
-    assert (order.filled_qty, order.filled_cost) == (10, 990)
+    assert (order.filled_qty, order.filled_cost) == (Decimal(10), Decimal(990))
     assert bench.desk.books.cash == 99_010
     data = bench.heard[-1]
     assert (data["event"], data["price"], data["order"]["filled_avg_price"]) == ("trade_correct", "99", "99")

@@ -47,7 +47,7 @@ def test_a_limit_order_waits_for_its_price() -> None:
     bench.price(99.80)
     assert order.status == "new"
     bench.price(99.40)
-    assert (order.status, order.filled_cost) == ("filled", 995)
+    assert (order.status, order.filled_cost) == ("filled", Decimal(995))
 
 
 def test_orders_of_the_night_wait_for_the_session() -> None:
@@ -60,7 +60,7 @@ def test_orders_of_the_night_wait_for_the_session() -> None:
     bench.go_to(OPEN)
     assert order.status == "accepted"
     bench.price(105)
-    assert (order.status, order.filled_cost) == ("filled", 1050)
+    assert (order.status, order.filled_cost) == ("filled", Decimal(1050))
     assert order.expires_ns == CLOSE
 
 
@@ -106,7 +106,7 @@ def test_a_closing_order_trades_at_the_last_price() -> None:
     bench.price(101)
     assert order.status == "new"
     bench.go_to(CLOSE)
-    assert (order.status, order.filled_cost) == ("filled", 1010)
+    assert (order.status, order.filled_cost) == ("filled", Decimal(1010))
 
 
 def test_ioc_and_fok_do_not_rest() -> None:
@@ -125,7 +125,7 @@ def test_a_stop_buy_keeps_a_limit() -> None:
     bench.place(side="sell", type="stop", stop_price="90")
     seller = bench.desk.orders.all()[-1]
     bench.price(80)
-    assert (seller.status, seller.filled_cost) == ("filled", 800)
+    assert (seller.status, seller.filled_cost) == ("filled", Decimal(800))
     buyer = bench.place(type="stop", stop_price="100")
     bench.price(103)
     assert buyer.status == "new"
@@ -142,7 +142,7 @@ def test_a_trailing_stop_follows_the_market() -> None:
     assert (order.hwm, order.stop_price) == (Decimal("99.99"), Decimal("97.99"))
     bench.price(110)
     shown = bench.desk.find(order.id)
-    assert (shown.hwm, shown.stop_price) == (110, 108)
+    assert (shown.hwm, shown.stop_price) == (Decimal(110), Decimal(108))
     bench.price(107)
     assert order.status == "filled"
 
@@ -184,7 +184,7 @@ def test_replace_makes_a_new_order() -> None:
     assert (new.status, new.replaces, new.client_order_id) == ("new", old.id, "second")
     assert bench.events() == ["pending_new", "new", "replaced", "new"]
     bench.price(94)
-    assert (new.status, new.filled_qty, old.filled_qty) == ("filled", 4, 0)
+    assert (new.status, new.filled_qty, old.filled_qty) == ("filled", Decimal(4), Decimal(0))
 
 
 def test_what_can_not_be_replaced() -> None:
@@ -224,7 +224,7 @@ def test_reservation_of_shares_when_a_sell_is_replaced() -> None:
     bench.place()
     old = bench.place(side="sell", type="limit", limit_price="120")
     new = bench.replace(old, limit_price="119")
-    assert (new.status, new.qty) == ("new", 10)
+    assert (new.status, new.qty) == ("new", Decimal(10))
     with pytest.raises(ApiError, match="insufficient qty available"):
         bench.replace(new, qty=11)
 

@@ -1,5 +1,7 @@
 """Orders that belong together: bracket, oco and oto."""
 
+from decimal import Decimal
+
 import pytest
 
 from holdfast.core.types import HOUR_NS
@@ -17,10 +19,10 @@ def test_exits_are_held_until_the_entry_has_filled_whole() -> None:
     bench.price(100)
     bench.world.faults.arm(FaultSpec.parse(PARTS))
     entry, profit, loss = bench.bracket()
-    assert (entry.status, entry.filled_qty) == ("partially_filled", 5)
+    assert (entry.status, entry.filled_qty) == ("partially_filled", Decimal(5))
     assert [profit.status, loss.status] == ["held", "held"]
     bench.price(100)
-    assert (entry.status, entry.filled_qty) == ("filled", 10)
+    assert (entry.status, entry.filled_qty) == ("filled", Decimal(10))
     assert [profit.status, loss.status] == ["new", "new"]
     assert bench.events(entry) == ["pending_new", "new", "partial_fill", "fill"]
     assert bench.events(loss) == ["new"]
@@ -56,9 +58,9 @@ def test_a_part_of_one_exit_shrinks_the_other() -> None:
     bench.trade(111)
     bench.quote(99.99, 100.01)
     assert profit.filled_qty == 5
-    assert (loss.qty, loss.status) == (5, "new")
+    assert (loss.qty, loss.status) == (Decimal(5), "new")
     bench.price(89)
-    assert (profit.status, loss.status, loss.filled_qty) == ("canceled", "filled", 5)
+    assert (profit.status, loss.status, loss.filled_qty) == ("canceled", "filled", Decimal(5))
     assert not bench.desk.books.ledgers
 
 
@@ -98,7 +100,7 @@ def test_an_oco_guards_a_position_once() -> None:
     exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90", "limit_price": "89"}}
     parent = bench.place(side="sell", type="limit", order_class="oco", **exits)
     (leg,) = bench.desk.orders.legs(parent)
-    assert (parent.limit_price, parent.status, leg.type, leg.status) == (110, "new", "stop_limit", "new")
+    assert (parent.limit_price, parent.status, leg.type, leg.status) == (Decimal(110), "new", "stop_limit", "new")
     assert bench.desk.funds.held("AVOR") == 10
     bench.price(90)
     assert (leg.status, parent.status) == ("filled", "canceled")

@@ -1,5 +1,6 @@
 """What the local Alpaca refuses, with which code and words."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -161,7 +162,7 @@ def test_numbers_and_texts_mean_the_same() -> None:
     bench = Bench()
     bench.price(100)
     order = bench.send(type="limit", limit_price=99.1, qty=1.0)
-    assert (str(order.limit_price), order.qty) == ("99.1", 1)
+    assert (str(order.limit_price), order.qty) == ("99.1", Decimal(1))
 
 
 def test_a_suspended_account_takes_no_orders() -> None:
