@@ -91,6 +91,7 @@ def local_alpaca(
     accounts: Path | None = None,
     state: Path | None = None,
     is_paused: bool = True,
+    requests_per_minute: int = 200,
 ) -> Iterator[LocalAlpaca]:
     """A server over a made-up market, or over files (``data``; ``start`` None is where they begin).
 
@@ -105,6 +106,7 @@ def local_alpaca(
         faults=faults,
         accounts=accounts,
         state=state,
+        requests_per_minute=requests_per_minute,
     )
     started: dict[str, Any] = {}
     is_ready = threading.Event()

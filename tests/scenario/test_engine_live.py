@@ -104,13 +104,13 @@ def test_while_something_is_missing_no_risk_is_taken() -> None:
     now_ns = desk.state.now_ns
     for cause in ("trade updates", "market data"):
         desk.take_health(Health(now_ns, cause, ok=False, reason="connection lost"))
-    assert desk.state.account_state is AccountState.PRESERVATION
+    assert not desk.state.account_state.takes_risk
     desk.place(Action.BUY, 1)
     assert [refused.rule for refused in desk.of(RiskRefused)] == ["account_state"]
     desk.place(Action.SELL, 40)
     assert desk.position(MANUAL) == 60
     desk.take_health(Health(now_ns, "market data", ok=True, reason="data again"))
-    assert desk.state.account_state is AccountState.PRESERVATION
+    assert not desk.state.account_state.takes_risk
     desk.take_health(Health(now_ns, "trade updates", ok=True, reason="caught up"))
     assert desk.state.account_state is AccountState.IDLE
 
@@ -138,7 +138,7 @@ def test_a_turn_around_is_two_orders_where_one_is_not_taken() -> None:
     desk.place(Action.BUY, 100)
     desk.place(Action.SELL, 250, limit_price=Price(D(11)), order_type=OrderType.LIMIT)
     assert [order.terms.quantity for order in desk.state.orders.live.values()] == [100]
-    assert worst_case(desk.state, "ABC") == (100, -150)
+    assert worst_case(desk.state, "ABC") == (D(100), D(-150))
     desk.run(bar(2, 11.0))
     assert desk.position(MANUAL) == -150
     assert [fill.quantity for fill in desk.of(OrderFilled)] == [100, 100, 150]
