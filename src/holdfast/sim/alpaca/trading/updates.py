@@ -39,7 +39,7 @@ async def _stream(request: web.Request) -> web.StreamResponse:
         return too_many_requests().response()
     socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S)
     await socket.prepare(request)
-    await _Connection(world, socket).serve()
+    await _Connection(world, request, socket).serve()
     return socket
 
 
@@ -54,8 +54,9 @@ def _is_full(world: World, keys: tuple[str, str] | None) -> bool:
 class _Connection:
     """One client: what it said so far, and the frames that are on their way to it."""
 
-    def __init__(self, world: World, socket: web.WebSocketResponse) -> None:
+    def __init__(self, world: World, request: web.Request, socket: web.WebSocketResponse) -> None:
         self._world = world
+        self._request = request
         self._socket = socket
         self._desk: Desk | None = None
         self._frames: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
@@ -88,9 +89,8 @@ class _Connection:
             except asyncio.QueueFull:
                 if self._desk is not None:
                     self._desk.hub.remove(self._offer)
-                transport = self._socket._req.transport if self._socket._req is not None else None
-                if transport is not None:
-                    transport.abort()
+                if self._request.transport is not None:
+                    self._request.transport.abort()
                 return
 
     def _say(self, stream: str, data: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.core.types import HOUR_NS
 from holdfast.sim.alpaca.errors import ApiError
+from holdfast.sim.alpaca.trading.request import read_object
 from tests.unit.sim.alpaca.trading.kit import EVENING, MORNING, OPEN, Bench
 
 LIMIT = {"type": "limit", "limit_price": "100"}
@@ -182,3 +183,10 @@ def test_no_shorting_is_obeyed() -> None:
     bench.desk.configure({"no_shorting": "true"})
     error = refusal(bench, side="sell")
     assert (error.status, error.message) == (403, "account is not allowed to short")
+
+
+def test_endless_nesting_is_undecodable() -> None:
+    """A body of brackets alone is refused like any other that is no order."""
+    with pytest.raises(ApiError) as caught:
+        read_object(b"[" * 100_000)
+    assert (caught.value.status, caught.value.code) == (400, 40010000)
