@@ -1,7 +1,7 @@
 """Tells clients of the data streams what happened: gathered, encoded once for each format, sent in batches."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ MOST_MESSAGES = 1_000
 """Of a frame. A message is below 300 bytes, so a frame stays well below the 1 MiB that clients take."""
 MOST_FRAMES = 256
 """That wait for a client before it counts as slow: a few seconds of a busy market."""
+ABORT_AFTER_S = 10.0
 
 
 class Encoding(msgspec.Struct, frozen=True):
@@ -42,12 +43,22 @@ JSON = Encoding(is_binary=False)
 
 
 class Client:
-    """One connection: what it wants, and the frames on their way to it. None among them is the end."""
+    """One connection: what it wants, and the frames on their way to it. None among them is the end.
 
-    def __init__(self, encoding: Encoding, subscriptions: Subscriptions, faults: FrameFilter[bytes]) -> None:
+    ``abort`` cuts the connection of a client that was given up and does not even read that it was.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        subscriptions: Subscriptions,
+        faults: FrameFilter[bytes],
+        abort: Callable[[], None],
+    ) -> None:
         self.encoding = encoding
         self.subscriptions = subscriptions
         self.faults = faults
+        self._abort = abort
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue(MOST_FRAMES)
         self._is_ended = False
 
@@ -83,6 +94,7 @@ class Client:
             self.forget()
             self.frames.put_nowait(self.encoding.array([self.encoding.encode(error_message(*SLOW_CLIENT))]))
             self.end()
+            asyncio.get_running_loop().call_later(ABORT_AFTER_S, self._abort)
         else:
             self.frames.put_nowait(frame)
 

@@ -51,7 +51,7 @@ class Conversation:
         is_msgpack = request.headers.get("Content-Type", "") == "application/msgpack"
         encoding: Encoding = MSGPACK if is_msgpack else JSON
         self._faults = FrameFilter[bytes](streams.world.faults, "data")
-        self._client = Client(encoding, Subscriptions(kind, len(streams.world.assets.all())), self._faults)
+        self._client = Client(encoding, Subscriptions(kind, len(streams.world.assets.all())), self._faults, self._abort)
         self._open: Open | None = None
 
     async def hold(self) -> web.WebSocketResponse:
@@ -152,6 +152,10 @@ class Conversation:
             return  # the client is gone
         finally:
             self._client.forget()
+
+    def _abort(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()
 
     async def _send_text(self, frame: bytes) -> None:
         await self._socket.send_str(frame.decode())
