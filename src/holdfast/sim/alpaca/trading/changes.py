@@ -78,10 +78,10 @@ class Changes:
                 state.put(Kind.ORDER, self._account.id, row_id(order.sequence), encode(order))
             if self._is_account_changed:
                 state.put(Kind.ACCOUNT, self._account.id, "", encode(self._account))
-            state.save_time(now_ns)
             self._orders.clear()
         self._is_account_changed = False
-        if state is not None:
+        if state is not None and state.is_changed:
+            state.save_time(now_ns)
             state.commit()
         if self._frames:
             frames, self._frames = self._frames, []

@@ -232,6 +232,8 @@ class Lifecycle:
             return
         old.replaced_by = new.id
         for changed in self._orders.relink(old, new):
+            if changed.parent_id == new.id and new.role is Role.ENTRY:
+                changed.qty = new.qty
             self._changes.order(changed, now_ns)
         self.end(old, Status.REPLACED, now_ns)
         self.next_expiry_ns = min(self.next_expiry_ns, new.expires_ns)

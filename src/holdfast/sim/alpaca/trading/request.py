@@ -178,7 +178,7 @@ def _choice(body: Mapping[str, Any], name: str, kind: type[E], aliases: Mapping[
     value = body.get(name)
     if value is None or value == "":
         return None
-    if aliases and value in aliases:
+    if aliases and isinstance(value, str) and value in aliases:
         return aliases[value]
     try:
         return kind(value)

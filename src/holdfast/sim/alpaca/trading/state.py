@@ -26,12 +26,12 @@ class Kind(StrEnum):
 
 
 class State:
-    """The open file. Used by one thread at a time."""
+    """The open file. Used by one thread at a time. ``is_changed`` says that something waits for `commit`."""
 
     def __init__(self, path: Path) -> None:
         """Opens or makes the file. Raises :class:`~holdfast.errors.ConfigError` when it is no such file."""
         self._path = path
-        self._is_changed = False
+        self.is_changed = False
         try:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -75,9 +75,9 @@ class State:
 
     def commit(self) -> None:
         """Everything put or dropped is durable when this returns."""
-        if self._is_changed:
+        if self.is_changed:
             self._connection.execute("COMMIT")
-            self._is_changed = False
+            self.is_changed = False
 
     def rows(self, kind: Kind, account: str | None = None) -> Iterator[bytes]:
         """The rows of a kind, of one account or all, by id."""
@@ -100,9 +100,9 @@ class State:
         return f"State({self._path}, {'new' if time_ns is None else iso_time(time_ns)})"
 
     def _begin(self) -> None:
-        if not self._is_changed:
+        if not self.is_changed:
             self._connection.execute("BEGIN")
-            self._is_changed = True
+            self.is_changed = True
 
     def _meta(self, name: str) -> int | None:
         row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -109,6 +109,18 @@ def test_a_closing_order_trades_at_the_last_price() -> None:
     assert (order.status, order.filled_cost) == ("filled", Decimal(1010))
 
 
+def test_an_opening_order_trades_at_the_open() -> None:
+    """An opg order waits for the session's first event and trades with it, or ends."""
+    bench = Bench(OPEN - HOUR_NS)
+    bench.price(100)
+    taken, left = (bench.place(type="limit", limit_price=price, time_in_force="opg") for price in ("104", "101"))
+    bench.price(99, after_s=60)
+    assert [taken.status, left.status] == ["new", "new"]
+    bench.go_to(OPEN)
+    bench.trade(103)
+    assert [taken.status, left.status] == ["filled", "expired"]
+
+
 def test_ioc_and_fok_do_not_rest() -> None:
     """What can't fill at once is canceled."""
     bench = Bench()

@@ -131,6 +131,19 @@ def test_a_leg_can_be_moved() -> None:
     assert [loss.status, moved.status, profit.status] == ["replaced", "filled", "canceled"]
 
 
+def test_a_moved_entry_keeps_its_exits() -> None:
+    """When a resting entry is replaced its exits belong to the new order, and guard its quantity."""
+    bench = Bench()
+    bench.price(100)
+    entry, profit, loss = bench.bracket(type="limit", limit_price="95")
+    moved = bench.replace(entry, limit_price="96", qty=4)
+    bench.price(95)
+    assert [entry.status, moved.status, profit.status, loss.status] == ["replaced", "filled", "new", "new"]
+    assert (profit.qty, loss.qty) == (Decimal(4), Decimal(4))
+    bench.price(88)
+    assert not bench.desk.books.ledgers
+
+
 def test_legs_are_rows_of_their_own_unless_nested() -> None:
     """A list counts legs as orders; nested, they are only found at their parent, even when that has filled."""
     bench = Bench()
