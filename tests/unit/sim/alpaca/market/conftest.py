@@ -4,6 +4,7 @@ import datetime as dt
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,15 +19,15 @@ from tests.local_alpaca import KEY, PATIENCE_S, SECRET, LocalAlpaca, local_alpac
 
 
 class Bot:
-    """What a program has in hand: the official clients, and plain HTTP."""
+    """What a program has in hand: the official clients, and plain HTTP. The clients' answers may be of several types."""
 
     def __init__(self, server: LocalAlpaca) -> None:
         self.server = server
-        self.trading = TradingClient(KEY, SECRET, url_override=server.trading_url)
-        self.stocks = StockHistoricalDataClient(KEY, SECRET, url_override=server.data_url)
-        self.crypto = CryptoHistoricalDataClient(url_override=server.data_url)
+        self.trading: Any = TradingClient(KEY, SECRET, url_override=server.trading_url)
+        self.stocks: Any = StockHistoricalDataClient(KEY, SECRET, url_override=server.data_url)
+        self.crypto: Any = CryptoHistoricalDataClient(url_override=server.data_url)
 
-    def get(self, path: str, **query: object) -> requests.Response:
+    def get(self, path: str, **query: Any) -> requests.Response:
         """A request with keys."""
         headers = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
         return requests.get(f"{self.server.trading_url}{path}", query, headers=headers, timeout=PATIENCE_S)

@@ -1,6 +1,7 @@
 """History over HTTP, through the official clients: bar for bar what is in the data, and nothing of the future."""
 
 import datetime as dt
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from alpaca.common.enums import SupportedCurrencies
 from alpaca.data.enums import Adjustment, DataFeed
 from alpaca.data.historical import StockHistoricalDataClient
 from alpaca.data.requests import (
@@ -43,7 +45,8 @@ def frame_of(answer: Any, symbol: str) -> pd.DataFrame:
 
 def stamps(column: pd.Series) -> list[int]:
     """Times as nanoseconds."""
-    return pd.DatetimeIndex(column).as_unit("ns").asi8.tolist()
+    found: list[int] = pd.DatetimeIndex(column).as_unit("ns").asi8.tolist()
+    return found
 
 
 def test_minute_bars_come_back_bar_for_bar(shared_data: Path) -> None:
@@ -82,7 +85,7 @@ def test_a_day_of_trades_comes_back_trade_for_trade(shared_data: Path) -> None:
     path = shared_data / "us_tick_trades_spy.parquet"
     with local_alpaca(data=[path]) as server:
         server.call(lambda: server.world.clock.jump(EVENING_NS))
-        client = StockHistoricalDataClient(KEY, SECRET, raw_data=True, url_override=server.data_url)
+        client: Any = StockHistoricalDataClient(KEY, SECRET, raw_data=True, url_override=server.data_url)
         rows = client.get_stock_trades(StockTradesRequest(symbol_or_symbols="SPY", start=LONG_AGO, end=LATER))["SPY"]
         client._session.close()
     there = read(path, "SPY")
@@ -130,7 +133,7 @@ def test_nothing_of_the_future_is_shown(bars_csv: Path) -> None:
         seen = []
         for second in (59, 60, 119, 120):
             at_ns = int(dt.datetime(2024, 1, 3, 14, 30, tzinfo=dt.UTC).timestamp() + second) * 10**9
-            server.call(lambda at_ns=at_ns: server.world.clock.jump(at_ns))
+            server.call(partial(server.world.clock.jump, at_ns))
             bars = bot.get("/v2/stocks/bars", symbols="ACME", timeframe="1Min", start="2024-01-03", end="2030-01-01")
             trades = bot.get("/v2/stocks/trades", symbols="ACME", start="2024-01-03", end="2030-01-01").json()
             latest = bot.get("/v2/stocks/ACME/bars/latest")
@@ -272,7 +275,7 @@ def test_what_changes_nothing_is_accepted(made_up: Bot) -> None:
         feed=DataFeed.IEX,
         adjustment=Adjustment.ALL,
         asof="2024-07-09",
-        currency="USD",
+        currency=SupportedCurrencies.USD,
     )
     assert len(made_up.stocks.get_stock_bars(wanted)["AVOR"]) == 7
 
