@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SMALLEST_UNIT = Decimal("1e-9")
 AUCTIONS = frozenset({TimeInForce.OPG, TimeInForce.CLS})
+_ANSWERED = frozenset({Status.ACCEPTED, Status.PENDING_NEW})
 NEVER_NS = (1 << 63) - 1
 
 FaultTaker = Callable[..., Fault | None]
@@ -55,8 +56,8 @@ class Lifecycle:
     def accept(self, order: Order, now_ns: int) -> None:
         """The order was answered: it goes to the exchange, or waits for its session."""
         self.next_expiry_ns = min(self.next_expiry_ns, order.expires_ns)
-        if order.status is Status.HELD:
-            return
+        if order.status not in _ANSWERED or order.sends:
+            return  # it waits for its entry, or went to work or ended with it already
         if self._fires(FaultName.REJECT_AFTER_ACCEPT, order):
             self.end(order, Status.REJECTED, now_ns)
             return

@@ -28,6 +28,16 @@ def test_exits_are_held_until_the_entry_has_filled_whole() -> None:
     assert bench.events(loss) == ["new"]
 
 
+def test_an_entry_that_fills_at_once_sends_its_exits_once() -> None:
+    """The whole story of a bracket at market: the entry's three updates, then one for each exit, the stop first."""
+    bench = Bench()
+    bench.price(100)
+    entry, profit, loss = bench.bracket()
+    told = [(data["event"], data["order"]["id"]) for data in bench.heard]
+    assert told[:3] == [(event, entry.id) for event in ("pending_new", "new", "fill")]
+    assert told[3:] == [("new", loss.id), ("new", profit.id)]
+
+
 def test_one_exit_fills_and_the_other_is_canceled() -> None:
     """When the take-profit fills the stop-loss is canceled, and the position is flat."""
     bench = Bench()
@@ -36,7 +46,7 @@ def test_one_exit_fills_and_the_other_is_canceled() -> None:
     bench.price(111)
     assert [profit.status, loss.status] == ["filled", "canceled"]
     assert not bench.desk.books.ledgers
-    assert bench.events(loss)[-1] == "canceled"
+    assert bench.events(loss) == ["new", "canceled"]
 
 
 def test_a_bar_that_holds_both_exits_fills_the_stop() -> None:
