@@ -4,13 +4,17 @@ import asyncio
 import threading
 import time
 import warnings
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from itertools import count
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
+import requests
+
 from holdfast.core.messages import Quote, Trade
+from holdfast.sim.alpaca.trading.desk import Desk
 from tests.local_alpaca import PATIENCE_S, LocalAlpaca
 
 with warnings.catch_warnings():
@@ -30,6 +34,8 @@ __all__ = [
     "StockHistoricalDataClient",
     "TradingClient",
     "TradingStream",
+    "trade_updates",
+    "wait_until_heard",
 ]
 
 _numbers = count(1)
@@ -56,14 +62,25 @@ class Bot:
             Trade(symbol, now_ns, price, 100.0),
         )
 
+    def put_on(self, name: str, **told: Any) -> None:
+        """A fault on, or done at once."""
+        body = {"name": name, **told}
+        response = requests.post(f"{self.server.trading_url}/_sim/faults", json=body, timeout=PATIENCE_S)
+        assert response.status_code == 200, response.text
+
+    @property
+    def desk(self) -> Desk:
+        """The account in the server."""
+        desk = self.server.call(lambda: self.server.world.desks.find(self.key))
+        assert desk is not None
+        return desk
+
     def order_when(self, order_id: str, status: str) -> dict[str, Any]:
-        """The order as soon as it has the status."""
-        deadline_s = time.monotonic() + PATIENCE_S
-        while True:
-            order: dict[str, Any] = self.raw.get_order_by_id(order_id)
-            if order["status"] == status:
-                return order
-            assert time.monotonic() < deadline_s, f"order is {order['status']}, not {status}"
+        """The order as soon as it has the status. Awaited in the server: asking again and again would meet the rate limit."""
+        desk = self.desk
+        self.server.wait_for(lambda: desk.orders.get(order_id).status == status, f"order {order_id} to be {status}")
+        order: dict[str, Any] = self.raw.get_order_by_id(order_id)
+        return order
 
 
 class Listening:
@@ -105,3 +122,19 @@ class Listening:
             asyncio.run_coroutine_threadsafe(self.stream.close(), self.stream._loop)
             self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "the stream did not stop"
+
+
+@contextmanager
+def trade_updates(bot: Bot, *, raw: bool = True) -> Iterator[Listening]:
+    """The account's stream, once the server tells it what happens."""
+    with Listening(TradingStream(bot.key, bot.secret, raw_data=raw, url_override=bot.server.stream_url)) as heard:
+        heard.stream.subscribe_trade_updates(heard.hear)
+        heard.start()
+        wait_until_heard(bot)
+        yield heard
+
+
+def wait_until_heard(bot: Bot, so: bool = True) -> None:
+    """Until the account's updates are told to somebody, or to nobody."""
+    desk = bot.desk
+    bot.server.wait_for(lambda: desk.hub.is_heard is so, f"the stream of {bot.key}")

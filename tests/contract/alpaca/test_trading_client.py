@@ -375,3 +375,12 @@ def test_watchlists(bot: Bot) -> None:
     assert [one.name for one in bot.typed.get_watchlists()] == ["other"]
     bot.typed.delete_watchlist_by_id(named)
     assert refused(lambda: bot.typed.get_watchlist_by_id(named)).status_code == 404
+
+
+def test_what_is_not_here_says_so(bot: Bot) -> None:
+    """Options are refused with a message that says so; other paths there are not are 404, with a code."""
+    error = refused(lambda: bot.typed.get("/options/contracts", {"underlying_symbols": "AVOR"}))
+    assert error.status_code == 422
+    assert "options" in error.message
+    error = refused(lambda: bot.typed.get("/corporate_actions/announcements"))
+    assert (error.status_code, error.code) == (404, 40410000)

@@ -2,8 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,26 +10,10 @@ from alpaca.trading.enums import OrderSide, TimeInForce, TradeEvent
 from alpaca.trading.models import TradeUpdate
 
 from tests.contract.alpaca import shapes
-from tests.contract.alpaca.sdk import Bot, Listening, TradingStream
+from tests.contract.alpaca.sdk import Bot, Listening, TradingStream, trade_updates, wait_until_heard
 from tests.contract.alpaca.shapes import holds
 
 BUY = {"symbol": "AVOR", "side": OrderSide.BUY, "time_in_force": TimeInForce.DAY}
-
-
-@contextmanager
-def listening(bot: Bot, *, raw: bool = True) -> Iterator[Listening]:
-    """The account's stream, once the server tells it what happens."""
-    with Listening(TradingStream(bot.key, bot.secret, raw_data=raw, url_override=bot.server.stream_url)) as heard:
-        heard.stream.subscribe_trade_updates(heard.hear)
-        heard.start()
-        wait_until_heard(bot)
-        yield heard
-
-
-def wait_until_heard(bot: Bot, so: bool = True) -> None:
-    desk = bot.server.call(lambda: bot.server.world.desks.find(bot.key))
-    assert desk is not None
-    bot.server.wait_for(lambda: desk.hub.is_heard is so, f"the stream of {bot.key}")
 
 
 def events(heard: Listening, last: str) -> list[dict[str, Any]]:
@@ -50,7 +32,7 @@ def names(told: list[dict[str, Any]]) -> list[str]:
 
 def test_an_order_fills(bot: Bot) -> None:
     """A market order is told as pending_new, new and fill; the fill has its own price and quantity, the order's sums."""
-    with listening(bot) as heard:
+    with trade_updates(bot) as heard:
         order = bot.raw.submit_order(ask.MarketOrderRequest(**BUY, qty=3))
         told = events(heard, "fill")
         assert names(told) == ["pending_new", "new", "fill"]
@@ -64,7 +46,7 @@ def test_an_order_fills(bot: Bot) -> None:
 
 def test_a_limit_order_waits_and_is_canceled(bot: Bot) -> None:
     """A cancel is told, with the order as it then is."""
-    with listening(bot) as heard:
+    with trade_updates(bot) as heard:
         order_id = bot.raw.submit_order(ask.LimitOrderRequest(**BUY, qty=1, limit_price=90))["id"]
         assert names(events(heard, "new")) == ["pending_new", "new"]
         bot.raw.cancel_order_by_id(order_id)
@@ -74,7 +56,7 @@ def test_a_limit_order_waits_and_is_canceled(bot: Bot) -> None:
 
 def test_a_replacement(bot: Bot) -> None:
     """Replacing is told as replaced, of the old order, then new, of the new one."""
-    with listening(bot) as heard:
+    with trade_updates(bot) as heard:
         old = bot.raw.submit_order(ask.LimitOrderRequest(**BUY, qty=1, limit_price=90))["id"]
         events(heard, "new")
         new = bot.raw.replace_order_by_id(old, ask.ReplaceOrderRequest(qty=2))["id"]
@@ -86,7 +68,7 @@ def test_a_replacement(bot: Bot) -> None:
 
 def test_a_bracket(bot: Bot) -> None:
     """The entry's fill is told before its exits work; the exit's fill and the other's end are told too."""
-    with listening(bot) as heard:
+    with trade_updates(bot) as heard:
         exits: dict[str, Any] = {"take_profit": {"limit_price": 105.0}, "stop_loss": {"stop_price": 95.0}}
         order = bot.raw.submit_order(ask.MarketOrderRequest(**BUY, qty=2, order_class="bracket", **exits))
         legs = {leg["id"] for leg in order["legs"]}
@@ -101,7 +83,7 @@ def test_a_bracket(bot: Bot) -> None:
 
 def test_models(bot: Bot) -> None:
     """Every update is a model to a bot that wants one."""
-    with listening(bot, raw=False) as heard:
+    with trade_updates(bot, raw=False) as heard:
         bot.raw.submit_order(ask.MarketOrderRequest(**BUY, qty=1))
         update = heard.next(lambda one: one.event == TradeEvent.FILL)
         assert isinstance(update, TradeUpdate)
@@ -111,7 +93,7 @@ def test_models(bot: Bot) -> None:
 
 def test_subscribing_while_it_runs(bot: Bot) -> None:
     """A handler can be changed while the stream runs."""
-    with listening(bot) as heard:
+    with trade_updates(bot) as heard:
         second = Listening(heard.stream)
         heard.stream.subscribe_trade_updates(second.hear)
         bot.raw.submit_order(ask.MarketOrderRequest(**BUY, qty=1))
@@ -124,7 +106,7 @@ def test_one_connection_an_account(bot: Bot, caplog: pytest.LogCaptureFixture) -
     other = Listening(TradingStream(bot.key, bot.secret, raw_data=True, url_override=bot.server.stream_url))
     other.stream.subscribe_trade_updates(other.hear)
     with other:
-        with listening(bot):
+        with trade_updates(bot):
             other.start()
             deadline_s = time.monotonic() + 20
             while not caplog.records:

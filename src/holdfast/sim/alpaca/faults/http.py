@@ -88,7 +88,7 @@ async def _answer(
     if entry is not None and fault is not None:
         entry.fault = fault.name.value
     if fault is not None and fault.name in BEFORE:
-        return _instead(fault, request, next(storm))
+        return _instead(fault, request, storm)
     response = await _carried_out(handler, request)
     if entry is not None:
         answered(entry, response)
@@ -121,12 +121,12 @@ async def _carried_out(handler: Handler, request: web.Request) -> web.StreamResp
 # --- in the handler's stead ------------------------------------------------------------------------------------------
 
 
-def _instead(fault: Fault, request: web.Request, number: int) -> web.Response:
+def _instead(fault: Fault, request: web.Request, storm: Iterator[int]) -> web.Response:
     match fault.name:
         case FaultName.RESET_BEFORE:
             return _cut(request)
         case FaultName.STORM_429:
-            return too_many_requests(number)
+            return too_many_requests(next(storm))
         case FaultName.UNAUTHORIZED:
             return _json(401, {"message": "unauthorized."})
         case FaultName.MAINTENANCE_PAGE:
