@@ -29,8 +29,8 @@ CLOSE_TRY_AGAIN = 1013
 
 
 def routes(world: World) -> list[web.AbstractRouteDef]:  # noqa: ARG001  every room is asked in the same way
-    """The endpoint of the stream."""
-    return [web.get("/stream", _stream)]
+    """The endpoint of the stream; the older of Alpaca's Python clients puts a slash behind it."""
+    return [web.get("/stream", _stream), web.get("/stream/", _stream)]
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:

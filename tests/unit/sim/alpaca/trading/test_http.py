@@ -249,7 +249,7 @@ def test_an_account_has_one_stream(box: LocalAlpaca) -> None:
             login = {"action": "auth", "key": OTHER_KEY, "secret": SECRET}
             assert say(other, login)["data"]["status"] == "authorized"
     box.wait_for(lambda: not any(desk.hub.is_taken for desk in box.world.desks.all()), "the streams to be free")
-    with connect(box.stream_url, additional_headers=HEADERS) as socket:
+    with connect(box.stream_url + "/", additional_headers=HEADERS) as socket:
         assert say(socket, LOGIN)["data"]["status"] == "authorized"
 
 
