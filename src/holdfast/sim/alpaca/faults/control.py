@@ -160,5 +160,5 @@ async def _audit(world: "World", request: web.Request) -> Json:
     return {
         "requests": [entry.as_json() for entry in world.faults.audit.of(key)],
         "forgotten": world.faults.audit.forgotten,
-        "orders": [order_json(desk.refresh(order)) for desk in desks for order in desk.orders.all()],
+        "orders": [order_json(order) for desk in desks for order in desk.orders.all()],
     }

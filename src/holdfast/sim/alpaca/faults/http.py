@@ -19,7 +19,7 @@ from holdfast.sim.alpaca.faults.registry import Fault, FaultName
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.world import World
 
-UPDATES_PATH = "/stream"
+UPDATES_PATHS = ("/stream", "/stream/")  # the second is what older clients ask for
 _LOOK_EVERY_S = 0.05  # how soon a held connection notices that its client has gone: nothing tells it
 
 BEFORE = (
@@ -97,7 +97,7 @@ async def _answer(
 
 async def _upgrade(world: "World", request: web.Request, handler: Handler) -> web.StreamResponse:
     """A websocket; at the door of the trade updates it may be refused."""
-    if request.path == UPDATES_PATH and world.faults.take(FaultName.STREAM_REFUSED_429, stream="trade_updates"):
+    if request.path in UPDATES_PATHS and world.faults.take(FaultName.STREAM_REFUSED_429, stream="trade_updates"):
         return _json(429, {"message": "too many requests."})
     return await handler(request)
 
