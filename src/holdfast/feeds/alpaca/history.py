@@ -1,6 +1,6 @@
 """What has happened already, from REST: what strategies warm up on, and what a lost connection missed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -57,25 +57,23 @@ class History:
         except (InvalidValue, KeyError, TypeError) as error:
             raise UnreadableAnswer(f"GET /clock: the answer has no time ({error!r})") from None
 
-    def fetch(
-        self, kind: Kind, symbols: Sequence[str], span: tuple[int, int], is_wanted: Callable[[], bool]
-    ) -> Fetched:
-        """Events of one kind whose times are in ``span``, both ends included; a bar's time is its end.
+    def fetch(self, kind: Kind, since_ns: Mapping[str, int], until_ns: int, is_wanted: Callable[[], bool]) -> Fetched:
+        """Events of one kind from each symbol's time on up to ``until_ns``, both included; a bar's time is its end.
 
         Ends early when ``is_wanted`` says no before a page. Raises a RequestFailed.
         """
         fetched = Fetched()
+        symbols = list(since_ns)
         for first in range(0, len(symbols), SYMBOLS_AT_ONCE):
-            fetched.add(self._fetch(kind, symbols[first : first + SYMBOLS_AT_ONCE], span, is_wanted))
+            some = {symbol: since_ns[symbol] for symbol in symbols[first : first + SYMBOLS_AT_ONCE]}
+            fetched.add(self._fetch(kind, some, until_ns, is_wanted))
         return fetched
 
-    def _fetch(
-        self, kind: Kind, symbols: Sequence[str], span: tuple[int, int], is_wanted: Callable[[], bool]
-    ) -> Fetched:
-        start_ns, end_ns = span
+    def _fetch(self, kind: Kind, since_ns: Mapping[str, int], until_ns: int, is_wanted: Callable[[], bool]) -> Fetched:
         back_ns = MINUTE_NS if kind is Kind.BARS else 0  # bars are asked for by their start
-        query = {"symbols": ",".join(symbols), "limit": str(PAGE_ROWS), "sort": "asc"}
-        query |= {"start": iso_time(start_ns - back_ns), "end": iso_time(end_ns - back_ns)}
+        start_ns = min(since_ns.values()) - back_ns
+        query = {"symbols": ",".join(since_ns), "limit": str(PAGE_ROWS), "sort": "asc"}
+        query |= {"start": iso_time(start_ns), "end": iso_time(until_ns - back_ns)}
         if kind is Kind.BARS:
             query["timeframe"] = "1Min"
         if self._stock_feed is not None:
@@ -86,7 +84,7 @@ class History:
             page = next(pages, None) if is_wanted() else None
             if page is None:
                 return fetched
-            _read_page(kind, page, span, fetched)
+            _read_page(kind, page, since_ns, until_ns, fetched)
         fetched.is_cut = next(pages, None) is not None
         return fetched
 
@@ -109,16 +107,17 @@ class History:
             query = query | {"page_token": token}
 
 
-def _read_page(kind: Kind, page: Mapping[str, Any], span: tuple[int, int], fetched: Fetched) -> None:
-    start_ns, end_ns = span
-    for symbol, rows in page.items():
-        for row in rows or ():
+def _read_page(
+    kind: Kind, page: Mapping[str, Any], since_ns: Mapping[str, int], until_ns: int, fetched: Fetched
+) -> None:
+    for symbol, from_ns in since_ns.items():
+        for row in page.get(symbol) or ():
             try:
                 item = read_row(kind, symbol, row)
             except ValueError:
                 fetched.bad += 1
                 continue
-            if item is not None and start_ns <= item[0].time_ns <= end_ns:
+            if item is not None and from_ns <= item[0].time_ns <= until_ns:
                 fetched.items.append(item)
 
 

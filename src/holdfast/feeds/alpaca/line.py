@@ -42,6 +42,7 @@ MOST_WAITING_BYTES = 64 << 20
 """Of frames that wait while a gap is fetched, some hundred thousand events; after that the server waits."""
 RECENT_FRAMES = 8
 """A frame that is the same to the last byte as one of the last ones is a second copy of it."""
+REFUSALS = (401, 403)
 MAYBE_LATER = (408, 429)
 """Answers in the 400s that a later request may not get."""
 
@@ -86,9 +87,9 @@ class Line:
         """
         calendar = self.wanted.calendar
         from_ns = until_ns - minutes * MINUTE_NS if calendar is None else warm_up_from_ns(calendar, until_ns, minutes)
-        span = from_ns + MINUTE_NS, until_ns - 1  # a bar's time is its end
+        since_ns = dict.fromkeys(self.wanted.symbols, from_ns + MINUTE_NS)  # a bar's time is its end
         try:
-            fetched = self._history.fetch(Kind.BARS, self.wanted.symbols, span, lambda: True)
+            fetched = self._history.fetch(Kind.BARS, since_ns, until_ns - 1, lambda: True)
         except RequestFailed as error:
             raise DataError(
                 f"{self.wanted.name}: bars from {iso_time(from_ns)} to warm up on can't be had: {error}"
@@ -122,15 +123,11 @@ class Line:
     async def _session(self, deliver: Deliver, tell: TellStatus) -> NoReturn:
         wanted = self.wanted
         missing = [kind for kind in wanted.kinds if self._seam.is_open(kind)]
-        if not missing:
-            now_ns = await self._now_ns()
-            for kind in wanted.kinds:
-                self._seam.open(kind, now_ns)
         channels = dict.fromkeys(wanted.kinds, wanted.symbols)
         try:
             async with connected(wanted.name, wanted.url, self._settings, channels, self._timing) as connection:
+                done = await self._fill(connection, missing, deliver) if missing else await self._open()
                 self._was_connected = True
-                done = await self._fill(connection, missing, deliver) if missing else ""
                 tell(FeedStatus(connected=True, reason=f"{wanted.name}: connected{done}"))
                 if not missing:
                     for data in connection.early:
@@ -140,7 +137,14 @@ class Line:
         except TurnedAway as error:
             if self._was_connected:
                 raise
-            raise ConfigError(f"{error}; check data_stream_url and the keys") from None
+            raise ConfigError(f"{error}; check the addresses and the keys") from None
+
+    async def _open(self) -> str:
+        """The first connection, and no history before it: whatever happens after now is to be delivered."""
+        now_ns = await self._now_ns()
+        for kind in self.wanted.kinds:
+            self._seam.open(kind, now_ns + 1)
+        return ""
 
     async def _hear(self, connection: Connection) -> bytes:
         """The next frame. Raises `Lost`, also when none comes though the market is open."""
@@ -162,7 +166,9 @@ class Line:
         try:
             return await asyncio.to_thread(self._history.now_ns)
         except RequestFailed as error:
-            raise Lost(f"{self.wanted.name}: the market's time can't be had: {error}") from None
+            text = f"{self.wanted.name}: the market's time can't be had: {error}"
+            is_refused = isinstance(error, ErrorAnswer) and error.status in REFUSALS
+            raise (TurnedAway(text) if is_refused else Lost(text)) from None
 
     async def _take(self, connection: Connection, data: bytes, deliver: Deliver) -> None:
         admit = self._seam.admit
@@ -276,8 +282,7 @@ class Line:
                 missed.left_out.append(f"{kind} left out: the gap is longer than {minutes} minutes")
                 continue
             try:
-                span = min(since_ns.values()), now_ns
-                fetched = self._history.fetch(kind, self.wanted.symbols, span, lambda: not stop.is_set())
+                fetched = self._history.fetch(kind, since_ns, now_ns, lambda: not stop.is_set())
             except ErrorAnswer as error:
                 if not 400 <= error.status < 500 or error.status in MAYBE_LATER:
                     raise

@@ -75,6 +75,7 @@ class Seam:
         """From when on events may have been missed, if the connection was lost after the last one delivered."""
         opened_ns = self._opened_ns[kind]
         newest_ns = max((mark.time_ns for marks in self._marks.values() for mark in marks.values()), default=opened_ns)
+        opened_ns = min(opened_ns, newest_ns)  # the clock it was taken from may be ahead of the events' times
         before_loss_ns = max(opened_ns, newest_ns - SLACK_NS)  # what was due before then came: the others' events did
         mark = self._marks[EVENT_OF[kind]].get(symbol)
         return before_loss_ns if mark is None else max(mark.time_ns, before_loss_ns)
