@@ -18,6 +18,8 @@ from holdfast.sim.alpaca.market.timeframe import NEW_YORK, Timeframe, parse_time
 
 DEFAULT_LIMIT = 1_000
 LARGEST_LIMIT = 10_000
+MOST_OF_A_MOMENT = 1 << 31
+"""Rows of one time; a page token that speaks of more was not made here."""
 MARKET_ZONE = ZoneInfo(NEW_YORK)
 _SHARE = re.compile(r"[A-Z0-9][A-Z0-9.\-]*")
 _PAIR = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
@@ -155,6 +157,9 @@ def _place(token: str | None) -> Place | None:
         return None
     try:
         symbol, time_ns, count = base64.urlsafe_b64decode(token.encode()).decode().split("|")
-        return Place(symbol, int(time_ns), int(count))
+        place = Place(symbol, int(time_ns), int(count))
     except (ValueError, binascii.Error):
         raise bad_request(f"invalid page_token: {token}") from None
+    if not EARLIEST_NS <= place.time_ns <= LATEST_NS or not 0 < place.count < MOST_OF_A_MOMENT:
+        raise bad_request(f"invalid page_token: {token}")
+    return place

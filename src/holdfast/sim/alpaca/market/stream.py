@@ -32,6 +32,8 @@ BASIC_SYMBOLS = 30
 """Of trades and quotes together on the basic plan's feed (Alpaca, documented)."""
 LARGEST_MESSAGE = 1 << 20
 CLOSE_WITHIN_S = 2.0
+OLD_CRYPTO = "/v1beta2/crypto"
+"""Where alpaca-trade-api, the SDK before alpaca-py, connects (observed, 3.2.0)."""
 FAKE_SYMBOL = "FAKEPACA"
 TEST = StreamKind("test", False)
 STOCKS = {"iex": BASIC_SYMBOLS, "sip": None, "delayed_sip": None}
@@ -111,7 +113,7 @@ class Conversation:
         """What was said, in either format; nothing where it can't be read."""
         text = message.data.encode() if message.type == WSMsgType.TEXT else message.data
         for decode in (msgspec.json.decode, msgspec.msgpack.decode):
-            with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 asked: object = decode(text)
                 if isinstance(asked, dict):
                     return asked
@@ -254,5 +256,6 @@ def routes(world: World) -> list[web.AbstractRouteDef]:
     """The endpoints of all data streams."""
     streams = Streams(world)
     kinds = {f"/v2/{name}": StreamKind(name, False, limit) for name, limit in STOCKS.items()}
-    kinds |= {"/v2/test": TEST, "/v1beta3/crypto/us": StreamKind("crypto", True)}
+    crypto = StreamKind("crypto", True)
+    kinds |= {"/v2/test": TEST, "/v1beta3/crypto/us": crypto, OLD_CRYPTO: crypto}
     return [web.get(path, streams.endpoint(kind)) for path, kind in kinds.items()]
