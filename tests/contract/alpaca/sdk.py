@@ -89,6 +89,7 @@ class Listening:
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self._heard: SimpleQueue[Any] = SimpleQueue()
+        self._is_stopped = False
         self._thread = threading.Thread(target=stream.run, name="sdk-stream", daemon=True)
 
     async def hear(self, message: Any) -> None:
@@ -98,6 +99,16 @@ class Listening:
     def start(self) -> None:
         """Connect; what is subscribed before comes with the connection."""
         self._thread.start()
+
+    def stop(self) -> None:
+        """End the stream as bots do. The SDK looks for it every five seconds while nothing comes."""
+        self._is_stopped = True
+        self.stream.stop()
+
+    async def _leave(self) -> None:
+        """What stop does, and then the connection is closed under the SDK, which wakes it."""
+        await self.stream.stop_ws()
+        await self.stream.close()
 
     def next(self, wanted: Callable[[Any], bool] = lambda _: True, timeout_s: float = PATIENCE_S) -> Any:
         """The next message of the wanted kind; others are dropped."""
@@ -116,11 +127,9 @@ class Listening:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread.is_alive():
-            self.stream.stop()
-            # It looks for its end every five seconds; closing the connection under it wakes it.
-            asyncio.run_coroutine_threadsafe(self.stream.close(), self.stream._loop)
-            self._thread.join(PATIENCE_S)
+        if self._thread.is_alive() and not self._is_stopped:
+            asyncio.run_coroutine_threadsafe(self._leave(), self.stream._loop)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive(), "the stream did not stop"
 
 

@@ -174,6 +174,7 @@ def test_wrong_secret(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
     with listening(stream) as heard:
         heard.stream.subscribe_trades(heard.hear, "AVOR")
         wait_for_log(caplog, "auth failed")
+        heard.stop()
 
 
 def test_coins(bot: Bot) -> None:

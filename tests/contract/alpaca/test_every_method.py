@@ -42,9 +42,9 @@ LEFT_OUT: Mapping[type, Mapping[str, str]] = {
     },
     StockHistoricalDataClient: dict.fromkeys(("post", "put", "patch", "delete", "response_wrapper"), PLUMBING),
     CryptoHistoricalDataClient: dict.fromkeys(("get", "post", "put", "patch", "delete", "response_wrapper"), PLUMBING),
-    TradingStream: {"stop_ws": "what stop does in the stream's own loop"},
-    StockDataStream: {"stop_ws": "what stop does in the stream's own loop"},
-    CryptoDataStream: {"stop_ws": "what stop does in the stream's own loop"},
+    TradingStream: {},
+    StockDataStream: {},
+    CryptoDataStream: {},
 }
 """What is not exercised, and why."""
 

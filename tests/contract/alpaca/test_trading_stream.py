@@ -127,3 +127,4 @@ def test_wrong_secret(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
         while "failed to authenticate" not in caplog.text:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
+        heard.stop()
