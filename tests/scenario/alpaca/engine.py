@@ -56,12 +56,12 @@ def configuration(server: LocalAlpaca, folder: Path, **changes: Mapping[str, Any
     }
     for name, section in changes.items():
         sections[name] = {**sections.get(name, {}), **section}
-    strategy = {"id": "all", "class": "tests.crash.break_kit:Everything", "account": "one", "symbols": SYMBOLS}
+    strategy = {"id": "all", "class": "tests.scenario.alpaca.busy:Busy", "account": "one", "symbols": SYMBOLS}
     data = {
         "journal": {"url": f"sqlite:///{folder / 'journal.db'}"},
         **sections,
         "accounts": [{"name": "one", "broker": "alpaca", "risk": {"leverage": 3, "max_orders_per_minute": 1000}}],
-        "strategies": [strategy | {"params": {"seed": 1, "one_in": 2}}],
+        "strategies": [strategy | {"params": {"seed": 1}}],
     }
     return parse_config(data, "test", folder)
 
@@ -85,6 +85,7 @@ class Running:
     def start(self) -> None:
         self._thread.start()
         self.wait_for(lambda: hasattr(self, "engine") and self.engine.loop.recovered.is_set(), "the engine to be ready")
+        self.wait_for(lambda: self.state.account_state.takes_risk, "the market data to come")
 
     def _watch(self, turn: Turn) -> None:
         now_ns = time.time_ns()

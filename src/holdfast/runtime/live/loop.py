@@ -101,6 +101,7 @@ class LiveLoop:
             self._woken.clear()
 
     async def _trade(self) -> str:
+        self._on_feed(FeedStatus(connected=False, reason="not subscribed yet"))
         tasks = [
             asyncio.create_task(self._feed.run(self._deliver, self._on_feed)),
             asyncio.create_task(self._mailbox.watch(self._accounts, self.stop)),
