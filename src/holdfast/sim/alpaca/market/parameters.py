@@ -21,8 +21,8 @@ LARGEST_LIMIT = 10_000
 MOST_OF_A_MOMENT = 1 << 31
 """Rows of one time; a page token that speaks of more was not made here."""
 MARKET_ZONE = ZoneInfo(NEW_YORK)
-_SHARE = re.compile(r"[A-Z0-9][A-Z0-9.\-]*")
-_PAIR = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
+_SHARE = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,31}")
+_PAIR = re.compile(r"[A-Z0-9]{1,16}/[A-Z0-9]{1,16}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2})(:\d{2})?(?:\.(\d{1,9}))?([Zz]|[+-]\d{2}:?\d{2})?")
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 EVERYTHING = "*"
-_SHARE = re.compile(r"[A-Z0-9][A-Z0-9.\-]*")
-_PAIR = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
+_SHARE = re.compile(r"[A-Z0-9][A-Z0-9.\-]{0,31}")
+_PAIR = re.compile(r"[A-Z0-9]{1,16}/[A-Z0-9]{1,16}")
 IMPLIED = ("corrections", "cancelErrors")
 """What comes with trades, and can't be asked for by itself (Alpaca, documented)."""
 

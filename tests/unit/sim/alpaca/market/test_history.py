@@ -1,5 +1,6 @@
 """History over HTTP, through the official clients: bar for bar what is in the data, and nothing of the future."""
 
+import base64
 import datetime as dt
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,11 @@ def frame_of(answer: Any, symbol: str) -> pd.DataFrame:
     """What a client got of a symbol, by time."""
     frame: pd.DataFrame = answer.df.loc[symbol].reset_index()
     return frame
+
+
+def token_of(text: str) -> str:
+    """A page token that the server never made."""
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def stamps(column: pd.Series) -> list[int]:
@@ -324,6 +330,11 @@ def test_symbols_without_data_are_left_out(made_up: Bot) -> None:
         ),
         ("/v2/stocks/bars", {"symbols": "AVOR", "timeframe": "1Min", "sort": "up"}, "sort"),
         ("/v2/stocks/bars", {"symbols": "AVOR", "timeframe": "1Min", "page_token": "?"}, "page_token"),
+        *(
+            ("/v2/stocks/bars", {"symbols": "AVOR", "timeframe": "1Min", "page_token": token}, "page_token")
+            for token in (token_of("AVOR|1"), token_of("AVOR|1|-5"), token_of(f"AVOR|{10**30}|1"))
+        ),
+        ("/v2/stocks/bars", {"symbols": "A" * 100, "timeframe": "1Min"}, "symbol"),
         ("/v2/stocks/bars", {"symbols": "AVOR", "timeframe": "1Min", "feed": "mine"}, "feed"),
         ("/v2/stocks/bars", {"symbols": "AVOR", "timeframe": "1Min", "adjustment": "mine"}, "adjustment"),
         ("/v2/stocks/bars", {"symbols": "BTC/USD", "timeframe": "1Min"}, "BTC/USD"),

@@ -248,6 +248,7 @@ def test_a_fragmented_request_is_one_request(server: LocalAlpaca) -> None:
     ("message", "code"),
     [
         ("not json", 400),
+        ("[" * 100_000, 400),
         ('["subscribe"]', 400),
         ('{"action": "dance"}', 400),
         ('{"action": "subscribe", "trades": "AVOR"}', 400),
@@ -343,6 +344,13 @@ def test_frames_stay_below_what_clients_take(server: LocalAlpaca) -> None:
             sizes.append(len(frame))
             count += len(json.loads(frame))
     assert max(sizes) < 1 << 19
+
+
+def test_coins_are_also_where_the_older_sdk_looks(server: LocalAlpaca) -> None:
+    """alpaca-trade-api connects to another path and finds the same stream."""
+    with subscribed(f"{server.data_stream_url}/v1beta2/crypto", trades=["BTC/USD"]) as socket:
+        server.take(Trade("BTC/USD", OPEN_NS, 1.5, 1.0))
+        assert hear(socket)[0]["S"] == "BTC/USD"
 
 
 def test_the_test_stream_always_trades(server: LocalAlpaca) -> None:
