@@ -78,10 +78,10 @@ def answered(entry: AuditedRequest, response: web.StreamResponse) -> None:
 
 
 def _json(data: bytes) -> Any:
-    """The JSON in ``data``; text that is not JSON as it is; None when empty."""
+    """The JSON in ``data``; text that is no JSON as it is; None when empty."""
     if not data:
         return None
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for arrays in arrays in arrays
         return data.decode("utf-8", "replace")

@@ -49,7 +49,7 @@ def _endpoint(world: "World", work: Work) -> Callable[[web.Request], Awaitable[w
 async def _body(request: web.Request) -> Any:
     try:
         return json.loads(await request.read())
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:  # the second for arrays in arrays in arrays
         raise InvalidValue(f"the body must be JSON: {wrong}") from None
 
 
