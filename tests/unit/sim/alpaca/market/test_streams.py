@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -332,6 +333,28 @@ def test_a_slow_client_is_given_up_when_the_market_is_paced(server: LocalAlpaca)
             server.take(*trades)
         last = [json.loads(frame)[-1] for frame in socket][-1]
     assert last["code"] == 407
+
+
+def test_flat_out_the_market_waits_for_a_slow_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that reads nothing for a while stops the market, and then gets every trade."""
+    monkeypatch.setattr("holdfast.sim.alpaca.market.hub.MOST_FRAMES", 4)
+    count = 100_000
+    rows = (f"ACME,2024-01-03T14:30:{place * 60 // count:02d}Z,{place + 1},1" for place in range(count))
+    path = tmp_path / "trades.csv"
+    path.write_text("\n".join(["symbol,ts,price,size", *rows]))
+    with (
+        local_alpaca(data=[path], is_paused=False) as server,
+        subscribed(server.stocks_stream_url, compression=None, trades=["ACME"]) as socket,
+    ):
+        seen = [-1, 0]
+        while seen[-1] != seen[-2]:
+            time.sleep(0.2)  # standing still is all that can be seen of a market that waits
+            seen.append(server.world.events)
+        assert 0 < seen[-1] < 2 * count  # with each trade comes a quote
+        prices: list[float] = []
+        while len(prices) < count:
+            prices += [message["p"] for message in hear(socket)]
+    assert prices == list(range(1, count + 1))
 
 
 def test_frames_stay_below_what_clients_take(server: LocalAlpaca) -> None:
