@@ -384,7 +384,7 @@ def protect(state: EngineState, turn: Turn, strategy: StrategyId, symbol: str, c
     if guard is None and not legs:
         return
     position = state.portfolio.strategy_quantity(strategy, symbol)
-    todo = plan(position, state.host.projected(key), guard is not None, legs)
+    todo = plan(position, state.host.projected(key), guard.roles if guard is not None else (), legs)
     for leg in legs:
         if leg.terms.client_order_id in todo.cancel:
             cancel(turn, leg, "more than the position")

@@ -31,6 +31,12 @@ class Guard(msgspec.Struct, frozen=True):
     stop_loss: Price | None
     take_profit: Price | None
 
+    @property
+    def roles(self) -> tuple[OrderRole, ...]:
+        """The kinds of order that it takes."""
+        prices = ((OrderRole.STOP_LOSS, self.stop_loss), (OrderRole.TAKE_PROFIT, self.take_profit))
+        return tuple(role for role, price in prices if price is not None)
+
 
 class Plan(msgspec.Struct, frozen=True):
     """Orders to cancel, and the quantity to place protection for (0: none)."""
@@ -42,20 +48,21 @@ class Plan(msgspec.Struct, frozen=True):
 NOTHING = Plan()
 
 
-def plan(position: Decimal, projected: Decimal, guarded: bool, legs: Sequence[Order]) -> Plan:
+def plan(position: Decimal, projected: Decimal, roles: Sequence[OrderRole], legs: Sequence[Order]) -> Plan:
     """What brings the protective orders in line.
 
     ``position`` is the strategy's, ``projected`` the same once all entries have filled, ``legs`` its live protective orders
-    in the symbol. What must be covered is the part of the position that is to stay. Too much cover is canceled whole, and
-    placed anew when the cancels are confirmed: two orders too many could open a position, none for a moment can't.
+    in the symbol, ``roles`` the kinds of order that its guard wants (none: there is no guard). What must be covered is the
+    part of the position that is to stay. Too much cover, or a pair of which one is missing, is canceled whole, and placed
+    anew when the cancels are confirmed: two orders too many could open a position, none for a moment can't.
     """
     stays = min(abs(position), abs(projected)) if position * projected > 0 else ZERO
-    covered = max((_covered(legs, role) for role in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT)), default=ZERO)
+    covered = max(_covered(legs, role) for role in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT))
     closing = Side.SELL if position > 0 else Side.BUY
-    wrong = covered > stays or any(leg.terms.side is not closing for leg in legs)
-    if wrong:
+    incomplete = any(_covered(legs, role) < covered for role in roles)
+    if covered > stays or incomplete or any(leg.terms.side is not closing for leg in legs):
         return Plan(cancel=tuple(leg.terms.client_order_id for leg in legs if not leg.cancel_released_ns))
-    if not guarded or covered == stays or any(leg.cancel_released_ns for leg in legs):
+    if not roles or covered == stays or any(leg.cancel_released_ns for leg in legs):
         return NOTHING
     return Plan(protect=Quantity(stays - covered))
 

@@ -89,7 +89,7 @@ class Desk:
         sequence = self.orders.next_sequence
         order = build.make_order(request, asset, admitted, self._hours, sequence, now_ns)
         legs = build.make_legs(request, order, sequence + 1)
-        if len(legs) > 1 and self.fault(FaultName.LEG_MISSING, order):
+        if legs and legs[-1].role is Role.STOP_LOSS and self.fault(FaultName.LEG_MISSING, order):
             order.leg_ids.remove(legs.pop().id)
         for one in (order, *legs):
             self.orders.add(one)

@@ -61,6 +61,10 @@ class Lifecycle:
         if self._fires(FaultName.REJECT_AFTER_ACCEPT, order):
             self.end(order, Status.REJECTED, now_ns)
             return
+        if order.role is Role.STOP_LOSS and self._fires(FaultName.LEG_HELD, order):
+            order.status = Status.HELD  # of an OCO order: there is no entry to wait for, and it waits all the same
+            self._changes.order(order, now_ns)
+            return
         if order.time_in_force in AUCTIONS or self._hours.is_open(session_of(order), now_ns):
             order.status = Status.PENDING_NEW
             self._changes.tell("pending_new", order, now_ns)
