@@ -3,6 +3,7 @@
 import random
 from collections import Counter, defaultdict
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from holdfast.sim.alpaca.trading.limit import RateLimit
 from tests.contract.alpaca import shapes
 from tests.contract.alpaca.sdk import Bot, trade_updates
 from tests.contract.alpaca.shapes import holds
+from tests.local_alpaca import local_alpaca
 
 OPEN = {"new", "partially_filled", "accepted", "pending_new", "pending_cancel", "pending_replace", "held"}
 PRICES = {"AVOR": 100.0, "BRYX": 50.0, "BTC/USD": 40_000.0}
@@ -53,6 +55,13 @@ class Trader:
         symbol = self.random.choice(list(self.prices))
         self.prices[symbol] = round(self.prices[symbol] * self.random.uniform(0.97, 1.03), 2)
         self.bot.market(symbol, self.prices[symbol])
+
+    def look(self) -> None:
+        """Learn the prices from the market."""
+        for symbol in self.prices:
+            price = self.bot.server.call(partial(self.bot.server.world.market.price, symbol))
+            assert price is not None
+            self.prices[symbol] = round(price, 2)
 
     def order(self) -> None:
         symbol = self.random.choice(list(self.prices))
@@ -189,3 +198,24 @@ def test_the_books_come_out(bot: Bot, seed: int) -> None:
     assert [one["qty"] for one in told] == [fill["qty"] for fill in fills]
     assert len(fills) > 20
     assert trader.answers["POST 200"] > 20
+
+
+def test_the_books_come_out_over_days() -> None:
+    """They do so too when markets close and open in between, orders expire, and fills come in parts."""
+    with local_alpaca() as server:
+        bot = Bot(server)
+        trader = Trader(bot, seed=5)
+        bot.put_on("partial_fills", probability=0.4, seed=5)
+        patient = Trader(Bot(server), seed=0)
+        body = {"symbol": "AVOR", "side": "buy", "qty": 1, "type": "limit", "limit_price": 1, "time_in_force": "day"}
+        patient.ask("POST", "/orders", json=body)
+        for _ in range(14):
+            for _ in range(30):
+                trader.act()
+            trader.check()
+            server.play(2_500)
+            trader.look()
+            trader.check()
+        assert trader.ask("GET", "/clock")["timestamp"] > "2024-07-11T10:00"
+        assert Counter(fill["type"] for fill in trader.fills())["partial_fill"] > 2
+        assert [order["status"] for order in patient.orders("all")] == ["expired"]

@@ -182,10 +182,12 @@ CATALOGUE: Mapping[FaultName, Entry] = {
         "the order filled while the cancel was on its way",
     ),
     FaultName.LEG_HELD: Entry(
-        Place.TRADING, "the entry is filled and the stop-loss leg stays held", "nothing stops the loss of the position"
+        Place.TRADING,
+        "the stop-loss of a bracket or OCO stays held when its turn has come",
+        "nothing stops the loss of the position",
     ),
     FaultName.LEG_MISSING: Entry(
-        Place.TRADING, "a bracket is accepted without its last exit leg, the stop-loss", "the leg was never made"
+        Place.TRADING, "a bracket or OCO is accepted without its stop-loss", "the leg was never made"
     ),
     FaultName.ACCOUNT_ID_CHANGED: Entry(
         Place.TRADING,

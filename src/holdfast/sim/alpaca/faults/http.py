@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from holdfast.sim.alpaca.faults.audit import AuditedRequest, answered
+from holdfast.sim.alpaca.faults.audit import AuditedRequest
 from holdfast.sim.alpaca.faults.connections import reset
 from holdfast.sim.alpaca.faults.registry import Fault, FaultName
 
@@ -91,7 +91,7 @@ async def _answer(
         return _instead(fault, request, storm)
     response = await _carried_out(handler, request)
     if entry is not None:
-        answered(entry, response)
+        entry.answered(response)
     return response if fault is None else await _SPOILT[fault.name](world, request, response, fault)
 
 
