@@ -1,5 +1,6 @@
 """Every method of the SDK's TradingStream: an order's life as it is told, field by field, and as models."""
 
+import json
 import logging
 import time
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from alpaca.trading import requests as ask
 from alpaca.trading.enums import OrderSide, TimeInForce, TradeEvent
 from alpaca.trading.models import TradeUpdate
+from websockets.sync.client import connect
 
 from tests.contract.alpaca import shapes
 from tests.contract.alpaca.sdk import Bot, Listening, TradingStream, trade_updates, wait_until_heard
@@ -128,3 +130,15 @@ def test_wrong_secret(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
         heard.stop()
+
+
+@pytest.mark.xfail(strict=True, reason="the place of the first account is not given up", raises=AssertionError)
+def test_changing_the_account(bot: Bot) -> None:
+    """A connection that authenticates again for another account gives up the first account's place."""
+    other = Bot(bot.server)
+    with connect(bot.server.stream_url) as socket:
+        for one in (bot, other):
+            keys = {"key_id": one.key, "secret_key": one.secret}
+            socket.send(json.dumps({"action": "authenticate", "data": keys}))
+            assert json.loads(socket.recv(20))["data"]["status"] == "authorized"
+        assert not bot.desk.hub.is_taken
