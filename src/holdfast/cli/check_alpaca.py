@@ -1,6 +1,7 @@
 """``holdfast check alpaca``: keys, account, history, both streams and an order's round trip, each with its time."""
 
 import asyncio
+import logging
 import os
 import time
 import uuid
@@ -43,6 +44,7 @@ from holdfast.feeds.alpaca.feed import AlpacaFeed
 from holdfast.feeds.alpaca.market_data import AlpacaMarketData
 from holdfast.feeds.alpaca.wire import Kind
 from holdfast.feeds.live import FeedStatus
+from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.observe.metrics import ApiMetrics
 
 PATIENCE_S = 20.0
@@ -86,6 +88,7 @@ class Findings:
 
 def check_alpaca(config_file: Path | None, symbol: str, send: bool, as_json: bool) -> int:
     """Print a line for each step. Exit status 0, or 1 when one failed; raises ConfigError when keys are missing."""
+    set_up_logs(LogFormat.CONSOLE, logging.ERROR)  # what went wrong is told by the steps
     path = config_file or DEFAULT_PATH
     config = load_config(path) if config_file is not None or path.exists() else Config()
     settings = load_alpaca(os.environ, Path(".env"), config.alpaca)

@@ -1,5 +1,6 @@
 """``holdfast run``: an engine on the configured feed, and what happens as lines."""
 
+import logging
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from holdfast.core.state import EngineState
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
+from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.runtime.compose import Engine, open_engine
 
 
@@ -26,6 +28,8 @@ def run(config_file: Path | None, speed: str | None, duration: str | None, as_js
     duration_s = duration_of(duration)
     config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
     is_live = config.feed.kind == "alpaca"
+    if is_live:
+        set_up_logs(LogFormat.CONSOLE, logging.WARNING)
     feed = None if is_live else build_feed(config)
     total = None if feed is None else check_data(feed)
     session, console = Session(config), terminal.console()
@@ -104,7 +108,10 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
     again = f", {loop.replayed:,} seen again" if loop.replayed else ""
     done = f"{counts['OrderPrepared']:,} orders, {counts['OrderFilled']:,} fills"
     refused = f", {counts['RiskRefused']:,} refusals" if counts["RiskRefused"] else ""
-    console.print(report.facts([("this run", f"{loop.events:,} bars{again}, {done}{refused}"), *_accounts(engine)]))
+    facts: list[tuple[str, Cell]] = [("this run", f"{loop.events:,} bars{again}, {done}{refused}"), *_accounts(engine)]
+    if engine.broker_view is not None:
+        facts.append(("requests", _requests(engine.broker_view.metrics.summary())))
+    console.print(report.facts(facts))
     rows = [row for account in engine.accounts for row in _held(account.state)]
     if rows:
         columns = [
@@ -115,6 +122,12 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
         ]
         columns += [Column("last", 1, right=True), Column("unrealised", right=True)]
         console.print(table(columns, rows, console.width))
+
+
+def _requests(found: dict[str, float | None]) -> str:
+    """How the broker's REST did."""
+    times = [f"{name[:3]} {value * 1000:,.0f} ms" for name in ("p50_s", "p95_s") if (value := found[name]) is not None]
+    return f"{found['calls']:,.0f} to the broker, {found['failed']:,.0f} refused or unanswered; {', '.join(times)}"
 
 
 def _accounts(engine: Engine) -> list[tuple[str, Cell]]:

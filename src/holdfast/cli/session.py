@@ -111,6 +111,7 @@ class Session:
             "feed": {"kind": engine.feed.kind, "name": engine.feed.name},
             "seed": self.config.feed.seed if self.config.feed.kind == "synthetic" else None,
             "journal": self.config.journal.url,
+            "requests": None if engine.broker_view is None else engine.broker_view.metrics.summary(),
             **{key: first[key] for key in ("account", "epoch", "restarts", "records")},
             "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],
             "accounts": accounts,

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from holdfast.assembly import build_exchange, build_feed, build_live_feed, build_state, stale_after_ns
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import Broker
 from holdfast.config import AccountConfig, Config
-from holdfast.core.messages import FeedOpened
+from holdfast.core.messages import FeedOpened, Impaired, Restored
+from holdfast.core.turn import Turn
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import Pace, parse_speed
 from holdfast.feeds.port import Feed
@@ -27,6 +28,8 @@ from holdfast.runtime.loop import Loop
 from holdfast.runtime.recovery import Recovery, same_feed_since
 
 if TYPE_CHECKING:
+    from holdfast.brokers.alpaca.account import AlpacaAccount
+    from holdfast.feeds.alpaca.market_data import AlpacaMarketData
     from holdfast.observe.metrics import ApiMetrics
 
 MARKET_DATA_PATHS = ("/stocks", "/crypto")
@@ -42,13 +45,28 @@ class Engine:
         accounts: Sequence[AccountAtWork[Broker]],
         journal: Journal,
         loop: Loop | LiveLoop,
-        metrics: "ApiMetrics | None" = None,
+        broker_view: "BrokerView | None" = None,
     ) -> None:
         self.feed = feed
         self.journal = journal
         self.accounts = accounts
         self.loop = loop
-        self.metrics = metrics
+        self.broker_view = broker_view
+
+
+class BrokerView(NamedTuple):
+    """What a live engine's surroundings may ask without costing the broker a request each time."""
+
+    account: "AlpacaAccount"
+    market: "AlpacaMarketData"
+    metrics: "ApiMetrics"
+    close: Callable[[], None]
+
+    def see(self, turn: Turn) -> None:
+        """Show in the metrics what is missing, or there again."""
+        for record in turn.records:
+            if isinstance(record.body, Impaired | Restored):
+                self.metrics.set_health(record.body.cause, isinstance(record.body, Restored))
 
 
 @contextmanager
@@ -68,7 +86,10 @@ def open_engine(config: Config, watch: Watcher | None = None, feed: Feed | None 
         reader = stack.enter_context(Reader.open(config.journal.url))
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
-        yield parts(journal, reader, commands)
+        engine = parts(journal, reader, commands)
+        if engine.broker_view is not None:
+            stack.callback(engine.broker_view.close)
+        yield engine
 
 
 Assemble = Callable[[Journal, Reader, CommandQueue], Engine]
@@ -93,9 +114,11 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
 
 
 def _live_engine(config: Config, watch: Watcher | None) -> Assemble:
+    from holdfast.brokers.alpaca.account import AlpacaAccount
     from holdfast.brokers.alpaca.broker import AlpacaBroker
     from holdfast.connections.alpaca.environment import load_alpaca
     from holdfast.connections.alpaca.rest import AlpacaRest, Call
+    from holdfast.feeds.alpaca.market_data import AlpacaMarketData
     from holdfast.observe.metrics import ApiMetrics
     from holdfast.runtime.live.desk import LiveDesk
 
@@ -110,17 +133,24 @@ def _live_engine(config: Config, watch: Watcher | None) -> Assemble:
                 desk.on_call(call)
 
     rest = AlpacaRest(settings, observe)
+    view = BrokerView(AlpacaAccount(rest, metrics), AlpacaMarketData(rest, settings, metrics), metrics, rest.close)
     feed = build_live_feed(config, settings, rest)
     (account,) = config.accounts
     state = build_state(config, account, feed, stale_after_ns(config.feed))
 
     def assemble(journal: Journal, reader: Reader, commands: CommandQueue) -> Engine:
         clock, woken, process = LiveClock(), asyncio.Event(), process_name()
-        broker = AlpacaBroker(settings, rest)
+        broker = AlpacaBroker(settings, rest, view.account.invalidate)
         recorded = journal.take(account.name, account.broker, process), reader.records(account.name)
-        desks.append(LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process, watch))
+
+        def seen(turn: Turn) -> None:
+            view.see(turn)
+            if watch is not None:
+                watch(turn)
+
+        desks.append(LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process, seen))
         loop = LiveLoop(desks, feed, clock, journal, commands, woken)
-        return Engine(feed, [desk.account for desk in desks], journal, loop, metrics)
+        return Engine(feed, [desk.account for desk in desks], journal, loop, view)
 
     return assemble
 
