@@ -46,6 +46,8 @@ def build_feed(config: Config) -> Feed:
             as_ticks=feed.ticks,
             **given,
         )
+    if feed.kind == "alpaca":
+        raise ConfigError('feed.kind "alpaca" is live and can\'t be played again; --data PATH names data that can')
     if feed.path is None:
         raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
     return FileFeed(

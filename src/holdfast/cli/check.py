@@ -8,15 +8,18 @@ from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.assembly import build_feed, build_runner, timeframe_notes
+from holdfast.assembly import build_feed, build_live_feed, build_runner, timeframe_notes
 from holdfast.calendars import trading_calendar
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data
 from holdfast.cli.progress import progress
 from holdfast.cli.terminal import BAD, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, Config, load_config
+from holdfast.connections.alpaca.environment import load_alpaca
+from holdfast.connections.alpaca.rest import AlpacaRest
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import HoldfastError
+from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
 from holdfast.journal import database
@@ -78,7 +81,7 @@ class _Checks:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._config: Config
-        self._feed: Feed | None = None
+        self._feed: Feed | LiveFeed | None = None
 
     def others(self) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
         """All but the first, with what each is about."""
@@ -110,7 +113,10 @@ class _Checks:
             yield "calendar", OK, f"{account.calendar} for {account.name}: {days[0].date} to {days[-1].date}"
 
     def feed(self) -> Iterator[Finding]:
-        """The market data, every row of it."""
+        """The market data, every row of it; of live data what can be seen without asking for it."""
+        if self._config.feed.kind == "alpaca":
+            yield self._live_feed()
+            return
         feed = build_feed(self._config)
         total = check_data(feed)
         self._feed = feed
@@ -120,6 +126,16 @@ class _Checks:
         yield "feed", OK, f"{feed.name}: {events}, {', '.join(symbols[:8])}{more}"
         for note in timeframe_notes(self._config, feed):
             yield "feed", NOTE, note
+
+    def _live_feed(self) -> Finding:
+        settings = load_alpaca(os.environ, Path(".env"), self._config.alpaca)
+        self._feed = feed = build_live_feed(self._config, settings, AlpacaRest(settings))
+        where = f"{settings.mode} account at {settings.trading_url}"
+        return (
+            "feed",
+            OK,
+            f"{feed.name}: {', '.join(feed.symbols)}, {where}; `holdfast check alpaca` proves the way there",
+        )
 
     def strategies(self) -> Iterator[Finding]:
         """Each strategy's class, parameters and symbols."""
