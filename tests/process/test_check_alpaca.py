@@ -89,3 +89,13 @@ def test_an_unknown_broker_is_named(tmp_path: Path) -> None:
     done = run(tmp_path, "check", "alpacca")
     assert done.status == 2
     assert "check alpaca" in done.error
+
+
+def test_the_example_is_understood(tmp_path: Path) -> None:
+    """examples/alpaca.toml passes the check as it stands, given keys."""
+    example = Path(__file__).resolve().parents[2] / "examples" / "alpaca.toml"
+    (tmp_path / "alpaca.toml").write_text(example.read_text())
+    keys = {name: value for name, value in variables().items() if "KEY" in name or "SECRET" in name}
+    done = run(tmp_path, "check", "-c", "alpaca.toml", **keys)
+    assert done.status == 0, done
+    assert "SPY" in done.out
