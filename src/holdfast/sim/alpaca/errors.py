@@ -4,12 +4,15 @@ The first digits of a code look like an HTTP status and need not equal it: code 
 One code stands for many reasons, so the messages matter; each function here is one family of them.
 """
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+
+LOG = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
@@ -34,7 +37,10 @@ class ApiError(Exception):
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turns what handlers raise, and paths that do not exist, into Alpaca's JSON bodies."""
+    """Turns what handlers raise, and paths that do not exist, into Alpaca's JSON bodies.
+
+    What nobody foresaw is logged, and answered 500 without a code (documented); not on a websocket, which has its answer.
+    """
     try:
         return await handler(request)
     except ApiError as error:
@@ -45,6 +51,11 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
             return ApiError(405, 40510000, "method not allowed").response()
         raise
+    except Exception:
+        if hdrs.UPGRADE in request.headers:
+            raise
+        LOG.exception("no answer was found to %s %s", request.method, request.path)
+        return ApiError(500, None, "internal server error").response()
 
 
 def undecodable(detail: str = "") -> ApiError:
