@@ -72,11 +72,16 @@ class _Connection:
                 if not await self._take(message.data):
                     break
         finally:
-            if self._desk is not None:
-                self._desk.hub.remove(self._offer)
-                self._desk.hub.is_taken = False
+            self._leave()
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
+
+    def _leave(self) -> None:
+        """Gives up the place at the account it has, if it has one."""
+        if self._desk is not None:
+            self._desk.hub.remove(self._offer)
+            self._desk.hub.is_taken = False
+            self._desk = None
 
     def _offer(self, event: str, frame: bytes) -> None:
         """A trade update for this client."""
@@ -116,7 +121,10 @@ class _Connection:
         return True
 
     async def _authenticate(self, message: dict[str, Any]) -> bool:
-        """Either form of it: keys in ``data`` as ``key_id`` and ``secret_key``, or beside the action."""
+        """Either form of it: keys in ``data`` as ``key_id`` and ``secret_key``, or beside the action.
+
+        For another account than before: the place at the first is given up, and this one has to be listened to anew.
+        """
         data = message.get("data")
         given = data if isinstance(data, dict) else message
         key = given.get("key_id") or given.get("key")
@@ -132,6 +140,7 @@ class _Connection:
             await self._frames.join()
             await self._socket.close(code=CLOSE_TRY_AGAIN, message=b"connection limit exceeded")
             return False
+        self._leave()
         desk.hub.is_taken = True
         self._desk = desk
         return self._authorized("authorized")
