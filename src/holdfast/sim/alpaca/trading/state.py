@@ -13,6 +13,8 @@ from holdfast.core.types import iso_time
 from holdfast.errors import ConfigError
 
 VERSION = 1
+CHECKPOINT_PAGES = 4_000
+"""How long the log grows (16 MB) before it is carried over into the file, which waits for the disk."""
 
 
 class Kind(StrEnum):
@@ -32,10 +34,12 @@ class State:
         """Opens or makes the file. Raises :class:`~holdfast.errors.ConfigError` when it is no such file."""
         self._path = path
         self.is_changed = False
+        self._kept_ns: int | None = None
         try:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             self._connection.execute("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID")
             self._connection.execute(
                 "CREATE TABLE IF NOT EXISTS rows (kind TEXT, account TEXT, id TEXT, body BLOB, "
@@ -58,8 +62,11 @@ class State:
 
     def save_time(self, now_ns: int) -> None:
         """Keeps the market's time, with the next `commit`."""
+        if now_ns == self._kept_ns:
+            return
         self._begin()
         self._set_meta("market_time_ns", now_ns)
+        self._kept_ns = now_ns
 
     def put(self, kind: Kind, account: str, row_id: str, body: bytes) -> None:
         """Keeps a row, with the next `commit`."""
