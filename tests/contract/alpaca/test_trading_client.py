@@ -400,10 +400,6 @@ def test_rate_limit(bot: Bot) -> None:
     assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"200"}
 
 
-SAME_TIME = "orders and fills of one instant have one time: what is left of it at the end of a page is never listed"
-
-
-@pytest.mark.xfail(strict=True, reason=SAME_TIME)
 def test_paging_by_time(bot: Bot) -> None:
     """Bots page through orders by the time of submission of the last they have; no order is left out."""
     ids = [bot.raw.submit_order(limit(price))["id"] for price in (90, 91, 92, 93)]
@@ -413,7 +409,6 @@ def test_paging_by_time(bot: Bot) -> None:
     assert [row["id"] for row in (*first, *second)] == ids
 
 
-@pytest.mark.xfail(strict=True, reason="more decimals than nine are refused for coins too")
 def test_floats_of_coins(bot: Bot) -> None:
     """Alpaca (observed): a coin's quantity is cut to nine decimals, so that what floats add up to can be ordered."""
     order = bot.raw.submit_order(market(0.1 + 0.2, symbol="BTC/USD", time_in_force=TimeInForce.GTC))

@@ -132,7 +132,6 @@ def test_wrong_secret(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
         heard.stop()
 
 
-@pytest.mark.xfail(strict=True, reason="the place of the first account is not given up", raises=AssertionError)
 def test_changing_the_account(bot: Bot) -> None:
     """A connection that authenticates again for another account gives up the first account's place."""
     other = Bot(bot.server)

@@ -8,27 +8,29 @@ from holdfast.sim.alpaca.trading.admission import Admitted
 from holdfast.sim.alpaca.trading.changes import new_id
 from holdfast.sim.alpaca.trading.hours import Hours, session_of
 from holdfast.sim.alpaca.trading.order import Order, OrderClass, Role, Status
+from holdfast.sim.alpaca.trading.orders import APART_NS, Orders
 from holdfast.sim.alpaca.trading.request import ExitTerms, OrderRequest, ReplaceRequest
 
 
 def make_order(
-    request: OrderRequest, asset: Asset, admitted: Admitted, hours: Hours, sequence: int, now_ns: int
+    request: OrderRequest, asset: Asset, admitted: Admitted, hours: Hours, orders: Orders, now_ns: int
 ) -> Order:
     """The order that a request asks for. Alpaca: shares are answered ``accepted``, coins ``pending_new`` (observed)."""
+    created_ns = orders.next_created_ns(now_ns)
     is_oco = request.order_class is OrderClass.OCO
     profit = request.take_profit
     order = Order(
         id=new_id(),
         client_order_id=request.client_order_id or new_id(),
-        sequence=sequence,
+        sequence=orders.next_sequence,
         asset_id=str(asset.id),
         symbol=asset.symbol,
         asset_class=asset.asset_class,
         side=request.side,
         type=request.type,
         time_in_force=request.time_in_force,
-        created_ns=now_ns,
-        updated_ns=now_ns,
+        created_ns=created_ns,
+        updated_ns=created_ns,
         expires_ns=0,
         position_intent=admitted.position_intent,
         qty=request.qty,
@@ -53,18 +55,19 @@ def _role(order_class: OrderClass) -> Role:
     return Role.TAKE_PROFIT if order_class is OrderClass.OCO else Role.ENTRY
 
 
-def make_legs(request: OrderRequest, parent: Order, sequence: int) -> list[Order]:
+def make_legs(request: OrderRequest, parent: Order) -> list[Order]:
     """The exits that belong to a new order, linked to it. Those of an entry are ``held`` until it has filled whole."""
     legs: list[Order] = []
     if request.take_profit is not None and request.order_class is not OrderClass.OCO:
-        legs.append(_leg(parent, Role.TAKE_PROFIT, request.take_profit, sequence))
+        legs.append(_leg(parent, Role.TAKE_PROFIT, request.take_profit, 1))
     if request.stop_loss is not None:
-        legs.append(_leg(parent, Role.STOP_LOSS, request.stop_loss, sequence + len(legs)))
+        legs.append(_leg(parent, Role.STOP_LOSS, request.stop_loss, 1 + len(legs)))
     parent.leg_ids = [leg.id for leg in legs]
     return legs
 
 
-def _leg(parent: Order, role: Role, terms: ExitTerms, sequence: int) -> Order:
+def _leg(parent: Order, role: Role, terms: ExitTerms, place: int) -> Order:
+    """``place`` counts the legs from 1."""
     is_entry = parent.role is Role.ENTRY
     side = parent.side.opposite if is_entry else parent.side
     order_type = OrderType.LIMIT
@@ -73,15 +76,15 @@ def _leg(parent: Order, role: Role, terms: ExitTerms, sequence: int) -> Order:
     return Order(
         id=new_id(),
         client_order_id=new_id(),
-        sequence=sequence,
+        sequence=parent.sequence + place,
         asset_id=parent.asset_id,
         symbol=parent.symbol,
         asset_class=parent.asset_class,
         side=side,
         type=order_type,
         time_in_force=parent.time_in_force,
-        created_ns=parent.created_ns,
-        updated_ns=parent.updated_ns,
+        created_ns=parent.created_ns + place * APART_NS,
+        updated_ns=parent.created_ns + place * APART_NS,
         expires_ns=parent.expires_ns,
         position_intent=f"{side.value}_to_close",
         qty=parent.qty,
@@ -121,23 +124,24 @@ def _either(new: Decimal | None, old: Decimal | None) -> Decimal | None:
 
 
 def replacement(
-    old: Order, request: OrderRequest, admitted: Admitted, hours: Hours, sequence: int, now_ns: int
+    old: Order, request: OrderRequest, admitted: Admitted, hours: Hours, orders: Orders, now_ns: int
 ) -> Order:
     """The order that takes an old one's place, with a new id."""
+    created_ns = orders.next_created_ns(now_ns)
     session = session_of(old)
     is_held = old.status is Status.HELD
     return Order(
         id=new_id(),
         client_order_id=request.client_order_id or new_id(),
-        sequence=sequence,
+        sequence=orders.next_sequence,
         asset_id=old.asset_id,
         symbol=old.symbol,
         asset_class=old.asset_class,
         side=old.side,
         type=old.type,
         time_in_force=request.time_in_force,
-        created_ns=now_ns,
-        updated_ns=now_ns,
+        created_ns=created_ns,
+        updated_ns=created_ns,
         expires_ns=hours.expiry_ns(session, request.time_in_force, now_ns),
         position_intent=old.position_intent,
         qty=request.qty,

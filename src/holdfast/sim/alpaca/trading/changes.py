@@ -34,7 +34,7 @@ class Changes:
 
     def order(self, order: Order, now_ns: int) -> None:
         """An order is not as it was."""
-        order.updated_ns = now_ns
+        order.updated_ns = max(now_ns, order.created_ns)
         if self._state is not None:
             self._orders[order.id] = order
 
@@ -65,7 +65,7 @@ class Changes:
         """A trade update, with the order as it is now."""
         if not self._hub.is_heard:
             return
-        now = time_text(time_ns)
+        now = time_text(max(time_ns, order.created_ns))
         self._frames.append(
             {"event": event, "timestamp": now, "at": now, "event_id": ulid(), "order": order_json(order), **more}
         )

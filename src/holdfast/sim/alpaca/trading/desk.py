@@ -30,7 +30,7 @@ from holdfast.sim.alpaca.trading.limit import RateLimit
 from holdfast.sim.alpaca.trading.order import UNSENT, Order, OrderClass, Role, Status
 from holdfast.sim.alpaca.trading.orders import Orders
 from holdfast.sim.alpaca.trading.request import OrderRequest, ReplaceRequest
-from holdfast.sim.alpaca.trading.rules import check_exits, check_order
+from holdfast.sim.alpaca.trading.rules import check_exits, check_order, cut_quantity
 from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.trading.watchlist import Watchlists
 
@@ -81,14 +81,14 @@ class Desk:
         """Takes a new order, or raises `ApiError`. Its legs are in ``orders``. `settle` sends it on."""
         now_ns = self._step()
         asset = self.asset(request.symbol)
+        cut_quantity(request, asset)
         check_order(request, asset, now_ns)
         self._check_client_id(request.client_order_id)
         if request.order_class is not OrderClass.SIMPLE:
             check_exits(request, asset, self.funds.price(asset.symbol))
         admitted = self._admission.admit(request, asset)
-        sequence = self.orders.next_sequence
-        order = build.make_order(request, asset, admitted, self._hours, sequence, now_ns)
-        legs = build.make_legs(request, order, sequence + 1)
+        order = build.make_order(request, asset, admitted, self._hours, self.orders, now_ns)
+        legs = build.make_legs(request, order)
         if legs and legs[-1].role is Role.STOP_LOSS and self.fault(FaultName.LEG_MISSING, order):
             order.leg_ids.remove(legs.pop().id)
         for one in (order, *legs):
@@ -115,7 +115,7 @@ class Desk:
             admitted = self._admission.admit(request, asset, instead_of=old)
         else:
             admitted = self._admission.admit_exit(old)
-        new = build.replacement(old, request, admitted, self._hours, self.orders.next_sequence, now_ns)
+        new = build.replacement(old, request, admitted, self._hours, self.orders, now_ns)
         self.orders.add(new)
         old.status = Status.PENDING_REPLACE
         for one in (old, new):
@@ -149,7 +149,7 @@ class Desk:
         if order.status is Status.PENDING_REPLACE:
             raise unprocessable("order cannot be canceled while its replacement is pending")
         order.status = Status.PENDING_CANCEL
-        order.cancel_requested_ns = now_ns
+        order.cancel_requested_ns = max(now_ns, order.created_ns)
         self.changes.order(order, now_ns)
         self.changes.tell(Status.PENDING_CANCEL.value, order, now_ns)
         self._queue.append(partial(self._lifecycle.finish_cancel, order))

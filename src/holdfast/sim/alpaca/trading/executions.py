@@ -8,6 +8,7 @@ from holdfast.sim.alpaca.trading.books import Books, Execution
 from holdfast.sim.alpaca.trading.changes import Changes, fill_facts, new_id, row_id
 from holdfast.sim.alpaca.trading.hours import new_york
 from holdfast.sim.alpaca.trading.order import Order
+from holdfast.sim.alpaca.trading.orders import APART_NS
 from holdfast.sim.alpaca.trading.state import Kind
 
 
@@ -30,7 +31,13 @@ class Executions:
         self._books.rebuild(self._deposit, self._all)
 
     def add(self, order: Order, quantity: Decimal, price: Decimal, time_ns: int) -> Execution:
-        """A fill happens: the order and the books move. The order's status is the caller's."""
+        """A fill happens: the order and the books move. The order's status is the caller's.
+
+        It gets a time of its own, after the account's fill before it and not before its order was made.
+        """
+        if self._all:
+            time_ns = max(time_ns, self._all[-1].time_ns + APART_NS)
+        time_ns = max(time_ns, order.created_ns)
         order.filled_qty += quantity
         order.filled_cost += quantity * price
         order.filled_ns = time_ns

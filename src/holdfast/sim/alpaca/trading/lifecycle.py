@@ -61,7 +61,8 @@ class Lifecycle:
         if self._fires(FaultName.REJECT_AFTER_ACCEPT, order):
             self.end(order, Status.REJECTED, now_ns)
             return
-        if order.role is Role.STOP_LOSS and self._fires(FaultName.LEG_HELD, order):
+        parent = self._orders.parent(order)
+        if order.role is Role.STOP_LOSS and parent is not None and self._fires(FaultName.LEG_HELD, parent):
             order.status = Status.HELD  # of an OCO order: there is no entry to wait for, and it waits all the same
             self._changes.order(order, now_ns)
             return
@@ -145,24 +146,26 @@ class Lifecycle:
         if part < whole:
             self._floor.withdraw(order, time_ns)
             order.status = Status.PARTIALLY_FILLED
-            self._book(order, part, price, time_ns, "partial_fill")
+            time_ns = self._book(order, part, price, time_ns, "partial_fill")
             self._wait(order, time_ns)
             self._shrink(self._orders.sibling(order), part, time_ns)
             return
         self._take_away(order, time_ns)
         order.status = Status.FILLED
-        self._book(order, whole, price, time_ns, "fill")
+        time_ns = self._book(order, whole, price, time_ns, "fill")
         if order.role is Role.ENTRY:
             self._activate_legs(order, time_ns)
         sibling = self._orders.sibling(order)
         if sibling is not None:
             self.end(sibling, Status.CANCELED, time_ns)
 
-    def _book(self, order: Order, quantity: Decimal, price: Decimal, time_ns: int, event: str) -> None:
+    def _book(self, order: Order, quantity: Decimal, price: Decimal, time_ns: int, event: str) -> int:
+        """Returns the execution's time: what follows from it is not before it."""
         execution = self._executions.add(order, quantity, price, time_ns)
-        self._changes.order(order, time_ns)
+        self._changes.order(order, execution.time_ns)
         facts = fill_facts(execution, self._books.quantity(order.symbol))
-        self._changes.tell(event, order, time_ns, **facts)
+        self._changes.tell(event, order, execution.time_ns, **facts)
+        return execution.time_ns
 
     def _part(self, order: Order, whole: Decimal) -> Decimal:
         """How much of a fill comes now: all of it, or a part when that fault is on."""
@@ -185,8 +188,9 @@ class Lifecycle:
     def _activate_legs(self, entry: Order, time_ns: int) -> None:
         """The entry has filled whole: its exits go to work. Their status then is our reading: ``new``, both."""
         for leg in sorted(self._orders.legs(entry), key=_is_take_profit):
-            is_stuck = leg.role is Role.STOP_LOSS and self._fires(FaultName.LEG_HELD, entry)
-            if leg.status is Status.HELD and not is_stuck:
+            if leg.status is not Status.HELD:
+                continue
+            if leg.role is not Role.STOP_LOSS or not self._fires(FaultName.LEG_HELD, entry):
                 self._send(leg, time_ns)
 
     # --- ends --------------------------------------------------------------------------------------------------------
@@ -196,7 +200,7 @@ class Lifecycle:
         if not order.is_open:
             return
         order.status = status
-        _STAMP[status](order, time_ns)
+        _STAMP[status](order, max(time_ns, order.created_ns))
         self._take_away(order, time_ns)
         self._changes.order(order, time_ns)
         self._changes.tell(status.value, order, time_ns)
@@ -256,7 +260,7 @@ class Lifecycle:
         self._take_away(order, now_ns)
         if order.filled_qty:
             order.status = Status.CANCELED
-            order.canceled_ns = now_ns
+            order.canceled_ns = max(now_ns, order.created_ns)
             self._changes.order(order, now_ns)
         else:
             self._orders.forget(order)

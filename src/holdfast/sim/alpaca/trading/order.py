@@ -52,8 +52,11 @@ class Role(StrEnum):
 EXITS = frozenset({Role.TAKE_PROFIT, Role.STOP_LOSS})
 
 
-class Order(msgspec.Struct, kw_only=True):
+class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An order; times are UTC nanoseconds of market time, amounts exact.
+
+    ``created_ns`` is its own among the account's orders, and so can be microseconds ahead of the market's time (see
+    `Orders.next_created_ns`); none of its other times is before it.
 
     ``sequence`` is the place in the account's order of arrival. ``filled_cost`` is the sum of price times quantity over the
     fills. ``reserve_price`` is what one unit takes from the buying power while the order is open: nothing for one that

@@ -9,6 +9,13 @@ import msgspec
 from holdfast.sim.alpaca.errors import not_found
 from holdfast.sim.alpaca.trading.order import EXITS, Order, OrderClass
 
+APART_NS = 1_000
+"""How far apart the times of an account's orders are at least, and those of its fills.
+
+Bots page by the time of the last row they have, and Alpaca's own SDK cuts times to microseconds: what shared a
+microsecond with that row would never be listed.
+"""
+
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """What to list: Alpaca's own filters. Times are exclusive and on the time of submission."""
@@ -40,6 +47,10 @@ class Orders:
     def next_sequence(self) -> int:
         """The place that the next order takes."""
         return self._all[-1].sequence + 1 if self._all else 1
+
+    def next_created_ns(self, now_ns: int) -> int:
+        """When the next order is said to have come: now, or `APART_NS` after the last one if that is later."""
+        return max(now_ns, self._all[-1].created_ns + APART_NS) if self._all else now_ns
 
     def add(self, order: Order) -> None:
         """One more. Orders come in the order of their sequence."""

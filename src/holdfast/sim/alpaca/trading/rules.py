@@ -5,7 +5,7 @@ Alpaca's own words where they are recorded; where only the rule is documented th
 
 import datetime as dt
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from holdfast.core.types import OrderType, Side, TimeInForce, plain
 from holdfast.sim.alpaca.errors import forbidden, invalid, unprocessable
@@ -43,6 +43,15 @@ _WITH_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _WITH_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
 
 _EVENING, _OPG_ENDS, _CLS_ENDS = dt.time(19, 0), dt.time(9, 28), dt.time(15, 50)
+
+
+def cut_quantity(request: OrderRequest, asset: Asset) -> None:
+    """Alpaca: of a coin's quantity the decimals beyond its smallest step are left out (observed), as floats have them."""
+    if request.qty is None or asset.min_trade_increment is None:
+        return
+    cut = request.qty.quantize(asset.min_trade_increment, rounding=ROUND_DOWN)
+    if cut != request.qty:
+        request.qty = cut
 
 
 def check_order(request: OrderRequest, asset: Asset, now_ns: int) -> None:

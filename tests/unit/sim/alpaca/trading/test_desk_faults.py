@@ -1,10 +1,18 @@
 """Faults that bite in the life of an order."""
 
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
 from holdfast.sim.alpaca.errors import ApiError
+from holdfast.sim.alpaca.trading.order import Role
 from holdfast.sim.alpaca.trading.orders import Listing
 from tests.unit.sim.alpaca.trading.kit import MORNING, Bench
+
+EXITS: dict[str, Any] = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
+BRACKET = EXITS | {"order_class": "bracket"}
+OCO = EXITS | {"order_class": "oco", "side": "sell", "type": "limit"}
 
 
 def test_rejected_after_it_was_accepted() -> None:
@@ -53,3 +61,52 @@ def test_a_fault_of_one_symbol_leaves_the_others() -> None:
     bench.price(100, "BRYX")
     assert bench.place().status == "filled"
     assert bench.place(symbol="BRYX").status == "rejected"
+
+
+def test_a_pair_of_exits_without_its_stop() -> None:
+    """The OCO is one take-profit alone: its stop-loss is in no list, and nothing ends the position as the price falls."""
+    bench = Bench(MORNING, {"name": "leg_missing"})
+    bench.price(100)
+    bench.place()
+    profit = bench.place(**OCO)
+    assert (profit.status, bench.desk.orders.legs(profit)) == ("new", [])
+    assert bench.desk.orders.list(Listing(status="open")) == [profit]
+    bench.price(80)
+    assert (profit.status, bench.desk.books.quantity("AVOR")) == ("new", Decimal(10))
+    bench.price(111)
+    assert (profit.status, bench.desk.books.quantity("AVOR")) == ("filled", Decimal(0))
+
+
+def test_a_pair_of_exits_with_its_stop_held() -> None:
+    """The OCO's stop-loss is held from the start and never trades or tells of it; it still ends with its twin."""
+    bench = Bench(MORNING, {"name": "leg_held"})
+    bench.price(100)
+    bench.place()
+    profit = bench.place(**OCO)
+    (loss,) = bench.desk.orders.legs(profit)
+    bench.price(80)
+    assert (profit.status, loss.status, bench.events(loss)) == ("new", "held", [])
+    bench.price(111)
+    assert (profit.status, loss.status, bench.events(loss)) == ("filled", "canceled", ["canceled"])
+
+
+@pytest.mark.parametrize("terms", [OCO, BRACKET], ids=["oco", "bracket"])
+@pytest.mark.parametrize(("name", "stops"), [("leg_missing", []), ("leg_held", ["held"])])
+def test_a_fault_of_legs_is_narrowed_by_the_order_that_was_sent(
+    name: str, stops: list[str], terms: dict[str, Any]
+) -> None:
+    """A leg's own id is made by the server and known to nobody beforehand: the id that counts is its parent's."""
+    bench = Bench(MORNING, {"name": name, "client_order_id": "bad"})
+    bench.price(100)
+    bench.place(qty="20")
+    for client_order_id, expected in (("good", ["new"]), ("bad", stops)):
+        legs = bench.desk.orders.legs(bench.place(**terms, client_order_id=client_order_id))
+        assert [leg.status for leg in legs if leg.role is Role.STOP_LOSS] == expected
+
+
+def test_an_oto_without_its_stop() -> None:
+    """With that fault an OTO is an entry and nothing more."""
+    bench = Bench(MORNING, {"name": "leg_missing"})
+    bench.price(100)
+    entry = bench.place(order_class="oto", stop_loss={"stop_price": "90"})
+    assert (entry.status, bench.desk.orders.all()) == ("filled", [entry])

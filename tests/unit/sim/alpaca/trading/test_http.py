@@ -101,6 +101,30 @@ def test_a_bracket_is_answered_with_its_legs(box: LocalAlpaca) -> None:
     assert len(ask(box, "GET", path, "PKBRACKET", params={"nested": "True"}).json()["legs"]) == 2
 
 
+def test_paging_by_time(box: LocalAlpaca) -> None:
+    """At a market time that stands still orders, exits and fills can be paged by time, even cut to microseconds."""
+    key = "PKPAGES"
+    exits = {"order_class": "bracket", "take_profit": {"limit_price": 110.0}, "stop_loss": {"stop_price": 90.0}}
+    for body in ({}, exits, {"type": "limit", "limit_price": "90"}, {}):
+        buy(box, key, **body)
+
+    def paged(path: str, time_name: str, **params: Any) -> list[str]:
+        found: list[str] = []
+        params |= {"direction": "asc"}
+        while rows := ask(box, "GET", path, key, params=params).json():
+            found += [row["id"] for row in rows]
+            params["after"] = rows[-1][time_name].rstrip("Z")[:26] + "Z"
+        return found
+
+    desk = box.world.desks.find(key)
+    assert desk is not None
+    orders = [order.id for order in desk.orders.all()]
+    fills = [one.activity_id for one in desk.executions.all()]
+    assert (len(orders), len(fills)) == (6, 3)
+    assert paged("/v2/orders", "submitted_at", status="all", limit=2) == orders
+    assert paged("/v2/account/activities/FILL", "transaction_time", page_size=1) == fills
+
+
 def test_lists_of_orders(box: LocalAlpaca) -> None:
     """Newest first or oldest first, by status, symbol, side and class, between times and between orders, so many."""
     key = "PKLISTS"
@@ -118,8 +142,8 @@ def test_lists_of_orders(box: LocalAlpaca) -> None:
     assert listed(status="all", asset_class="us_equity", after_order_id=ids[0]) == ids[:0:-1]
     assert listed(before_order_id=ids[1]) == ids[:1]
     assert listed(side="sell") == []
-    now = limits[0]["submitted_at"]
-    assert listed(status="all", after=now) == listed(status="all", until=now) == []
+    second = limits[1]["submitted_at"]
+    assert (listed(after=second), listed(until=second)) == (ids[2:], ids[:1])
     assert len(listed(status="all", after="2024-01-01", until="2030-01-01T00:00:00+00:00")) == 4
     refused = ask(box, "GET", "/v2/orders", key, params={"limit": 501})
     assert (refused.status_code, refused.json()["code"]) == (422, 42210000)
@@ -251,6 +275,40 @@ def test_an_account_has_one_stream(box: LocalAlpaca) -> None:
     box.wait_for(lambda: not any(desk.hub.is_taken for desk in box.world.desks.all()), "the streams to be free")
     with connect(box.stream_url + "/", additional_headers=HEADERS) as socket:
         assert say(socket, LOGIN)["data"]["status"] == "authorized"
+
+
+def test_a_connection_that_changes_its_account(box: LocalAlpaca) -> None:
+    """It gives up its place at the first account, hears nothing of it any more, and has to listen anew."""
+    login = {"action": "auth", "key": OTHER_KEY, "secret": SECRET}
+    with connect(box.stream_url) as socket:
+        say(socket, LOGIN)
+        say(socket, LISTEN)
+        assert say(socket, login)["data"]["status"] == "authorized"
+        buy(box, type="limit", limit_price="50")
+        with connect(box.stream_url, additional_headers=HEADERS) as other:
+            assert say(other, LOGIN)["data"]["status"] == "authorized"
+        buy(box, OTHER_KEY, type="limit", limit_price="50")
+        assert say(socket, LISTEN)["stream"] == "listening"
+        order = buy(box, OTHER_KEY, type="limit", limit_price="51").json()
+        assert hear(socket)["data"]["order"]["id"] == order["id"]
+
+
+def test_what_nobody_foresaw(
+    box: LocalAlpaca, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failure of the server itself is a 500 with a JSON body, and its log says where it was."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(box.world.desks, "of_key", fail)
+        answer = ask(box, "GET", "/v2/account")
+    assert (answer.status_code, answer.json()) == (500, {"message": "internal server error"})
+    assert "GET /v2/account" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert SECRET not in caplog.text
+    assert ask(box, "GET", "/v2/account").status_code == 200
 
 
 def test_a_fill_can_overtake_its_answer() -> None:

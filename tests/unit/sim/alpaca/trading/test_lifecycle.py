@@ -7,6 +7,7 @@ import pytest
 from holdfast.core.types import HOUR_NS, MINUTE_NS, SECOND_NS
 from holdfast.sim.alpaca.errors import ApiError
 from holdfast.sim.alpaca.market.opening import time_from
+from holdfast.sim.alpaca.trading.parameters import parse_time
 from tests.unit.sim.alpaca.trading.kit import EVENING, MORNING, OPEN, Bench
 
 CLOSE = time_from("2024-07-10T20:00:00Z")
@@ -249,3 +250,32 @@ def test_the_clock_of_requests_never_goes_back() -> None:
     times = [order.created_ns for order in orders]
     assert times == sorted(times)
     assert [order.sequence for order in orders] == [1, 2, 3]
+
+
+def test_every_order_and_fill_has_a_time_of_its_own() -> None:
+    """Where market time stands still each is a microsecond after the one before, and nothing of an order is before it."""
+    bench = Bench()
+    bench.price(100)
+    entry, profit, loss = bench.bracket()
+    resting = bench.place(type="limit", limit_price="80")
+    moved = bench.replace(resting, limit_price="81")
+    last = bench.place()
+    bench.cancel(moved)
+    orders = [entry, profit, loss, resting, moved, last]
+    assert [order.created_ns - bench.now_ns for order in orders] == [0, 1_000, 2_000, 3_000, 4_000, 5_000]
+    first_fill, second_fill = bench.desk.executions.all()
+    assert (first_fill.time_ns, second_fill.time_ns) == (entry.created_ns, last.created_ns)
+    assert moved.canceled_ns == moved.cancel_requested_ns == moved.created_ns
+    assert all(order.updated_ns >= order.created_ns for order in orders)
+    told = [(parse_time(data["timestamp"]), parse_time(data["order"]["created_at"])) for data in bench.heard]
+    assert all(told_ns >= created_ns for told_ns, created_ns in told)
+
+
+def test_times_follow_the_clock_again() -> None:
+    """As soon as market time has gone on, orders and fills have the market's own time."""
+    bench = Bench()
+    bench.price(100)
+    first, second = bench.place(), bench.place()
+    bench.price(101)
+    third = bench.place()
+    assert first.created_ns < second.created_ns < third.created_ns == third.filled_ns == bench.now_ns

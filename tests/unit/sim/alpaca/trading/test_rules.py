@@ -190,3 +190,23 @@ def test_endless_nesting_is_undecodable() -> None:
     with pytest.raises(ApiError) as caught:
         read_object(b"[" * 100_000)
     assert (caught.value.status, caught.value.code) == (400, 40010000)
+
+
+@pytest.mark.parametrize(("sent", "taken"), [(0.1 + 0.2, "0.3"), ("0.00251234567899", "0.002512345"), ("1.50", "1.50")])
+def test_a_coin_is_cut_to_its_smallest_step(sent: float | str, taken: str) -> None:
+    """Alpaca (observed): what a quantity of coins has beyond nine decimals is left out, never rounded up."""
+    bench = Bench()
+    bench.price(40_000, "BTC/USD")
+    order = bench.place(symbol="BTC/USD", qty=sent, time_in_force="gtc")
+    assert (order.qty, order.filled_qty, order.status) == (Decimal(taken), Decimal(taken), "filled")
+
+
+def test_a_dust_of_a_coin_is_nothing() -> None:
+    """A quantity below the smallest step is cut to zero, which can't be ordered; shares are not cut but refused."""
+    bench = Bench()
+    bench.price(40_000, "BTC/USD")
+    bench.price(100)
+    with pytest.raises(ApiError, match="qty must be > 0"):
+        bench.place(symbol="BTC/USD", qty="0.0000000009", time_in_force="gtc")
+    with pytest.raises(ApiError, match="qty must be limited to 9 decimal places"):
+        bench.place(qty="1.0000000009")
