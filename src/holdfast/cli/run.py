@@ -108,7 +108,11 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
     again = f", {loop.replayed:,} seen again" if loop.replayed else ""
     done = f"{counts['OrderPrepared']:,} orders, {counts['OrderFilled']:,} fills"
     refused = f", {counts['RiskRefused']:,} refusals" if counts["RiskRefused"] else ""
-    facts: list[tuple[str, Cell]] = [("this run", f"{loop.events:,} bars{again}, {done}{refused}"), *_accounts(engine)]
+    events = "bars" if engine.feed.bar_ns is not None else "trades and quotes"
+    facts: list[tuple[str, Cell]] = [
+        ("this run", f"{loop.events:,} {events}{again}, {done}{refused}"),
+        *_accounts(engine),
+    ]
     if engine.broker_view is not None:
         facts.append(("requests", _requests(engine.broker_view.metrics.summary())))
     console.print(report.facts(facts))
