@@ -91,7 +91,9 @@ NARROWING: Mapping[Place, Mapping[str, Parameter]] = {
     },
     Place.TRADING: {
         "symbol": Parameter("only orders in this symbol", "text"),
-        "client_order_id": Parameter("only the order with this client order id", "text"),
+        "client_order_id": Parameter(
+            "only the order with this client order id; for a fault of a leg, the id of the order it belongs to", "text"
+        ),
     },
     Place.STREAM: {
         "stream": Parameter("which websockets", ("trade_updates", "data", "both"), "both"),
@@ -183,11 +185,13 @@ CATALOGUE: Mapping[FaultName, Entry] = {
     ),
     FaultName.LEG_HELD: Entry(
         Place.TRADING,
-        "the stop-loss of a bracket or OCO stays held when its turn has come",
-        "nothing stops the loss of the position",
+        "the stop-loss of a bracket or OTO stays held after its entry has filled whole, that of an OCO from the start",
+        "nothing stops the loss of the position; it still ends with its twin",
     ),
     FaultName.LEG_MISSING: Entry(
-        Place.TRADING, "a bracket or OCO is accepted without its stop-loss", "the leg was never made"
+        Place.TRADING,
+        "a bracket, OTO or OCO is accepted without its stop-loss: neither the answer nor a read shows one",
+        "the leg was never made, and what is left works: the entry, and the take-profit if there is one",
     ),
     FaultName.ACCOUNT_ID_CHANGED: Entry(
         Place.TRADING,
