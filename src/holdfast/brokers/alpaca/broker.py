@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -44,18 +45,23 @@ from holdfast.core.messages import (
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
-from holdfast.core.types import ClientOrderId, Quantity, iso_time
+from holdfast.core.types import ClientOrderId, OrderRole, Quantity, iso_time
 
 PAIR_WAIT_S = 0.5
 """How long one order of a linked pair waits for the other; they are released together."""
 SENDS = 30
-"""How often an order that was definitely not taken is sent again, under its id, while it is fresh."""
+"""How often an order that was definitely not taken is sent, under its id, while it is fresh.
+
+One that protects a position is sent until it is taken or its cancel is asked for, however long Alpaca is away.
+"""
 CANCELS = 8
 """How often a cancel that got no answer is sent again: a cancel may safely come twice."""
 CANCEL_WAIT_S = 0.5
 PAGE = 500
 FILLS_PAGE = 100
 LATEST = 500
+
+T = TypeVar("T")
 
 NOT_OURS = ClientOrderId("")
 
@@ -85,6 +91,8 @@ class AlpacaBroker:
         self._known = KnownOrders()
         self._pairs: dict[str, SubmitOrder] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._canceling: set[ClientOrderId] = set()
+        self._is_closed = False
         self._sink: ReportSink
         self._last_check: LastCheck
         self._doubt: Doubt
@@ -124,13 +132,14 @@ class AlpacaBroker:
             self._start(self._send((effect,)))
 
     async def _send(self, effects: Pair) -> None:
-        for _ in range(SENDS):
+        is_exit = all(effect.terms.role is not OrderRole.ENTRY for effect in effects)
+        for attempt in count(1):
             try:
                 outcome = await self._in(self._sends, self._post, effects)
             except Withheld as withheld:
                 self._not_sent(effects, str(withheld))
                 return
-            if not isinstance(outcome, RateLimited):
+            if not isinstance(outcome, RateLimited) or (attempt >= SENDS and not is_exit):
                 break
             log.info("an order was not taken and is sent again", reason=outcome.reason)
             await asyncio.sleep(outcome.wait_s)
@@ -154,6 +163,8 @@ class AlpacaBroker:
         return Accepted(ids[0], tuple(ids[1:]))
 
     def _check(self, effects: Pair) -> None:
+        if self._is_closed:
+            raise Withheld("the engine has stopped")
         for effect in effects:
             reason = self._last_check(effect)
             if reason is not None:
@@ -198,9 +209,17 @@ class AlpacaBroker:
 
     def cancel(self, effect: CancelOrder) -> None:
         """Ask for a cancel. Alpaca's yes is a stream event; reported here is its no; without either the order is in doubt."""
-        self._start(self._cancel(effect.client_order_id))
+        if effect.client_order_id not in self._canceling:
+            self._start(self._cancel(effect.client_order_id))
 
     async def _cancel(self, key: ClientOrderId) -> None:
+        self._canceling.add(key)
+        try:
+            await self._try_to_cancel(key)
+        finally:
+            self._canceling.discard(key)
+
+    async def _try_to_cancel(self, key: ClientOrderId) -> None:
         for attempt in range(CANCELS):
             if attempt:
                 await asyncio.sleep(CANCEL_WAIT_S * attempt)
@@ -243,6 +262,10 @@ class AlpacaBroker:
         if key is None:
             self._known.keep_early(broker_id, update)
             return
+        terms = self._known.terms(key) if self._known.broker_id(key) != broker_id else None
+        if terms is not None and not wire.is_of(terms, wire.order_of(order)):
+            self._doubt(key, None)  # an order of somebody else has its id
+            return
         self._learn(broker_id, key)
         time_ns = parse_time_ns(str(update["timestamp"])) if update.get("timestamp") else self._now_ns()
         for body in reports_of(key, update):
@@ -261,12 +284,13 @@ class AlpacaBroker:
 
     async def clock_ns(self) -> int:
         """Alpaca's own time."""
-        return parse_time_ns(str((await self._get("/clock"))["timestamp"]))
+        clock = await self._get("/clock")
+        return _read("GET /clock", lambda: parse_time_ns(str(clock["timestamp"])))
 
     async def account(self) -> BrokerAccount:
         """Cash and positions now."""
-        account = await self._get("/account")
-        return wire.account_of(account, await self._get("/positions"))
+        account, positions = await self._get("/account"), await self._get("/positions")
+        return _read("GET /account and /positions", lambda: wire.account_of(account, positions))
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair as the leg of the other."""
@@ -275,14 +299,21 @@ class AlpacaBroker:
         row = await self._find_row(partner or key)
         if row is None:
             return None
+        found = _read("GET /orders:by_client_order_id", lambda: wire.order_of(row))
         if partner is not None:
-            nested = await self._get(f"/orders/{row['id']}", {"nested": "true"})
-            legs = nested.get("legs") or ()
-            if not legs:
+            leg = await self._leg_of(found.broker_order_id)
+            if leg is None:
                 return None
-            row = legs[0]
-        self._learn(str(row["id"]), key)
-        return self._ours(wire.order_of(row), key)
+            found = leg
+        found = self._ours(found, key)
+        if wire.is_of(terms, found):
+            self._learn(found.broker_order_id, key)
+        return found
+
+    async def _leg_of(self, broker_id: str) -> BrokerOrder | None:
+        nested = await self._get(f"/orders/{broker_id}", {"nested": "true"})
+        legs = _read("GET /orders/id", lambda: [wire.order_of(leg) for leg in nested.get("legs") or ()])
+        return legs[0] if legs else None
 
     async def _find_row(self, key: ClientOrderId) -> dict[str, Any] | None:
         try:
@@ -298,16 +329,23 @@ class AlpacaBroker:
         found: list[BrokerOrder] = []
         query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "false"}
         while True:
-            page = [self._own(wire.order_of(row)) for row in await self._get("/orders", query)]
-            found += page
-            if len(page) < PAGE:
+            rows = await self._get("/orders", query)
+            found += self._orders_of(rows)
+            if len(rows) < PAGE:
                 return found
-            query["until"] = iso_time(page[-1].submitted_ns)
+            query["until"] = str(rows[-1]["submitted_at"])
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         """The orders sent last, newest first."""
         query = {"status": "all", "limit": LATEST, "direction": "desc", "nested": "false"}
-        return [self._own(wire.order_of(row)) for row in await self._get("/orders", query)]
+        return self._orders_of(await self._get("/orders", query))
+
+    def _orders_of(self, rows: Any) -> list[BrokerOrder]:
+        """The orders of a list. One of a kind that has no side or symbol of its own (several options at once) is not ours."""
+        return _read(
+            "GET /orders",
+            lambda: [self._own(wire.order_of(row)) for row in rows if row["symbol"] and row["side"]],
+        )
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Every execution since a time, oldest first."""
@@ -315,10 +353,16 @@ class AlpacaBroker:
         query: dict[str, Any] = {"after": iso_time(time_ns), "direction": "asc", "page_size": FILLS_PAGE}
         while True:
             page = await self._get("/account/activities/FILL", query)
-            found += [wire.fill_of(row, self._known.find(str(row["order_id"]), "") or NOT_OURS) for row in page]
+            found += self._fills_of(page)
             if len(page) < FILLS_PAGE:
                 return found
             query["page_token"] = page[-1]["id"]
+
+    def _fills_of(self, rows: Any) -> list[BrokerFill]:
+        return _read(
+            "GET /account/activities/FILL",
+            lambda: [wire.fill_of(row, self._known.find(str(row["order_id"]), "") or NOT_OURS) for row in rows],
+        )
 
     def _own(self, order: BrokerOrder) -> BrokerOrder:
         key = self._known.find(order.broker_order_id, order.client_order_id)
@@ -351,7 +395,8 @@ class AlpacaBroker:
             await asyncio.wait(list(self._tasks))
 
     def close(self) -> None:
-        """Stop; orders at Alpaca are left as they are."""
+        """Stop; orders at Alpaca are left as they are, and one that still waits for the rate limit never leaves."""
+        self._is_closed = True
         for pool in (self._sends, self._cancels, self._reads):
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -363,6 +408,14 @@ class AlpacaBroker:
     @staticmethod
     async def _in(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+
+def _read(what: str, read: Callable[[], T]) -> T:
+    """What an answer says. Raises Unavailable when it can't be understood: then nothing is known."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise Unavailable(f"{what}: Alpaca's answer is not understood ({error!r})") from error
 
 
 def _unanswered(error: ErrorAnswer) -> Unavailable | AccessDenied:

@@ -104,15 +104,13 @@ class TradeUpdates:
         keys = {"key_id": settings.api_key.reveal(), "secret_key": settings.api_secret.reveal()}
         async with asyncio.timeout(HANDSHAKE_S):
             await socket.send(json.dumps({"action": "authenticate", "data": keys}))
-            answer = _decode(await socket.recv()) or {}
-            status = answer.get("data", {}).get("status")
+            status = _data_of(await socket.recv()).get("status")
             if status != "authorized":
                 raise StreamRefused(
                     f"the stream's answer to our keys is {status or 'unreadable'}", keys=status is not None
                 )
             await socket.send(json.dumps({"action": "listen", "data": {"streams": ["trade_updates"]}}))
-            answer = _decode(await socket.recv()) or {}
-            if "trade_updates" not in answer.get("data", {}).get("streams", ()):
+            if "trade_updates" not in (_data_of(await socket.recv()).get("streams") or ()):
                 raise StreamRefused("the stream would not give order events", keys=False)
 
     async def _read(self, socket: ClientConnection) -> str:
@@ -129,7 +127,7 @@ class TradeUpdates:
     def _pass_on(self, message: dict[str, Any]) -> None:
         try:
             self._on_update(message["data"])
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             self.unreadable += 1
             log.warning("an order event can't be read and is left to reconciliation", error=repr(error))
 
@@ -144,6 +142,12 @@ def _decode(frame: str | bytes) -> dict[str, Any] | None:
     """The JSON of a frame, text or binary, with exact numbers; None for anything else."""
     try:
         message = json.loads(frame, parse_float=Decimal)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return message if isinstance(message, dict) else None
+
+
+def _data_of(frame: str | bytes) -> dict[str, Any]:
+    """What an answer of the stream says; nothing when it says nothing."""
+    data = (_decode(frame) or {}).get("data")
+    return data if isinstance(data, dict) else {}

@@ -105,6 +105,12 @@ def order_of(row: dict[str, Any]) -> BrokerOrder:
     )
 
 
+def is_of(terms: OrderTerms, found: BrokerOrder) -> bool:
+    """Whether an order may be the one of these terms. One of a pair shrinks as the other fills."""
+    same = (found.symbol, found.side) == (terms.symbol, terms.side)
+    return same and (terms.oco_group is not None or found.quantity == terms.quantity)
+
+
 def account_of(account: dict[str, Any], positions: Sequence[dict[str, Any]]) -> BrokerAccount:
     """Cash and positions."""
     return BrokerAccount(

@@ -10,7 +10,16 @@ import structlog
 from holdfast.brokers.port import AccessDenied, LiveBroker, StreamStatus, Unavailable
 from holdfast.config import LiveConfig
 from holdfast.connections.alpaca.rest import Call
-from holdfast.core.messages import BrokerReport, CancelOrder, Envelope, Health, OrderUnknown, Report, Resume
+from holdfast.core.messages import (
+    BrokerReport,
+    CancelOrder,
+    Envelope,
+    Health,
+    OrderUnknown,
+    Report,
+    Resume,
+    SubmitOrder,
+)
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Quantity
@@ -62,7 +71,7 @@ class LiveDesk:
         manual = config.leave_preservation == "manual"
         self.monitor = Monitor(self._on_health, clock.now_ns, config.error_threshold, manual=manual)
         self.reconciler = Reconciler(
-            self.account, self._executions, clock, self.monitor, self._deliver, config.reconcile_every_s
+            self.account, self._executions, clock, self.monitor, self._deliver, wake, config.reconcile_every_s
         )
         self._clock = clock
         self._check_every_s = config.check_every_s
@@ -73,14 +82,23 @@ class LiveDesk:
         self._told: dict[ClientOrderId, Quantity] = {}
         self._connections = 0
         self._loop: asyncio.AbstractEventLoop
-        broker.open(self._on_report, self.account.gate.reason_to_keep, self._on_doubt, clock.now_ns)
+        broker.open(self._on_report, self._reason_to_keep, self._on_doubt, clock.now_ns)
+
+    def _reason_to_keep(self, effect: SubmitOrder) -> str | None:
+        """Why an order may not leave any more. Any thread may ask."""
+        order = self.account.state.orders.find(effect.terms.client_order_id)
+        if order is not None and order.state.is_terminal:
+            return f"it is {order.state} already"
+        if order is not None and order.cancel_released_ns:
+            return "its cancel was asked for before it left"
+        return self.account.gate.reason_to_keep(effect)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
     def _on_report(self, report: Report) -> None:
         self.account.inbox.append(report)
         if isinstance(report.body, OrderUnknown):
-            self.reconciler.doubt(report.body.client_order_id)
+            self.reconciler.doubt(report.body.client_order_id, anew=True)
         self._wake()
 
     def _on_doubt(self, key: ClientOrderId, filled: Quantity | None) -> None:
@@ -120,7 +138,8 @@ class LiveDesk:
 
     def take_inbox(self) -> None:
         """Let the core take what came in; an order of which the broker has filled another quantity is asked for."""
-        self.account.take_inbox()
+        while self.account.inbox:  # a resume brings with it what is missing still
+            self.account.take_inbox()
         while self._told:
             key, filled = self._told.popitem()
             order = self.account.state.orders.find(key)
@@ -138,6 +157,7 @@ class LiveDesk:
         self._recovery.replay(history)
         latest = await self._patiently(broker.latest_orders)
         self._recovery.take(await self._patiently(broker.account), latest, feed)
+        self.reconciler.begin(self._recovery.known_ns or state.now_ns)
         stream = asyncio.create_task(broker.run(self._on_stream))
         self._tasks.append(stream)
         await self._first(stream)

@@ -24,6 +24,7 @@ from holdfast.brokers.port import (
 )
 from holdfast.core.messages import (
     BrokerReport,
+    CancelOrder,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -33,7 +34,7 @@ from holdfast.core.messages import (
     OrderUnknown,
 )
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.types import HOUR_NS, MINUTE_NS, ClientOrderId, plain
+from holdfast.core.types import HOUR_NS, MINUTE_NS, SECOND_NS, ClientOrderId, plain
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
@@ -80,6 +81,7 @@ class Reconciler:
         clock: LiveClock,
         monitor: Monitor,
         deliver: Deliver,
+        wake: Callable[[], None],
         every_s: float,
     ) -> None:
         self._account = account
@@ -89,23 +91,30 @@ class Reconciler:
         self._clock = clock
         self._monitor = monitor
         self._deliver = deliver
+        self._wake = wake
         self._every_s = every_s
         self._settle_s = account.broker.capability.settle_s
         self._doubts: dict[ClientOrderId, Doubt] = {}
         self._woken = asyncio.Event()
         self._reconciled_ns = 0
+        self._strangers: set[str] = set()
+        self._is_judged = False
         self._differences: tuple[str, ...] = ()
         self._seen_count = -1
         self.cycles = 0
         self.found = 0
         """How many reports came of asking that no stream had brought."""
 
+    def begin(self, known_ns: int) -> None:
+        """Say up to when the books hold everything that happened: what came later is asked for."""
+        self._reconciled_ns = known_ns
+
     # --- doubts -------------------------------------------------------------------------------------------------------
 
-    def doubt(self, key: ClientOrderId, *, by_force: bool = False) -> None:
-        """Ask for an order, soon."""
+    def doubt(self, key: ClientOrderId, *, by_force: bool = False, anew: bool = False) -> None:
+        """Ask for an order, soon. ``anew``: what was found so far says nothing of how it is now."""
         now_s = time.monotonic()
-        known = self._doubts.get(key)
+        known = None if anew else self._doubts.get(key)
         if known is None:
             self._doubts[key] = Doubt(since_s=now_s, due_s=now_s, by_force=by_force)
         else:
@@ -136,16 +145,16 @@ class Reconciler:
             await self._wait_until(next_s)
 
     async def explain(self) -> None:
-        """Compare everything, and ask until no order is in doubt."""
+        """Compare everything and ask, until no order is in doubt and the books are known to agree, or not to."""
         wait_s = FIRST_WAIT_S
-        while not await self._quietly(self.compare):
+        while not (await self._quietly(self.compare) and self._is_judged):
+            while self.in_doubt:
+                await self._look_into_doubts()
+                waiting = [self._doubts[key].due_s for key in self.in_doubt]
+                if waiting:
+                    await self._wait_until(min(waiting))
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
-        while self.in_doubt:
-            await self._look_into_doubts()
-            waiting = [self._doubts[key].due_s for key in self.in_doubt]
-            if waiting:
-                await self._wait_until(min(waiting))
 
     async def _wait_until(self, due_s: float) -> None:
         self._woken.clear()
@@ -186,7 +195,8 @@ class Reconciler:
         if found is None:
             self._absent(order, doubt)
         elif await self._present(order, found, doubt):
-            self._doubts.pop(key, None)
+            if self._doubts.get(key) is doubt:
+                del self._doubts[key]
             self._note_lost()
 
     # --- what is found ------------------------------------------------------------------------------------------------
@@ -195,6 +205,11 @@ class Reconciler:
         """The broker shows no such order. That is proof only after it should have been shown, and not at once."""
         if order.state.is_terminal:
             self._doubts.pop(order.terms.client_order_id, None)
+            return
+        if (
+            order.state is OrderState.RELEASED
+        ):  # it waits for the rate limit, or for its answer: what is so now proves nothing
+            doubt.since_s, doubt.negatives = time.monotonic(), 0
             return
         asked_s = time.monotonic() - doubt.since_s
         if asked_s < self._settle_s:
@@ -237,8 +252,11 @@ class Reconciler:
         if found.filled_quantity == order.filled_quantity:
             doubt.fewer_since_s = None
             self._end(order, found)
-        agrees = found.filled_quantity == order.filled_quantity
-        return agrees and (order.is_live is (found.state is AtBroker.WORKING))
+        agrees = found.filled_quantity == order.filled_quantity and order.is_live is (found.state is AtBroker.WORKING)
+        if agrees and order.is_live and order.cancel_released_ns:  # its cancel came to nothing
+            self._account.gate.hold([CancelOrder(key, order.cancel_released_ns)], 0)
+            self._wake()
+        return agrees
 
     async def _bring_fills(self, order: Order, found: BrokerOrder, doubt: Doubt) -> None:
         since_ns = min(order.released_ns or order.created_ns, found.submitted_ns) - OVERLAP_NS
@@ -257,7 +275,7 @@ class Reconciler:
         now_s = time.monotonic()
         if doubt.fewer_since_s is None:
             doubt.fewer_since_s = now_s
-        return doubt.by_force or now_s - doubt.fewer_since_s >= self._settle_s
+        return now_s - doubt.fewer_since_s >= self._settle_s
 
     def _end(self, order: Order, found: BrokerOrder) -> None:
         """What the broker says of an order whose executions are all booked."""
@@ -284,16 +302,19 @@ class Reconciler:
         """Compare orders, executions, cash and positions. Raises Unavailable, AccessDenied."""
         self.cycles += 1
         account = await self._broker.account()
-        if not self._is_bound(account):
+        self._is_judged = not self._is_bound(account)
+        if self._is_judged:
             return
-        since_ns = (self._reconciled_ns or self._oldest_ns()) - OVERLAP_NS
+        since_ns = self._reconciled_ns - OVERLAP_NS
         asked_ns = self._clock.now_ns()
         working = await self._broker.open_orders()
         fills = await self._broker.fills_since(since_ns)
         self._doubt_orders(working, fills)
+        await self._doubt_strangers(fills)
         self._reconciled_ns = asked_ns
-        if not self._doubts:
+        if not self.in_doubt:
             self._compare_books(await self._broker.account())
+            self._is_judged = not self._differences or Cause.BOOKS in self._monitor.missing
 
     def _is_bound(self, account: BrokerAccount) -> bool:
         bound = self._state.broker_account_id
@@ -302,17 +323,12 @@ class Reconciler:
         self._monitor.set(Cause.ACCOUNT, ok=is_bound, reason="it is the bound one" if is_bound else reason)
         return is_bound
 
-    def _oldest_ns(self) -> int:
-        """From when on executions may be unknown: the release of the oldest live order, or the books' own time."""
-        times = [order.released_ns or order.created_ns for order in self._state.orders.live.values()]
-        return min([self._state.now_ns, *times])
-
     def _doubt_orders(self, working: Sequence[BrokerOrder], fills: Sequence[BrokerFill]) -> None:
         orders, there = self._state.orders, set()
         for found in working:
             there.add(found.client_order_id)
             order = orders.find(found.client_order_id) if found.client_order_id else None
-            if order is not None and not _agree(order, found):
+            if order is not None and not (_agree(order, found) and self._cancel_may_be_on_its_way(order)):
                 self.doubt(found.client_order_id)
         for key, order in list(orders.live.items()):
             if key not in there and order.state is not OrderState.RELEASED:  # its answer is on the way
@@ -320,6 +336,25 @@ class Reconciler:
         for fill in fills:
             if fill.client_order_id and not self._executions.has(fill):
                 self.doubt(fill.client_order_id, by_force=True)
+
+    def _cancel_may_be_on_its_way(self, order: Order) -> bool:
+        asked_ns = order.cancel_released_ns
+        return not asked_ns or self._clock.now_ns() - asked_ns < self._settle_s * SECOND_NS
+
+    async def _doubt_strangers(self, fills: Sequence[BrokerFill]) -> None:
+        """Executions name their orders by the broker's id alone: whether one that nobody knows is ours has to be asked."""
+        unknown = {fill.broker_order_id for fill in fills if not fill.client_order_id}
+        self._strangers &= unknown
+        unknown -= self._strangers
+        if not unknown:
+            return
+        for found in await self._broker.latest_orders():
+            if found.broker_order_id not in unknown:
+                continue
+            if self._state.orders.find(found.client_order_id) is not None:
+                self.doubt(found.client_order_id)
+            else:
+                self._strangers.add(found.broker_order_id)
 
     def _compare_books(self, account: BrokerAccount) -> None:
         """A difference counts when it is seen twice and nothing was recorded in between."""
@@ -351,7 +386,10 @@ def _agree(order: Order, found: BrokerOrder) -> bool:
 def _not_ours(order: Order, found: BrokerOrder) -> str:
     """Why an order of this id at the broker is not the one that was sent; empty when it is."""
     terms = order.terms
-    if (terms.symbol, terms.side) != (found.symbol, found.side) or found.submitted_ns < order.created_ns - HOUR_NS:
+    differs = (terms.symbol, terms.side) != (found.symbol, found.side) or (
+        terms.oco_group is None and terms.quantity != found.quantity
+    )
+    if differs or found.submitted_ns < order.created_ns - HOUR_NS:
         return (
             f"its id belongs to another order at the broker ({found.side} {plain(found.quantity)} {found.symbol}): "
             "another journal has used this account's name"

@@ -45,6 +45,8 @@ class LiveRecovery:
         self._executions = executions
         self._clock = clock
         self._process = process
+        self.known_ns = 0
+        """When the last record was made: up to then the books are complete."""
 
     def replay(self, history: Sequence[MarketEvent]) -> None:
         """Apply what is recorded and show the strategies what went before. Raises Fatal for a journal that goes on."""
@@ -57,6 +59,7 @@ class LiveRecovery:
                 show(state, event)
                 event = next(events, None)
             self._apply(record)
+            self.known_ns = record.time_ns
         while event is not None:
             show(state, event)
             event = next(events, None)
