@@ -27,6 +27,15 @@ from tests.unit.feeds.alpaca.live_kit import QUICK, ended, running, wire_to
 
 EVERY_KIND = tuple(Kind)
 Streams = dict[tuple[str, type], list[MarketEvent]]
+_rests: list[AlpacaRest] = []
+
+
+@pytest.fixture(autouse=True)
+def closing_rests() -> Iterator[None]:
+    """No connection of a test's feeds is left open."""
+    yield
+    while _rests:
+        _rests.pop().close()
 
 
 @pytest.fixture
@@ -54,7 +63,8 @@ def feed_of(
         data_requests_per_minute=10_000,
     )
     settings = replace(settings, **other)
-    return AlpacaFeed(settings, AlpacaRest(settings), symbols, kinds, trading_calendar("XNYS"), 30, timing)
+    _rests.append(AlpacaRest(settings))
+    return AlpacaFeed(settings, _rests[-1], symbols, kinds, trading_calendar("XNYS"), 30, timing)
 
 
 def events_after(

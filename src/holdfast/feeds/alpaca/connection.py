@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from holdfast.connections.alpaca.settings import AlpacaSettings
 from holdfast.errors import ConfigError
@@ -215,7 +215,10 @@ async def connected(
     finally:
         if keeping is not None:
             keeping.cancel()
-        await websocket.close()
+        try:
+            await websocket.close()
+        finally:
+            websocket.transport.abort()  # for who is cancelled while closing; to a closed one it does nothing
 
 
 async def _open(where: str, url: str, timing: Timing) -> ClientConnection:
@@ -232,6 +235,8 @@ async def _open(where: str, url: str, timing: Timing) -> ClientConnection:
         )
     except InvalidURI as error:
         raise ConfigError(f"{where}: {url} is no websocket address; check data_stream_url") from error
+    except InvalidProxy as error:
+        raise ConfigError(f"{where}: the proxy named in the environment can't be used; check HTTPS_PROXY") from error
     except InvalidStatus as error:
         status = error.response.status_code
         kind = TurnedAway if status in (401, 403, 404) else Lost

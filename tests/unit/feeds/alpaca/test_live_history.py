@@ -45,13 +45,20 @@ def server() -> Iterator[WireServer]:
 
 
 @pytest.fixture
-def stocks(server: WireServer) -> History:
-    return History(AlpacaRest(settings_of(server.url)), StockFeed.IEX)
+def rest(server: WireServer) -> Iterator[AlpacaRest]:
+    rest = AlpacaRest(settings_of(server.url))
+    yield rest
+    rest.close()
 
 
 @pytest.fixture
-def crypto(server: WireServer) -> History:
-    return History(AlpacaRest(settings_of(server.url)), None)
+def stocks(rest: AlpacaRest) -> History:
+    return History(rest, StockFeed.IEX)
+
+
+@pytest.fixture
+def crypto(rest: AlpacaRest) -> History:
+    return History(rest, None)
 
 
 def fetch(history: History, kind: Kind, since_ns: Mapping[str, int], until_ns: int) -> Fetched:

@@ -51,8 +51,9 @@ def rest_server(rest_answers: Answers) -> Iterator[WireServer]:
 
 
 @pytest.fixture
-def make(rest_server: WireServer, calendar: TradingCalendar) -> Callable[..., AlpacaFeed]:
+def make(rest_server: WireServer, calendar: TradingCalendar) -> Iterator[Callable[..., AlpacaFeed]]:
     """Makes a feed of IBM's trades from a stream's base URL."""
+    rests: list[AlpacaRest] = []
 
     def feed(
         stream_url: str,
@@ -62,9 +63,12 @@ def make(rest_server: WireServer, calendar: TradingCalendar) -> Callable[..., Al
         stock_feed: StockFeed = StockFeed.IEX,
     ) -> AlpacaFeed:
         settings = replace(settings_of(rest_server.url), data_stream_url=stream_url, stock_feed=stock_feed)
-        return AlpacaFeed(settings, AlpacaRest(settings), symbols, kinds, calendar, 10, timing)
+        rests.append(AlpacaRest(settings))
+        return AlpacaFeed(settings, rests[-1], symbols, kinds, calendar, 10, timing)
 
-    return feed
+    yield feed
+    for rest in rests:
+        rest.close()
 
 
 MakeFeed = Callable[..., AlpacaFeed]
@@ -189,6 +193,21 @@ def test_refusal_that_passes(make: MakeFeed, code: int) -> None:
         assert [status.connected for status in watch.statuses] == [False, False, True]
         assert f"{code} 'not now'" in watch.statuses[0].reason
         assert feed.counts.reconnects == 2
+
+    run(test())
+
+
+def test_error_in_the_middle(make: MakeFeed) -> None:
+    """Slow client (407) in the middle of the data is a loss like any other; a lost entitlement (409) is the end."""
+
+    async def test() -> None:
+        slow = says(trades(1), [error(407, "slow client")])
+        async with scripted_stream(slow, says([error(409, "insufficient subscription")])) as url:
+            with pytest.raises(ConfigError, match="plan does not include"):
+                async with running(make(url)) as watch:
+                    await watch.until_events(2)
+        assert numbers(watch.events) == [1]
+        assert "407 'slow client'" in watch.statuses[1].reason
 
     run(test())
 
