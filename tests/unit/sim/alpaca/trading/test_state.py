@@ -186,3 +186,36 @@ def test_accounts_that_can_not_be_read(tmp_path: Path, text: str, words: str) ->
     path.write_text(text)
     with pytest.raises(ConfigError, match=words):
         read_accounts(path)
+
+
+def test_times_go_on_after_a_restart(tmp_path: Path) -> None:
+    """Orders and fills after the restart are later than those before it, though market time stood still throughout."""
+    path = tmp_path / "state"
+    old = Bench(state=path)
+    old.price(100)
+    for _ in range(3):
+        old.place()
+    new = restarted(old, path)
+    new.price(100, after_s=0)
+    assert new.now_ns == old.now_ns
+    new.place(type="limit", limit_price="90")
+    new.place()
+    orders, fills = new.desk.orders.all(), new.desk.executions.all()
+    assert [order.created_ns - new.now_ns for order in orders] == [0, 1_000, 2_000, 3_000, 4_000]
+    assert [fill.time_ns - new.now_ns for fill in fills] == [0, 1_000, 2_000, 4_000]
+
+
+def test_a_stop_that_is_held_by_a_fault_stays_held(tmp_path: Path) -> None:
+    """The restart takes the fault off, and not what it has done: the OCO's stop-loss is held as before."""
+    path = tmp_path / "state"
+    old = Bench(MORNING, {"name": "leg_held"}, state=path)
+    old.price(100)
+    old.place()
+    exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
+    profit = old.place(side="sell", type="limit", order_class="oco", **exits)
+    (loss,) = old.desk.orders.legs(profit)
+    new = restarted(old, path)
+    new.price(80)
+    assert [new.desk.orders.get(order.id).status for order in (profit, loss)] == ["new", "held"]
+    new.price(111)
+    assert [new.desk.orders.get(order.id).status for order in (profit, loss)] == ["filled", "canceled"]
