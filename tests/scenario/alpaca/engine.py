@@ -83,9 +83,13 @@ class Running:
         return self.engine.accounts[0].state
 
     def start(self) -> None:
+        self.begin()
+        self.wait_for(lambda: self.state.account_state.takes_risk, "the market data to come")
+
+    def begin(self) -> None:
+        """Come through the start, whatever the account may do then."""
         self._thread.start()
         self.wait_for(lambda: hasattr(self, "engine") and self.engine.loop.recovered.is_set(), "the engine to be ready")
-        self.wait_for(lambda: self.state.account_state.takes_risk, "the market data to come")
 
     def _watch(self, turn: Turn) -> None:
         now_ns = time.time_ns()

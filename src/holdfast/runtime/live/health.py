@@ -18,11 +18,15 @@ class Cause(StrEnum):
     LOST_ORDERS = "lost orders"  # the broker no longer shows what it had accepted
 
 
+NOT_YET = "not subscribed yet"
+"""Why market data is missing at first: it was not lost, so nobody has to say that the account may trade."""
+
+
 class Monitor:
     """Counts errors and remembers what is missing.
 
     ``threshold`` errors in a row make REQUESTS missing, one success restores it. With ``manual`` nothing is restored by itself:
-    a person's resume does, and :meth:`tell_again` says what is missing still.
+    a person's resume does, and :meth:`tell_again` says what is missing still. What was only not there yet needs no person.
     """
 
     def __init__(
@@ -53,11 +57,12 @@ class Monitor:
         """Something is there, or is missing. Saying it again changes nothing."""
         if ok is (cause not in self.missing):
             return
+        was_never_there = self.missing.get(cause) == NOT_YET
         if ok:
             del self.missing[cause]
         else:
             self.missing[cause] = reason
-        if not ok or not self.manual:
+        if not ok or not self.manual or was_never_there:
             self._deliver(Health(self._now_ns(), cause.value, ok, reason))
 
     def tell_again(self) -> None:

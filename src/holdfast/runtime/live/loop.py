@@ -17,7 +17,7 @@ from holdfast.journal.writer import Journal
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
-from holdfast.runtime.live.health import Cause
+from holdfast.runtime.live.health import NOT_YET, Cause
 from holdfast.runtime.mailbox import Mailbox
 
 QUEUE = 10_000
@@ -101,7 +101,9 @@ class LiveLoop:
             self._woken.clear()
 
     async def _trade(self) -> str:
-        self._on_feed(FeedStatus(connected=False, reason="not subscribed yet"))
+        for desk in self._desks:  # what was missing when the last run ended was lost, and stays so until it is there
+            lost = desk.account.state.impairments.get(Cause.MARKET_DATA, NOT_YET)
+            desk.monitor.set(Cause.MARKET_DATA, ok=False, reason=lost)
         tasks = [
             asyncio.create_task(self._feed.run(self._deliver, self._on_feed)),
             asyncio.create_task(self._mailbox.watch(self._accounts, self.stop)),

@@ -1,0 +1,186 @@
+"""Orders whose life gets lost, lied about or told late: what the engine makes of it."""
+
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from holdfast.core.messages import FillBusted, OrderAnomaly
+from holdfast.core.orders.order import OrderState
+from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
+from tests.scenario.alpaca.breaking import (
+    FAR_BELOW,
+    becomes,
+    bodies,
+    buy,
+    cancel,
+    idle_configuration,
+    idle_engine,
+    path_is,
+    started_engine,
+    wire_to,
+)
+from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, requests_at
+from tests.scenario.alpaca.test_faults import disarm, post
+
+KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
+
+
+def order_from_elsewhere(server: LocalAlpaca, **body: str) -> None:
+    """Another program trades on the same account."""
+    order = {"symbol": "AVOR", "side": "buy", "type": "market", "time_in_force": "day", "qty": "3", **body}
+    requests.post(f"{server.trading_url}/v2/orders", json=order, headers=KEYS, timeout=10).raise_for_status()
+
+
+def posts_of(server: LocalAlpaca, key: str) -> int:
+    """How many requests for an order of this id came to the server."""
+    return sum(row["method"] == "POST" and row["client_order_id"] == key for row in requests_at(server))
+
+
+def test_a_cancel_that_gets_lost_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker stopped trying long ago, the order works on: as soon as that is seen, its cancel goes out again."""
+    monkeypatch.setattr("holdfast.brokers.alpaca.broker.CANCELS", 1)
+    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, wire_to(server) as wire:
+        with idle_engine(server, tmp_path, alpaca={"trading_url": wire.url}) as running:
+            order = buy(running, limit=FAR_BELOW)
+            becomes(running, order, OrderState.SUBMITTED)
+            wire.cut = path_is("DELETE", "/v2/orders")
+            cancel(running, order)
+            running.wait_for(lambda: sum(map(wire.cut, wire.seen)) >= 2, "cancels to get lost")
+            wire.cut = lambda _: False
+            becomes(running, order, OrderState.CANCELED)
+            agree_in_the_end(running, Theirs(server))
+
+
+def test_a_cancel_before_the_order_could_leave_keeps_it_here(tmp_path: Path) -> None:
+    """An order that is held back by 429 and canceled meanwhile never arrives, and ends as not sent."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path, alpaca={"settle_s": 0.2}) as running,
+    ):
+        post(server, [{"name": "storm_429", "seconds": 2}])
+        order = buy(running, limit=FAR_BELOW)
+        running.wait_for(lambda: posts_of(server, order.terms.client_order_id), "the order to be refused once")
+        cancel(running, order)
+        becomes(running, order, OrderState.NOT_SENT)
+        assert "cancel" in order.reason
+        time.sleep(1)  # it would go out again now
+        theirs = Theirs(server)
+        agree_in_the_end(running, theirs)
+        assert theirs.orders() == {}
+
+
+def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Path) -> None:
+    """Asked for far longer than the settling time, not there, and canceled: still it is not called unsent, and it is adopted."""
+    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, wire_to(server) as wire:
+        alpaca = {"trading_url": wire.url, "settle_s": 0.2, "read_timeout_s": 15.0, "answer_timeout_s": 15.0}
+        with idle_engine(server, tmp_path, alpaca=alpaca) as running:
+            wire.held = path_is("POST", "/v2/orders")
+            order = buy(running, limit=FAR_BELOW)
+            running.wait_for(lambda: any(map(wire.held, wire.seen)), "the order to leave")
+            running.engine.loop._desks[0].reconciler.doubt(order.terms.client_order_id, by_force=True)
+            asked = path_is("GET", "/v2/orders:by_client_order_id")
+            running.wait_for(lambda: sum(map(asked, wire.seen)) >= 4, "it to be asked for")
+            assert order.state is OrderState.RELEASED
+            wire.release.set()
+            becomes(running, order, OrderState.SUBMITTED)
+            agree_in_the_end(running, Theirs(server))
+
+
+def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
+    """The stream tells of a fill, every question shows the time before it, and a cancel is refused: the fill stays booked."""
+    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, wire_to(server) as wire:
+        with idle_engine(server, tmp_path, alpaca={"trading_url": wire.url, "settle_s": 8.0}) as running:
+            order = buy(running)
+            becomes(running, order, OrderState.SUBMITTED, OrderState.FILLED)
+            key = order.terms.client_order_id
+            desk = running.engine.loop._desks[0]
+            desk.reconciler.doubt(key)
+            cycles = desk.reconciler.cycles
+            running.wait_for(lambda: desk.reconciler.cycles > cycles + 1, "everything to be asked for")
+            wire.stale = True
+            server.play(4)
+            becomes(running, order, OrderState.FILLED)
+            desk.reconciler.doubt(key, by_force=True)
+            cycles = desk.reconciler.cycles
+            running.wait_for(lambda: desk.reconciler.cycles > cycles + 4, "what lags to be seen often")
+            assert bodies(running, FillBusted) == []
+            assert running.state.portfolio.quantity("AVOR") == 5
+            wire.stale = False
+            agree_in_the_end(running, Theirs(server))
+            assert bodies(running, FillBusted) == []
+
+
+def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_path: Path) -> None:
+    """Hidden beyond the settling time, its fill lost by the stream: its execution leads to it, with an alarm, and the books agree."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path, alpaca={"settle_s": 0.2}) as running,
+    ):
+        post(
+            server,
+            [
+                {"name": "accepted_then_504"},
+                {"name": "invisible_order", "seconds": 2.5},
+                {"name": "stream_drop", "stream": "trade_updates", "times": 50},
+            ],
+        )
+        order = buy(running)
+        becomes(running, order, OrderState.NOT_SENT)
+        server.play(4)
+        becomes(running, order, OrderState.FILLED)
+        disarm(server)
+        agree_in_the_end(running, Theirs(server))
+        assert any(note.client_order_id == order.terms.client_order_id for note in bodies(running, OrderAnomaly))
+
+
+def test_an_id_that_somebody_else_has_used_is_no_order_of_ours(tmp_path: Path) -> None:
+    """Same id, same symbol and side, another quantity: ours is rejected in clear words and nothing of theirs is booked to it."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path) as running,
+    ):
+        mine = running.state.ids.order(running.state.order_count + 1)
+        order_from_elsewhere(server, client_order_id=mine)
+        order = buy(running, 5)
+        becomes(running, order, OrderState.REJECTED)
+        assert "belongs to another order" in order.reason
+        server.play(4)
+        running.wait_for(lambda: "books" in running.state.impairments, "the position to be noticed")
+        assert order.filled_quantity == 0
+        assert not order.broker_order_id
+
+
+def test_trading_from_elsewhere_is_said_clearly_and_ends_risk(tmp_path: Path) -> None:
+    """Position and cash are another's doing: both are named with both figures; when they agree again the account trades again."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path) as running,
+    ):
+        order = buy(running, limit=FAR_BELOW)
+        becomes(running, order, OrderState.SUBMITTED)
+        order_from_elsewhere(server)
+        server.play(4)
+        running.wait_for(lambda: "books" in running.state.impairments, "the difference to be noticed")
+        reason = running.state.impairments["books"]
+        assert "AVOR: 0 in the books, 3 there" in reason
+        assert "cash: 100000 in the books" in reason
+        assert order.state is OrderState.SUBMITTED
+        cancel(running, order)
+        becomes(running, order, OrderState.CANCELED)
+
+
+def test_what_changed_while_the_engine_was_down_is_known_before_it_trades(tmp_path: Path) -> None:
+    """A position made elsewhere between two runs: the second is in preservation as soon as it is ready."""
+    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server:
+        with idle_engine(server, tmp_path):
+            pass
+        order_from_elsewhere(server)
+        server.play(4)
+        with started_engine(idle_configuration(server, tmp_path)) as running:
+            assert "AVOR: 0 in the books, 3 there" in running.engine.loop._desks[0].monitor.missing["books"]
+            running.wait_for(lambda: not running.state.account_state.takes_risk, "preservation", 5)
+            assert requests_at(server) == [
+                row for row in requests_at(server) if not row["client_order_id"].startswith("h")
+            ]
