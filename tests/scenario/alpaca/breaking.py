@@ -17,6 +17,8 @@ from holdfast.core.messages import Action, CancelOrders, Command, PlaceOrder, Si
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, StrategyId
 from holdfast.journal.commands import file_command
+from holdfast.runtime.live.desk import LiveDesk
+from holdfast.runtime.live.loop import LiveLoop
 from tests.local_alpaca import LocalAlpaca
 from tests.scenario.alpaca.engine import Running, configuration
 from tests.unit.connections.wire import Seen, reset, wire_server
@@ -187,3 +189,10 @@ def bodies(running: Running, kind: type) -> list[Any]:
 def path_is(method: str, start: str) -> Callable[[Seen], bool]:
     """Requests of a method whose path begins so."""
     return lambda seen: seen.method == method and urlsplit(seen.target).path.startswith(start)
+
+
+def desk_of(running: Running) -> LiveDesk:
+    """What keeps the account in step with its broker."""
+    assert isinstance(running.engine.loop, LiveLoop)
+    (desk,) = running.engine.loop._desks
+    return desk

@@ -8,6 +8,7 @@ import requests
 
 from holdfast.core.messages import FillBusted, OrderAnomaly
 from holdfast.core.orders.order import OrderState
+from holdfast.runtime.live.health import Cause
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
@@ -15,6 +16,7 @@ from tests.scenario.alpaca.breaking import (
     bodies,
     buy,
     cancel,
+    desk_of,
     idle_configuration,
     idle_engine,
     path_is,
@@ -41,16 +43,19 @@ def posts_of(server: LocalAlpaca, key: str) -> int:
 def test_a_cancel_that_gets_lost_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker stopped trying long ago, the order works on: as soon as that is seen, its cancel goes out again."""
     monkeypatch.setattr("holdfast.brokers.alpaca.broker.CANCELS", 1)
-    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, wire_to(server) as wire:
-        with idle_engine(server, tmp_path, alpaca={"trading_url": wire.url}) as running:
-            order = buy(running, limit=FAR_BELOW)
-            becomes(running, order, OrderState.SUBMITTED)
-            wire.cut = path_is("DELETE", "/v2/orders")
-            cancel(running, order)
-            running.wait_for(lambda: sum(map(wire.cut, wire.seen)) >= 2, "cancels to get lost")
-            wire.cut = lambda _: False
-            becomes(running, order, OrderState.CANCELED)
-            agree_in_the_end(running, Theirs(server))
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        wire_to(server) as wire,
+        idle_engine(server, tmp_path, alpaca={"trading_url": wire.url}) as running,
+    ):
+        order = buy(running, limit=FAR_BELOW)
+        becomes(running, order, OrderState.SUBMITTED)
+        wire.cut = path_is("DELETE", "/v2/orders")
+        cancel(running, order)
+        running.wait_for(lambda: sum(map(wire.cut, wire.seen)) >= 2, "cancels to get lost")
+        wire.cut = lambda _: False
+        becomes(running, order, OrderState.CANCELED)
+        agree_in_the_end(running, Theirs(server))
 
 
 def test_a_cancel_before_the_order_could_leave_keeps_it_here(tmp_path: Path) -> None:
@@ -79,7 +84,7 @@ def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Pat
             wire.held = path_is("POST", "/v2/orders")
             order = buy(running, limit=FAR_BELOW)
             running.wait_for(lambda: any(map(wire.held, wire.seen)), "the order to leave")
-            running.engine.loop._desks[0].reconciler.doubt(order.terms.client_order_id, by_force=True)
+            desk_of(running).reconciler.doubt(order.terms.client_order_id, by_force=True)
             asked = path_is("GET", "/v2/orders:by_client_order_id")
             running.wait_for(lambda: sum(map(asked, wire.seen)) >= 4, "it to be asked for")
             assert order.state is OrderState.RELEASED
@@ -90,26 +95,29 @@ def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Pat
 
 def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
     """The stream tells of a fill, every question shows the time before it, and a cancel is refused: the fill stays booked."""
-    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, wire_to(server) as wire:
-        with idle_engine(server, tmp_path, alpaca={"trading_url": wire.url, "settle_s": 8.0}) as running:
-            order = buy(running)
-            becomes(running, order, OrderState.SUBMITTED, OrderState.FILLED)
-            key = order.terms.client_order_id
-            desk = running.engine.loop._desks[0]
-            desk.reconciler.doubt(key)
-            cycles = desk.reconciler.cycles
-            running.wait_for(lambda: desk.reconciler.cycles > cycles + 1, "everything to be asked for")
-            wire.stale = True
-            server.play(4)
-            becomes(running, order, OrderState.FILLED)
-            desk.reconciler.doubt(key, by_force=True)
-            cycles = desk.reconciler.cycles
-            running.wait_for(lambda: desk.reconciler.cycles > cycles + 4, "what lags to be seen often")
-            assert bodies(running, FillBusted) == []
-            assert running.state.portfolio.quantity("AVOR") == 5
-            wire.stale = False
-            agree_in_the_end(running, Theirs(server))
-            assert bodies(running, FillBusted) == []
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        wire_to(server) as wire,
+        idle_engine(server, tmp_path, alpaca={"trading_url": wire.url, "settle_s": 8.0}) as running,
+    ):
+        order = buy(running)
+        becomes(running, order, OrderState.SUBMITTED, OrderState.FILLED)
+        key = order.terms.client_order_id
+        desk = desk_of(running)
+        desk.reconciler.doubt(key)
+        cycles = desk.reconciler.cycles
+        running.wait_for(lambda: desk.reconciler.cycles > cycles + 1, "everything to be asked for")
+        wire.stale = True
+        server.play(4)
+        becomes(running, order, OrderState.FILLED)
+        desk.reconciler.doubt(key, by_force=True)
+        cycles = desk.reconciler.cycles
+        running.wait_for(lambda: desk.reconciler.cycles > cycles + 4, "what lags to be seen often")
+        assert bodies(running, FillBusted) == []
+        assert running.state.portfolio.quantity("AVOR") == 5
+        wire.stale = False
+        agree_in_the_end(running, Theirs(server))
+        assert bodies(running, FillBusted) == []
 
 
 def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_path: Path) -> None:
@@ -179,7 +187,7 @@ def test_what_changed_while_the_engine_was_down_is_known_before_it_trades(tmp_pa
         order_from_elsewhere(server)
         server.play(4)
         with started_engine(idle_configuration(server, tmp_path)) as running:
-            assert "AVOR: 0 in the books, 3 there" in running.engine.loop._desks[0].monitor.missing["books"]
+            assert "AVOR: 0 in the books, 3 there" in desk_of(running).monitor.missing[Cause.BOOKS]
             running.wait_for(lambda: not running.state.account_state.takes_risk, "preservation", 5)
             assert requests_at(server) == [
                 row for row in requests_at(server) if not row["client_order_id"].startswith("h")

@@ -47,7 +47,7 @@ TABLE: list[tuple[RequestFailed, type]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "meaning"), TABLE, ids=lambda value: repr(value))
+@pytest.mark.parametrize(("error", "meaning"), TABLE, ids=repr)
 def test_every_row_of_the_table(error: RequestFailed, meaning: type) -> None:
     """Only what says so itself is a no; everything else may be an order."""
     assert type(outcome_of(error)) is meaning
@@ -64,5 +64,7 @@ def test_absence_is_alpacas_own_word_only() -> None:
 def test_an_outcome_says_what_was_answered() -> None:
     """A rejection is in Alpaca's words, an unknown one names the request."""
     rejected, unknown = outcome_of(answer(403, 40310000, "insufficient buying power")), outcome_of(answer(504))
-    assert isinstance(rejected, Rejected) and rejected.reason == "insufficient buying power"
-    assert isinstance(unknown, Unknown) and "504" in unknown.reason
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == "insufficient buying power"
+    assert isinstance(unknown, Unknown)
+    assert "504" in unknown.reason
