@@ -1,0 +1,141 @@
+"""The real program killed at random moments while the market goes on: in the end its books are the server's."""
+
+import json
+import os
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.messages import CancelOrders
+from holdfast.errors import JournalError
+from holdfast.journal.reader import Reader
+from holdfast.sim.alpaca.market.opening import time_from
+from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
+from tests.process.program import COMMAND, PACKAGES, environment
+from tests.scenario.alpaca.breaking import ask, started_engine
+from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, check_no_twins, configuration
+from tests.scenario.alpaca.test_faults import post
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+ROOT = Path(__file__).resolve().parents[3]
+KILLS = 10
+BEFORE_THE_CLOSE = "2024-07-10T18:15:00Z"
+CLOSE = "2024-07-10T20:00:00Z"
+SPEED = 240.0
+"""Four minutes of market in a second: the session closes about half-way through the kills."""
+
+
+def write(server: LocalAlpaca, journal: str, folder: Path) -> None:
+    """The configuration as the program reads it."""
+    (folder / "holdfast.toml").write_text(
+        f"""
+        [journal]
+        url = "{journal}"
+        [feed]
+        kind = "alpaca"
+        symbols = {json.dumps(SYMBOLS)}
+        warm_up_minutes = 30
+        [alpaca]
+        api_key = "{KEY}"
+        api_secret = "{SECRET}"
+        trading_url = "{server.trading_url}"
+        data_url = "{server.data_url}"
+        data_stream_url = "{server.data_stream_url}"
+        requests_per_minute = 900_000
+        data_requests_per_minute = 900_000
+        connect_timeout_s = 1.0
+        read_timeout_s = 1.0
+        settle_s = 1.0
+        [live]
+        check_every_s = 0.5
+        reconcile_every_s = 0.5
+        [[accounts]]
+        name = "one"
+        broker = "alpaca"
+        risk = {{ leverage = 3, max_orders_per_minute = 1000 }}
+        [[strategies]]
+        id = "all"
+        class = "tests.scenario.alpaca.busy:Busy"
+        account = "one"
+        symbols = {json.dumps(SYMBOLS)}
+        params = {{ seed = 1 }}
+        """
+    )
+
+
+def start(folder: Path) -> "subprocess.Popen[bytes]":
+    """The engine as a user starts it, with the strategy in reach and everything it can say in a file."""
+    path = os.pathsep.join([PACKAGES, str(ROOT)])
+    with (folder / "output.txt").open("ab") as output:
+        return subprocess.Popen(
+            [*COMMAND, "run", "-c", "holdfast.toml"],
+            cwd=folder,
+            env=environment(PYTHONPATH=path, HOLDFAST_LOG_LEVEL="debug"),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+
+
+def progress(url: str) -> int:
+    """How many records the journal holds."""
+    try:
+        with Reader.open(url) as reader:
+            return sum(account.last_sequence for account in reader.accounts())
+    except JournalError:
+        return 0  # not made yet
+
+
+def kill_at_random(folder: Path, url: str, chance: random.Random) -> bool:
+    """Start, kill, and leave it dead for a while; whether it came as far as to record something of the market."""
+    before = progress(url)
+    process = start(folder)
+    try:
+        if chance.random() < 0.2:  # anywhere in the start
+            time.sleep(chance.uniform(0.5, 2.5))
+        else:
+            wanted, deadline_s = before + chance.randint(8, 60), time.monotonic() + 6
+            while progress(url) < wanted and process.poll() is None and time.monotonic() < deadline_s:
+                time.sleep(chance.uniform(0, 0.01))
+        assert process.poll() is None, (folder / "output.txt").read_text(errors="replace")[-2000:]
+    finally:
+        process.kill()
+        process.wait(30)
+    time.sleep(chance.choice((0, 0, 0.5)))
+    return progress(url) > before + 5
+
+
+def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
+    """Killed in starts and at work, through the session's close: same books, no twin, a journal that proves itself, no secret."""
+    chance = random.Random(4)
+    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=SPEED, start=BEFORE_THE_CLOSE) as server:
+        config = configuration(server, tmp_path)
+        write(server, config.journal.url, tmp_path)
+        some = {"times": None, "probability": 0.15}
+        post(
+            server,
+            [
+                {"name": "partial_fills", **some},
+                {"name": "accepted_then_504", **some},
+                {"name": "leg_missing", **some},
+                {"name": "fill_before_ack", **some},
+                {"name": "reset_after", "method": "DELETE", "path": "/v2/orders/", **some},
+            ],
+        )
+        server.call(server.world.clock.resume)
+        trading = sum(kill_at_random(tmp_path, config.journal.url, chance) for _ in range(KILLS))
+        server.call(server.world.clock.pause)
+        assert trading > KILLS // 2
+        assert server.world.clock.now_ns > time_from(CLOSE)  # day orders have expired
+        with started_engine(config) as running:
+            ask(running, CancelOrders())
+            theirs = Theirs(server)
+            agree_in_the_end(running, theirs)
+            assert len(theirs.orders()) > 10
+            check_no_twins(server, theirs)
+    written = [path.read_bytes() for path in tmp_path.iterdir() if path.name != "holdfast.toml"]
+    assert not any(SECRET.encode() in content for content in written)
