@@ -116,13 +116,13 @@ def test_paging_by_time(box: LocalAlpaca) -> None:
             params["after"] = rows[-1][time_name].rstrip("Z")[:26] + "Z"
         return found
 
+    paged_orders = paged("/v2/orders", "submitted_at", status="all", limit=2)
+    paged_fills = paged("/v2/account/activities/FILL", "transaction_time", page_size=1)
     desk = box.world.desks.find(key)
     assert desk is not None
-    orders = [order.id for order in desk.orders.all()]
-    fills = [one.activity_id for one in desk.executions.all()]
-    assert (len(orders), len(fills)) == (6, 3)
-    assert paged("/v2/orders", "submitted_at", status="all", limit=2) == orders
-    assert paged("/v2/account/activities/FILL", "transaction_time", page_size=1) == fills
+    assert (len(paged_orders), len(paged_fills)) == (6, 3)
+    assert paged_orders == [order.id for order in desk.orders.all()]
+    assert paged_fills == [one.activity_id for one in desk.executions.all()]
 
 
 def test_lists_of_orders(box: LocalAlpaca) -> None:

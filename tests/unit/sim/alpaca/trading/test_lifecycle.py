@@ -279,3 +279,16 @@ def test_times_follow_the_clock_again() -> None:
     bench.price(101)
     third = bench.place()
     assert first.created_ns < second.created_ns < third.created_ns == third.filled_ns == bench.now_ns
+
+
+def test_one_event_fills_several_orders_one_after_the_other() -> None:
+    """Each fill of one event is a microsecond after the one before, and so is its update and the order's own time."""
+    bench = Bench()
+    bench.price(100)
+    orders = [bench.place(type="limit", limit_price=price) for price in ("90", "91", "92")]
+    bench.heard.clear()
+    bench.trade(89)
+    fills = bench.desk.executions.all()
+    assert [fill.time_ns - bench.now_ns for fill in fills] == [0, 1_000, 2_000]
+    assert [parse_time(data["timestamp"]) for data in bench.heard] == [fill.time_ns for fill in fills]
+    assert sorted(order.filled_ns or 0 for order in orders) == [fill.time_ns for fill in fills]
