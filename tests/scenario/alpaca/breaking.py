@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from holdfast.config import Config
-from holdfast.core.messages import Action, CancelOrders, Command, PlaceOrder, Signal
+from holdfast.core.messages import Action, Bar, CancelOrders, Command, PlaceOrder, Signal
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, StrategyId
+from holdfast.core.types import MINUTE_NS, ClientOrderId, OrderType, Price, Quantity, StrategyId
 from holdfast.journal.commands import file_command
 from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.loop import LiveLoop
@@ -140,6 +140,12 @@ def idle_engine(server: LocalAlpaca, folder: Path, **changes: Any) -> Iterator[R
         running.stop()
 
 
+def price_moves(server: LocalAlpaca, to: float, symbol: str = "AVOR") -> None:
+    """A minute in which the market went there."""
+    now_ns, to = server.call(lambda: server.world.clock.now_ns), round(to, 2)
+    server.take(Bar(symbol, now_ns + MINUTE_NS, now_ns, open=to, high=to, low=to, close=to, volume=1_000_000.0))
+
+
 def ask(running: Running, command: Command) -> None:
     """File a command as `holdfast` does."""
     file_command(running.config.journal.url, "one", command, "cli:test", None, time.time_ns())
@@ -150,7 +156,9 @@ def buy(running: Running, quantity: int = 5, limit: str | None = None, symbol: s
     return trade(running, Action.BUY, quantity, limit, symbol, **more)
 
 
-def trade(running: Running, action: Action, quantity: int, limit: str | None, symbol: str, **more: Any) -> Order:
+def trade(
+    running: Running, action: Action, quantity: int, limit: str | None, symbol: str, within_s: float = 15, **more: Any
+) -> Order:
     """Ask for an order, and wait until it is in the books."""
     before = running.state.order_count
     signal = Signal(
@@ -163,7 +171,7 @@ def trade(running: Running, action: Action, quantity: int, limit: str | None, sy
         **more,
     )
     ask(running, PlaceOrder(signal))
-    running.wait_for(lambda: running.state.order_count > before, "the order to be made", 15)
+    running.wait_for(lambda: running.state.order_count > before, "the order to be made", within_s)
     found = running.state.orders.find(running.state.ids.order(before + 1))
     assert found is not None
     return found

@@ -20,10 +20,11 @@ from tests.scenario.alpaca.breaking import (
     idle_configuration,
     idle_engine,
     path_is,
+    price_moves,
     started_engine,
     wire_to,
 )
-from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, requests_at
+from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end, requests_at
 from tests.scenario.alpaca.test_faults import disarm, post
 
 KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
@@ -94,30 +95,38 @@ def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Pat
 
 
 def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
-    """The stream tells of a fill, every question shows the time before it, and a cancel is refused: the fill stays booked."""
+    """The stream tells of a fill, every question shows the time before it, and a cancel was refused: the fill stays booked."""
     with (
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
         wire_to(server) as wire,
         idle_engine(server, tmp_path, alpaca={"trading_url": wire.url, "settle_s": 8.0}) as running,
     ):
-        order = buy(running)
-        becomes(running, order, OrderState.SUBMITTED, OrderState.FILLED)
-        key = order.terms.client_order_id
-        desk = desk_of(running)
-        desk.reconciler.doubt(key)
-        cycles = desk.reconciler.cycles
-        running.wait_for(lambda: desk.reconciler.cycles > cycles + 1, "everything to be asked for")
+        below = running.state.marks["AVOR"] * 0.99
+        order = buy(running, limit=f"{below:.2f}")
+        becomes(running, order, OrderState.SUBMITTED)
+        reconciler = desk_of(running).reconciler
+        reconciler.doubt(order.terms.client_order_id, by_force=True)
+        asked = path_is("GET", "/v2/orders:by_client_order_id")
+        running.wait_for(lambda: any(map(asked, wire.seen)), "it to be asked for")
+        see_cycles(running, 2)
         wire.stale = True
-        server.play(4)
+        price_moves(server, below - 0.05)
         becomes(running, order, OrderState.FILLED)
-        desk.reconciler.doubt(key, by_force=True)
-        cycles = desk.reconciler.cycles
-        running.wait_for(lambda: desk.reconciler.cycles > cycles + 4, "what lags to be seen often")
+        reconciler.doubt(order.terms.client_order_id, by_force=True)
+        see_cycles(running, 4)
+        assert reconciler.in_doubt
         assert bodies(running, FillBusted) == []
         assert running.state.portfolio.quantity("AVOR") == 5
         wire.stale = False
         agree_in_the_end(running, Theirs(server))
         assert bodies(running, FillBusted) == []
+
+
+def see_cycles(running: Running, number: int) -> None:
+    """Wait until everything was compared so often."""
+    reconciler = desk_of(running).reconciler
+    wanted = reconciler.cycles + number
+    running.wait_for(lambda: reconciler.cycles >= wanted, "everything to be asked for")
 
 
 def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_path: Path) -> None:

@@ -37,6 +37,10 @@ class KnownOrders:
                 first, second = (member.client_order_id for member in self._groups.pop(terms.oco_group))
                 self._partners[first], self._partners[second] = second, first
 
+    def forget(self, client_order_id: ClientOrderId) -> None:
+        """An order never left after all."""
+        self._sent.pop(client_order_id, None)
+
     def restore(self, order: Order) -> None:
         """An order of an earlier run."""
         self.sent(order.terms)

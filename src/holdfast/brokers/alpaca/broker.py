@@ -185,6 +185,8 @@ class AlpacaBroker:
                 self._not_sent(effects, f"not taken {SENDS} times: {outcome.reason}")
 
     def _not_sent(self, effects: Pair, reason: str) -> None:
+        for effect in effects:
+            self._known.forget(effect.terms.client_order_id)
         self._tell(effects, lambda key: OrderNotSent(key, reason))
 
     def _accepted(self, effects: Pair, outcome: Accepted) -> None:
@@ -223,6 +225,8 @@ class AlpacaBroker:
         for attempt in range(CANCELS):
             if attempt:
                 await asyncio.sleep(CANCEL_WAIT_S * attempt)
+            if self._known.terms(key) is None and self._known.broker_id(key) is None:
+                return  # it never left, and was reported so
             try:
                 broker_id = await self._broker_id(key)
                 if broker_id is not None:
