@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from holdfast.core.messages import FillBusted, OrderAnomaly
+from holdfast.core.messages import FillBusted, OrderAnomaly, OrderNotSent, OrderRejected, OrderUnknown
 from holdfast.core.orders.order import OrderState
 from holdfast.runtime.live.health import Cause
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
@@ -201,3 +201,44 @@ def test_what_changed_while_the_engine_was_down_is_known_before_it_trades(tmp_pa
             assert requests_at(server) == [
                 row for row in requests_at(server) if not row["client_order_id"].startswith("h")
             ]
+
+
+@pytest.mark.parametrize("answer", ["accepted_then_504", "reset_after", "unparsable_200", "duplicate_id_answer"])
+def test_an_answer_that_is_none_ends_nothing(tmp_path: Path, answer: str) -> None:
+    """The order is there, hidden for a while, and the stream is silent: it is unknown until it is found, and sent once."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path, alpaca={"settle_s": 6.0}) as running,
+    ):
+        post(
+            server,
+            [
+                {"name": answer},
+                {"name": "invisible_order", "seconds": 1.5},
+                {"name": "stream_drop", "stream": "trade_updates", "times": 50},
+            ],
+        )
+        order = buy(running, limit=FAR_BELOW)
+        becomes(running, order, OrderState.SUBMITTED)
+        assert len(bodies(running, OrderUnknown)) == 1
+        assert bodies(running, OrderNotSent) + bodies(running, OrderRejected) + bodies(running, OrderAnomaly) == []
+        assert posts_of(server, order.terms.client_order_id) == 1
+        disarm(server)
+        agree_in_the_end(running, Theirs(server))
+
+
+def test_a_gap_in_the_stream_is_asked_for_before_risk_is_taken(tmp_path: Path) -> None:
+    """A fill while the connection was down, and no comparison due for an hour: it is booked before the account trades again."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path, live={"reconcile_every_s": 3600.0}) as running,
+    ):
+        below = running.state.marks["AVOR"] * 0.99
+        order = buy(running, limit=f"{below:.2f}")
+        becomes(running, order, OrderState.SUBMITTED)
+        post(server, [{"name": "restart_keeping_orders", "seconds": 1.0}])
+        running.wait_for(lambda: "order events" in running.state.impairments, "the loss to be noticed")
+        price_moves(server, below - 0.05)
+        running.wait_for(lambda: "order events" not in running.state.impairments, "the stream to be back")
+        assert order.state is OrderState.FILLED
+        agree_in_the_end(running, Theirs(server))
