@@ -293,7 +293,7 @@ class AlpacaBroker:
 
     async def account(self) -> BrokerAccount:
         """Cash and positions now."""
-        account, positions = await self._get("/account"), await self._get("/positions")
+        account, positions = await self._get("/account"), await self._list("/positions")
         return _read("GET /account and /positions", lambda: wire.account_of(account, positions))
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
@@ -333,7 +333,7 @@ class AlpacaBroker:
         found: list[BrokerOrder] = []
         query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "false"}
         while True:
-            rows = await self._get("/orders", query)
+            rows = await self._list("/orders", query)
             found += self._orders_of(rows)
             if len(rows) < PAGE:
                 return found
@@ -342,7 +342,7 @@ class AlpacaBroker:
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         """The orders sent last, newest first."""
         query = {"status": "all", "limit": LATEST, "direction": "desc", "nested": "false"}
-        return self._orders_of(await self._get("/orders", query))
+        return self._orders_of(await self._list("/orders", query))
 
     def _orders_of(self, rows: Any) -> list[BrokerOrder]:
         """The orders of a list. One of a kind that has no side or symbol of its own (several options at once) is not ours."""
@@ -356,7 +356,7 @@ class AlpacaBroker:
         found: list[BrokerFill] = []
         query: dict[str, Any] = {"after": iso_time(time_ns), "direction": "asc", "page_size": FILLS_PAGE}
         while True:
-            page = await self._get("/account/activities/FILL", query)
+            page = await self._list("/account/activities/FILL", query)
             found += self._fills_of(page)
             if len(page) < FILLS_PAGE:
                 return found
@@ -382,6 +382,12 @@ class AlpacaBroker:
             return await self._ask(path, query)
         except ErrorAnswer as error:
             raise _unanswered(error) from error
+
+    async def _list(self, path: str, query: dict[str, Any] | None = None) -> list[Any]:
+        answer = await self._get(path, query)
+        if not isinstance(answer, list):  # nothing of this kind is an empty list, and only that
+            raise Unavailable(f"GET {path}: Alpaca's answer is no list")
+        return answer
 
     async def _ask(self, path: str, query: dict[str, Any] | None) -> Any:
         try:
