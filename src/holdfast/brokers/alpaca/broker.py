@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 import structlog
 
 from holdfast.brokers.alpaca import wire
 from holdfast.brokers.alpaca.book import KnownOrders, ids_in, pair_of
 from holdfast.brokers.alpaca.capability import alpaca_capability
-from holdfast.brokers.alpaca.classify import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, is_absent, outcome_of
+from holdfast.brokers.alpaca.classify import NOT_FOUND, outcome_of
+from holdfast.brokers.alpaca.questions import Questions
 from holdfast.brokers.alpaca.reports import reports_of, undoes
 from holdfast.brokers.alpaca.updates import TradeUpdates
 from holdfast.brokers.outcome import Accepted, Outcome, RateLimited, Rejected, Unauthorized, Unknown
@@ -45,7 +45,7 @@ from holdfast.core.messages import (
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
-from holdfast.core.types import ClientOrderId, OrderRole, Quantity, iso_time
+from holdfast.core.types import ClientOrderId, OrderRole, Quantity
 
 PAIR_WAIT_S = 0.5
 """How long one order of a linked pair waits for the other; they are released together."""
@@ -57,13 +57,6 @@ One that protects a position is sent until it is taken or its cancel is asked fo
 CANCELS = 8
 """How often a cancel that got no answer is sent again: a cancel may safely come twice."""
 CANCEL_WAIT_S = 0.5
-PAGE = 500
-FILLS_PAGE = 100
-LATEST = 500
-
-T = TypeVar("T")
-
-NOT_OURS = ClientOrderId("")
 
 log = structlog.get_logger(__name__)
 
@@ -97,9 +90,9 @@ class AlpacaBroker:
         self._last_check: LastCheck
         self._doubt: Doubt
         self._now_ns: Callable[[], int]
+        self._questions = Questions(rest, self._known)
         self._sends = ThreadPoolExecutor(2, "alpaca-orders")
         self._cancels = ThreadPoolExecutor(2, "alpaca-cancels")  # of their own: nothing may hold a cancel up
-        self._reads = ThreadPoolExecutor(2, "alpaca-reads")
 
     # --- orders out ---------------------------------------------------------------------------------------------------
 
@@ -288,114 +281,30 @@ class AlpacaBroker:
 
     async def clock_ns(self) -> int:
         """Alpaca's own time."""
-        clock = await self._get("/clock")
-        return _read("GET /clock", lambda: parse_time_ns(str(clock["timestamp"])))
+        return await self._questions.clock_ns()
 
     async def account(self) -> BrokerAccount:
         """Cash and positions now."""
-        account, positions = await self._get("/account"), await self._list("/positions")
-        return _read("GET /account and /positions", lambda: wire.account_of(account, positions))
+        return await self._questions.account()
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair as the leg of the other."""
-        key = terms.client_order_id
-        partner = self._known.partner(key) if wire.is_stop_of_pair(terms) else None
-        row = await self._find_row(partner or key)
-        if row is None:
-            return None
-        found = _read("GET /orders:by_client_order_id", lambda: wire.order_of(row))
-        if partner is not None:
-            leg = await self._leg_of(found.broker_order_id)
-            if leg is None:
-                return None
-            found = leg
-        found = self._ours(found, key)
-        if wire.is_of(terms, found):
-            self._learn(found.broker_order_id, key)
+        found = await self._questions.find(terms)
+        if found is not None and wire.is_of(terms, found):
+            self._learn(found.broker_order_id, terms.client_order_id)
         return found
-
-    async def _leg_of(self, broker_id: str) -> BrokerOrder | None:
-        nested = await self._get(f"/orders/{broker_id}", {"nested": "true"})
-        legs = _read("GET /orders/id", lambda: [wire.order_of(leg) for leg in nested.get("legs") or ()])
-        return legs[0] if legs else None
-
-    async def _find_row(self, key: ClientOrderId) -> dict[str, Any] | None:
-        try:
-            row: dict[str, Any] = await self._ask("/orders:by_client_order_id", {"client_order_id": key})
-        except ErrorAnswer as error:
-            if is_absent(error):
-                return None
-            raise _unanswered(error) from error
-        return row
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Every order that works, newest first."""
-        found: list[BrokerOrder] = []
-        query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "false"}
-        while True:
-            rows = await self._list("/orders", query)
-            found += self._orders_of(rows)
-            if len(rows) < PAGE:
-                return found
-            query["until"] = str(rows[-1]["submitted_at"])
+        return await self._questions.open_orders()
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         """The orders sent last, newest first."""
-        query = {"status": "all", "limit": LATEST, "direction": "desc", "nested": "false"}
-        return self._orders_of(await self._list("/orders", query))
-
-    def _orders_of(self, rows: Any) -> list[BrokerOrder]:
-        """The orders of a list. One of a kind that has no side or symbol of its own (several options at once) is not ours."""
-        return _read(
-            "GET /orders",
-            lambda: [self._own(wire.order_of(row)) for row in rows if row["symbol"] and row["side"]],
-        )
+        return await self._questions.latest_orders()
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Every execution since a time, oldest first."""
-        found: list[BrokerFill] = []
-        query: dict[str, Any] = {"after": iso_time(time_ns), "direction": "asc", "page_size": FILLS_PAGE}
-        while True:
-            page = await self._list("/account/activities/FILL", query)
-            found += self._fills_of(page)
-            if len(page) < FILLS_PAGE:
-                return found
-            query["page_token"] = page[-1]["id"]
-
-    def _fills_of(self, rows: Any) -> list[BrokerFill]:
-        return _read(
-            "GET /account/activities/FILL",
-            lambda: [wire.fill_of(row, self._known.find(str(row["order_id"]), "") or NOT_OURS) for row in rows],
-        )
-
-    def _own(self, order: BrokerOrder) -> BrokerOrder:
-        key = self._known.find(order.broker_order_id, order.client_order_id)
-        return self._ours(order, key or order.client_order_id)
-
-    @staticmethod
-    def _ours(order: BrokerOrder, key: ClientOrderId) -> BrokerOrder:
-        return msgspec.structs.replace(order, client_order_id=key)
-
-    async def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
-        """What a path shows. Raises Unavailable, or AccessDenied."""
-        try:
-            return await self._ask(path, query)
-        except ErrorAnswer as error:
-            raise _unanswered(error) from error
-
-    async def _list(self, path: str, query: dict[str, Any] | None = None) -> list[Any]:
-        answer = await self._get(path, query)
-        if not isinstance(answer, list):  # nothing of this kind is an empty list, and only that
-            raise Unavailable(f"GET {path}: Alpaca's answer is no list")
-        return answer
-
-    async def _ask(self, path: str, query: dict[str, Any] | None) -> Any:
-        try:
-            return await self._in(self._reads, self._rest.trading, "GET", path, query, Urgency.QUERY)
-        except ErrorAnswer:
-            raise
-        except RequestFailed as error:
-            raise Unavailable(str(error)) from error
+        return await self._questions.fills_since(time_ns)
 
     # --- the shell ----------------------------------------------------------------------------------------------------
 
@@ -407,8 +316,9 @@ class AlpacaBroker:
     def close(self) -> None:
         """Stop; orders at Alpaca are left as they are, and one that still waits for the rate limit never leaves."""
         self._is_closed = True
-        for pool in (self._sends, self._cancels, self._reads):
+        for pool in (self._sends, self._cancels):
             pool.shutdown(wait=False, cancel_futures=True)
+        self._questions.close()
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -418,16 +328,3 @@ class AlpacaBroker:
     @staticmethod
     async def _in(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-
-
-def _read(what: str, read: Callable[[], T]) -> T:
-    """What an answer says. Raises Unavailable when it can't be understood: then nothing is known."""
-    try:
-        return read()
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise Unavailable(f"{what}: Alpaca's answer is not understood ({error!r})") from error
-
-
-def _unanswered(error: ErrorAnswer) -> Unavailable | AccessDenied:
-    denied = error.status == UNAUTHORIZED or (error.status == FORBIDDEN and not error.code)
-    return AccessDenied(f"{error}; check the keys and ALPACA_MODE") if denied else Unavailable(str(error))

@@ -34,6 +34,7 @@ from holdfast.core.messages import (
     OrderUnknown,
 )
 from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.state import EngineState
 from holdfast.core.types import HOUR_NS, MINUTE_NS, SECOND_NS, ClientOrderId, plain
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
@@ -98,6 +99,8 @@ class Reconciler:
         self._woken = asyncio.Event()
         self._reconciled_ns = 0
         self._strangers: set[str] = set()
+        self._others: set[str] = set()
+        """Orders at the broker that have an id of ours and are not ours."""
         self._is_judged = False
         self._differences: tuple[str, ...] = ()
         self._seen_count = -1
@@ -243,6 +246,7 @@ class Reconciler:
         if order.state in NOT_THERE and found.state is not AtBroker.REJECTED:
             fault = _not_ours(order, found)
             if fault:
+                self._others.add(found.broker_order_id)
                 self._found([OrderRejected(key, fault)])
                 return True
             self._found([OrderAccepted(key, found.broker_order_id)])
@@ -326,9 +330,11 @@ class Reconciler:
     def _doubt_orders(self, working: Sequence[BrokerOrder], fills: Sequence[BrokerFill]) -> None:
         orders, there = self._state.orders, set()
         for found in working:
+            if found.broker_order_id in self._others:
+                continue
             there.add(found.client_order_id)
             order = orders.find(found.client_order_id) if found.client_order_id else None
-            if order is not None and not (_agree(order, found) and self._cancel_may_be_on_its_way(order)):
+            if order is not None and not (_agree(order, found) and self._may_be_canceled_yet(order)):
                 self.doubt(found.client_order_id)
         for key, order in list(orders.live.items()):
             if key not in there and order.state is not OrderState.RELEASED:  # its answer is on the way
@@ -337,7 +343,7 @@ class Reconciler:
             if fill.client_order_id and not self._executions.has(fill):
                 self.doubt(fill.client_order_id, by_force=True)
 
-    def _cancel_may_be_on_its_way(self, order: Order) -> bool:
+    def _may_be_canceled_yet(self, order: Order) -> bool:
         asked_ns = order.cancel_released_ns
         return not asked_ns or self._clock.now_ns() - asked_ns < self._settle_s * SECOND_NS
 
@@ -345,7 +351,7 @@ class Reconciler:
         """Executions name their orders by the broker's id alone: whether one that nobody knows is ours has to be asked."""
         unknown = {fill.broker_order_id for fill in fills if not fill.client_order_id}
         self._strangers &= unknown
-        unknown -= self._strangers
+        unknown -= self._strangers | self._others
         if not unknown:
             return
         for found in await self._broker.latest_orders():
@@ -358,23 +364,28 @@ class Reconciler:
 
     def _compare_books(self, account: BrokerAccount) -> None:
         """A difference counts when it is seen twice and nothing was recorded in between."""
-        portfolio = self._state.portfolio
-        ours = {symbol: line.quantity for symbol, line in portfolio.open_lines()}
-        theirs = {position.symbol: position.quantity for position in account.positions}
-        differences = [
-            f"{symbol}: {plain(ours.get(symbol, Decimal(0)))} in the books, {plain(theirs.get(symbol, Decimal(0)))} there"
-            for symbol in sorted({*ours, *theirs})
-            if ours.get(symbol, 0) != theirs.get(symbol, 0)
-        ]
-        if abs(portfolio.cash - account.cash) >= CENT:
-            differences.append(f"cash: {plain(portfolio.cash)} in the books, {plain(account.cash)} there")
-        seen, now = self._differences, tuple(differences)
+        seen, now = self._differences, _differences(self._state, account)
         unchanged = self._seen_count == self._executions.count
         self._differences, self._seen_count = now, self._executions.count
         if not now:
             self._monitor.set(Cause.BOOKS, ok=True, reason="they agree with the broker's")
         elif now == seen and unchanged:
             self._monitor.set(Cause.BOOKS, ok=False, reason="; ".join(now))
+
+
+def _differences(state: EngineState, account: BrokerAccount) -> tuple[str, ...]:
+    """Where the broker's positions and cash are others than those of the books."""
+    ours = {symbol: line.quantity for symbol, line in state.portfolio.open_lines()}
+    theirs = {position.symbol: position.quantity for position in account.positions}
+    found = [
+        f"{symbol}: {plain(ours.get(symbol, Decimal(0)))} in the books, {plain(theirs.get(symbol, Decimal(0)))} there"
+        for symbol in sorted({*ours, *theirs})
+        if ours.get(symbol, 0) != theirs.get(symbol, 0)
+    ]
+    cash = state.portfolio.cash
+    if abs(cash - account.cash) >= CENT:
+        found.append(f"cash: {plain(cash)} in the books, {plain(account.cash)} there")
+    return tuple(found)
 
 
 def _agree(order: Order, found: BrokerOrder) -> bool:
