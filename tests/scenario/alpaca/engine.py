@@ -15,7 +15,7 @@ from alpaca.trading.client import TradingClient
 from holdfast.config import Config, parse_config
 from holdfast.connections.alpaca.symbols import canonical_symbol
 from holdfast.core.messages import AccountStateChanged, Envelope, RiskApproved
-from holdfast.core.orders.order import Order
+from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
@@ -192,6 +192,8 @@ def differences(state: EngineState, theirs: Theirs) -> list[str]:
     ]
     for key, order in ours.items():
         row = there.get(key)
+        if row is None and order.state is OrderState.CANCELED and not order.filled_quantity:
+            continue  # lost there, and asked for until its absence was proven: its cancel is done
         if row is None:
             found.append(f"{order.terms.client_order_id} is {order.state} in the books and not there")
         elif (order.is_live, order.filled_quantity) != (row["status"] not in ENDINGS, Decimal(str(row["filled_qty"]))):
