@@ -36,7 +36,11 @@ ENDINGS = ("filled", "canceled", "expired", "rejected", "replaced")
 
 
 def configuration(server: LocalAlpaca, folder: Path, **changes: Mapping[str, Any]) -> Config:
-    """One account at the server with a strategy that does everything; sections of the file are overridden by name."""
+    """One account at the server with a strategy that does everything; sections of the file are overridden by name.
+
+    ``params`` is the strategy's.
+    """
+    params = changes.pop("params", {})
     folder.mkdir(exist_ok=True)
     sections: dict[str, Any] = {
         "feed": {"kind": "alpaca", "symbols": SYMBOLS, "warm_up_minutes": 30},
@@ -61,7 +65,7 @@ def configuration(server: LocalAlpaca, folder: Path, **changes: Mapping[str, Any
         "journal": {"url": f"sqlite:///{folder / 'journal.db'}"},
         **sections,
         "accounts": [{"name": "one", "broker": "alpaca", "risk": {"leverage": 3, "max_orders_per_minute": 1000}}],
-        "strategies": [strategy | {"params": {"seed": 1}}],
+        "strategies": [strategy | {"params": {"seed": 1, **params}}],
     }
     return parse_config(data, "test", folder)
 

@@ -12,6 +12,7 @@ from holdfast.brokers.alpaca import wire
 from holdfast.brokers.alpaca.book import KnownOrders, ids_in, pair_of
 from holdfast.brokers.alpaca.capability import alpaca_capability
 from holdfast.brokers.alpaca.classify import NOT_FOUND, outcome_of
+from holdfast.brokers.alpaca.holds import Holds
 from holdfast.brokers.alpaca.questions import Questions
 from holdfast.brokers.alpaca.reports import reports_of, undoes
 from holdfast.brokers.alpaca.updates import TradeUpdates
@@ -54,6 +55,8 @@ SENDS = 30
 
 One that protects a position is sent until it is taken or its cancel is asked for, however long Alpaca is away.
 """
+HOLDS_WAIT_S = 5.0
+"""How long an order waits for shares that an order under cancel still holds; then Alpaca may refuse it, and says so."""
 CANCELS = 8
 """How often a cancel that got no answer is sent again: a cancel may safely come twice."""
 CANCEL_WAIT_S = 0.5
@@ -85,6 +88,7 @@ class AlpacaBroker:
         self._pairs: dict[str, SubmitOrder] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._canceling: set[ClientOrderId] = set()
+        self._holds = Holds()
         self._is_closed = False
         self._sink: ReportSink
         self._last_check: LastCheck
@@ -126,12 +130,17 @@ class AlpacaBroker:
 
     async def _send(self, effects: Pair) -> None:
         is_exit = all(effect.terms.role is not OrderRole.ENTRY for effect in effects)
+        if not await self._holds.released(effects[0].terms, HOLDS_WAIT_S):
+            log.warning("shares may still be held by an order under cancel", order=effects[0].terms.client_order_id)
         for attempt in count(1):
             try:
                 outcome = await self._in(self._sends, self._post, effects)
             except Withheld as withheld:
                 self._not_sent(effects, str(withheld))
                 return
+            except Exception as error:
+                log.exception("an order could not be followed", order=effects[0].terms.client_order_id)
+                outcome = Unknown(f"{type(error).__name__} while it was sent")
             if not isinstance(outcome, RateLimited) or (attempt >= SENDS and not is_exit):
                 break
             log.info("an order was not taken and is sent again", reason=outcome.reason)
@@ -205,6 +214,9 @@ class AlpacaBroker:
     def cancel(self, effect: CancelOrder) -> None:
         """Ask for a cancel. Alpaca's yes is a stream event; reported here is its no; without either the order is in doubt."""
         if effect.client_order_id not in self._canceling:
+            terms = self._known.terms(effect.client_order_id)
+            if terms is not None:
+                self._holds.add(terms)
             self._start(self._cancel(effect.client_order_id))
 
     async def _cancel(self, key: ClientOrderId) -> None:
@@ -219,6 +231,7 @@ class AlpacaBroker:
             if attempt:
                 await asyncio.sleep(CANCEL_WAIT_S * attempt)
             if self._known.terms(key) is None and self._known.broker_id(key) is None:
+                self._holds.end(key)
                 return  # it never left, and was reported so
             try:
                 broker_id = await self._broker_id(key)
@@ -228,6 +241,7 @@ class AlpacaBroker:
                     return
             except ErrorAnswer as error:
                 if error.code and error.status != NOT_FOUND:
+                    self._holds.end(key)
                     self._report(CancelRefused(key, error.message))
                     break  # its own no: filled, or ended already; what is not found may be shown a little later
                 log.warning("a cancel is sent again", order=key, reason=str(error))
@@ -265,6 +279,8 @@ class AlpacaBroker:
             return
         self._learn(broker_id, key)
         time_ns = parse_time_ns(str(update["timestamp"])) if update.get("timestamp") else self._now_ns()
+        if order.get("status") in wire.ENDINGS:
+            self._holds.end(key)
         for body in reports_of(key, update):
             self._on_change()
             self._sink(Report(time_ns, body))
