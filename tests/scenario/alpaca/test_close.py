@@ -4,6 +4,8 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import requests
+
 from holdfast.core.messages import Action, PlaceOrder, Signal
 from holdfast.core.types import MANUAL, NO_QUANTITY, Price, Quantity
 from holdfast.journal.commands import file_command
@@ -16,7 +18,7 @@ def ask(running: Running, signal: Signal) -> None:
 
 
 def test_a_protected_position_closes_at_the_first_try(tmp_path: Path) -> None:
-    """Alpaca holds the shares for the exits: the close waits for their cancels and is not refused."""
+    """Alpaca holds the shares for the exits: the close waits for their cancels, one of which gets lost, and is not refused."""
     with (
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0, start="2024-07-10T15:00:00Z") as server,
         engine_on(server, tmp_path, params={"idle_in": 10}) as running,
@@ -29,6 +31,8 @@ def test_a_protected_position_closes_at_the_first_try(tmp_path: Path) -> None:
         ask(running, Signal(MANUAL, "AVOR", Action.BUY, quantity=ten, stop_loss=loss, take_profit=profit))
         running.wait_for(lambda: len(running.state.legs(MANUAL, "AVOR")) == 2, "the exits")
         running.wait_for(lambda: all(leg.broker_order_id for leg in running.state.legs(MANUAL, "AVOR")), "their ids")
+        lost = {"name": "reset_before", "times": 1, "method": "DELETE", "path": "/v2/orders/"}
+        requests.post(f"{server.trading_url}/_sim/faults", json=[lost], timeout=10).raise_for_status()
         ask(running, Signal(MANUAL, "AVOR", Action.CLOSE, quantity=NO_QUANTITY))
         running.wait_for(lambda: not running.state.portfolio.quantity("AVOR"), "the position to be closed")
         theirs = Theirs(server)
