@@ -3,6 +3,7 @@
 import time
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -31,7 +32,7 @@ def test_a_protected_position_closes_at_the_first_try(tmp_path: Path) -> None:
         ask(running, Signal(MANUAL, "AVOR", Action.BUY, quantity=ten, stop_loss=loss, take_profit=profit))
         running.wait_for(lambda: len(running.state.legs(MANUAL, "AVOR")) == 2, "the exits")
         running.wait_for(lambda: all(leg.broker_order_id for leg in running.state.legs(MANUAL, "AVOR")), "their ids")
-        lost = {"name": "reset_before", "times": 1, "method": "DELETE", "path": "/v2/orders/"}
+        lost: dict[str, Any] = {"name": "reset_before", "times": 1, "method": "DELETE", "path": "/v2/orders/"}
         requests.post(f"{server.trading_url}/_sim/faults", json=[lost], timeout=10).raise_for_status()
         ask(running, Signal(MANUAL, "AVOR", Action.CLOSE, quantity=NO_QUANTITY))
         running.wait_for(lambda: not running.state.portfolio.quantity("AVOR"), "the position to be closed")
