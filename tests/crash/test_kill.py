@@ -18,6 +18,8 @@ from holdfast.journal.verify import verify
 
 KILLS = 50
 SEED = int(os.environ.get("HOLDFAST_CRASH_SEED", "20261121"))
+PACE = "3000"
+"""How fast market time goes by while kills fall: all of it in half a minute, so that the engine is not done before they are."""
 PATIENCE_S = 120.0
 """How long one start may take to get anywhere: a bound that only a hang reaches."""
 
@@ -74,9 +76,9 @@ def prepare(folder: Path) -> str:
     return f"sqlite:///{folder / 'holdfast.db'}"
 
 
-def start(folder: Path) -> "subprocess.Popen[bytes]":
+def start(folder: Path, *options: str) -> "subprocess.Popen[bytes]":
     """The engine as a user starts it."""
-    command = [sys.executable, "-m", "holdfast", "run", "-c", "holdfast.toml"]
+    command = [sys.executable, "-m", "holdfast", "run", "-c", "holdfast.toml", *options]
     with (folder / "output.txt").open("ab") as output:
         return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
@@ -101,7 +103,7 @@ def run_with_kills(folder: Path, url: str, chance: random.Random, total: int) ->
     hits = trading = 0
     while hits < KILLS:
         before = progress(url)
-        process = start(folder)
+        process = start(folder, "--speed", PACE)
         if chance.random() < 0.2:  # anywhere in start-up and recovery
             time.sleep(chance.uniform(0, 2.5))
         else:
