@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.process]
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 10
-BEFORE_THE_CLOSE = "2024-07-10T18:15:00Z"
+BEFORE_THE_CLOSE = "2024-07-10T15:30:00Z"
 CLOSE = "2024-07-10T20:00:00Z"
 SPEED = 240.0
-"""Four minutes of market in a second: the session closes about half-way through the kills."""
+"""Four minutes of market in a second: the kills fall within the session, also on a busy machine; its close comes after the last."""
 
 
 def write(server: LocalAlpaca, journal: str, folder: Path) -> None:
@@ -110,7 +110,7 @@ def kill_at_random(folder: Path, url: str, chance: random.Random) -> bool:
 
 
 def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
-    """Killed in starts and at work, through the session's close: same books, no twin, a journal that proves itself, no secret."""
+    """Killed in starts and at work, dead when the session closes: same books, no twin, a journal that proves itself, no secret."""
     chance = random.Random(4)
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=SPEED, start=BEFORE_THE_CLOSE) as server:
         config = configuration(server, tmp_path)
@@ -130,7 +130,8 @@ def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
         trading = sum(kill_at_random(tmp_path, config.journal.url, chance) for _ in range(KILLS))
         server.call(server.world.clock.pause)
         assert trading > KILLS // 2
-        assert server.world.clock.now_ns > time_from(CLOSE)  # day orders have expired
+        while server.world.clock.now_ns <= time_from(CLOSE):
+            server.play(200)  # nobody is there when day orders expire
         with started_engine(config) as running:
             ask(running, CancelOrders())
             theirs = Theirs(server)
