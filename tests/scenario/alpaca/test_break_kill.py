@@ -90,21 +90,26 @@ def progress(url: str) -> int:
         return 0  # not made yet
 
 
-def kill_at_random(folder: Path, url: str, chance: random.Random) -> bool:
+def kill_at_random(server: LocalAlpaca, folder: Path, url: str, chance: random.Random) -> bool:
     """Start, kill, and leave it dead for a while; whether it came as far as to record something of the market."""
     before = progress(url)
+    server.call(server.world.clock.pause)  # a slow machine takes longer to start, not more of the market
     process = start(folder)
     try:
         if chance.random() < 0.2:  # anywhere in the start
             time.sleep(chance.uniform(0.5, 2.5))
         else:
-            wanted, deadline_s = before + chance.randint(8, 60), time.monotonic() + 6
+            wanted, deadline_s = before + chance.randint(40, 110), time.monotonic() + 40
+            while progress(url) <= before and process.poll() is None and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+            server.call(server.world.clock.resume)
             while progress(url) < wanted and process.poll() is None and time.monotonic() < deadline_s:
                 time.sleep(chance.uniform(0, 0.01))
         assert process.poll() is None, (folder / "output.txt").read_text(errors="replace")[-2000:]
     finally:
         process.kill()
         process.wait(30)
+    server.call(server.world.clock.resume)
     time.sleep(chance.choice((0, 0, 0.5)))
     return progress(url) > before + 5
 
@@ -127,7 +132,7 @@ def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
             ],
         )
         server.call(server.world.clock.resume)
-        trading = sum(kill_at_random(tmp_path, config.journal.url, chance) for _ in range(KILLS))
+        trading = sum(kill_at_random(server, tmp_path, config.journal.url, chance) for _ in range(KILLS))
         server.call(server.world.clock.pause)
         assert trading > KILLS // 2
         while server.world.clock.now_ns <= time_from(CLOSE):
