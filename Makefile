@@ -26,7 +26,7 @@ DEV     := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test check lint types contracts tidy bench lock clean
+.PHONY: help setup demo run test check lint types contracts tidy bench torture lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -60,6 +60,9 @@ tidy: $(DEV)
 bench: $(RUNTIME) ## measure; prints a report (ARGS="name ..." for some of the benches)
 	$(BIN)/python -m bench $(ARGS)
 
+torture: $(RUNTIME) ## kill engines and count what was lost (ARGS="--db postgres --kills 500")
+	@$(BIN)/holdfast torture $(ARGS)
+
 # A change of a lock file makes a new .venv, so that it never holds what is not in them.
 $(RUNTIME): requirements.lock requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -79,7 +82,7 @@ $(DEV): $(RUNTIME)
 
 # Both locks hold for every platform and Python that pyproject.toml allows. Pins stay unless ARGS=--upgrade is given.
 LOCK := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \
-  --no-header pyproject.toml --group build
+  --no-header --all-extras pyproject.toml --group build
 
 lock: ## resolve the dependencies of pyproject.toml anew into the lock files (ARGS=--upgrade for the newest)
 	$(PYTHON) -m venv $(VENV)/lock

@@ -9,7 +9,7 @@ from holdfast.core.types import Side
 class Breakout(Strategy):
     """Buy what closes above the highs of the last ``entry`` bars; close it below the lows of the last ``exit`` bars.
 
-    The size is left to risk (``size_pct`` of equity), and each entry carries a stop-loss.
+    The size is left to risk (``sizing`` of the account: a tenth of equity unless it says otherwise), and each entry carries a stop-loss.
     """
 
     class Params(Parameters, frozen=True):

@@ -6,7 +6,6 @@ python -m tools.fault_table --write    makes the page
 
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from holdfast.sim.alpaca.faults.catalogue import (
     CATALOGUE,
@@ -16,8 +15,9 @@ from holdfast.sim.alpaca.faults.catalogue import (
     Parameter,
     Place,
 )
+from tools import pages
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "sim-alpaca-faults.md"
+PAGE = pages.DOCS / "sim-alpaca-faults.md"
 
 HEAD = """\
 # Faults of the local Alpaca
@@ -130,16 +130,7 @@ def _meaning(parameter: Parameter) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it; gives the exit status."""
-    if arguments == ["--write"]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if arguments:
-        print(f"fault_table takes --write or nothing, not {' '.join(arguments)}", file=sys.stderr)
-        return 2
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE.name} is not what the catalogue says; run: python -m tools.fault_table --write", file=sys.stderr)
-    return 1
+    return pages.run("fault_table", PAGE, page, "the catalogue", arguments)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ python -m tools.order_table --write    makes the page
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent
 from holdfast.core.orders.order import TERMINAL, OrderState
+from tools import pages
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "orders.md"
+PAGE = pages.DOCS / "orders.md"
 
 HEAD = """\
 # The life of an order
@@ -88,16 +88,7 @@ def _words(event: OrderEvent) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the page, or compare it; gives the exit status."""
-    if arguments == ["--write"]:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if arguments:
-        print(f"order_table takes --write or nothing, not {' '.join(arguments)}", file=sys.stderr)
-        return 2
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE.name} is not what life.py says; run: python -m tools.order_table --write", file=sys.stderr)
-    return 1
+    return pages.run("order_table", PAGE, page, "life.py", arguments)
 
 
 if __name__ == "__main__":

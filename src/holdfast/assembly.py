@@ -11,11 +11,15 @@ import msgspec
 
 from holdfast.calendars import trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
+from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import BrokerName
-from holdfast.core.state import EngineState
+from holdfast.core.risk.limits import StrategyLimits
+from holdfast.core.risk.volatility import bars_needed
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.state import EngineState, Policy
 from holdfast.core.strategy.api import Strategy
-from holdfast.core.strategy.host import Runner
+from holdfast.core.strategy.host import NEVER, Runner
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId
 from holdfast.errors import ConfigError
@@ -30,6 +34,11 @@ if TYPE_CHECKING:
     from holdfast.connections.alpaca.settings import AlpacaSettings
 
 
+def calendar_of(account: AccountConfig) -> TradingCalendar:
+    """An account's calendar. Raises ConfigError."""
+    return trading_calendar(account.calendar, account.calendar_sessions)
+
+
 def build_feed(config: Config) -> Feed:
     """The feed the configuration names. Raises ConfigError or DataError."""
     feed = config.feed
@@ -38,7 +47,7 @@ def build_feed(config: Config) -> Feed:
         given = {} if bar_ns is None else {"bar_ns": bar_ns}
         return SyntheticFeed(
             feed.seed,
-            trading_calendar(config.accounts[0].calendar),
+            calendar_of(config.accounts[0]),
             symbols=feed.symbols or _strategy_symbols(config) or SYMBOLS,
             start_date=feed.start,
             days=feed.days,
@@ -90,7 +99,7 @@ def build_live_feed(config: Config, settings: "AlpacaSettings", rest: "AlpacaRes
         rest,
         symbols,
         feed.streams,
-        calendar=trading_calendar(config.accounts[0].calendar),
+        calendar=calendar_of(config.accounts[0]),
         warm_up_minutes=feed.warm_up_minutes,
     )
 
@@ -99,25 +108,36 @@ def build_state(
     config: Config, account: AccountConfig, feed: Feed | LiveFeed, stale_after_ns: int | None
 ) -> EngineState:
     """An account's engine with its strategies, as it is before the first record."""
+    if stale_after_ns is None and account.risk.max_data_age_s is not None:
+        stale_after_ns = NEVER  # when each symbol was last heard of has to be known, and nothing is called stale
     state = EngineState(
         account.name,
         account.broker,
-        trading_calendar(account.calendar),
+        calendar_of(account),
         instrument_for(account.calendar),
-        account.risk.limits(),
+        account.risk,
         stale_after_ns,
         orders_cross_zero=account.broker is not BrokerName.ALPACA,  # Alpaca: observed, each way is an order of its own
     )
+    state.foreign_orders = Policy(config.supervisor.foreign_orders)
+    state.lost_orders = Policy(config.supervisor.lost_orders)
+    state.protection = account.protection.policy()
     for strategy in config.strategies:
         if strategy.account == account.name:
-            state.host.add(build_runner(strategy, feed), feed.bar_ns)
+            runner = build_runner(strategy, feed)
+            runner.keep_bars(bars_needed(account.risk, strategy.risk, runner.timeframe_ns))
+            state.host.add(runner, feed.bar_ns)
+            if strategy.risk != StrategyLimits():
+                state.strategy_limits[StrategyId(strategy.id)] = strategy.risk
+            if strategy.exits != ExitRules():
+                state.exit_rules[StrategyId(strategy.id)] = strategy.exits
     return state
 
 
 def build_exchange(config: Config, account: AccountConfig) -> Exchange:
     """The paper broker's exchange for an account."""
     instrument = instrument_for(account.calendar)
-    return Exchange(config.venue.settings(), trading_calendar(account.calendar), instrument.tick)
+    return Exchange(config.venue.settings(), calendar_of(account), instrument.tick)
 
 
 def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:

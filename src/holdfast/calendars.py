@@ -1,10 +1,11 @@
 """Trading calendars from the exchange_calendars library, as the tables that the core and the venue read."""
 
 import datetime as dt
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from holdfast.core.session.calendar import TradingCalendar, TradingDay
+from holdfast.core.session.calendar import SpecialSession, TradingCalendar, TradingDay
 from holdfast.core.types import DAY_NS, SECOND_NS
 from holdfast.errors import ConfigError
 
@@ -13,21 +14,41 @@ FIRST_DATE = "1990-01-01"
 """Where a calendar's table begins, or later where the calendar's own records do. It ends a year from now, that
 of 24/7 in 2100."""
 
+KNOWN_SPECIAL_SESSIONS: dict[str, tuple[SpecialSession, ...]] = {
+    # Muhurat trading: an hour on the holiday of Diwali, which exchange_calendars has as closed. The hours are those of the
+    # normal market in the circulars of BSE and NSE, as the press told them:
+    "XBOM": (
+        SpecialSession("2021-11-04", "18:15", "19:15"),  # indianexpress.com, 2021-11-04
+        SpecialSession("2022-10-24", "18:15", "19:15"),  # livemint.com, 2022-10-12
+        SpecialSession("2023-11-12", "18:15", "19:15"),  # tradingqna.com, 155247
+        SpecialSession("2024-11-01", "18:00", "19:00"),  # ndtvprofit.com, 2024-10-31
+        SpecialSession("2025-10-21", "13:45", "14:45"),  # dnaindia.com, 2025-09-22
+    ),
+}
+"""Sessions that exchange_calendars lacks and whose hours are known; a configuration adds others (``calendar_sessions``)."""
+
 
 @cache
-def trading_calendar(name: str) -> TradingCalendar:
+def trading_calendar(name: str, sessions: Sequence[SpecialSession] = ()) -> TradingCalendar:
     """The calendar called ``name``: an exchange_calendars name such as ``XNYS``, or ``24/7``.
 
-    Raises :class:`~holdfast.errors.ConfigError` for a name there is not, naming the nearest ones.
+    ``sessions`` (a tuple) are added to it, or take the place of its own of the same date. Raises
+    :class:`~holdfast.errors.ConfigError` for a name there is not, naming the nearest ones, and for a session that can't be.
     """
     if name == ALWAYS_OPEN:
+        if sessions:
+            raise ConfigError(f"calendar_sessions: {ALWAYS_OPEN} is always open and has no special sessions")
         return _always_open()
     import exchange_calendars  # takes a second to import; only those who trade pay for it
     from exchange_calendars.errors import InvalidCalendarName
 
     try:
         recent = exchange_calendars.get_calendar(name)
-        return TradingCalendar(name, _days(exchange_calendars, name, recent))
+        days = _days(exchange_calendars, name, recent)
+        special = [_special(session, recent.tz) for session in (*KNOWN_SPECIAL_SESSIONS.get(name, ()), *sessions)]
+        return TradingCalendar(name, _with(days, special))
+    except ConfigError:
+        raise
     except InvalidCalendarName:
         from difflib import get_close_matches
 
@@ -55,6 +76,30 @@ def _days(library: Any, name: str, recent: Any) -> list[TradingDay]:
         TradingDay(date=date, start_ns=min(int(midnight), int(open_ns)), open_ns=int(open_ns), close_ns=int(close_ns))
         for date, midnight, open_ns, close_ns in zip(dates, midnights, opens, closes, strict=True)
     ]
+
+
+def _special(session: SpecialSession, zone: dt.tzinfo) -> TradingDay:
+    try:
+        midnight, opens, closes = (
+            int(dt.datetime.fromisoformat(f"{session.date}T{time}").replace(tzinfo=zone).timestamp()) * SECOND_NS
+            for time in ("00:00", session.open, session.close)
+        )
+    except ValueError as error:
+        raise ConfigError(f'calendar_sessions: {error}; an example: date = "2026-11-08", open = "18:00"') from None
+    if not midnight <= opens < closes:
+        raise ConfigError(f"calendar_sessions: {session.date} opens at {session.open} and closes at {session.close}")
+    return TradingDay(session.date, midnight, opens, closes)
+
+
+def _with(days: Sequence[TradingDay], special: Iterable[TradingDay]) -> list[TradingDay]:
+    """The days and the special ones among them, in order. One beyond the table would leave a gap before it."""
+    by_date = {day.date: day for day in days}
+    for day in special:
+        if not days[0].date <= day.date <= days[-1].date:
+            covers = f"{days[0].date} to {days[-1].date}"
+            raise ConfigError(f"calendar_sessions: {day.date} is not in what the calendar covers, {covers}")
+        by_date[day.date] = day
+    return sorted(by_date.values(), key=lambda day: day.start_ns)
 
 
 def _always_open() -> TradingCalendar:

@@ -16,9 +16,13 @@ from typing import Any, Literal, get_args, get_type_hints
 import msgspec
 
 from holdfast.connections.alpaca.environment import AlpacaSection
+from holdfast.core.exits import ExitRules
 from holdfast.core.messages import BrokerName
-from holdfast.core.risk.limits import PROFILES, RiskLimits
-from holdfast.core.types import Money
+from holdfast.core.protection.policy import Preservation, ProtectionPolicy
+from holdfast.core.protection.records import OnFailure
+from holdfast.core.risk.limits import PROFILES, RiskLimits, StrategyLimits
+from holdfast.core.session.calendar import SpecialSession
+from holdfast.core.types import SECOND_NS, Money
 from holdfast.errors import ConfigError
 from holdfast.feeds.alpaca.wire import Kind
 from holdfast.venue.models import Commission, NoCommission
@@ -27,6 +31,10 @@ from holdfast.venue.settings import FillAt, VenueSettings
 PREFIX = "HOLDFAST_"
 DEFAULT_PATH = Path("holdfast.toml")
 SQLITE = "sqlite:///"
+MAY_BE_ZERO = ("duplicate_window_s", "min_confidence", "min_stop_pct", "cash_reserve", "cash_reserve_pct")
+"""Limits for which zero is a sensible value."""
+NAME_LENGTH = 64
+"""The longest id of a strategy and the longest symbol, in characters: a journal on a server keeps no longer ones."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,40 +113,48 @@ class VenueConfig(Section, frozen=True):
         return commission
 
 
-class RiskConfig(Section, frozen=True):
-    """A profile, and single limits that override it (`core/risk/limits.py` says what each means)."""
+class ProtectionConfig(Section, frozen=True):
+    """What is done where a position is not protected as its strategy asked (docs/protection.md).
 
-    profile: str = "default"
-    max_position_value: Decimal | None = None
-    max_gross_exposure: Decimal | None = None
-    leverage: Decimal | None = None
-    max_open_orders: int | None = None
-    max_orders_per_minute: int | None = None
-    price_collar_pct: Decimal | None = None
-    duplicate_window_s: float | None = None
-    daily_loss_pct: Decimal | None = None
-    size_pct: Decimal | None = None
+    ``on_failure``: what is done with a position whose stop-loss or take-profit the broker doesn't take, after a few tries:
+    ``flatten`` closes it, ``retry`` goes on trying, ``alert`` only reports it. After ``late_after_s`` without confirmed
+    protection an alarm is raised, whatever the reason. ``preservation``: which positions PRESERVATION closes: none (``hold``), those
+    without a stop (``close_unprotected``), or every one (``close_all``). It cancels the entries that would add risk in any
+    case; where no more than a connection is missing, both only when it has lasted ``preservation_after_s``.
+    """
 
-    def limits(self) -> RiskLimits:
-        """The profile with what was overridden. Raises :class:`~holdfast.errors.ConfigError` for impossible limits."""
-        profile = PROFILES.get(self.profile)
-        if profile is None:
-            raise ConfigError(f"there is no risk profile {self.profile!r}; there are {', '.join(PROFILES)}")
-        given = {name: value for name in RiskLimits.__struct_fields__ if (value := getattr(self, name)) is not None}
-        for name, value in given.items():
-            if value <= 0 and name != "duplicate_window_s":
-                raise ConfigError(f"risk limit {name} must be above zero, not {value}; leave it out for none")
-        return msgspec.structs.replace(profile, **given)
+    on_failure: OnFailure = OnFailure.FLATTEN
+    late_after_s: float = 10.0
+    preservation: Preservation = Preservation.HOLD
+    preservation_after_s: float = 15.0
+
+    def policy(self) -> ProtectionPolicy:
+        """What the engine is built with. Raises :class:`~holdfast.errors.ConfigError` for impossible lengths of time."""
+        for name in ("late_after_s", "preservation_after_s"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"protection.{name} must be above zero, not {getattr(self, name)}")
+        return ProtectionPolicy(
+            self.on_failure,
+            int(self.late_after_s * SECOND_NS),
+            self.preservation,
+            int(self.preservation_after_s * SECOND_NS),
+        )
 
 
 class AccountConfig(Section, frozen=True):
-    """One account at one broker. ``cash`` is what a paper account begins with."""
+    """One account at one broker. ``cash`` is what a paper account begins with.
+
+    ``calendar_sessions`` are sessions that the calendar lacks, or has at other hours. ``risk`` names a
+    ``profile`` and single limits in place of its own (`core/risk/limits.py` says what each means).
+    """
 
     name: str
     broker: BrokerName = BrokerName.PAPER
     cash: Decimal = Decimal(100_000)
     calendar: str = "XNYS"
-    risk: RiskConfig = RiskConfig()
+    calendar_sessions: tuple[SpecialSession, ...] = ()
+    protection: ProtectionConfig = ProtectionConfig()
+    risk: RiskLimits = RiskLimits()
 
     @property
     def deposit(self) -> Money:
@@ -160,8 +176,67 @@ class LiveConfig(Section, frozen=True):
     reconcile_every_s: float = 30.0
 
 
+class LeaseConfig(Section, frozen=True):
+    """How long an engine that falls silent keeps its accounts (docs/leases.md).
+
+    After ``duration_s`` without a word of the engine another one may take them; it stops sending ``margin_s`` earlier by itself, which
+    must be longer than sending takes: the time allowed for connecting and for an answer.
+    """
+
+    duration_s: float = 40.0
+    margin_s: float = 15.0
+
+
+class LocksConfig(Section, frozen=True):
+    """Where locks are kept: in the journal's database, or in Redis (``redis://host:6379/0``) for several journals at once."""
+
+    url: str | None = None
+
+
+class SupervisorConfig(Section, frozen=True):
+    """How pending orders are followed up (docs/reliability.md).
+
+    Every ``interval_s`` the engine claims the orders that have no answer, for ``lease_s``, ``batch`` at most, and explains them. One
+    that is proven not to be at the broker is sent again under its id, up to ``resubmissions`` times with a pause that begins at
+    ``back_off_s`` and doubles, while it is younger than ``time_to_live_s``.
+
+    ``foreign_orders`` says what happens when the broker shows an order that is not ours; it is always taken into the books under
+    ``external`` and counted by risk. ``adopt``: no more than that; ``alert``: it is reported; ``cancel``: it is canceled;
+    ``quarantine``: the account takes no new risk until a person resumes it. ``lost_orders`` says what happens when the broker
+    no longer shows an order that it had accepted: ``quarantine``, as above; ``alert``: reported, and counted as live still;
+    ``cancel``: its cancel is asked for, and it ends with the broker's answer; ``adopt``: what the broker shows is believed, and
+    it ends.
+    """
+
+    interval_s: float = 5.0
+    lease_s: float = 30.0
+    batch: int = 100
+    resubmissions: int = 2
+    back_off_s: float = 1.0
+    time_to_live_s: float = 60.0
+    foreign_orders: Literal["adopt", "alert", "cancel", "quarantine"] = "alert"
+    lost_orders: Literal["adopt", "alert", "cancel", "quarantine"] = "quarantine"
+
+
+class WatchdogConfig(Section, frozen=True):
+    """What ``holdfast watchdog`` does when no engine gives a sign of life (docs/watchdog.md).
+
+    After ``silent_after_s`` without one, which must be longer than ``lease.duration_s``, the broker's positions are compared with the
+    stop orders there, and again every ``check_every_s``. ``action`` is what becomes of a position whose stop is missing or
+    too small: ``place`` puts the stop there that was asked for, ``flatten`` closes the position, ``alert`` only says so.
+    """
+
+    silent_after_s: float = 60.0
+    check_every_s: float = 10.0
+    action: Literal["place", "flatten", "alert"] = "place"
+
+
 class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
-    """One strategy on one account. ``class`` is ``module:Class``; ``params`` are its own."""
+    """One strategy on one account. ``class`` is ``module:Class``; ``params`` are its own.
+
+    ``risk`` are limits on what the strategy itself holds and orders, beside those of the account; ``exits`` the
+    ways out that its entries get where they ask for none (docs/protection.md).
+    """
 
     id: str
     class_path: str
@@ -169,6 +244,8 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     symbols: list[str]
     timeframe: str = "1Min"
     params: dict[str, Any] = {}
+    risk: StrategyLimits = StrategyLimits()
+    exits: ExitRules = ExitRules()
 
 
 class Config(Section, frozen=True):
@@ -179,6 +256,10 @@ class Config(Section, frozen=True):
     venue: VenueConfig = VenueConfig()
     alpaca: AlpacaSection = AlpacaSection()
     live: LiveConfig = LiveConfig()
+    lease: LeaseConfig = LeaseConfig()
+    locks: LocksConfig = LocksConfig()
+    supervisor: SupervisorConfig = SupervisorConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
     accounts: list[AccountConfig] = []
     strategies: list[StrategyConfig] = []
 
@@ -201,6 +282,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
 
 def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
     """The configuration that ``data`` means; ``name`` is what errors call it, ``folder`` where relative paths begin."""
+    _expand_profiles(data, name)
     unknown = list(_unknown_keys(data, Config, ""))
     if unknown:
         raise ConfigError(f"{name}: {'; '.join(unknown)}")
@@ -210,6 +292,19 @@ def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
         raise ConfigError(f"{name}: {_in_words(str(error))}") from None
     _check(config, name)
     return _with_paths(config, folder)
+
+
+def _expand_profiles(data: dict[str, Any], name: str) -> None:
+    """Put the limits of each account's risk profile where the account has none of its own."""
+    accounts = data.get("accounts")
+    for account in accounts if isinstance(accounts, list) else ():
+        risk = account.get("risk", {}) if isinstance(account, dict) else None
+        if not isinstance(risk, dict):
+            continue
+        profile = risk.pop("profile", "default")
+        if profile not in PROFILES:
+            raise ConfigError(f"{name}: there is no risk profile {profile!r}; there are {', '.join(PROFILES)}")
+        account["risk"] = {**PROFILES[profile], **risk}
 
 
 def _in_words(error: str) -> str:
@@ -274,10 +369,39 @@ def _check(config: Config, name: str) -> None:
             raise ConfigError(
                 f"{name}: strategy {strategy.id!r} needs an id of its own (not manual) and at least one symbol"
             )
+        for text in (strategy.id, *strategy.symbols):
+            if len(text) > NAME_LENGTH or not text.isprintable():
+                raise ConfigError(
+                    f"{name}: strategy {strategy.id!r}: an id or symbol has at most {NAME_LENGTH} printable characters, not {text!r}"
+                )
+    for strategy in config.strategies:
+        _check_limits(strategy.risk, f"{name}: strategy {strategy.id}")
+    for account in config.accounts:
+        _check_limits(account.risk, f"{name}: account {account.name}")
     _check_live(config, name)
+    _check_lease(config, name)
+    if config.watchdog != WatchdogConfig():  # one that nobody has written says nothing of a lease of another length
+        check_watchdog(config, name)
     for account in config.accounts:
         if account.cash <= 0:
             raise ConfigError(f"{name}: account {account.name} needs cash above zero, not {account.cash}")
+
+
+def _check_limits(limits: StrategyLimits, whose: str) -> None:
+    """A limit of zero or less would bar everything, and is a mistake."""
+    for field in limits.__struct_fields__:
+        value = getattr(limits, field)
+        if (
+            isinstance(value, int | float | Decimal)
+            and not isinstance(value, bool)
+            and value <= 0
+            and field not in MAY_BE_ZERO
+        ):
+            raise ConfigError(f"{whose}: risk limit {field} must be above zero, not {value}; leave it out for none")
+    if isinstance(limits, RiskLimits) and limits.max_group_pct is not None and not limits.correlation_groups:
+        raise ConfigError(
+            f'{whose}: risk limit max_group_pct needs correlation_groups, such as {{ tech = ["AAPL", "MSFT"] }}'
+        )
 
 
 def _check_live(config: Config, name: str) -> None:
@@ -298,6 +422,34 @@ def _check_live(config: Config, name: str) -> None:
     for field in ("error_threshold", "check_every_s", "reconcile_every_s"):
         if getattr(config.live, field) <= 0:
             raise ConfigError(f"{name}: live.{field} must be above zero, not {getattr(config.live, field)}")
+
+
+def _check_lease(config: Config, name: str) -> None:
+    """Between two renewals an engine must be able to send, and what it sends must arrive before somebody else may."""
+    lease, alpaca = config.lease, config.alpaca
+    if lease.margin_s <= 0 or lease.duration_s <= 2 * lease.margin_s:
+        raise ConfigError(
+            f"{name}: lease.margin_s must be above zero and less than half of lease.duration_s, "
+            f"not {lease.margin_s:g} of {lease.duration_s:g}"
+        )
+    sending_s = alpaca.connect_timeout_s + alpaca.read_timeout_s
+    if lease.margin_s < sending_s and any(account.broker is BrokerName.ALPACA for account in config.accounts):
+        raise ConfigError(
+            f"{name}: lease.margin_s is {lease.margin_s:g}, and sending an order may take {sending_s:g} s "
+            "(alpaca.connect_timeout_s and alpaca.read_timeout_s); make the margin longer or the timeouts shorter"
+        )
+
+
+def check_watchdog(config: Config, name: str) -> None:
+    """Raise ConfigError for a watchdog that would take an engine for dead while it still has its account."""
+    watchdog, lease_s = config.watchdog, config.lease.duration_s
+    if watchdog.silent_after_s <= lease_s:
+        raise ConfigError(
+            f"{name}: watchdog.silent_after_s must be longer than lease.duration_s ({lease_s:g}), "
+            f"not {watchdog.silent_after_s:g}"
+        )
+    if watchdog.check_every_s <= 0:
+        raise ConfigError(f"{name}: watchdog.check_every_s must be above zero, not {watchdog.check_every_s:g}")
 
 
 def _check_unique(what: str, names: list[str], file: str) -> None:

@@ -10,6 +10,7 @@
     |   |-- JournalCorrupt        what is stored contradicts itself: restore a backup          (1)
     |   `-- StaleEpoch            another engine has taken over: this one must stop at once    (3)
     |-- Refused                   it would be unsafe: do what the text says first              (3)
+    |   `-- LockAcquisitionError  somebody else holds the lock: wait, or find out who          (3)
     `-- Fatal                     a rule inside the engine was broken: stop, report            (1)
 
 The text of each says what happened, to what, and what to do. No error carries a secret.
@@ -56,6 +57,10 @@ class Refused(HoldfastError):
     """Going on would be unsafe; the text says what to do first."""
 
     exit_status = 3
+
+
+class LockAcquisitionError(Refused):
+    """A lock could not be had in time: somebody else holds it, or its store can't be reached; what it guards was not touched."""
 
 
 class Fatal(HoldfastError):

@@ -13,7 +13,6 @@ from holdfast.core.messages import Action, Bar, CancelOrders, Command, Flatten, 
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import Quantity, Side, StrategyId
 from holdfast.errors import StaleEpoch
-from holdfast.journal.lease import lock_path
 from holdfast.runtime.compose import open_engine
 from tests.crash import break_kit
 from tests.crash.break_kit import (
@@ -78,6 +77,7 @@ def commands(account: str, start: int) -> Commands:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+@pytest.mark.proves("K13", "I12")
 def test_three_crashes_in_a_row_change_nothing(
     tmp_path: Path, case: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,13 +109,13 @@ def test_a_strategy_sees_the_time_of_its_event(tmp_path: Path, monkeypatch: pyte
     assert [pair for pair in times if pair[0] != pair[1]] == []
 
 
-def test_an_engine_that_lost_its_lock_file_is_fenced_off_by_the_next(tmp_path: Path) -> None:
-    """Two engines of one account, the lock file deleted: the first can record nothing more, the second's books are whole."""
+@pytest.mark.proves("L1", "I11")
+def test_an_engine_whose_lock_does_not_hold_is_fenced_off_by_the_next(tmp_path: Path) -> None:
+    """Two engines of one account, on a disk that keeps no locks: the first can record nothing more, the second's books are whole."""
     config = configuration(tmp_path / "fenced", {})
-    path = Path(config.journal.url.removeprefix("sqlite:///"))
     with open_engine(config) as first:
         first.journal.wait_durable("one", first.accounts[0].state.sequence, 10)
-        lock_path(path, "one").unlink()
+        first.journal._holds["one"].life_line.release(remove=False)
         run(config)
         with pytest.raises(StaleEpoch):
             asyncio.run(first.loop.run())

@@ -113,6 +113,7 @@ def run_cut(config: Config, batches: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("venue", [EASY, HARD, NEXT_OPEN], ids=["easy", "hard", "next_open"])
+@pytest.mark.proves("K1", "K2", "K6", "K8", "K9", "D4", "I9", "I12")
 def test_a_journal_cut_after_any_batch_leads_to_the_same_books(
     tmp_path: Path, venue: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -175,6 +175,7 @@ def check_never_sent_before_durable(url: str) -> int:
     return count
 
 
+@pytest.mark.proves("K1", "K6", "K8", "K9", "I2", "I3", "I4", "I10")
 def test_a_run_killed_fifty_times_ends_with_the_books_of_one_left_alone(tmp_path: Path) -> None:
     """No order is lost, none doubled, the chain is whole and the books equal those of an uninterrupted run."""
     calm_url = prepare(tmp_path / "calm")

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import pytest
 
 from holdfast.config import Config, parse_config
-from holdfast.core.messages import OrderFilled, StrategyStarted, StrategyStopped
+from holdfast.core.messages import OrderFilled
+from holdfast.core.milestones import StrategyStarted, StrategyStopped
 from holdfast.core.strategy.api import Bar, Context, NoParameters, Strategy
 from holdfast.journal.batch import Batch
 from holdfast.journal.reader import Reader
@@ -51,6 +52,7 @@ def count(config: Config, kind: type) -> int:
         return sum(type(record.body) is kind for record in reader.records("one"))
 
 
+@pytest.mark.proves("X1")
 def test_a_strategy_stopped_for_flooding_stays_stopped_after_a_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

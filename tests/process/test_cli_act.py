@@ -27,7 +27,7 @@ account = "desk"
 symbols = ["BRYX"]
 params = { fast = 2, slow = 4, quantity = 10, allow_short = true }
 """
-FAR_BELOW = "0.01"
+FAR_BELOW = "6"
 
 
 @pytest.fixture
@@ -86,6 +86,7 @@ def test_cancel_one_and_all(engine: Path) -> None:
     assert (again.status, ids[0] in again.error) == (3, True)
 
 
+@pytest.mark.proves("I13")
 def test_halt_lets_no_risk_out_until_resume(engine: Path) -> None:
     """A halted account refuses a buy with exit status 3; after ``resume`` it goes through."""
     succeed(engine, "halt", "--reason", "lunch")
@@ -133,6 +134,9 @@ def test_without_an_engine_only_a_halt_can_be_filed(desk: Path) -> None:
         done = run(desk, *arguments)
         assert (done.status, "start it first" in done.error) == (3, True)
     assert "next start" in succeed(desk, "halt").error
+    held = position(desk, "BRYX")
     begun = succeed(desk, "run", "--speed", "max", "--for", "0.5s", "--json").json
-    assert (begun["orders"], begun["accounts"][0]["state"]) == (0, "HALTED")
+    assert begun["accounts"][0]["state"] == "HALTED"
+    left = position(desk, "BRYX")  # what was held may have been closed meanwhile; nothing is opened
+    assert (left, begun["orders"]) in ((held, 0), ("0", 1))
     assert begun["bars"] > 0

@@ -140,6 +140,7 @@ def test_a_data_file_that_is_not_there(folder: Path) -> None:
     assert (done.status, "nowhere.parquet" in done.error) == (1, True)
 
 
+@pytest.mark.proves("D1")
 def test_a_locked_journal(traded: Path) -> None:
     """While another program holds the database's lock a run fails with one line; afterwards it works."""
     with sqlite3.connect(traded / "holdfast.db", isolation_level=None) as other:
@@ -151,6 +152,7 @@ def test_a_locked_journal(traded: Path) -> None:
     assert proves_itself(traded, "holdfast.toml")
 
 
+@pytest.mark.proves("D5")
 def test_a_corrupt_journal(traded: Path) -> None:
     """A journal whose first page is overwritten is refused by all that would use it, and not touched."""
     path = traded / "holdfast.db"
@@ -164,6 +166,7 @@ def test_a_corrupt_journal(traded: Path) -> None:
     assert path.read_bytes() == damaged
 
 
+@pytest.mark.proves("D5", "I10")
 def test_a_changed_record_is_found(traded: Path) -> None:
     """One changed byte in a record: ``audit verify`` ends with 1 and says which, and no engine trades on it."""
     with sqlite3.connect(traded / "holdfast.db") as other:
@@ -188,6 +191,7 @@ def test_a_read_only_journal(traded: Path) -> None:
         traded.chmod(0o755)
 
 
+@pytest.mark.proves("D2")
 def test_a_full_disk(folder: Path) -> None:
     """When the journal can't grow the engine stops with one line; with room again it goes on and all is proven."""
     rows = [

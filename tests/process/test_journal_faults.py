@@ -76,6 +76,7 @@ def write_under_a_limit(url: str, limit: str) -> str:
     return f"{durable} {told}"
 
 
+@pytest.mark.proves("D2")
 def test_full_disk(folder: Path) -> None:
     """When the disk takes no more, the commit fails as a whole, the journal stays failed, and what was durable is there."""
     url = f"sqlite:///{folder}/holdfast.db"
@@ -148,6 +149,7 @@ def test_private_file(folder: Path) -> None:
 # --- another program in the file ---
 
 
+@pytest.mark.proves("D1")
 def test_locked_by_another_process(folder: Path) -> None:
     """A lock that another process holds is waited for as long as the bound says, then the journal is refused."""
     path = folder / "holdfast.db"
@@ -207,6 +209,7 @@ def test_reader_after_a_crash_without_permission(folder: Path) -> None:
     assert "the file and its directory can be read and written" in run("nobody", "read", url)
 
 
+@pytest.mark.proves("D4", "I10")
 def test_log_cut_short(folder: Path) -> None:
     """A log torn after a crash is cut at its last whole commit: all or nothing of each batch, and the chain holds."""
     url = f"sqlite:///{folder}/holdfast.db"

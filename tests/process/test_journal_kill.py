@@ -84,6 +84,7 @@ def halves(envelopes: list[Envelope]) -> list[str]:
 
 
 @pytest.mark.process
+@pytest.mark.proves("I10", "K9")
 def test_killed_at_any_moment(start: Start, tmp_path: Path) -> None:
     """After each of ten kills the journal proves itself, has all that was acknowledged, and the account is free at once."""
     url = f"sqlite:///{tmp_path / 'holdfast.db'}"
@@ -104,6 +105,7 @@ def test_killed_at_any_moment(start: Start, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.proves("L6")
 def test_engine_is_seen_and_refused_from_outside(start: Start, tmp_path: Path) -> None:
     """While a process trades, others see it running, can read beside it, and can't take its account."""
     url = f"sqlite:///{tmp_path / 'holdfast.db'}"

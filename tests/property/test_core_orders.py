@@ -4,6 +4,7 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def recomputed(book: OrderBook) -> tuple[Any, ...]:
 
 @settings(max_examples=300)
 @given(happenings)
+@pytest.mark.proves("I7", "S4")
 def test_the_sums_are_what_the_orders_add_up_to(story: list[Any]) -> None:
     """After any story that the table lets happen, counts and sums equal a recount; nothing open is ever below zero."""
     book, sequence = OrderBook(), 0

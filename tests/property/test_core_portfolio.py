@@ -5,6 +5,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,7 @@ def booked(deposit: Decimal, story: list[Any]) -> Portfolio:
 
 @settings(max_examples=400)
 @given(st.integers(0, 10**11).map(lambda number: Decimal(number) / 100), deals, prices, prices)
+@pytest.mark.proves("I6")
 def test_the_books_balance_exactly(deposit: Decimal, story: list[Any], mark_a: Decimal, mark_b: Decimal) -> None:
     """Cash + positions = deposits + realised + unrealised - fees, to the last digit, after every fill at any mark."""
     portfolio = booked(deposit, [])
@@ -87,6 +89,7 @@ def test_the_strategies_add_up_to_the_account(story: list[Any]) -> None:
 
 @settings(max_examples=200)
 @given(deals)
+@pytest.mark.proves("I6")
 def test_a_position_is_the_sum_of_its_fills(story: list[Any]) -> None:
     """Quantity is signed fills summed; a flat position has cost and average price zero; cost has the position's sign."""
     portfolio = booked(Decimal(0), story)

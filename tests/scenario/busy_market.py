@@ -127,7 +127,7 @@ def commands(desk: Desk, number: int) -> None:
     """What people ask for on the way."""
     signal = Signal(strategy=MANUAL, symbol="ABC", action=Action.BUY, quantity=Quantity(Decimal(3)))
     script: dict[int, Command] = {
-        300: PlaceOrder(signal), 500: Halt("lunch"), 700: Resume(), 900: CancelOrders(), 1000: CancelOrders(symbol="XYZ"),
+        100: PlaceOrder(signal), 250: PlaceOrder(signal), 500: Halt("lunch"), 700: Resume(), 900: CancelOrders(), 1000: CancelOrders(symbol="XYZ"),
         1200: Flatten(), 1400: Resume(),
     }  # fmt: skip
     asked = script.get(number)

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from holdfast.core import lifecycle
+from holdfast.core.body import Body
 from holdfast.core.engine import step
 from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
     Action,
     Bar,
-    Body,
     BrokerName,
     Command,
     Envelope,

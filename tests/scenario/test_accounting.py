@@ -51,7 +51,7 @@ class Bookkeeper:
         self.fills = self.snapshots = 0
 
     def watch(self, turn: Turn) -> None:
-        filled = any(isinstance(record.body, OrderFilled) for record in turn.records)
+        filled = False  # the clock's snapshot comes first in a turn, before the fills and their prices
         for record in turn.records:
             match record.body:
                 case CashDeposited() as deposit:
@@ -59,6 +59,7 @@ class Bookkeeper:
                     self.deposits += Fraction(deposit.amount)
                 case OrderFilled() as fill:
                     self.book(fill)
+                    filled = True
                 case PositionChanged() as change:
                     assert Fraction(change.account_quantity) == self.quantity[change.symbol]
                 case PnlSnapshot() as snapshot:

@@ -113,6 +113,7 @@ def test_everything_as_it_happens(alpaca: LocalAlpaca) -> None:
 
 
 @pytest.mark.parametrize("is_down_while_it_goes_on", [False, True])
+@pytest.mark.proves("S9")
 def test_broken_connections_lose_nothing(alpaca: LocalAlpaca, is_down_while_it_goes_on: bool) -> None:
     """Connections that break off again and again, while the market goes on, cost no event and bring none twice."""
     rounds, each = 6, 80
@@ -232,6 +233,7 @@ def test_frames_sent_twice(alpaca: LocalAlpaca) -> None:
     run(test())
 
 
+@pytest.mark.proves("S5")
 def test_mute_stream_loses_nothing(alpaca: LocalAlpaca) -> None:
     """A stream that falls silent in market hours is left, and what it kept to itself is fetched."""
     symbols = ("AVOR", "BRYX")

@@ -2,21 +2,22 @@
 
 from decimal import Decimal
 
+import pytest
+
 from holdfast.core.messages import (
     Action,
     CancelOrders,
     FillBusted,
     Health,
-    Impaired,
     OrderAnomaly,
     OrderEventIgnored,
     OrderFilled,
     PositionAdopted,
     Report,
-    Restored,
     Resume,
     RiskRefused,
 )
+from holdfast.core.milestones import Impaired, Restored
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.session.account import AccountState
 from holdfast.core.state import worst_case
@@ -48,6 +49,7 @@ def bust_of(fill: OrderFilled) -> FillBusted:
     )
 
 
+@pytest.mark.proves("S7")
 def test_a_bust_takes_an_execution_out_of_the_books() -> None:
     """Position, cash and the order's filled quantity are what they were before it, and someone is told."""
     desk, fill = bought()
@@ -76,6 +78,7 @@ def test_a_bust_of_what_was_never_booked_changes_nothing() -> None:
     assert desk.of(FillBusted) == []
 
 
+@pytest.mark.proves("S7")
 def test_a_correction_is_a_bust_and_a_new_fill() -> None:
     """After it the books have the corrected price, to the last digit."""
     desk, fill = bought()

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from holdfast.core.messages import (
-    AccountStateChanged,
     Action,
     Bar,
     CancelOrder,
@@ -28,9 +27,9 @@ from holdfast.core.messages import (
     RiskApproved,
     RiskRefused,
     Signal,
-    StrategyStopped,
     SubmitOrder,
 )
+from holdfast.core.milestones import AccountStateChanged, StrategyStopped
 from holdfast.core.orders.order import OrderState
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.account import AccountState
@@ -79,6 +78,7 @@ def test_one_order_is_one_chain_from_tick_to_profit() -> None:
     assert (value.equity, value.cash, value.unrealised, value.fees) == (D("99999.90"), D("98989.90"), 0, D("0.10"))
 
 
+@pytest.mark.proves("I1", "K2")
 def test_nothing_is_sent_before_it_is_prepared_and_released() -> None:
     """Every effect comes with, or after, the records that say the order exists and may be at the broker."""
     desk = Desk(Scripted({n: buy(n, stop_loss=90, take_profit=120) for n in range(1, 6)}))
@@ -326,6 +326,7 @@ def test_a_report_about_no_order_of_ours_is_an_anomaly(body: Any) -> None:
 # --- strategies -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("X1")
 def test_a_strategy_that_raises_is_stopped_and_its_entries_are_canceled() -> None:
     """It is recorded with the reason, its resting orders are canceled, its protection stays, the others trade on."""
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from holdfast.core.messages import (
     Action,
-    OrderAnomaly,
     OrderCanceled,
     OrderPrepared,
     OrderRejected,
@@ -17,6 +16,8 @@ from holdfast.core.messages import (
     RiskApproved,
 )
 from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.protection.policy import LEG_TRIES, ProtectionPolicy
+from holdfast.core.protection.records import OnFailure, ProtectionFailed
 from holdfast.core.types import OrderRole, OrderType, TimeInForce
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import VenueSettings
@@ -189,36 +190,48 @@ def test_prices_on_a_way_out_guard_nothing() -> None:
     assert [(leg.terms.stop_price, leg.remaining) for leg in live(desk)] == [(90, 60)]
 
 
-def test_a_position_that_can_not_be_protected_is_reported_once() -> None:
-    """When the exchange refuses a stop, an anomaly says so, nothing is tried again, and trading goes on."""
-    strategy = Scripted({1: enter(take_profit=None), 3: lambda context, _: context.buy("ABC", 1)})
-    desk = Desk(strategy, exchange=Picky(lambda terms: terms.role is STOP)).closes(1, 100, 100, 100)
-    (anomaly,) = desk.of(OrderAnomaly)
-    assert anomaly.event == "unprotected"
-    assert anomaly.reason == "s0's position in ABC is unprotected: its stop_loss was refused (not here)"
-    assert (desk.position(), desk.state.guards, len(desk.of(OrderPrepared))) == (101, {}, 3)
-
-
 def test_protection_that_is_asked_for_again_is_tried_again() -> None:
-    """The next entry with a stop guards the whole position."""
+    """After all tries were in vain the next entry with a stop guards the whole position."""
     refused: list[OrderTerms] = []
 
-    def first_stop(terms: OrderTerms) -> bool:
-        refused.extend([terms] if terms.role is STOP and not refused else [])
+    def first_stops(terms: OrderTerms) -> bool:
+        refused.extend([terms] if terms.role is STOP and len(refused) < LEG_TRIES else [])
         return terms in refused
 
-    desk = Desk(
-        Scripted({1: enter(take_profit=None), 2: enter(10, take_profit=None)}), exchange=Picky(first_stop)
-    ).closes(1, 100, 100)
+    script = {1: enter(take_profit=None), 7: enter(10, take_profit=None)}
+    desk = Desk(Scripted(script), exchange=Picky(first_stops))
+    desk.state.protection = ProtectionPolicy(OnFailure.ALERT)
+    desk.closes(1, *[100] * 6)
+    assert (len(desk.of(ProtectionFailed)), legs(desk)) == (1, [])
+    desk.closes(7, 100)
     assert legs(desk) == [(STOP, 110)]
 
 
 def test_strategies_are_protected_apart() -> None:
-    """Each strategy's legs cover its own position, on its own side."""
-    short = Scripted({1: lambda context, _: context.sell("ABC", 30, stop_loss=115)})
-    desk = Desk(Scripted({1: enter(take_profit=None)}), short).closes(1, 100, 101)
-    found = {(str(leg.terms.strategy), str(leg.terms.side), leg.remaining) for leg in live(desk)}
-    assert found == {("s0", "sell", 100), ("s1", "buy", 30)}
+    """Each strategy's legs cover its own position."""
+    other = Scripted({1: lambda context, _: context.buy("ABC", 30, stop_loss=85)})
+    desk = Desk(Scripted({1: enter(take_profit=None)}), other).closes(1, 100, 101)
+    found = {(str(leg.terms.strategy), leg.terms.stop_price, leg.remaining) for leg in live(desk)}
+    assert found == {("s0", 90, 100), ("s1", 85, 30)}
+
+
+def test_no_more_is_protected_than_the_account_holds() -> None:
+    """Where another strategy is short, stops for all that one holds would open a position: they cover what the account has."""
+    short = Scripted({2: lambda context, _: context.sell("ABC", 30, stop_loss=115)})
+    desk = Desk(Scripted({1: enter()}), short).closes(1, 100)
+    assert sorted(legs(desk)) == [(STOP, 100), (TARGET, 100)]
+    desk.closes(2, 101, 101)
+    assert (desk.position("s0"), desk.position("s1"), sorted(legs(desk))) == (100, -30, [(STOP, 70), (TARGET, 70)])
+
+
+def test_what_the_other_gives_back_is_protected_again() -> None:
+    """When the short strategy closes, the account holds all of the long one's shares again, and so do its legs."""
+    script: dict[int, Any] = {
+        2: lambda context, _: context.sell("ABC", 30, stop_loss=115),
+        3: lambda context, _: context.close("ABC"),
+    }
+    desk = Desk(Scripted({1: enter()}), Scripted(script)).closes(1, 100, 101, 102, 103)
+    assert (desk.position("s1"), covered(desk)) == (0, True)
 
 
 def test_stop_and_target_in_one_bar_take_the_stop() -> None:

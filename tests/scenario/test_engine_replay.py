@@ -12,6 +12,8 @@ from holdfast.backtest.replay import Replay
 from holdfast.core import codec
 from holdfast.core.messages import Envelope
 from holdfast.core.orders.order import OrderState
+from holdfast.core.protection.policy import ProtectionPolicy
+from holdfast.core.protection.records import OnFailure, ProtectionFailed
 from holdfast.core.state import EngineState, apply
 from holdfast.core.strategy.host import Runner
 from holdfast.core.turn import Turn
@@ -70,12 +72,14 @@ def test_the_market_is_busy_enough() -> None:
     assert MANUAL in {strategy for strategy, _ in desk.state.portfolio.ledgers}
 
 
+@pytest.mark.proves("I9", "C5")
 def test_the_same_inputs_give_the_same_records() -> None:
     """Twice in one process: equal to the byte."""
     first, second = ([codec.encode(record) for record in busy_desk(2).records] for _ in range(2))
     assert first == second
 
 
+@pytest.mark.proves("I9", "C5")
 def test_the_hash_seed_changes_nothing() -> None:
     """Two processes whose sets and dictionaries are ordered differently write the same bytes."""
     written = []
@@ -112,6 +116,7 @@ os._exit(0) if sys.stdout.flush() is None else None
 """
 
 
+@pytest.mark.proves("C1", "I15")
 def test_a_step_asks_nothing_of_its_surroundings() -> None:
     """With clocks, chance, ids, files, sockets and imports barred, the run goes on as ever, a raising strategy included."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
@@ -125,6 +130,7 @@ def test_a_step_asks_nothing_of_its_surroundings() -> None:
 
 
 @pytest.mark.parametrize("seed", [4, 5])
+@pytest.mark.proves("I9", "I12", "I16")
 def test_the_records_alone_give_the_same_state_at_every_point(seed: int) -> None:
     """After every input of the run, a fresh state that was only given the records (through the codec) is the same."""
     desk, again = new_desk(), new_desk()
@@ -146,14 +152,18 @@ def test_the_records_alone_give_the_same_state_at_every_point(seed: int) -> None
 
 def test_protection_that_was_given_up_stays_given_up() -> None:
     """A position that could not be protected is not tried again after a restart either: the records say so."""
-    desk = Desk(Scripted({1: enter()}), exchange=Picky(lambda terms: terms.role is OrderRole.STOP_LOSS)).closes(1, 100)
+    desk = Desk(Scripted({1: enter()}), exchange=Picky(lambda terms: terms.role is OrderRole.STOP_LOSS))
+    desk.state.protection = ProtectionPolicy(OnFailure.ALERT)
+    desk.closes(1, *[100] * 8)
     fresh = new_state(desk.state.limits)
     for record in desk.records:
         apply(fresh, record)
-    assert fresh.guards == desk.state.guards == {}
+    (cover,) = fresh.covers.values()
+    assert (cover.has_failed, len(desk.of(ProtectionFailed))) == (True, 1)
     assert digest(fresh) == digest(desk.state)
 
 
+@pytest.mark.proves("I10", "I15")
 def test_every_record_follows_the_last() -> None:
     """Sequences without a gap, time and cursor never back, every cause a record or command that came before."""
     desk = busy_desk(6)
@@ -171,6 +181,7 @@ def test_every_record_follows_the_last() -> None:
     assert len(known) == len(desk.records)
 
 
+@pytest.mark.proves("I6")
 def test_the_books_balance_after_every_record() -> None:
     """Cash + positions = deposits + realised + unrealised - fees in every snapshot, exactly."""
     desk = busy_desk(7)

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from holdfast.core import lifecycle
-from holdfast.core.engine import show, step
+from holdfast.core.engine import step
+from holdfast.core.engine.market import show
 from holdfast.core.messages import MarketEvent, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn

@@ -23,9 +23,8 @@ from holdfast.core.messages import (
     PositionChanged,
     RiskRefused,
     Signal,
-    StrategyStopped,
-    TradingDayStarted,
 )
+from holdfast.core.milestones import StrategyStopped, TradingDayStarted
 from holdfast.core.orders.order import TERMINAL, Order
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.portfolio.portfolio import Valuation

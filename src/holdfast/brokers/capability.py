@@ -25,6 +25,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     negatives: int
     largest_id: int
     requests_per_minute: int
+    explain_within_s: float = 60.0
+    """Ours: an order that isn't explained after this many seconds keeps its symbol from new risk until it is."""
     linked_exits: bool
     """Stop-loss and take-profit can be one linked pair there."""
     fractional: bool

@@ -12,17 +12,20 @@ from typing import Protocol
 import msgspec
 
 from holdfast.brokers.capability import Capability
-from holdfast.core.messages import BrokerName, CancelOrder, OrderTerms, Report, SubmitOrder
+from holdfast.core.messages import BrokerName, CancelOrder, Effect, OrderTerms, Report, SubmitOrder
 from holdfast.core.orders.order import Order
-from holdfast.core.types import ClientOrderId, Money, Price, Quantity, Side
+from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, TimeInForce
 from holdfast.errors import HoldfastError
 
 ReportSink = Callable[[Report], None]
-LastCheck = Callable[[SubmitOrder], str | None]
-"""Asked just before an order's first byte leaves: why it may not leave any more, or None. Any thread may ask."""
+LastCheck = Callable[[Effect], str | None]
+"""Asked just before the first byte of an order or cancel leaves: why it may not leave, or None. Any thread may ask."""
 
 Doubt = Callable[[ClientOrderId, Quantity | None], None]
-"""Told what the broker says is filled of an order in all, to compare with the reports so far; None: it has to be asked."""
+"""Told what the broker says is filled of an order in all, to compare with the reports so far; None: it has to be asked.
+
+An order that is not ours goes by `foreign_order_id`.
+"""
 
 
 class BrokerPosition(msgspec.Struct, frozen=True):
@@ -56,6 +59,12 @@ class BrokerOrder(msgspec.Struct, frozen=True):
     submitted_ns: int
     updated_ns: int
     reason: str = ""
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    notional: Money | None = None
+    """What it is for where it names an amount of money; ``quantity`` is then what has filled of it."""
 
 
 class BrokerFill(msgspec.Struct, frozen=True):
@@ -127,7 +136,7 @@ class LiveBroker(Broker, Protocol):
         """Start delivering reports to ``sink``, stamped with ``now_ns`` where the broker gives no time."""
 
     def know(self, orders: Sequence[Order]) -> None:
-        """Be shown orders of an earlier run, so that reports about them can be told apart."""
+        """Be shown orders of an earlier run, and adopted ones, so that reports about them can be told apart."""
 
     async def run(self, tell: TellStream) -> None:
         """Keep the stream of order events until cancelled; ``tell`` is awaited as it comes and goes."""
@@ -139,7 +148,10 @@ class LiveBroker(Broker, Protocol):
         """Cash and positions now."""
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
-        """The order of these terms; None when the broker says that it has none."""
+        """The order of these terms; None when the broker says that it has none.
+
+        One that was adopted (`is_foreign`) is asked for by the broker's id, which `know` gave.
+        """
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Every order that works."""

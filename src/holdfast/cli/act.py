@@ -9,12 +9,36 @@ from rich.prompt import Confirm
 from rich.text import Text
 
 from holdfast.cli import terminal
-from holdfast.cli.place import config_for_reading, the_account
+from holdfast.cli.place import config_for_reading, seconds, the_account
 from holdfast.cli.rows import Json, order_json, position_fields
 from holdfast.cli.terminal import BAD, GOOD, WARN
-from holdfast.core.messages import Action, CancelOrders, Command, Flatten, Flattened, Halt, PlaceOrder, Resume, Signal
-from holdfast.core.strategy.context import order_type
-from holdfast.core.types import MANUAL, SECOND_NS, ClientOrderId, Money, Price, Side, TimeInForce, to_price, to_quantity
+from holdfast.core.exits import Exits
+from holdfast.core.findings import BooksCompared
+from holdfast.core.messages import (
+    Action,
+    BrokerName,
+    CancelOrders,
+    Command,
+    Flatten,
+    Flattened,
+    Halt,
+    PlaceOrder,
+    Resume,
+    Signal,
+)
+from holdfast.core.strategy.context import exits_of, order_type
+from holdfast.core.types import (
+    MANUAL,
+    SECOND_NS,
+    ClientOrderId,
+    Money,
+    Price,
+    Side,
+    TimeInForce,
+    plain,
+    to_price,
+    to_quantity,
+)
 from holdfast.errors import InvalidValue, Refused
 from holdfast.journal.batch import CommandAnswer
 from holdfast.journal.commands import answer_of, file_command
@@ -40,6 +64,9 @@ class Ticket(NamedTuple):
     tif: TimeInForce
     stop_loss: str | None
     take_profit: str | None
+    trail_stop: str | None = None
+    break_even: str | None = None
+    hold: str | None = None
 
     @property
     def is_notional(self) -> bool:
@@ -61,6 +88,16 @@ class Ticket(NamedTuple):
             stop_price=stop,
             stop_loss=_price(self.stop_loss, "stop-loss"),
             take_profit=_price(self.take_profit, "take-profit"),
+            exits=self._exits(),
+        )
+
+    def _exits(self) -> Exits | None:
+        is_percent = self.trail_stop is not None and self.trail_stop.endswith("%")
+        return exits_of(
+            None if is_percent else self.trail_stop,
+            self.trail_stop.rstrip("%") if is_percent and self.trail_stop is not None else None,
+            self.break_even,
+            None if self.hold is None else seconds(self.hold),
         )
 
 
@@ -74,6 +111,8 @@ class Desk:
     def __init__(self, config_file: Path | None, account: str | None, timeout_s: float) -> None:
         config = config_for_reading(config_file)
         self.account = the_account(config, account)
+        brokers = {row.name: row.broker for row in config.accounts}
+        self.is_live = brokers[self.account] is not BrokerName.PAPER
         self.url = config.journal.url
         self._timeout_s = timeout_s
 
@@ -142,7 +181,7 @@ def place(config: Path | None, account: str | None, ticket: Ticket, yes: bool, t
     signal, desk = ticket.signal(), Desk(config, account, timeout_s)
     desk.require_engine()
     if not (yes or as_json):
-        _confirm(f"{ticket.side} {ticket.quantity} {ticket.symbol} {signal.order_type} on {desk.account}?")
+        confirm(f"{ticket.side} {ticket.quantity} {ticket.symbol} {signal.order_type} on {desk.account}?")
     return desk.finish(PlaceOrder(signal), as_json, ORDER_LIVES_NS)
 
 
@@ -186,7 +225,7 @@ def flatten(config: Path | None, account: str | None, reason: str, yes: bool, ti
     desk = Desk(config, account, timeout_s)
     desk.require_engine()
     if not (yes or as_json):
-        _confirm(f"Halt account {desk.account}, cancel every order and close every position?")
+        confirm(f"Halt account {desk.account}, cancel every order and close every position?")
     deadline_s = time.monotonic() + timeout_s
     with Reader.open(desk.url) as reader:
         before = reader.account(desk.account).last_sequence
@@ -194,35 +233,52 @@ def flatten(config: Path | None, account: str | None, reason: str, yes: bool, ti
         answer = desk.answer(command_id)
         if answer is None or answer.status != DONE:
             return desk.report(command_id, answer, as_json)
-        while not (left := _left(reader, desk.account, before))["over"] and time.monotonic() < deadline_s:
+        while (left := _left(reader, desk, before))["verified"] is None and time.monotonic() < deadline_s:
             time.sleep(POLL_S)
     return _flattened(desk, answer, left, as_json)
 
 
-def _left(reader: Reader, account: str, since: int) -> Json:
-    """What is still open, and whether the engine says that the flatten is over."""
+def _left(reader: Reader, desk: Desk, since: int) -> Json:
+    """What is still open, whether the engine says that the flatten is over, and what a broker elsewhere has then.
+
+    ``verified``: whether it holds nothing; None while the flatten goes on or it has not been asked.
+    """
+    account = desk.account
     with reader.snapshot():
         orders = reader.orders(account, live_only=True)
         held = [row for row in reader.positions(account) if row.strategy and row.quantity]
         last = reader.last_record(account, Flattened.__name__)
-    over = last is not None and last.sequence > since and isinstance(last.body, Flattened)
+        compared = reader.last_record(account, BooksCompared.__name__)
+    over = last is not None and last.sequence > since
+    verified, there = (True if over and not desk.is_live else None), {}
+    if over and last is not None and compared is not None and compared.sequence > last.sequence:
+        lines = compared.body.lines if isinstance(compared.body, BooksCompared) else ()
+        there = {line.symbol: plain(line.theirs) for line in lines if line.theirs}
+        verified = not there
     return {
         "over": over,
         "flat": not orders and not held,
+        "verified": verified,
+        "at_broker": there,
         "orders": [order_json(row) for row in orders],
         "positions": [{"strategy": row.strategy, **position_fields(row.symbol, row)} for row in held],
     }
 
 
 def _flattened(desk: Desk, answer: CommandAnswer, left: Json, as_json: bool) -> int:
-    is_flat = left["over"] and left["flat"]
+    is_flat = bool(left["over"] and left["flat"] and left["verified"])
     if as_json:
         head = {"account": desk.account, "command_id": answer.command_id, "status": answer.status, "text": answer.text}
-        terminal.print_json(head | {name: left[name] for name in ("flat", "orders", "positions")})
+        terminal.print_json(
+            head | {name: left[name] for name in ("flat", "verified", "at_broker", "orders", "positions")}
+        )
     elif is_flat:
         text = f"{desk.account} is flat and halted; `holdfast resume` lets it trade again"
         terminal.console().print(Text(text, style=GOOD), soft_wrap=True)
     else:
+        if left["over"] and left["flat"]:
+            terminal.say(_unverified(desk, left))
+            return FAILED
         held = ", ".join(f"{row['quantity']} {row['symbol']} of {row['strategy']}" for row in left["positions"])
         more = "and would not close" if left["over"] else "and the engine goes on closing"
         terminal.say(
@@ -231,7 +287,17 @@ def _flattened(desk: Desk, answer: CommandAnswer, left: Json, as_json: bool) -> 
     return 0 if is_flat else FAILED
 
 
-def _confirm(question: str) -> None:
+def _unverified(desk: Desk, left: Json) -> str:
+    """What to say of books that are flat when the broker's are not, or not known to be."""
+    if left["verified"] is None:
+        return (
+            f"{desk.account} is flat in the books; the broker has not said yet that it is: `holdfast reconcile` asks it"
+        )
+    there = ", ".join(f"{quantity} {symbol}" for symbol, quantity in left["at_broker"].items())
+    return f"{desk.account} is flat in the books, and the broker holds {there}: `holdfast reconcile --accept` takes that over"
+
+
+def confirm(question: str) -> None:
     """Ask where a person can answer. Raises :class:`~holdfast.errors.Refused` for a no."""
     if terminal.is_interactive() and not Confirm.ask(question, default=False):
         raise Refused("nothing was done")

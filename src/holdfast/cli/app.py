@@ -10,6 +10,7 @@ import typer
 
 from holdfast.core.types import Side, TimeInForce
 from holdfast.errors import HoldfastError, InvalidValue
+from holdfast.observe.crash_points import arm_from_environment
 
 INTERRUPTED = 130
 """What shells expect of a program that was ended by Ctrl-C."""
@@ -68,11 +69,32 @@ def demo(
 
 
 @app.command(rich_help_panel="Trade")
-def run(config: ConfigFile = None, speed: Speed = None, duration: Duration = None, as_json: Json = False) -> None:
+def run(
+    config: ConfigFile = None,
+    speed: Speed = None,
+    duration: Duration = None,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait while another engine has the accounts; take over when it is gone.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Trade as the configuration says. Ctrl-C stops in order; a restart goes on where it ended, however it ended."""
     from holdfast.cli import run
 
-    raise typer.Exit(run.run(config, speed, duration, as_json))
+    raise typer.Exit(run.run(config, speed, duration, standby, as_json))
+
+
+@app.command(rich_help_panel="Trade")
+def watchdog(
+    config: ConfigFile = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="A JSON object a line on stdout, and nothing else there.")
+    ] = False,
+) -> None:
+    """Beside an engine: when it falls silent, see to it that every position has its stop at the broker."""
+    from holdfast.cli import watchdog
+
+    raise typer.Exit(watchdog.watchdog(config, as_json))
 
 
 @app.command(rich_help_panel="Trade")
@@ -189,6 +211,9 @@ def buy(
     tif: Annotated[TimeInForce, typer.Option(help="How long it works.")] = TimeInForce.DAY,
     stop_loss: Annotated[str | None, typer.Option(help="Sell again when the price falls to this.")] = None,
     take_profit: Annotated[str | None, typer.Option(help="Sell again when the price rises to this.")] = None,
+    trail_stop: Annotated[str | None, typer.Option(help="A stop so far behind the best price: 1.50, or 2%.")] = None,
+    break_even: Annotated[str | None, typer.Option(help="Once there, move the stop to the average price.")] = None,
+    hold: Annotated[str | None, typer.Option(help="Close it after so long: 90s, 30m, 2h.")] = None,
     account: Account = None,
     yes: Yes = False,
     timeout: Timeout = 10,
@@ -198,7 +223,9 @@ def buy(
     """Buy by hand. It passes the same risk limits as a strategy's order."""
     from holdfast.cli import act
 
-    ticket = act.Ticket(Side.BUY, symbol, quantity, limit, stop, tif, stop_loss, take_profit)
+    ticket = act.Ticket(
+        Side.BUY, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold
+    )
     raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
 
 
@@ -211,6 +238,9 @@ def sell(
     tif: Annotated[TimeInForce, typer.Option(help="How long it works.")] = TimeInForce.DAY,
     stop_loss: Annotated[str | None, typer.Option(help="Buy back when the price rises to this.")] = None,
     take_profit: Annotated[str | None, typer.Option(help="Buy back when the price falls to this.")] = None,
+    trail_stop: Annotated[str | None, typer.Option(help="A stop so far behind the best price: 1.50, or 2%.")] = None,
+    break_even: Annotated[str | None, typer.Option(help="Once there, move the stop to the average price.")] = None,
+    hold: Annotated[str | None, typer.Option(help="Close it after so long: 90s, 30m, 2h.")] = None,
     account: Account = None,
     yes: Yes = False,
     timeout: Timeout = 10,
@@ -220,7 +250,9 @@ def sell(
     """Sell by hand. It passes the same risk limits as a strategy's order."""
     from holdfast.cli import act
 
-    ticket = act.Ticket(Side.SELL, symbol, quantity, limit, stop, tif, stop_loss, take_profit)
+    ticket = act.Ticket(
+        Side.SELL, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold
+    )
     raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
 
 
@@ -283,6 +315,41 @@ def flatten(
     raise typer.Exit(act.flatten(config, account, reason, yes, timeout, as_json))
 
 
+@app.command(rich_help_panel="Act")
+def reconcile(
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take over what the broker has, as journaled adjustments.")
+    ] = False,
+    reason: Reason = "",
+    account: Account = None,
+    yes: Yes = False,
+    timeout: Timeout = 40,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the books with the broker now; 0 when they agree."""
+    from holdfast.cli import reconcile as command
+
+    raise typer.Exit(command.reconcile(config, account, accept, reason, yes, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def resolve(
+    order_id: Annotated[str, typer.Argument(metavar="ORDER_ID", help="As `holdfast orders` shows it.")],
+    not_sent: Annotated[bool, typer.Option("--not-sent", help="It never reached the broker.")] = False,
+    canceled: Annotated[bool, typer.Option("--canceled", help="It reached the broker, and is over.")] = False,
+    reason: Reason = "",
+    account: Account = None,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Say what became of an UNKNOWN order that the broker can't explain."""
+    from holdfast.cli import reconcile as command
+
+    raise typer.Exit(command.resolve(config, account, order_id, not_sent, canceled, reason, timeout, as_json))
+
+
 @sim_app.command()
 def alpaca(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,
@@ -314,6 +381,41 @@ def alpaca(
     raise typer.Exit(sim.alpaca(asked, host, port, as_json))
 
 
+@app.command(rich_help_panel="Try")
+def torture(
+    broker: Annotated[str, typer.Option(help="Which broker, on this machine: alpaca.")] = "alpaca",
+    db: Annotated[str, typer.Option(metavar="sqlite|postgres|mariadb", help="Where the journal is.")] = "sqlite",
+    kills: Annotated[int, typer.Option(min=1, help="How often the engine is killed.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Another plan of kills and faults.")] = 1,
+    at_once: Annotated[int, typer.Option(min=1, help="Engines beside each other, each on a broker of its own.")] = 2,
+    json_to: Annotated[
+        str | None, typer.Option("--json", metavar="OUT|-", help="The results as JSON; - is stdout.")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A database server, on which a database is made and dropped.  [the local one]")
+    ] = None,
+    world: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="SEEDS", help="Instead, live through so many simulated worlds, from --seed on."),
+    ] = None,
+) -> None:
+    """Kill engines on a broker that fails, and count what was lost or doubled. Exit status 1 if anything was."""
+    if world is not None:
+        from holdfast.cli import world as worlds
+
+        raise typer.Exit(worlds.run(seed, world, at_once, json_to))
+    from holdfast.torture.processes.campaign import Options
+    from holdfast.torture.processes.stores import KINDS
+
+    if broker != "alpaca" or db not in KINDS:
+        raise InvalidValue(f"--broker can be alpaca and --db {', '.join(KINDS)}, not {broker!r} and {db!r}")
+    if url is not None and db == "sqlite":
+        raise InvalidValue("--url names a database server; with --db sqlite the journal is a file: leave it out")
+    from holdfast.cli import torture
+
+    raise typer.Exit(torture.run(Options(db, kills, seed, url, at_once), json_to))
+
+
 def main() -> NoReturn:
     """The ``holdfast`` command: an error is one line on stderr, and its kind is the exit status.
 
@@ -330,6 +432,7 @@ def main() -> NoReturn:
 
 
 def _status_of_command() -> int:
+    arm_from_environment()
     try:
         app()
     except SystemExit as end:

@@ -88,7 +88,9 @@ def _chain(reader: Reader, order_id: str) -> list[Envelope]:
     order, columns = tables.orders.c, tables.records.c
     found = reader.fetch(sa.select(order.account, order.created_ns).where(order.client_order_id == order_id))
     if not found:
-        raise InvalidValue(f"journal {reader.path} has no order {order_id!r}; `holdfast orders` lists those it has")
+        raise InvalidValue(
+            f"journal {reader.database.shown} has no order {order_id!r}; `holdfast orders` lists those it has"
+        )
     of_account = sa.select(tables.records).where(columns.account == found[0].account).order_by(columns.sequence)
     prepared = of_account.where(columns.time_ns == found[0].created_ns, columns.type == OrderPrepared.__name__)
     first = next(record for record in map(to_envelope, reader.fetch(prepared)) if _is_about(record, order_id))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.assembly import build_feed, build_live_feed, build_runner, timeframe_notes
-from holdfast.calendars import trading_calendar
+from holdfast.assembly import build_feed, build_live_feed, build_runner, calendar_of, timeframe_notes
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data
 from holdfast.cli.progress import progress
@@ -22,8 +21,9 @@ from holdfast.errors import HoldfastError
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
-from holdfast.journal import database
+from holdfast.journal.database import Database, open_database
 from holdfast.journal.reader import Reader
+from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.verify import verify
 
 OK, NOTE, FAIL = "ok", "warn", "fail"
@@ -99,8 +99,6 @@ class _Checks:
         self._config = config = load_config(self._path)
         parse_speed(str(config.feed.speed))
         config.venue.settings()
-        for account in config.accounts:
-            account.risk.limits()
         accounts, strategies = len(config.accounts), len(config.strategies)
         yield "configuration", OK, f"{self._path}: accounts {accounts}, strategies {strategies}"
         if not strategies:
@@ -109,7 +107,7 @@ class _Checks:
     def calendars(self) -> Iterator[Finding]:
         """Each account's calendar."""
         for account in self._config.accounts:
-            days = trading_calendar(account.calendar).days
+            days = calendar_of(account).days
             yield "calendar", OK, f"{account.calendar} for {account.name}: {days[0].date} to {days[-1].date}"
 
     def feed(self) -> Iterator[Finding]:
@@ -150,20 +148,22 @@ class _Checks:
 
     def journal(self) -> Iterator[Finding]:
         """Whether it can be written, is free, and proves itself."""
-        path = database.journal_path(self._config.journal.url)
-        if not path.exists():
-            yield self._new_journal(path)
+        database = open_database(self._config.journal.url)
+        if not database.exists():
+            yield self._new_journal(database)
             return
         running = self._running()
         if running:
             yield "journal", NOTE, f"an engine is running: {running}; a second one would be refused"
-        with database.reported(path, "written"), database.writer(path).connect() as connection, connection.begin():
-            pass  # it takes the write lock and gives it back: read-only, locked and damaged files fail here
+        with database.reported("written"), database.writer().connect() as connection, connection.begin():
+            # on SQLite that takes the write lock and gives it back: read-only, locked and damaged files fail here
+            for weakness in database.weaknesses(connection):
+                yield "journal", NOTE, weakness
         with progress("audit", "records") as update:
             found = verify(self._config.journal.url, update)
         records = sum(account.records for account in found.accounts)
         if found.ok:
-            yield "journal", OK, f"{path}: {records:,} records, all proven"
+            yield "journal", OK, f"{database.shown}: {records:,} records, all proven"
         else:
             yield "journal", FAIL, f"{found.problems[0]} (`holdfast audit verify` lists all; restore a backup)"
 
@@ -173,16 +173,22 @@ class _Checks:
         return ", ".join(f"{row.process} has {row.account}" for row in rows)
 
     @staticmethod
-    def _new_journal(path: Path) -> Finding:
-        folder = next(parent for parent in path.parents if parent.exists())
-        if not os.access(folder, os.W_OK):
-            return "journal", FAIL, f"{path} can't be made: {folder} is not writable; choose another folder or allow it"
-        return "journal", OK, f"{path} will be made by the first start"
+    def _new_journal(database: Database) -> Finding:
+        if isinstance(database, SqliteDatabase) and not os.access(folder := _nearest(database.path), os.W_OK):
+            return (
+                "journal",
+                FAIL,
+                f"{database.shown} can't be made: {folder} is not writable; choose another folder or allow it",
+            )
+        return "journal", OK, f"{database.shown} will be made by the first start"
 
     def disk(self) -> Iterator[Finding]:
         """Room for the journal."""
-        path = database.journal_path(self._config.journal.url)
-        folder = next(parent for parent in path.parents if parent.exists())
+        database = open_database(self._config.journal.url)
+        if not isinstance(database, SqliteDatabase):
+            yield "disk", OK, f"the journal's space is the server's: {database.shown}"
+            return
+        folder = _nearest(database.path)
         free = shutil.disk_usage(folder).free
         verdict = OK if free >= ENOUGH_BYTES else NOTE if free >= TOO_FEW_BYTES else FAIL
         advice = "" if verdict == OK else "; free some, an engine that can't record stops"
@@ -194,10 +200,15 @@ class _Checks:
         if now_s < EARLIEST_S:
             yield "clock", FAIL, f"the machine's clock says {time.strftime('%Y-%m-%d', time.gmtime(now_s))}; set it"
             return
-        if database.journal_path(self._config.journal.url).exists():
+        if open_database(self._config.journal.url).exists():
             with Reader.open(self._config.journal.url) as reader:
                 latest_ns = max((row.started_ns for row in reader.accounts()), default=0)
             if latest_ns > now_s * SECOND_NS:
                 yield "clock", NOTE, "the last start lies in the future: the machine's clock was set back; check it"
                 return
         yield "clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now_s))
+
+
+def _nearest(path: Path) -> Path:
+    """The folder that ``path`` is in, or the first above it that there is."""
+    return next(parent for parent in path.parents if parent.exists())

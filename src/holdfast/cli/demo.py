@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from holdfast.assembly import build_feed
-from holdfast.calendars import trading_calendar
+from holdfast.assembly import build_feed, calendar_of
 from holdfast.cli import terminal
 from holdfast.cli.narrate import Narrator
 from holdfast.cli.place import DEMO_CONFIG, DEMO_FOLDER
@@ -70,7 +69,7 @@ def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool,
     config = with_speed(_prepare(seed, fresh), speed)
     session, console = Session(config), terminal.console()
     with terminal.console(stderr=True).status("the market is about to open"):  # the calendars take a second to load
-        tape = Tape(build_feed(config), trading_calendar(config.accounts[0].calendar))
+        tape = Tape(build_feed(config), calendar_of(config.accounts[0]))
     screen = Screen(session, tape)
     with open_engine(config, screen.watch, tape) as engine:
         screen.attach(engine)

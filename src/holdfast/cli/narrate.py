@@ -10,24 +10,34 @@ from rich.text import Text
 from holdfast.cli import terminal
 from holdfast.cli.session import Session
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, count, price, when
+from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.messages import (
-    AccountStateChanged,
     Envelope,
     FillBusted,
     Flattened,
-    Impaired,
-    MarketFresh,
-    MarketStale,
+    OrderAdopted,
     OrderAnomaly,
     OrderFilled,
     OrderNotSent,
     OrderRejected,
     OrderUnknown,
     PositionAdopted,
+    RiskRefused,
+)
+from holdfast.core.milestones import (
+    AccountStateChanged,
+    Impaired,
+    MarketFresh,
+    MarketStale,
     RecoveryCompleted,
     Restored,
-    RiskRefused,
     StrategyStopped,
+)
+from holdfast.core.protection.records import (
+    PositionClosing,
+    PositionLeft,
+    ProtectionFailed,
+    ProtectionLate,
 )
 from holdfast.core.types import SECOND_NS
 from holdfast.runtime.compose import Engine
@@ -73,7 +83,7 @@ class Narrator:
         """Where a restart stands."""
         state = self._accounts[record.account].state
         if not body.records:
-            return Text(f"{record.account} begins, with {terminal.money(state.portfolio.cash)} in cash", style=GOOD)
+            return Text(f"{record.account} begins, with {terminal.money(state.portfolio.deposits)}", style=GOOD)
         held = len(list(state.portfolio.open_lines()))
         resent = f"{body.resent} sent again" if body.resent else "nothing sent again"
         stale = f", {body.not_sent} too old to send" if body.not_sent else ""
@@ -122,7 +132,26 @@ def _busted(_narrator: Narrator, _record: Envelope, body: FillBusted) -> Text:
 
 
 def _adopted(_narrator: Narrator, _record: Envelope, body: PositionAdopted) -> Text:
-    return Text(f"adopted  {count(body.quantity)} {body.symbol} @ {price(body.price)}, there before the engine was")
+    return Text(
+        f"adopted  {count(body.quantity)} {body.symbol} @ {price(body.price)}, {body.reason or 'there before the engine was'}"
+    )
+
+
+def _foreign(_narrator: Narrator, _record: Envelope, body: OrderAdopted) -> Text:
+    terms = body.terms
+    deal = f"{terms.side} {count(terms.quantity)} {terms.symbol}"
+    return Text.assemble(("not ours ", f"bold {WARN}"), f"{deal} was ordered elsewhere, here as {body.client_order_id}")
+
+
+def _overdue(_narrator: Narrator, _record: Envelope, body: OrderOverdue) -> Text:
+    return Text.assemble(("overdue ", f"bold {BAD}"), f"{body.client_order_id}: {body.reason}")
+
+
+def _compared(_narrator: Narrator, _record: Envelope, body: BooksCompared) -> Text:
+    if body.agree:
+        return Text("the books agree with the broker's", style=GOOD)
+    text = "what the broker has was taken over" if body.accepted else "the broker has other books: `holdfast reconcile`"
+    return Text(text, style=f"bold {WARN}")
 
 
 def _impaired(_narrator: Narrator, _record: Envelope, body: Impaired) -> Text:
@@ -155,6 +184,25 @@ def _fresh(_narrator: Narrator, _record: Envelope, body: MarketFresh) -> Text:
     return Text(f"{body.symbol} has data again after {terminal.ago(body.gap_ns / SECOND_NS)}", style=GOOD)
 
 
+def _late(_narrator: Narrator, _record: Envelope, body: ProtectionLate) -> Text:
+    what = f"{count(body.protected)} of {count(body.quantity)} {body.symbol} of {body.strategy} protected"
+    return Text.assemble(("unprotected ", f"bold {BAD}"), f"{what} for {terminal.ago(body.unprotected_ns / SECOND_NS)}")
+
+
+def _failed(_narrator: Narrator, _record: Envelope, body: ProtectionFailed) -> Text:
+    what = f"{body.symbol} of {body.strategy} ({body.action})"
+    return Text.assemble(("can't be protected ", f"bold {BAD}"), f"{what}: {body.reason}")
+
+
+def _closing(_narrator: Narrator, _record: Envelope, body: PositionClosing) -> Text:
+    return Text.assemble(("closing ", WARN), f"{body.symbol} of {body.strategy}: {body.reason}")
+
+
+def _left(_narrator: Narrator, _record: Envelope, body: PositionLeft) -> Text:
+    what = f"{count(body.quantity)} {body.symbol} of {body.strategy}"
+    return Text.assemble(("would not close ", f"bold {BAD}"), f"{what}: {body.reason}")
+
+
 def _flattened(_narrator: Narrator, _record: Envelope, body: Flattened) -> Text:
     if body.left:
         return Text(f"flatten ended; these would not close: {', '.join(body.left)}", style=f"bold {BAD}")
@@ -177,6 +225,9 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     OrderNotSent: _not_sent,
     FillBusted: _busted,
     PositionAdopted: _adopted,
+    OrderAdopted: _foreign,
+    OrderOverdue: _overdue,
+    BooksCompared: _compared,
     Impaired: _impaired,
     Restored: _restored,
     StrategyStopped: _stopped,
@@ -185,5 +236,9 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     MarketStale: _stale,
     MarketFresh: _fresh,
     Flattened: _flattened,
+    ProtectionLate: _late,
+    ProtectionFailed: _failed,
+    PositionClosing: _closing,
+    PositionLeft: _left,
     RecoveryCompleted: _recovered,
 }

@@ -19,12 +19,17 @@ from holdfast.core.state import EngineState
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
+from holdfast.journal.database import public
 from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.runtime.compose import Engine, open_engine
+from holdfast.runtime.standby import Waiting
 
 
-def run(config_file: Path | None, speed: str | None, duration: str | None, as_json: bool) -> int:
-    """Trade until the feed ends, a signal comes or the time is over. Exit status 0; raises HoldfastError."""
+def run(config_file: Path | None, speed: str | None, duration: str | None, stands_by: bool, as_json: bool) -> int:
+    """Trade until the feed ends, a signal comes or the time is over. Exit status 0; raises HoldfastError.
+
+    A standby first waits until no other engine has its accounts.
+    """
     duration_s = duration_of(duration)
     config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
     is_live = config.feed.kind == "alpaca"
@@ -33,7 +38,7 @@ def run(config_file: Path | None, speed: str | None, duration: str | None, as_js
     feed = None if is_live else build_feed(config)
     total = None if feed is None else check_data(feed)
     session, console = Session(config), terminal.console()
-    with open_engine(config, session.watch, feed) as engine:
+    with open_engine(config, session.watch, feed, Waiting(stands_by, terminal.say)) as engine:
         for note in timeframe_notes(config, engine.feed):
             terminal.say(note)
         if as_json:
@@ -86,7 +91,7 @@ def header(config: Config, feed: Feed | LiveFeed, console: Console) -> None:
                 ("account" if len(config.accounts) == 1 else "accounts", accounts),
                 ("strategies", ", ".join(strategies) or "none"),
                 ("feed", f"{feed.name}, {speed}"),
-                ("journal", config.journal.url),
+                ("journal", public(config.journal.url)),
             ]
         )
     )

@@ -15,7 +15,8 @@ from holdfast.cli import terminal
 from holdfast.cli.session import Session
 from holdfast.cli.tape import Quotation, Tape
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, count, money, percent, price, signed, when
-from holdfast.core.messages import OrderFilled, OrderPrepared, RecoveryCompleted
+from holdfast.core.messages import OrderFilled, OrderPrepared
+from holdfast.core.milestones import RecoveryCompleted
 from holdfast.core.orders.order import OrderState
 from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState

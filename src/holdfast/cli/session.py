@@ -11,15 +11,13 @@ from decimal import Decimal
 from holdfast.cli.place import seconds
 from holdfast.cli.rows import Json, position_fields
 from holdfast.config import Config
+from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.messages import (
-    AccountStateChanged,
     BrokerName,
     Envelope,
     FillBusted,
     Flattened,
-    Impaired,
-    MarketFresh,
-    MarketStale,
+    OrderAdopted,
     OrderAnomaly,
     OrderFilled,
     OrderNotSent,
@@ -27,14 +25,22 @@ from holdfast.core.messages import (
     OrderRejected,
     OrderUnknown,
     PositionAdopted,
+    RiskRefused,
+)
+from holdfast.core.milestones import (
+    AccountStateChanged,
+    Impaired,
+    MarketFresh,
+    MarketStale,
     RecoveryCompleted,
     Restored,
-    RiskRefused,
     StrategyStopped,
 )
+from holdfast.core.protection.records import PositionClosing, PositionLeft, ProtectionFailed, ProtectionLate
 from holdfast.core.session.account import AccountState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, iso_time, plain
+from holdfast.journal.database import public
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import Engine
 
@@ -50,6 +56,9 @@ NOTABLE = {
     OrderNotSent,
     FillBusted,
     PositionAdopted,
+    OrderOverdue,
+    OrderAdopted,
+    BooksCompared,
     Impaired,
     Restored,
     StrategyStopped,
@@ -57,6 +66,10 @@ NOTABLE = {
     MarketStale,
     MarketFresh,
     Flattened,
+    ProtectionLate,
+    ProtectionFailed,
+    PositionClosing,
+    PositionLeft,
     RecoveryCompleted,
 }
 _LOUD_STATES = {AccountState.HALTED.value, AccountState.PRESERVATION.value}
@@ -110,7 +123,8 @@ class Session:
             "market_time": None if last is None else iso_time(last.time_ns),
             "feed": {"kind": engine.feed.kind, "name": engine.feed.name},
             "seed": self.config.feed.seed if self.config.feed.kind == "synthetic" else None,
-            "journal": self.config.journal.url,
+            "journal": public(self.config.journal.url),
+            "database": engine.journal.database.metrics.summary(),
             "requests": None if engine.broker_view is None else engine.broker_view.metrics.summary(),
             **{key: first[key] for key in ("account", "epoch", "restarts", "records")},
             "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],

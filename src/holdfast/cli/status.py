@@ -13,23 +13,31 @@ from holdfast.cli import report, rows, terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, money, percent, signed
 from holdfast.config import AccountConfig, Config
-from holdfast.core.messages import (
+from holdfast.core.findings import SupervisorCycle
+from holdfast.core.messages import Envelope, PnlSnapshot, RiskRefused
+from holdfast.core.milestones import (
     EngineStarted,
     EngineStopped,
-    Envelope,
     FeedOpened,
     Impaired,
     MarketFresh,
     MarketStale,
-    PnlSnapshot,
     Restored,
     StrategyStarted,
     StrategyStopped,
 )
+from holdfast.core.protection.records import PositionLeft, ProtectionComplete, ProtectionFailed, ProtectionLate
 from holdfast.core.session.account import AccountState
-from holdfast.core.types import iso_time, plain
+from holdfast.core.types import SECOND_NS, iso_time, plain
 from holdfast.journal import tables
+from holdfast.journal.database import public
 from holdfast.journal.reader import AccountRow, Reader, to_envelope
+
+REFUSALS_READ = 1000
+"""How many of the latest refusals are counted: enough to see what bars the strategies, and read in no time."""
+PROTECTION = (ProtectionComplete, ProtectionLate, ProtectionFailed, PositionLeft)
+SUPERVISED = ("claimed", "submitted", "failed", "retryable", "skipped", "errors", "lock_skips")
+"""What a supervisor counts."""
 
 
 def status(config_file: Path | None, as_json: bool) -> None:
@@ -37,23 +45,22 @@ def status(config_file: Path | None, as_json: bool) -> None:
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
         known = {row.account: row for row in reader.accounts()}
-        age_s = _age_s(reader.path)
-        found = [_account(config, account, known.get(account.name), reader, age_s) for account in config.accounts]
+        found = [_account(config, account, known.get(account.name), reader) for account in config.accounts]
     if as_json:
-        terminal.print_json({"journal": config.journal.url, "accounts": found})
+        terminal.print_json({"journal": public(config.journal.url), "accounts": found})
         return
     console = terminal.console()
     for account in found:
         _print(account, console)
 
 
-def _age_s(journal: Path) -> float:
-    """Seconds of real time since something was last written."""
-    files = (journal, Path(f"{journal}-wal"))
-    return max(0.0, time.time() - max(file.stat().st_mtime for file in files if file.exists()))
+def _age_s(reader: Reader, row: AccountRow) -> float:
+    """Seconds of real time since something was last written, as far as this machine's clock and the engine's agree."""
+    written_s = reader.database.written_s() or max(row.started_ns, row.renewed_ns) / SECOND_NS
+    return max(0.0, time.time() - written_s)
 
 
-def _account(config: Config, account: AccountConfig, row: AccountRow | None, reader: Reader, age_s: float) -> rows.Json:
+def _account(config: Config, account: AccountConfig, row: AccountRow | None, reader: Reader) -> rows.Json:
     strategies = [strategy for strategy in config.strategies if strategy.account == account.name]
     if row is None:
         never = [
@@ -90,8 +97,11 @@ def _account(config: Config, account: AccountConfig, row: AccountRow | None, rea
         "market_time": iso_time(last.time_ns) if last else None,
         "stale": _stale(_records(reader, account.name, feed.sequence if feed else 0, MarketStale, MarketFresh)),
         "missing": _missing(_records(reader, account.name, 0, Impaired, Restored)),
+        "refusals": _refusals(reader, account.name, since),
+        "protection": _protection(_records(reader, account.name, 0, *PROTECTION), held),
+        "supervisor": _supervisor(reader, account.name),
         "last_record": row.last_sequence,
-        "last_write_age_s": round(age_s, 3),
+        "last_write_age_s": round(_age_s(reader, row), 3),
     }
 
 
@@ -157,6 +167,63 @@ def _stale(records: Iterable[Envelope]) -> list[str]:
     return sorted(stale)
 
 
+def _refusals(reader: Reader, account: str, since: int) -> list[rows.Json]:
+    """What risk refused since the engine was started, by rule, the latest first: how often, and the last one."""
+    columns = tables.records.c
+    statement = (
+        sa.select(tables.records)
+        .where(columns.account == account, columns.sequence > since, columns.type == RiskRefused.__name__)
+        .order_by(columns.sequence.desc())
+        .limit(REFUSALS_READ)
+    )
+    found: dict[str, rows.Json] = {}
+    for record in map(to_envelope, reader.fetch(statement)):
+        body = record.body
+        if not isinstance(body, RiskRefused):
+            continue
+        last = {"rule": body.rule, "count": 0, "strategy": body.strategy, "symbol": body.symbol, "figure": body.figure}
+        row = found.setdefault(
+            body.rule, last | {"limit": body.limit, "text": body.text, "time": iso_time(record.time_ns)}
+        )
+        row["count"] += 1
+    return list(found.values())
+
+
+def _supervisor(reader: Reader, account: str) -> rows.Json | None:
+    """What was last recorded of pending orders, and those that are claimed or wait to be; None when there never was one."""
+    pending = reader.count(tables.claims, account)
+    last = reader.last_record(account, SupervisorCycle.__name__)
+    if last is None or not isinstance(last.body, SupervisorCycle):
+        return {"pending": pending} if pending else None
+    body = last.body
+    counts = {name: getattr(body, name) for name in SUPERVISED}
+    success = iso_time(body.last_success_ns) if body.last_success_ns else None
+    return {
+        "pending": pending,
+        **counts,
+        "last_run": iso_time(last.time_ns),
+        "last_success": success,
+        "last_error": body.error or None,
+    }
+
+
+def _protection(records: Iterable[Envelope], held: list[rows.Json]) -> list[rows.Json]:
+    """The last alarm of each position that is held still and isn't protected."""
+    alarms: dict[tuple[str, str], str] = {}
+    for record in records:
+        body = record.body
+        if isinstance(body, ProtectionComplete):
+            alarms.pop((body.strategy, body.symbol), None)
+        elif isinstance(body, ProtectionLate):
+            text = f"{plain(body.protected)} of {plain(body.quantity)} protected for {body.unprotected_ns / SECOND_NS:.0f} s"
+            alarms[body.strategy, body.symbol] = text
+        elif isinstance(body, ProtectionFailed | PositionLeft):
+            alarms[body.strategy, body.symbol] = body.reason
+    open_symbols = {row["symbol"] for row in held}
+    found = sorted(alarms.items())
+    return [{"strategy": key[0], "symbol": key[1], "alarm": text} for key, text in found if key[1] in open_symbols]
+
+
 def _missing(records: Iterable[Envelope]) -> dict[str, str]:
     """What keeps the account from taking risk, each with its reason."""
     missing: dict[str, str] = {}
@@ -185,6 +252,16 @@ def _print(found: rows.Json, console: Console) -> None:
     ]
     pairs += [("strategy", _strategy_line(row)) for row in found["strategies"]]
     pairs += [("missing", Text(f"{cause}: {reason}", style=WARN)) for cause, reason in found["missing"].items()]
+    pairs += [
+        ("unprotected", Text(f"{row['symbol']} of {row['strategy']}: {row['alarm']}", style=BAD))
+        for row in found["protection"]
+    ]
+    if found["supervisor"] and found["supervisor"].get("last_run"):
+        pairs.append(("supervisor", _supervisor_text(found["supervisor"])))
+    for row in found["refusals"]:
+        pairs.append(
+            ("refused", Text(f"{row['count']} x {row['rule']}, last {row['time']}: {row['text']}", style=WARN))
+        )
     if found["stale"]:
         pairs.append(("stale", Text(", ".join(found["stale"]), style=WARN)))
     time_text = (found["market_time"] or "").replace("T", " ").rstrip("Z")
@@ -193,6 +270,12 @@ def _print(found: rows.Json, console: Console) -> None:
     pairs.append(("journal", f"{found['last_record']:,} records, epoch {found['epoch']}, last written {age} ago"))
     console.print(report.facts(pairs))
     console.print()
+
+
+def _supervisor_text(row: rows.Json) -> Text:
+    counts = ", ".join(f"{row[name]} {name.replace('_', ' ')}" for name in SUPERVISED if row[name])
+    text = Text(f"{row['pending']} pending; {counts or 'nothing done'} at {row['last_run']}")
+    return text.append(f"  {row['last_error']}", style=WARN) if row["last_error"] else text
 
 
 def _engine(found: rows.Json) -> Text:

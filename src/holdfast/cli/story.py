@@ -7,10 +7,8 @@ import msgspec
 
 from holdfast.cli.terminal import count, money, price
 from holdfast.core.messages import (
-    AccountStateChanged,
     Bar,
     CancelReleased,
-    EngineStarted,
     OrderAccepted,
     OrderFilled,
     OrderPrepared,
@@ -22,9 +20,9 @@ from holdfast.core.messages import (
     RiskApproved,
     RiskRefused,
     Signal,
-    StrategyStarted,
     Trade,
 )
+from holdfast.core.milestones import AccountStateChanged, EngineStarted, StrategyStarted
 
 
 def words(body: Any) -> str:

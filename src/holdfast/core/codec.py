@@ -54,6 +54,20 @@ def decode(data: bytes) -> Envelope:
     return envelope
 
 
+FOREIGN = "x"
+"""What the ids of orders begin with that are not ours: ours begin with an ``h``."""
+
+
+def foreign_order_id(broker_order_id: str) -> ClientOrderId:
+    """The id here of an order that is not ours: the same for the same order, 21 characters, and never one of ours."""
+    return ClientOrderId(FOREIGN + hashlib.blake2b(broker_order_id.encode(), digest_size=10).hexdigest())
+
+
+def is_foreign(client_order_id: str) -> bool:
+    """Whether `foreign_order_id` made it."""
+    return client_order_id.startswith(FOREIGN)
+
+
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -96,6 +110,10 @@ class Ids:
         narrowest field that must hold it, Zerodha's tag, takes 20 alphanumerics (``facts/kite-ibkr``).
         """
         return ClientOrderId(self._order_prefix + _base36(counter, 7))
+
+    def is_of_this_epoch(self, client_order_id: str) -> bool:
+        """Whether `order` made it under this epoch."""
+        return client_order_id.startswith(self._order_prefix)
 
     @staticmethod
     def counter_of(client_order_id: str) -> int:

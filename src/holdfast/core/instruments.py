@@ -1,24 +1,34 @@
 """What a price and a quantity may be: tick and lot rules."""
 
 from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
-from holdfast.core.types import Price, Quantity, Rounding, Side, round_to
+from holdfast.core.types import NO_MONEY, Money, Price, Quantity, Rounding, Side, round_to
 
 Bands = tuple[tuple[Decimal, Decimal], ...]
+
+
+class AssetClass(StrEnum):
+    """What an instrument is."""
+
+    STOCK = "stock"
+    CRYPTO = "crypto"
 
 
 class Instrument(msgspec.Struct, frozen=True):
     """Rules of a kind of instrument.
 
     ``ticks`` are (from this price, this increment), highest first. ``quantity_increment`` is the smallest step of any order;
-    ``lot`` the step that sizing works in.
+    ``lot`` the step that sizing works in. A crypto order, and one for a fraction of a share, is worth at least ``minimum_value``.
     """
 
     ticks: Bands
     quantity_increment: Decimal
     lot: Decimal
+    minimum_value: Money = NO_MONEY
+    asset_class: AssetClass = AssetClass.STOCK
 
     def tick(self, price: Decimal) -> Decimal:
         """The price increment that holds at ``price``."""
@@ -44,6 +54,12 @@ class Instrument(msgspec.Struct, frozen=True):
         """``quantity`` rounded down to the smallest step of any order."""
         return Quantity(round_to(quantity, self.quantity_increment, Rounding.DOWN))
 
+    def is_too_small(self, quantity: Decimal, price: Price) -> bool:
+        """Whether an order is worth less than may be sent."""
+        if not self.minimum_value or (self.asset_class is AssetClass.STOCK and not quantity % 1):
+            return False
+        return quantity * price < self.minimum_value
+
     def lots(self, quantity: Decimal) -> Quantity:
         """``quantity`` rounded down to whole lots."""
         return Quantity(round_to(quantity, self.lot, Rounding.DOWN))
@@ -54,6 +70,7 @@ US_EQUITY = Instrument(
     ticks=((Decimal(1), Decimal("0.01")), (Decimal(0), Decimal("0.0001"))),
     quantity_increment=Decimal("0.000000001"),
     lot=Decimal(1),
+    minimum_value=Money(Decimal(1)),  # Alpaca: documented, of fractional orders
 )
 INDIA_EQUITY = Instrument(
     ticks=((Decimal(0), Decimal("0.05")),),
@@ -64,6 +81,8 @@ CRYPTO = Instrument(
     ticks=((Decimal(0), Decimal("0.000000001")),),
     quantity_increment=Decimal("0.000000001"),
     lot=Decimal("0.000001"),
+    minimum_value=Money(Decimal(10)),  # Alpaca: observed
+    asset_class=AssetClass.CRYPTO,
 )
 
 
@@ -72,3 +91,8 @@ def instrument_for(calendar: str) -> Instrument:
     if calendar in ("XBOM", "XNSE"):
         return INDIA_EQUITY
     return CRYPTO if calendar == "24/7" else US_EQUITY
+
+
+def instrument_of(symbol: str, account: Instrument) -> Instrument:
+    """The rules that hold for a symbol in an account of this kind: a name with a slash is a pair of currencies."""
+    return CRYPTO if "/" in symbol else account

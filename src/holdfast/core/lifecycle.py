@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 
 from holdfast.core.codec import encode_params
-from holdfast.core.engine import on_report
+from holdfast.core.engine.protecting import begin_protected
+from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import (
-    AccountBound,
+    BrokerName,
     CashDeposited,
-    EngineStarted,
-    EngineStopped,
-    FeedOpened,
     OrderNotSent,
     OrderReleased,
     PositionAdopted,
-    RecoveryCompleted,
     Report,
-    StrategyStarted,
     SubmitOrder,
+)
+from holdfast.core.milestones import (
+    AccountBound,
+    EngineStarted,
+    EngineStopped,
+    FeedOpened,
+    RecoveryCompleted,
+    StrategyStarted,
 )
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import value_of
@@ -47,10 +51,10 @@ def deposit(state: EngineState, amount: Money, reason: str) -> Turn:
     return turn
 
 
-def bind(state: EngineState, broker_account_id: str) -> Turn:
-    """Note which of the broker's accounts this one is."""
+def bind(state: EngineState, broker_account_id: str, executions: Sequence[str] = ()) -> Turn:
+    """Note which of the broker's accounts this one is; ``executions`` are in its holdings already."""
     turn = Turn(state, "runtime")
-    turn.record(AccountBound(broker_account_id))
+    turn.record(AccountBound(broker_account_id, tuple(executions)))
     return turn
 
 
@@ -79,7 +83,7 @@ def resend(state: EngineState, order: Order) -> Turn:
         return on_report(state, Report(state.now_ns, late))  # what waits for the order's end hears of it
     turn = Turn(state, "recovery")
     links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
-    turn.record(OrderReleased(terms.client_order_id, attempt=2), **links)
+    turn.record(OrderReleased(terms.client_order_id, attempt=order.attempts + 1), **links)
     turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, order)))
     return turn
 
@@ -91,6 +95,8 @@ def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
     turn.account(AccountEvent.RECOVERED, "every order is explained")
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
+    if state.broker is not BrokerName.PAPER:  # the paper venue has come back with the journal, its orders with it
+        begin_protected(state, turn)
     state.wake_ns = 0  # look at the clock with the first event
     return turn.finish()
 

@@ -16,9 +16,42 @@ from enum import StrEnum
 
 import msgspec
 
-from holdfast.core.session.account import AccountState
+from holdfast.core.body import Body
+from holdfast.core.exits import Exits
+from holdfast.core.findings import (
+    BooksCompared,
+    OrderLost,
+    OrderOverdue,
+    Reconcile,
+    Resolve,
+    SupervisorCycle,
+)
+from holdfast.core.milestones import (
+    AccountBound,
+    AccountStateChanged,
+    EngineStarted,
+    EngineStopped,
+    FeedOpened,
+    Impaired,
+    MarketFresh,
+    MarketStale,
+    RecoveryCompleted,
+    Restored,
+    StrategyStarted,
+    StrategyStopped,
+    TradingDayStarted,
+)
+from holdfast.core.protection.records import (
+    PositionClosing,
+    PositionLeft,
+    ProtectionComplete,
+    ProtectionFailed,
+    ProtectionLate,
+    StopMoved,
+)
 from holdfast.core.types import (
     NO_MONEY,
+    NO_QUANTITY,
     ClientOrderId,
     Money,
     OrderRole,
@@ -41,10 +74,6 @@ class BrokerName(StrEnum):
     ALPACA = "alpaca"
     ZERODHA = "zerodha"
     IBKR = "ibkr"
-
-
-class Body(msgspec.Struct, frozen=True, tag_field="type", tag=True, omit_defaults=True, gc=False):
-    """Base of all that travels in an envelope. The class name is the type on the wire."""
 
 
 # --- market data -----------------------------------------------------------------------------------------------------
@@ -124,6 +153,7 @@ class Signal(Body, frozen=True, gc=False):
     take_profit: Price | None = None
     time_to_live_ns: int | None = None
     tag: str = ""
+    exits: Exits | None = None
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------
@@ -134,6 +164,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     ``quantity`` is positive. ``trail_amount`` is in price units, ``trail_percent`` in percent. ``expires_ns`` is the last
     moment at which sending it still makes sense (None: always). Orders of one ``oco_group`` cancel each other.
+    ``notional`` is what an order from elsewhere is for where it names an amount of money; its quantity is known as it fills.
     ``parent`` is the entry whose fill a protective order guards; an entry carries the prices of its protection. ``then`` is
     what is to follow in an order of its own once this one has filled whole: what lies beyond zero, where a broker takes no
     order through zero.
@@ -158,18 +189,22 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     expires_ns: int | None = None
     tag: str = ""
     then: Quantity | None = None
+    exits: Exits | None = None
+    notional: Money | None = None
 
 
 class RiskApproved(Body, frozen=True, gc=False):
     """Risk let it through. Only the terms in here may become an order; the figures are those it was judged by.
 
-    ``raises_risk`` says whether the order can add to the account's position: what a halt goes by.
+    ``raises_risk`` says whether the order can add to the account's position: what a halt goes by. ``left_out`` is why only a part
+    of what was asked for may be ordered: what closes a position, without what would have opened one the other way.
     """
 
     terms: OrderTerms
     reference_price: Price
     notional: Money
     raises_risk: bool
+    left_out: "RiskRefused | None" = None
 
 
 class RiskRefused(Body, frozen=True, gc=False):
@@ -297,6 +332,25 @@ class OrderNotSent(Body, frozen=True, gc=False):
     reason: str
 
 
+class OrderAdopted(Body, frozen=True, gc=False):
+    """An order at the broker that is not ours is in the books from here on, under ``external``, as if the broker had accepted it.
+
+    Its id is made from the broker's (`codec.foreign_order_id`). ``executions`` are those that the account's holdings contained
+    already when it was first taken: ``filled_quantity`` in all, for ``filled_notional``; they are never booked.
+    """
+
+    terms: OrderTerms
+    broker_order_id: str
+    filled_quantity: Quantity = NO_QUANTITY
+    filled_notional: Money = NO_MONEY
+    executions: tuple[str, ...] = ()
+
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        """The order's id here."""
+        return self.terms.client_order_id
+
+
 class OrderEventIgnored(Body, frozen=True, gc=False):
     """A report about an order that changes nothing, and why (a duplicate, a late acknowledgement)."""
 
@@ -326,14 +380,16 @@ class CashDeposited(Body, frozen=True, gc=False):
 
 
 class PositionAdopted(Body, frozen=True, gc=False):
-    """A position that the broker's account held before the engine first took it, at the broker's average price.
+    """A position that came from outside trading here, at ``price``.
 
-    It is kept in the ledger of ``external`` and counts in risk like any other.
+    It was held at the broker before the engine first took the account, or was found there later and accepted by a person
+    (``reason``). It is kept in the ledger of ``external`` and counts in risk like any other.
     """
 
     symbol: str
     quantity: Quantity
     price: Price
+    reason: str = ""
 
 
 class PositionChanged(Body, frozen=True, gc=False):
@@ -353,7 +409,10 @@ class PositionChanged(Body, frozen=True, gc=False):
 
 
 class PnlSnapshot(Body, frozen=True, gc=False):
-    """The account valued at the last prices: ``equity`` = ``cash`` + positions = deposits + realised + unrealised - fees."""
+    """The account valued at the last prices: ``equity`` = ``cash`` + positions = deposits + realised + unrealised - fees.
+
+    ``strategy_pnl``, each strategy's realised + unrealised - fees, comes with the hourly one.
+    """
 
     equity: Money
     cash: Money
@@ -362,107 +421,7 @@ class PnlSnapshot(Body, frozen=True, gc=False):
     fees: Money
     gross_exposure: Money
     day_start_equity: Money
-
-
-# --- account, strategies, engine -------------------------------------------------------------------------------------
-
-
-class AccountStateChanged(Body, frozen=True, gc=False):
-    """The account's state machine moved."""
-
-    old: AccountState
-    new: AccountState
-    reason: str
-
-
-class AccountBound(Body, frozen=True, gc=False):
-    """From here on this account is the broker's account of that id, and no other."""
-
-    broker_account_id: str
-
-
-class Impaired(Body, frozen=True, gc=False):
-    """Something the account needs for taking risk is missing (``cause``: a connection, a limit): it goes into PRESERVATION."""
-
-    cause: str
-    reason: str
-
-
-class Restored(Body, frozen=True, gc=False):
-    """An impairment is over; the account leaves PRESERVATION with the last of them."""
-
-    cause: str
-    reason: str
-
-
-class TradingDayStarted(Body, frozen=True, gc=False):
-    """A new trading day of the account's calendar (``trading_day``: ISO date); daily counters start from here."""
-
-    trading_day: str
-    day_start_equity: Money
-
-
-class StrategyStarted(Body, frozen=True, gc=False):
-    """A strategy runs, with these parameters."""
-
-    strategy: StrategyId
-    class_name: str
-    symbols: tuple[str, ...]
-    params: str
-
-
-class StrategyStopped(Body, frozen=True, gc=False):
-    """A strategy gets no more events; ``reason`` is ``raised``, ``flooded`` or ``asked``."""
-
-    strategy: StrategyId
-    reason: str
-    detail: str
-
-
-class MarketStale(Body, frozen=True, gc=False):
-    """No data for a symbol for longer than its limit, while its market is open."""
-
-    symbol: str
-    last_ns: int
-
-
-class MarketFresh(Body, frozen=True, gc=False):
-    """Data for a stale symbol came again after ``gap_ns``."""
-
-    symbol: str
-    gap_ns: int
-
-
-class EngineStarted(Body, frozen=True, gc=False):
-    """A process took the account, under a new epoch."""
-
-    epoch: int
-    holdfast_version: str
-    process: str
-
-
-class EngineStopped(Body, frozen=True, gc=False):
-    """A process let the account go."""
-
-    reason: str
-
-
-class FeedOpened(Body, frozen=True, gc=False):
-    """Market data comes from here; ``fingerprint`` tells whether it is the data of the last run."""
-
-    kind: str
-    name: str
-    fingerprint: str
-
-
-class RecoveryCompleted(Body, frozen=True, gc=False):
-    """Every order is explained; trading may go on."""
-
-    records: int
-    market_events: int
-    open_orders: int
-    resent: int
-    not_sent: int
+    strategy_pnl: dict[StrategyId, Money] = msgspec.field(default_factory=dict)
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -513,7 +472,7 @@ class CommandDone(Body, frozen=True, gc=False):
     client_order_ids: tuple[ClientOrderId, ...] = ()
 
 
-Command = PlaceOrder | CancelOrders | Halt | Resume | Flatten
+Command = PlaceOrder | CancelOrders | Halt | Resume | Flatten | Resolve | Reconcile
 
 BrokerReport = (
     OrderAccepted
@@ -527,6 +486,9 @@ BrokerReport = (
     | OrderExpired
     | OrderFailed
     | OrderNotSent
+    | OrderAdopted
+    | OrderLost
+    | OrderOverdue
 )
 
 AnyBody = (
@@ -544,8 +506,16 @@ AnyBody = (
     | PositionAdopted
     | PositionChanged
     | PnlSnapshot
+    | StopMoved
+    | ProtectionComplete
+    | ProtectionLate
+    | ProtectionFailed
+    | PositionClosing
+    | PositionLeft
     | AccountBound
     | AccountStateChanged
+    | BooksCompared
+    | SupervisorCycle
     | Impaired
     | Restored
     | TradingDayStarted
@@ -617,6 +587,13 @@ class Health(msgspec.Struct, frozen=True, gc=False):
     cause: str
     ok: bool
     reason: str
+
+
+class Cycle(msgspec.Struct, frozen=True, gc=False):
+    """An input: what the supervisor has done."""
+
+    time_ns: int
+    body: SupervisorCycle
 
 
 class Heartbeat(msgspec.Struct, frozen=True, gc=False):

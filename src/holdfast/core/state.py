@@ -6,30 +6,27 @@ reads, so a restart can't come to another state than the one it left.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
+from enum import StrEnum
 from typing import Any
 
+from msgspec.structs import replace
+
 from holdfast.core.codec import Ids
+from holdfast.core.exits import ExitRules
+from holdfast.core.findings import OrderOverdue
 from holdfast.core.instruments import Instrument
 from holdfast.core.messages import (
-    AccountBound,
-    AccountStateChanged,
     BrokerName,
     CancelRefused,
     CancelReleased,
     CashDeposited,
-    EngineStarted,
-    EngineStopped,
     Envelope,
-    FeedOpened,
     FillBusted,
     Flatten,
     Flattened,
-    Impaired,
-    MarketFresh,
-    MarketStale,
     OrderAccepted,
-    OrderAnomaly,
+    OrderAdopted,
     OrderCanceled,
     OrderExpired,
     OrderFailed,
@@ -44,22 +41,45 @@ from holdfast.core.messages import (
     PnlSnapshot,
     PositionAdopted,
     PositionChanged,
-    Restored,
     RiskRefused,
+)
+from holdfast.core.milestones import (
+    AccountBound,
+    AccountStateChanged,
+    EngineStarted,
+    EngineStopped,
+    FeedOpened,
+    Impaired,
+    MarketFresh,
+    MarketStale,
+    Restored,
     StrategyStopped,
     TradingDayStarted,
 )
 from holdfast.core.orders.book import OrderBook
-from holdfast.core.orders.order import Order
-from holdfast.core.portfolio.portfolio import Portfolio, reversal
-from holdfast.core.protection.legs import Guard
-from holdfast.core.risk.limits import RiskLimits
+from holdfast.core.orders.order import TERMINAL, Order, OrderState
+from holdfast.core.portfolio.portfolio import EXTERNAL, Portfolio, reversal
+from holdfast.core.protection.cover import Closing, Cover, mind, note_end
+from holdfast.core.protection.legs import Guard, asks_protection, guard_of, moving
+from holdfast.core.protection.policy import ProtectionPolicy
+from holdfast.core.protection.records import (
+    PositionClosing,
+    PositionLeft,
+    ProtectionComplete,
+    ProtectionFailed,
+    ProtectionLate,
+    StopMoved,
+)
+from holdfast.core.risk.limits import RiskLimits, StrategyLimits
+from holdfast.core.risk.volatility import VolatilityCache
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.session.counters import Counters
 from holdfast.core.strategy.host import Host
 from holdfast.core.types import (
     HOUR_NS,
     NO_MONEY,
+    ZERO,
     ClientOrderId,
     Money,
     OrderRole,
@@ -72,10 +92,22 @@ from holdfast.errors import Fatal
 RECENT_INTENTS = 1_000
 """How many order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
 
-UNPROTECTED = "unprotected"
-"""The event of the anomaly that says a protective order can't be had: its guard is given up."""
+DRAWDOWN = "drawdown"
+"""The impairment of an account that has fallen too far below its peak; a person's resume begins a new peak."""
 
 Key = tuple[StrategyId, str]
+
+
+class Policy(StrEnum):
+    """What is done when the broker shows an order that is not ours, or no longer shows one that it had accepted.
+
+    The configuration's words (`SupervisorConfig` says what each means).
+    """
+
+    ADOPT = "adopt"
+    ALERT = "alert"
+    CANCEL = "cancel"
+    QUARANTINE = "quarantine"
 
 
 class EngineState:
@@ -97,6 +129,9 @@ class EngineState:
         self.calendar = calendar
         self.instrument = instrument
         self.limits = limits
+        self.exit_rules: dict[StrategyId, ExitRules] = {}
+        self.strategy_limits: dict[StrategyId, StrategyLimits] = {}
+        self.volatility = VolatilityCache()
         self.stale_after_ns = stale_after_ns
         self.orders_cross_zero = orders_cross_zero
 
@@ -113,11 +148,23 @@ class EngineState:
         self.portfolio = Portfolio()
         self.account_state = AccountState.RECOVERING
         self.broker_account_id = ""
+        self.foreign_orders = Policy.ALERT
+        self.lost_orders = Policy.QUARANTINE
+        self.held_executions: tuple[str, ...] = ()  # part of what the account held when it was first taken
+        self.overdue: dict[
+            ClientOrderId, str
+        ] = {}  # orders without an explanation, and the symbol that each quarantines
         self.impairments: dict[str, str] = {}  # cause: reason
+        self.lasting: set[str] = set()  # the causes among them that are no mere connection
         self.trading_day = ""
         self.day_start_equity: Money = NO_MONEY
+        self.counters = Counters()
         self.guards: dict[Key, Guard] = {}
-        self.leg_tries: dict[Key, int] = {}
+        self.protection = ProtectionPolicy()
+        self.covers: dict[Key, Cover] = {}  # one for each guard
+        self.moving: frozenset[str] = frozenset()  # the symbols of guards whose stops the market moves
+        self.closing: dict[Key, Closing] = {}
+        self.preserved_ns = 0  # since when the account is in PRESERVATION
         self.stopped: set[StrategyId] = set()
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
@@ -131,7 +178,7 @@ class EngineState:
         self.quotes: dict[str, tuple[float, float]] = {}
         self.seen_ns: dict[str, int] = {}
         self.stale: dict[str, int] = {}  # when it was last heard of
-        self._prices: dict[str, tuple[float, Price]] = {}
+        self.exact_prices: dict[str, tuple[float, Price]] = {}
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
 
     def price(self, symbol: str) -> Price | None:
@@ -139,15 +186,15 @@ class EngineState:
         mark = self.marks.get(symbol)
         if mark is None:
             return None
-        known = self._prices.get(symbol)
+        known = self.exact_prices.get(symbol)
         if known is None or known[0] != mark:
-            known = self._prices[symbol] = (mark, Price(from_float(mark)))
+            known = self.exact_prices[symbol] = (mark, Price(from_float(mark)))
         return known[1]
 
     def mark(self, symbol: str, price: Price) -> None:
         """Take an exact price as the last one of a symbol."""
         mark = self.marks[symbol] = float(price)
-        self._prices[symbol] = (mark, price)
+        self.exact_prices[symbol] = (mark, price)
 
     def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
         """The live protective orders of a strategy in a symbol."""
@@ -189,8 +236,36 @@ def apply(state: EngineState, envelope: Envelope) -> None:
         change(state, envelope, envelope.body)
 
 
-def _order(state: EngineState, envelope: Envelope, _body: Any) -> None:
-    state.orders.apply(envelope)
+def _order(state: EngineState, envelope: Envelope, body: Any) -> None:
+    known = state.orders.live.get(body.client_order_id)
+    was_unknown = known is not None and known.state is OrderState.UNKNOWN
+    order = state.orders.apply(envelope)
+    if state.overdue and order.state is not OrderState.UNKNOWN:
+        state.overdue.pop(body.client_order_id, None)
+    if state.guards and order.state in TERMINAL:
+        _minded(state, envelope, order, was_unknown=was_unknown)
+
+
+def _minded(state: EngineState, envelope: Envelope, order: Order, *, was_unknown: bool) -> None:
+    """An order has ended: a protective one leaves a gap, and so does a way out that came to nothing."""
+    terms = order.terms
+    cover = state.covers.get((terms.strategy, terms.symbol))
+    if cover is not None and terms.role is not OrderRole.ENTRY:
+        note_end(cover, order, envelope.time_ns, was_unknown=was_unknown)
+    mind(state, terms.symbol, envelope.time_ns)
+
+
+def _order_adopted(state: EngineState, envelope: Envelope, _body: OrderAdopted) -> None:
+    terms = state.orders.apply(envelope).terms
+    price = terms.limit_price or terms.stop_price
+    if price is not None and terms.symbol not in state.marks:  # the only price known, and exposure needs one
+        state.mark(terms.symbol, price)
+
+
+def _overdue(state: EngineState, _envelope: Envelope, body: OrderOverdue) -> None:
+    order = state.orders.find(body.client_order_id)
+    if order is not None:
+        state.overdue[body.client_order_id] = order.terms.symbol
 
 
 def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> None:
@@ -199,8 +274,11 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
     state.order_count += 1
     key = (terms.strategy, terms.symbol)
     if terms.role is not OrderRole.ENTRY:
-        state.leg_tries[key] = state.leg_tries.get(key, 0) + 1
         return
+    closing = state.closing.get(key)
+    if closing is not None:
+        closing.tries += 1
+        closing.order = terms.client_order_id
     state.refusals.pop(key, None)
     state.entry_times.append(envelope.time_ns)
     intent = intent_of(terms)
@@ -214,35 +292,89 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
 
 def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
     order = state.orders.apply(envelope)
+    state.overdue.pop(body.client_order_id, None)
     terms = order.terms
     before = state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
+    held = state.portfolio.quantity(body.symbol)
     ledger = state.portfolio.book(terms.strategy, body)
+    state.counters.trade(body.symbol, held, body.quantity * body.side.sign, state.trading_day)
     state.mark(body.symbol, body.price)  # our own execution is the latest price there is
     key = (terms.strategy, terms.symbol)
-    state.leg_tries.pop(key, None)
     if ledger.quantity * before <= 0:  # flat, or turned round: what guarded the old position would close the new one
-        state.guards.pop(key, None)
-    asks = terms.role is OrderRole.ENTRY and (terms.stop_loss is not None or terms.take_profit is not None)
-    if asks and ledger.quantity * terms.side.sign > 0:  # the prices are for the side that the entry opens
-        state.guards[key] = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit)
+        if before:
+            state.counters.end_trip(*key, ledger.earned)
+        _unguard(state, key)
+    if asks_protection(terms) and ledger.quantity * terms.side.sign > 0:  # its prices are for the side that it opens
+        known = state.guards.get(key)
+        guard = state.guards[key] = guard_of(terms, known, _trailing(state, terms, body.price), envelope.time_ns)
+        if guard is not known:
+            since_ns = state.covers[key].since_ns if known is not None else 0
+            state.covers[key] = Cover(since_ns=since_ns)
+            state.moving = moving(state.guards)
+    if state.guards:
+        mind(state, body.symbol, envelope.time_ns)
+
+
+def _unguard(state: EngineState, key: Key) -> None:
+    state.closing.pop(key, None)
+    guard = state.guards.pop(key, None)
+    if guard is not None:
+        del state.covers[key]
+        state.moving = moving(state.guards)
+
+
+def _trailing(state: EngineState, terms: OrderTerms, price: Price) -> Price | None:
+    """Where the trailing stop of an entry that filled at a price begins."""
+    if terms.exits is None or not terms.exits.trails:
+        return None
+    level = price - terms.exits.distance(price) * terms.side.sign
+    return state.instrument.stop_price(level, terms.side.opposite)
 
 
 def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
     terms = state.orders.apply(envelope).terms
     ledger = state.portfolio.book(terms.strategy, reversal(body))
     if not ledger.quantity:
-        state.guards.pop((terms.strategy, terms.symbol), None)
+        _unguard(state, (terms.strategy, terms.symbol))
+        state.counters.void_trip(terms.strategy, terms.symbol, ledger.earned)
+    mind(state, terms.symbol, envelope.time_ns)
 
 
-def _adopted(state: EngineState, _envelope: Envelope, body: PositionAdopted) -> None:
-    state.portfolio.adopt(body)
+def _adopted(state: EngineState, envelope: Envelope, body: PositionAdopted) -> None:
+    ledger = state.portfolio.adopt(body)
+    if not ledger.quantity:
+        state.counters.void_trip(EXTERNAL, body.symbol, ledger.earned)
     state.mark(body.symbol, body.price)
+    mind(state, body.symbol, envelope.time_ns)
 
 
-def _anomaly(state: EngineState, _envelope: Envelope, body: OrderAnomaly) -> None:
-    order = state.orders.find(body.client_order_id)
-    if body.event == UNPROTECTED and order is not None:
-        state.guards.pop((order.terms.strategy, order.terms.symbol), None)
+def _stop_moved(state: EngineState, envelope: Envelope, body: StopMoved) -> None:
+    key = (body.strategy, body.symbol)
+    state.guards[key] = replace(state.guards[key], stop_loss=body.stop_loss)
+    state.covers[key].moved_ns = envelope.time_ns
+    mind(state, body.symbol, envelope.time_ns)
+
+
+def _protected(state: EngineState, _envelope: Envelope, body: ProtectionComplete) -> None:
+    cover = state.covers[body.strategy, body.symbol]
+    cover.since_ns, cover.is_late = 0, False
+
+
+def _protection_late(state: EngineState, _envelope: Envelope, body: ProtectionLate) -> None:
+    state.covers[body.strategy, body.symbol].is_late = True
+
+
+def _protection_failed(state: EngineState, _envelope: Envelope, body: ProtectionFailed) -> None:
+    state.covers[body.strategy, body.symbol].has_failed = True
+
+
+def _position_closing(state: EngineState, _envelope: Envelope, body: PositionClosing) -> None:
+    state.closing[body.strategy, body.symbol] = Closing(body.reason)
+
+
+def _position_left(state: EngineState, envelope: Envelope, body: PositionLeft) -> None:
+    state.closing[body.strategy, body.symbol].is_left = True
+    mind(state, body.symbol, envelope.time_ns)
 
 
 def _position(state: EngineState, envelope: Envelope, body: PositionChanged) -> None:
@@ -255,31 +387,43 @@ def _position(state: EngineState, envelope: Envelope, body: PositionChanged) -> 
 
 def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> None:
     state.portfolio.deposit(body.amount)
+    state.counters.deposit(body.amount)
+    if state.trading_day:  # what comes in during a day was there at its start, as far as gains and losses go
+        state.day_start_equity = Money(state.day_start_equity + body.amount)
 
 
-def _account(state: EngineState, _envelope: Envelope, body: AccountStateChanged) -> None:
+def _account(state: EngineState, envelope: Envelope, body: AccountStateChanged) -> None:
     state.account_state = body.new
+    state.preserved_ns = envelope.time_ns if body.new is AccountState.PRESERVATION else 0
 
 
 def _bound(state: EngineState, _envelope: Envelope, body: AccountBound) -> None:
     state.broker_account_id = body.broker_account_id
+    state.held_executions = body.executions
 
 
 def _impaired(state: EngineState, _envelope: Envelope, body: Impaired) -> None:
     state.impairments[body.cause] = body.reason
+    if not body.is_connection:
+        state.lasting.add(body.cause)
 
 
 def _restored(state: EngineState, _envelope: Envelope, body: Restored) -> None:
     state.impairments.pop(body.cause, None)
+    state.lasting.discard(body.cause)
+    if body.cause == DRAWDOWN:
+        state.counters.peak_equity = NO_MONEY  # the next valuation is the first of a new peak
 
 
-def _valued(state: EngineState, envelope: Envelope, _body: PnlSnapshot) -> None:
+def _valued(state: EngineState, envelope: Envelope, body: PnlSnapshot) -> None:
+    state.counters.value(body.equity, body.strategy_pnl)
     state.hour = envelope.time_ns // HOUR_NS
 
 
 def _trading_day(state: EngineState, _envelope: Envelope, body: TradingDayStarted) -> None:
     state.trading_day = body.trading_day
     state.day_start_equity = body.day_start_equity
+    state.counters.begin_day(body.strategy_pnl, body.day_trades_from)
 
 
 def _refused(state: EngineState, _envelope: Envelope, body: RiskRefused) -> None:
@@ -323,13 +467,20 @@ def _fresh(state: EngineState, _envelope: Envelope, body: MarketFresh) -> None:
 
 _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     OrderPrepared: _prepared,
+    OrderAdopted: _order_adopted,
+    OrderOverdue: _overdue,
     OrderFilled: _filled,
     FillBusted: _busted,
     PositionAdopted: _adopted,
     AccountBound: _bound,
     Impaired: _impaired,
     Restored: _restored,
-    OrderAnomaly: _anomaly,
+    StopMoved: _stop_moved,
+    ProtectionComplete: _protected,
+    ProtectionLate: _protection_late,
+    ProtectionFailed: _protection_failed,
+    PositionClosing: _position_closing,
+    PositionLeft: _position_left,
     PositionChanged: _position,
     CashDeposited: _deposited,
     AccountStateChanged: _account,
@@ -368,4 +519,18 @@ def worst_case(state: EngineState, symbol: str) -> tuple[Decimal, Decimal]:
     position = state.portfolio.quantity(symbol)
     bought = state.orders.open_buys.get(symbol)
     sold = state.orders.open_sells.get(symbol)
-    return position + bought if bought else position, position - sold if sold else position
+    worst_long, worst_short = position + bought if bought else position, position - sold if sold else position
+    for order in state.orders.by_notional.values():  # orders of others: hardly ever any
+        if order.terms.symbol == symbol:
+            units = _units_of(order, state.price(symbol))
+            worst_long, worst_short = worst_long + max(units, ZERO), worst_short + min(units, ZERO)
+    return worst_long, worst_short
+
+
+def _units_of(order: Order, price: Price | None) -> Decimal:
+    """What an order for an amount of money may still trade, signed, at the last price; a hundredth more, lest that has moved.
+
+    Without a price a unit counts as 1 (`views._holding`), and so the amount as what it is.
+    """
+    units = order.open_notional * order.terms.side.sign * Decimal("1.01") / (price or 1)
+    return units.quantize(Decimal("1e-9"), rounding=ROUND_UP)

@@ -1,6 +1,7 @@
 """What one step of the engine gives back, and how it makes records."""
 
-from holdfast.core.messages import AccountStateChanged, AnyBody, Effect, Envelope
+from holdfast.core.messages import AnyBody, Effect, Envelope
+from holdfast.core.milestones import AccountStateChanged
 from holdfast.core.session.account import AccountEvent, next_state
 from holdfast.core.state import EngineState, apply
 

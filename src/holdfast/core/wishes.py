@@ -1,18 +1,21 @@
-"""From a wish to a draft of an order that risk has judged: sizes, sides, prices on the tick, and what risk needs to see."""
+"""From a wish to a draft of an order that risk has judged: sizes, sides, prices on the tick."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from msgspec.structs import replace
 
+from holdfast.core.exits import fault_of_exits
+from holdfast.core.instruments import instrument_of
 from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused, Signal
 from holdfast.core.orders.order import Order
-from holdfast.core.risk.check import RiskView, check, raises_risk
-from holdfast.core.risk.sizing import sized_quantity
-from holdfast.core.state import EngineState, intent_of, worst_case
+from holdfast.core.risk.check import check, fit, raises_risk, reference_price
+from holdfast.core.risk.rules import stop_distance
+from holdfast.core.risk.sizing import Basis, Method, Sizing, Unsized, wished
+from holdfast.core.risk.view import Case, RiskView
+from holdfast.core.state import EngineState
 from holdfast.core.strategy.context import order_type
 from holdfast.core.types import (
-    MINUTE_NS,
-    NO_MONEY,
     NO_QUANTITY,
     ZERO,
     Money,
@@ -25,7 +28,20 @@ from holdfast.core.types import (
     to_price,
     to_quantity,
 )
+from holdfast.core.views import exposure_of, risk_view, unexplained, volatility_of
 from holdfast.errors import InvalidValue
+
+__all__ = [
+    "close_signal",
+    "draft",
+    "fault_of",
+    "follow_up",
+    "is_repeated",
+    "live_entries",
+    "raises",
+    "risk_view",
+    "unexplained",
+]
 
 
 def draft(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskApproved | RiskRefused | None:
@@ -41,41 +57,116 @@ def draft(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskA
     if wanted is None:
         return None
     side, quantity = wanted
-    if not quantity:
-        return _refused(signal, "size", "0", "one lot", "the size left to risk comes to less than one lot")
-    terms = _terms(state, signal, side, quantity)
-    if not state.orders_cross_zero:
-        terms = _up_to_zero(state, terms)
-    return check(terms, risk_view(state, terms), state.limits, way_out=way_out)
+    signal = _with_exits(state, signal, side, price)
+    terms = _terms(state, signal, side, NO_QUANTITY if quantity is None else quantity)
+    if quantity is None:
+        sized = _sized(state, signal, terms)
+        if isinstance(sized, RiskRefused):
+            return sized
+        terms = sized
+    elif not quantity:
+        return _refused(signal, "size", "0", "one lot", "the amount of money comes to less than the smallest step")
+    return _judged(state, terms, signal.confidence, way_out)
 
 
-def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Quantity] | None:
-    """The side and quantity that fulfil a signal; None when nothing is missing."""
+def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:
+    """The signal with the ways out that its strategy's configuration adds to those it asks for itself."""
+    rules = state.exit_rules.get(signal.strategy)
+    if rules is None or signal.action is Action.CLOSE:
+        return signal
+    entry = signal.limit_price or signal.stop_price or price
+    has_stop = signal.stop_loss is not None
+    return replace(
+        signal,
+        stop_loss=signal.stop_loss or (None if signal.exits else rules.stop_loss(entry, side)),
+        take_profit=signal.take_profit or rules.take_profit(entry, side),
+        exits=signal.exits or rules.exits(entry, side, has_stop=has_stop),
+    )
+
+
+def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Quantity | None] | None:
+    """The side and quantity that fulfil a signal, the quantity None where it is left to risk; None when nothing is missing."""
     if signal.action in (Action.BUY, Action.SELL):
         side = Side.BUY if signal.action is Action.BUY else Side.SELL
         if signal.notional is not None:
-            return side, state.instrument.steps(signal.notional / price)
-        return side, signal.quantity or _sized(state, signal, price)
-    if signal.quantity is not None:
-        target = signal.quantity
-    else:
-        direction = signal.side or Side.BUY
-        target = Quantity(_sized(state, signal, price) * direction.sign)
-        if not target:
-            return direction, NO_QUANTITY
-    missing = target - state.host.projected((signal.strategy, signal.symbol))
+            return side, instrument_of(signal.symbol, state.instrument).steps(signal.notional / price)
+        return side, signal.quantity
+    if signal.quantity is None:
+        return signal.side or Side.BUY, None
+    missing = signal.quantity - state.host.projected((signal.strategy, signal.symbol))
     if not missing:
         return None
     return (Side.BUY if missing > 0 else Side.SELL), Quantity(abs(missing))
 
 
+def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms | RiskRefused:
+    """The draft with the size that risk gives it. A target closes what is held on the other side as well."""
+    sizing = _sizing(state, signal.strategy)
+    view = risk_view(state, terms, signal.confidence)
+    price = reference_price(terms, view.mark)
+    if price is None:  # it can't be: the mark is known
+        return _refused(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
+    size = wished(sizing, _basis(state, signal, terms, view, price, sizing))
+    if isinstance(size, Unsized):
+        return _refused(signal, "size", "0", "a size", size.why)
+    lot = sizing.lot or view.instrument.lot
+    held = state.host.projected((signal.strategy, signal.symbol)) * -terms.side.sign
+    closing = Quantity(max(ZERO, held) if signal.action is Action.TARGET else ZERO)
+    return fit(terms, view, state.limits, size, lot, closing)
+
+
+def _sizing(state: EngineState, strategy: StrategyId) -> Sizing:
+    own = state.strategy_limits.get(strategy)
+    return (own.sizing if own is not None else None) or state.limits.sizing or Sizing()
+
+
+def _basis(
+    state: EngineState, signal: Signal, terms: OrderTerms, view: RiskView, price: Price, sizing: Sizing
+) -> Basis:
+    account = view.account
+    case = Case(terms, view, account, state.limits, price, price)
+    used = sum((holding.exposure for holding in account.others), ZERO)
+    used += (view.mark or price) * max(abs(account.worst_long), abs(account.worst_short))
+    moves = sizing.method is Method.VOLATILITY_TARGET
+    return Basis(
+        price=price,
+        equity=view.equity,
+        buying_power=Money(view.equity * state.limits.leverage - used),
+        confidence=signal.confidence,
+        stop_distance=stop_distance(case),
+        volatility=volatility_of(state, signal.strategy, signal.symbol, sizing) if moves else None,
+    )
+
+
+def _judged(state: EngineState, terms: OrderTerms, confidence: float, way_out: bool) -> RiskApproved | RiskRefused:
+    """Risk's answer to a draft. One that goes through zero closes first and opens then, unless one order may do both.
+
+    What only closes is never held up by limits that bar the whole: it goes alone then, and the rest is refused.
+    """
+    whole = check(terms, risk_view(state, terms, confidence), state.limits, way_out=way_out)
+    crosses = _closes(state, terms) > 0
+    if not crosses or (state.orders_cross_zero and isinstance(whole, RiskApproved)):
+        return whole
+    close = _up_to_zero(state, terms)
+    if isinstance(whole, RiskApproved):
+        return check(close, risk_view(state, close, confidence), state.limits, way_out=way_out)
+    close = replace(close, then=None)
+    answer = check(close, risk_view(state, close, confidence), state.limits, way_out=way_out)
+    if isinstance(answer, RiskRefused):
+        return whole
+    return replace(answer, left_out=replace(whole, quantity=Quantity(terms.quantity - close.quantity)))
+
+
+def _closes(state: EngineState, terms: OrderTerms) -> Decimal:
+    """What a draft that goes through zero closes of the account's position; zero for one that doesn't."""
+    held = state.portfolio.quantity(terms.symbol) * -terms.side.sign
+    return held if 0 < held < terms.quantity else ZERO
+
+
 def _up_to_zero(state: EngineState, terms: OrderTerms) -> OrderTerms:
-    """Terms that bring the account's position to zero at most; the rest follows when they have filled."""
-    held = abs(state.portfolio.quantity(terms.symbol))
-    closes = state.portfolio.quantity(terms.symbol) * terms.side.sign < 0
-    if not closes or terms.quantity <= held:
-        return terms
-    return replace(terms, quantity=held, then=Quantity(terms.quantity - held))
+    """Terms that bring the account's position to zero; the rest follows when they have filled."""
+    held = _closes(state, terms)
+    return replace(terms, quantity=Quantity(held), then=Quantity(terms.quantity - held))
 
 
 def follow_up(state: EngineState, order: Order) -> RiskApproved | RiskRefused:
@@ -86,11 +177,6 @@ def follow_up(state: EngineState, order: Order) -> RiskApproved | RiskRefused:
     )
     view = replace(risk_view(state, terms), twin=None)  # it may be as large as the first and is no repeat of it
     return check(terms, view, state.limits)
-
-
-def _sized(state: EngineState, signal: Signal, price: Price) -> Quantity:
-    equity = state.portfolio.equity(state.price)
-    return sized_quantity(equity, price, signal.confidence, state.limits, state.instrument)
 
 
 def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -> OrderTerms:
@@ -114,6 +200,7 @@ def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -
         take_profit=None if profit is None else rules.limit_price(profit, side.opposite),
         expires_ns=None if live_ns is None else state.now_ns + live_ns,
         tag=signal.tag,
+        exits=signal.exits,
     )
 
 
@@ -131,6 +218,9 @@ def fault_of(signal: Signal) -> str:
             value = getattr(signal, name)
             if value is not None:
                 to_price(value, name)
+        fault = fault_of_exits(signal.exits) if signal.exits is not None else ""
+        if fault:
+            return fault
         kind = order_type(signal.limit_price, signal.stop_price, signal.trail_amount, signal.trail_percent)
     except InvalidValue as error:
         return str(error)
@@ -144,27 +234,6 @@ def close_signal(strategy: StrategyId, symbol: str) -> Signal:
     return Signal(strategy=strategy, symbol=symbol, action=Action.CLOSE, quantity=NO_QUANTITY)
 
 
-def risk_view(state: EngineState, terms: OrderTerms) -> RiskView:
-    """The account as risk sees it when it judges this draft. What only new risk is judged by is left out where there is none."""
-    symbol = terms.symbol
-    worst_long, worst_short = worst_case(state, symbol)
-    full = terms.role is OrderRole.ENTRY
-    return RiskView(
-        state=state.account_state,
-        mark=state.price(symbol),
-        position=state.portfolio.quantity(symbol),
-        worst_long=Quantity(worst_long),
-        worst_short=Quantity(worst_short),
-        others_exposure=_others_exposure(state, symbol) if full else NO_MONEY,
-        equity=state.portfolio.equity(state.price) if full else NO_MONEY,
-        day_start_equity=state.day_start_equity,
-        open_orders=state.orders.live_entries,
-        orders_last_minute=_entries_last_minute(state),
-        twin=_twin(state, terms),
-        quantity_increment=state.instrument.quantity_increment,
-    )
-
-
 def raises(state: EngineState, order: Order) -> bool:
     """Whether a live order raises risk as things stand: what a halt goes by.
 
@@ -174,36 +243,7 @@ def raises(state: EngineState, order: Order) -> bool:
     terms = order.terms
     if terms.role is not OrderRole.ENTRY or (state.flattening and not order.cancel_released_ns):
         return False
-    return raises_risk(terms.side, NO_QUANTITY, risk_view(state, terms))
-
-
-def _others_exposure(state: EngineState, symbol: str) -> Money:
-    """The worst case of every other symbol, at its last price."""
-    lines, orders = state.portfolio.lines, state.orders
-    total = ZERO
-    for other in {*lines, *orders.open_buys, *orders.open_sells}:
-        if other != symbol:
-            worst = max(map(abs, worst_case(state, other)))
-            if worst:
-                total += worst * (state.price(other) or ZERO)
-    return Money(total)
-
-
-def _entries_last_minute(state: EngineState) -> int:
-    times = state.entry_times
-    while times and state.now_ns - times[0] >= MINUTE_NS:
-        times.popleft()
-    return len(times)
-
-
-def _twin(state: EngineState, terms: OrderTerms) -> str | None:
-    """An order like this one that is live, or so recent that this one must be a repeat."""
-    known = state.intents.get(intent_of(terms))
-    if known is None:
-        return None
-    made_ns, client_order_id = known
-    recent = state.now_ns - made_ns < state.limits.duplicate_window_ns
-    return client_order_id if recent or client_order_id in state.orders.live else None
+    return raises_risk(terms.side, NO_QUANTITY, exposure_of(state, terms.symbol))
 
 
 def is_repeated(state: EngineState, refused: RiskRefused) -> bool:

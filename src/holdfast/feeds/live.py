@@ -1,5 +1,6 @@
 """The interface of a market data source that happens once: what was missed is fetched, not replayed."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -18,6 +19,23 @@ class FeedStatus(msgspec.Struct, frozen=True):
 Deliver = Callable[[MarketEvent], Awaitable[None]]
 """Takes one event; returns when there is room for the next, so that a busy engine slows the reading, not the memory."""
 TellStatus = Callable[[FeedStatus], None]
+
+
+class NoMarket:
+    """The feed of somebody who trades nothing and only guards what is there: market data is missing all the time."""
+
+    kind = "none"
+    name = "no market data"
+    symbols: Sequence[str] = ()
+    bar_ns: int | None = None
+
+    def history(self, until_ns: int) -> Sequence[MarketEvent]:  # noqa: ARG002
+        """Nothing."""
+        return ()
+
+    async def run(self, deliver: Deliver, tell: TellStatus) -> None:  # noqa: ARG002
+        """Go on until cancelled."""
+        await asyncio.Event().wait()
 
 
 class LiveFeed(Protocol):

@@ -34,7 +34,8 @@ class Batch(msgspec.Struct, frozen=True):
     """The records of one input and every row they changed, as those are after the last of the records.
 
     ``orders`` must hold every order that a record in ``envelopes`` is about. ``answers`` to commands that were never filed
-    in the journal change nothing. ``account_state`` and ``cash`` are the account's after the batch.
+    in the journal change nothing. ``account_state`` and ``cash`` are the account's after the batch. ``snapshot`` is its whole
+    state then, if that is to be kept (`journal/snapshots.py`).
     """
 
     account: str
@@ -44,3 +45,4 @@ class Batch(msgspec.Struct, frozen=True):
     account_state: str
     cash: Decimal
     answers: Sequence[CommandAnswer] = ()
+    snapshot: bytes | None = None

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from holdfast.core.codec import encode_body
 from holdfast.core.messages import Command
-from holdfast.errors import InvalidValue, JournalCorrupt, JournalError
-from holdfast.journal import database, schema
+from holdfast.errors import InvalidValue, JournalCorrupt
+from holdfast.journal import schema
 from holdfast.journal.batch import CommandAnswer
+from holdfast.journal.database import BUSY_TIMEOUT_S, open_database
 from holdfast.journal.reader import PENDING, Reader, to_command
 from holdfast.journal.tables import accounts, commands
 
@@ -30,14 +31,15 @@ def file_command(url: str, account: str, body: Command, source: str, expires_ns:
     :class:`~holdfast.errors.JournalError` when there is no journal or it can't be written,
     :class:`~holdfast.errors.InvalidValue` when it has no such account.
     """
-    path = database.journal_path(url)
-    if not path.exists():
-        raise JournalError(f"there is no journal at {path}; start the engine to make one, or name another file")
+    database = open_database(url)
+    database.require()
     command_id = new_id(now_ns)
-    with database.reported(path, "written"), database.writer(path).connect() as connection, connection.begin():
+    with database.reported("written"), database.writer().connect() as connection, connection.begin():
         schema.require_head(connection)
         if connection.execute(sa.select(accounts.c.epoch).where(accounts.c.account == account)).scalar() is None:
-            raise InvalidValue(f"journal {path} has no account {account!r}; see `holdfast status` for those it has")
+            raise InvalidValue(
+                f"journal {database.shown} has no account {account!r}; see `holdfast status` for those it has"
+            )
         connection.execute(
             sa.insert(commands).values(
                 id=command_id,
@@ -79,17 +81,16 @@ class CommandQueue:
     """
 
     def __init__(self, url: str) -> None:
-        self._path = database.journal_path(url)
-        with database.reported(self._path, "opened"):
-            self._connection = database.reader(self._path).connect()
-        self._is_sqlite = self._connection.dialect.name == "sqlite"
+        self._database = open_database(url)
+        with self._database.reported("opened"):
+            self._connection = self._database.reader(BUSY_TIMEOUT_S).connect()
         self._driver = cast(Any, self._connection.connection.driver_connection)
         self._seen_version: dict[str, int] = {}
         self._handed_out: dict[str, set[str]] = {}
 
     def pending(self, account: str) -> list[Pending]:
         """The commands for ``account`` that were not handed out yet, the oldest first. Raises JournalError."""
-        with database.reported(self._path, "read"):
+        with self._database.reported("read"):
             version = self._data_version()
             if version is not None and self._seen_version.get(account) == version:
                 return []
@@ -102,7 +103,7 @@ class CommandQueue:
 
     def _data_version(self) -> int | None:
         """A number that changes when another connection has committed; None where there is none."""
-        if not self._is_sqlite:
+        if self._database.kind != "sqlite":
             return None
         (version,) = self._driver.execute("PRAGMA data_version").fetchone()
         return int(version)

@@ -5,24 +5,27 @@ layer would add some 60 us to a commit of 300 us.
 """
 
 import contextlib
-import sqlite3
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
 import sqlalchemy as sa
 
-from holdfast.core.messages import FillBusted, OrderFilled, OrderPrepared
+from holdfast.core.messages import FillBusted, OrderAdopted, OrderFilled, OrderPrepared
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import reversal
 from holdfast.errors import Fatal, JournalError, StaleEpoch
 from holdfast.journal import tables
 from holdfast.journal.batch import Batch
-from holdfast.journal.rows import Row, fill_row, order_progress, order_row, position_row, record_row
+from holdfast.journal.database import Database
+from holdfast.journal.rows import Row, fill_row, order_progress, order_row, position_row, record_row, snapshot_row
+from holdfast.observe.crash_points import CrashPoint, reach
 
 _POSITION_KEY = 3
-_ACCOUNT_COLUMNS = ("state", "cash", "last_sequence", "last_hash", "cursor")
+_ACCOUNT_COLUMNS = ("state", "cash", "last_sequence", "last_hash", "cursor", "renewed_ns")
+_RENEWALS = "renewals"
+"""Counted on by each commit of an account's holder: the sign that he is there."""
 
 PositionKey = tuple[object, ...]
 
@@ -42,6 +45,8 @@ class Line(msgspec.Struct):
     last_hash: str
     cursor: int
     positions: set[PositionKey]
+    snapshot_at: int = 0
+    """Where its newest snapshot of this tenure stands; older ones are dropped, that one is kept besides the next."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -59,6 +64,7 @@ class _Rows:
         self.records: list[Row] = []
         self.fills: list[Row] = []
         self.answers: list[Row] = []
+        self.snapshots: list[tuple[Row, int]] = []
         self._new_orders: set[tuple[str, str]] = set()
         self._orders: dict[tuple[str, str], Order] = {}
         self._positions: dict[PositionKey, Row] = {}
@@ -74,12 +80,17 @@ class _Rows:
         for answer in batch.answers:
             ids = msgspec.json.encode(answer.client_order_ids).decode()
             self.answers.append((answer.status, answer.text, ids, answer.command_id, line.account))
+        if batch.snapshot is not None:
+            row = snapshot_row(line.account, line.last_sequence, line.last_hash, batch.snapshot)
+            self.snapshots.append((row, line.snapshot_at))
+            line.snapshot_at = line.last_sequence
         self.accounts[line.account] = (
             batch.account_state,
             str(batch.cash),
             line.last_sequence,
             line.last_hash,
             line.cursor,
+            time.time_ns(),
             line.account,
             line.epoch,
         )
@@ -95,7 +106,7 @@ class _Rows:
                 self.fills.append(fill_row(envelope, body, _strategy_of(batch, body)))
             elif type(body) is FillBusted:
                 self.fills.append(fill_row(envelope, reversal(body), _strategy_of(batch, body)))
-            elif type(body) is OrderPrepared:
+            elif isinstance(body, OrderPrepared | OrderAdopted):
                 self._new_orders.add((line.account, body.terms.client_order_id))
         if batch.envelopes:
             line.last_sequence, line.last_hash, line.cursor = envelope.sequence, previous, envelope.cursor
@@ -128,29 +139,35 @@ def _strategy_of(batch: Batch, fill: OrderFilled | FillBusted) -> str:
 class Committer:
     """Owns the connection that writes."""
 
-    def __init__(self, engine: sa.Engine, path: Path) -> None:
-        self._path = path
-        self._pooled = engine.raw_connection()
-        self._connection = cast(Any, self._pooled.driver_connection)
-        self._is_sqlite = engine.dialect.name == "sqlite"
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        engine = database.writer()
+        pooled = engine.raw_connection()
+        self._connection = cast(Any, pooled.driver_connection)
+        pooled.detach()
         self._cursor = self._connection.cursor()
-        self._file = self._identity()
+        self._identity = database.identity()
         self._prepare(engine.dialect)
 
     def _prepare(self, dialect: sa.Dialect) -> None:
         accounts, orders, commands = tables.accounts, tables.orders, tables.commands
         position_values = tables.positions.columns.keys()[_POSITION_KEY:]
-        self._account_sql = _update_sql(dialect, accounts, _ACCOUNT_COLUMNS, ("account", "epoch"))
+        ours = ("account", "epoch")
+        self._account_sql = _update_sql(dialect, accounts, _ACCOUNT_COLUMNS, ours, _RENEWALS)
+        self._renewal_sql = _update_sql(dialect, accounts, ("renewed_ns",), ours, _RENEWALS)
+        self._let_go_sql = _update_sql(dialect, accounts, ("lease_ms", "renewed_ns"), ours, _RENEWALS)
         self._record_sql = _insert_sql(dialect, tables.records)
         self._order_sql = _insert_sql(dialect, orders)
         self._progress_sql = _update_sql(dialect, orders, tables.ORDER_PROGRESS, ("account", "client_order_id"))
         self._fill_sql = _insert_sql(dialect, tables.fills)
         self._position_sql = _insert_sql(dialect, tables.positions)
         self._move_sql = _update_sql(dialect, tables.positions, position_values, ("account", "strategy", "symbol"))
+        self._snapshot_sql = _insert_sql(dialect, tables.snapshots)
+        self._drop_sql = _delete_older_sql(dialect, tables.snapshots)
         self._answer_sql = _update_sql(dialect, commands, ("status", "text", "client_order_ids"), ("id", "account"))
 
-    def commit(self, gathered: Iterable[Work]) -> None:
-        """Write it all and sync it. Whatever is raised, nothing of it may be taken for written.
+    def commit(self, gathered: Iterable[Work], idle: Iterable[Line] = ()) -> None:
+        """Write it all and sync it, and a sign of life of the ``idle`` accounts. Whatever is raised, nothing may be taken for written.
 
         Raises the driver's errors, ``StaleEpoch`` when an account was taken by another process, ``JournalError`` when the file
         is gone, ``Fatal`` when a batch contradicts itself.
@@ -159,27 +176,56 @@ class Committer:
         for work in gathered:
             rows.add(work)
             lines[work.line.account] = work.line
-        if self._is_sqlite and self._identity() != self._file:
-            raise JournalError(f"journal {self._path} was moved or replaced while in use; put it back and start again")
+        if self._database.identity() != self._identity:
+            raise JournalError(
+                f"journal {self._database.shown} was moved or replaced while in use; put it back and start again"
+            )
         known = set().union(*(line.positions for line in lines.values()))
         new_positions, moved = rows.positions(known)
-        self._begin()
-        try:
+        began_s = time.perf_counter()
+        with self._transaction():
             self._write(rows, new_positions, moved)
-            self._connection.commit()
-        except BaseException:
-            self._roll_back()
-            raise
+            self._sign([line for line in idle if line.account not in lines], self._renewal_sql)
+            if lines:
+                reach(CrashPoint.IN_COMMIT)
+        if lines:
+            self._database.metrics.committed(time.perf_counter() - began_s)
+            reach(CrashPoint.COMMITTED)
+        if rows.fills:
+            reach(CrashPoint.FILL_DURABLE)
         for row in new_positions:
             lines[str(row[0])].positions.add(row[:_POSITION_KEY])
 
+    def let_go(self, lines: Iterable[Line]) -> None:
+        """Give accounts back in order: anybody may take them at once. Raises as `commit`."""
+        with self._transaction():
+            self._sign(lines, self._let_go_sql, 0)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            if self._database.begin:
+                self._execute(self._database.begin)
+            yield
+            self._end()
+        except BaseException as error:
+            self._database.note(error)
+            self._roll_back()
+            raise
+
+    def _sign(self, lines: Iterable[Line], sql: str, *values: int) -> None:
+        for line in lines:
+            self._change_account(sql, (*values, time.time_ns(), line.account, line.epoch))
+
+    def _change_account(self, sql: str, row: Row) -> None:
+        """Change an account's row; its key comes last: the account, and the epoch that must be ours."""
+        self._execute(sql, row)
+        if self._cursor.rowcount != 1:
+            raise overtaken(str(row[-2]))
+
     def _write(self, rows: _Rows, new_positions: list[Row], moved: list[Row]) -> None:
-        for account, row in rows.accounts.items():
-            self._cursor.execute(self._account_sql, row)
-            if self._cursor.rowcount != 1:
-                raise StaleEpoch(
-                    f"account {account!r} was taken over by another engine; this one stops, and recorded nothing since"
-                )
+        for account in rows.accounts.values():
+            self._change_account(self._account_sql, account)
         new_orders, changed = rows.orders()
         self._many(self._record_sql, rows.records)
         self._many(self._order_sql, new_orders)
@@ -189,37 +235,49 @@ class Committer:
         self._many(self._position_sql, new_positions)
         self._many(self._move_sql, moved)
         self._many(self._answer_sql, rows.answers)
+        for row, before in rows.snapshots:
+            self._cursor.execute(self._snapshot_sql, row)
+            self._cursor.execute(self._drop_sql, (row[0], before))
+            reach(CrashPoint.IN_SNAPSHOT)
 
     def _many(self, sql: str, rows: list[Row]) -> int:
         """Run a statement for each row; how many rows it touched."""
         if not rows:
             return 0
         if len(rows) == 1:
-            self._cursor.execute(sql, rows[0])
+            self._execute(sql, rows[0])
         else:
+            began_s = time.perf_counter()
             self._cursor.executemany(sql, rows)
+            self._database.metrics.took(sql, time.perf_counter() - began_s)
         return int(self._cursor.rowcount)
 
-    def _begin(self) -> None:
-        if self._is_sqlite:  # its driver is in autocommit mode; the others begin by themselves
-            self._cursor.execute("BEGIN IMMEDIATE")
+    def _execute(self, sql: str, row: Row = ()) -> None:
+        began_s = time.perf_counter()
+        self._cursor.execute(sql, row)
+        self._database.metrics.took(sql, time.perf_counter() - began_s)
+
+    def _end(self) -> None:
+        began_s = time.perf_counter()
+        self._connection.commit()
+        self._database.metrics.took("COMMIT", time.perf_counter() - began_s)
 
     def _roll_back(self) -> None:
         """Best effort: the connection is not used again, and closing it would roll back as well."""
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(*self._database.errors):
             self._connection.rollback()
 
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            found = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
-
     def close(self) -> None:
-        """Close the connection."""
-        self._cursor.close()
-        self._pooled.close()
+        """Close the connection, whatever has become of it."""
+        with contextlib.suppress(*self._database.errors):
+            self._connection.close()
+
+
+def overtaken(account: str) -> StaleEpoch:
+    """What an engine stops with whose account another one has."""
+    return StaleEpoch(
+        f"account {account!r} was taken over by another engine; this one stops, and recorded nothing since"
+    )
 
 
 def _insert_sql(dialect: sa.Dialect, table: sa.Table) -> str:
@@ -227,14 +285,26 @@ def _insert_sql(dialect: sa.Dialect, table: sa.Table) -> str:
     return _text(dialect, sa.insert(table), table.columns.keys())
 
 
-def _update_sql(dialect: sa.Dialect, table: sa.Table, values: Sequence[str], key: Sequence[str]) -> str:
-    """The driver's text of an UPDATE whose parameters are ``values``, then ``key``, in the order given."""
+def _update_sql(
+    dialect: sa.Dialect, table: sa.Table, values: Sequence[str], key: Sequence[str], counter: str | None = None
+) -> str:
+    """The driver's text of an UPDATE whose parameters are ``values``, then ``key``, in the order given; it counts ``counter`` on."""
     condition = sa.and_(*(table.columns[name] == sa.bindparam(f"key_{name}") for name in key))
-    statement = sa.update(table).where(condition).ordered_values(*((name, sa.bindparam(name)) for name in values))
+    changes: list[tuple[str, Any]] = [(name, sa.bindparam(name)) for name in values]
+    if counter is not None:
+        changes.append((counter, table.columns[counter] + sa.literal_column("1")))
+    statement = sa.update(table).where(condition).ordered_values(*changes)
     return _text(dialect, statement, [*values, *(f"key_{name}" for name in key)])
 
 
-def _text(dialect: sa.Dialect, statement: sa.Insert | sa.Update, expected: Sequence[str]) -> str:
+def _delete_older_sql(dialect: sa.Dialect, table: sa.Table) -> str:
+    """The driver's text of a DELETE of an account's rows before a sequence: the parameters are those two."""
+    columns = table.columns
+    older = sa.and_(columns.account == sa.bindparam("account"), columns.sequence < sa.bindparam("sequence"))
+    return _text(dialect, sa.delete(table).where(older), ["account", "sequence"])
+
+
+def _text(dialect: sa.Dialect, statement: sa.Insert | sa.Update | sa.Delete, expected: Sequence[str]) -> str:
     compiled = statement.compile(dialect=dialect)
     if compiled.positiontup != list(expected):
         raise Fatal(f"a statement takes {compiled.positiontup}, not {expected}")

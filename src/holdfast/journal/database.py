@@ -1,158 +1,204 @@
-"""Opening the SQLite file, for writing or for reading, and saying clearly what is wrong with it.
+"""The database a journal is kept in: opening it, for writing or for reading, and saying clearly what is wrong with it.
 
-How the file is opened decides what survives. WAL with ``synchronous=FULL``: a commit returns after its pages are synced to
-the disk, and readers never wait for the writer nor the writer for them. The file never exists half made: a new journal is
-built beside its place and linked into it.
+How it is opened decides what survives, so each kind has a module of its own that does nothing else: `sqlite`, `postgresql` and
+`mariadb`. Whatever is kept in one goes through `Database`.
 """
 
-import os
-import sqlite3
-import tempfile
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from urllib.parse import quote
+from typing import ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
 
 from holdfast.errors import ConfigError, JournalCorrupt, JournalError
-from holdfast.journal import schema
+from holdfast.observe.journal_metrics import JournalMetrics
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for another program's lock before giving up. Commits take milliseconds; who holds a lock for seconds
 is a backup or a shell left open, and an engine that can't record must stop rather than wait on."""
 
-DRIVER_ERRORS = (sqlite3.Error, DBAPIError, OSError)
-"""What the database and the system raise; `explain` makes our errors of them."""
+READING_TIMEOUT_S = 60.0
+"""How long a statement may take that only reads: an audit counts a whole journal in one."""
 
-_ADVICE = {
-    "SQLITE_NOTADB": "it is not a journal, or its first page is damaged; restore a backup",
-    "SQLITE_CORRUPT": "its content is damaged; restore a backup",
-    "SQLITE_BUSY": "another program kept it locked; close whatever else has it open",
-    "SQLITE_LOCKED": "another program kept it locked; close whatever else has it open",
-    "SQLITE_READONLY": "it is read-only; make the file and its directory writable",
-    "SQLITE_FULL": "the disk is full; free space and start again",
-    "SQLITE_CANTOPEN": "it can't be opened; check that the file and its directory can be read and written",
-    "SQLITE_PERM": "access is not permitted; make the file and its directory writable",
-    "SQLITE_IOERR": "the disk refused (full, over quota or failing); mend that and start again",
-    "SQLITE_CONSTRAINT": "it already has such a row: an id was used twice; run `holdfast audit verify`",
-}
+FORMS = "sqlite:///path/to/holdfast.db, postgresql://user@host/database or mariadb://user@host/database"
+
+REASON_LENGTH = 200
+"""How much of what a database says goes into an error, in characters."""
 
 
-def journal_path(url: str) -> Path:
-    """The file that a journal's URL means, symbolic links resolved; it need not exist.
+class Database(ABC):
+    """Where a journal is kept. Nothing is opened before one of its methods is called.
 
-    Raises :class:`~holdfast.errors.ConfigError` for anything but ``sqlite:///path``.
+    ``metrics`` counts what its writers do. ``kind`` is ``sqlite``, ``postgresql`` or ``mariadb``; ``shown`` is what people are told, without any password; ``errors`` is
+    what the database, its driver and the system raise: `explain` makes our errors of them. ``begin`` begins a transaction on
+    a writer's own cursor, for drivers that don't do so by themselves.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ConfigError("the journal's url can't be read; write it as sqlite:///path/to/holdfast.db") from None
-    _require_sqlite_file(parsed)
-    return Path(parsed.database or "").expanduser().resolve()
 
+    kind: ClassVar[str]
+    begin: ClassVar[str] = ""
+    errors: tuple[type[Exception], ...]
 
-def _require_sqlite_file(url: URL) -> None:
-    shown = url.render_as_string(hide_password=True)
-    if url.get_backend_name() != "sqlite":
-        raise ConfigError(
-            f"the journal can't be kept in {shown}: only sqlite:///path/to/holdfast.db is supported so far"
-        )
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:") or url.query:
-        raise ConfigError(f"the journal's url {shown} must name a plain file, as sqlite:///path/to/holdfast.db does")
+    def __init__(self, shown: str) -> None:
+        self.shown = shown
+        self.metrics = JournalMetrics()
 
+    @property
+    @abstractmethod
+    def lock_directory(self) -> Path:
+        """Where this machine keeps the lock files of this journal; it need not exist."""
 
-def create(path: Path) -> None:
-    """Make an empty journal at ``path`` and its directory, unless one is there already. Raises JournalError."""
-    with reported(path, "created"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".holdfast-", dir=path.parent) as workshop:
-            draft = Path(workshop) / path.name
-            engine = _engine(draft, "rwc")
-            with engine.connect() as connection:
-                schema.upgrade(connection)
-            _sync(draft)
-            try:
-                path.hardlink_to(draft)
-            except FileExistsError:
-                return  # another process was quicker; its journal is as good
-        _sync(path.parent)
+    @abstractmethod
+    def make_lock_directory(self) -> Path:
+        """The same, made when it is not there. Raises OSError when it can't be, or is not safe from other users."""
 
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is a journal (or, on SQLite, a file in its place). Raises JournalError when nobody can tell."""
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    @abstractmethod
+    def create(self) -> None:
+        """Make an empty journal unless one is there already. Raises JournalError."""
 
+    @abstractmethod
+    def writer(self) -> sa.Engine:
+        """Connections that may write to a journal that exists."""
 
-def writer(path: Path) -> sa.Engine:
-    """Connections that may write to a journal that exists; each transaction takes the write lock at its start."""
-    return _engine(path, "rw")
+    @abstractmethod
+    def reader(self, timeout_s: float = READING_TIMEOUT_S) -> sa.Engine:
+        """Connections that can't write; each of their transactions sees one moment.
 
+        A server may take ``timeout_s`` for a statement.
+        """
 
-def reader(path: Path) -> sa.Engine:
-    """Connections that can't write.
+    @abstractmethod
+    def _contention(self, cause: BaseException) -> str | None:
+        """As `contention`, of the driver's own error."""
 
-    After a crash the first connection rebuilds the index over what was committed (the ``-shm`` file), which needs a writable
-    directory. Where nothing is left to rebuild, a journal on a read-only medium is read as the unchanging file it is.
-    """
-    frozen = not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists()
-    return _engine(path, "ro", "&immutable=1" if frozen else "")
+    @abstractmethod
+    def _diagnose(self, cause: BaseException) -> tuple[bool, str]:
+        """Whether the journal is damaged, and what to do about ``cause`` ("" when that is not known)."""
 
+    def _words(self, cause: BaseException) -> str:
+        """What the database says."""
+        return str(cause)
 
-def _engine(path: Path, mode: str, options: str = "") -> sa.Engine:
-    uri = f"file:{quote(str(path))}?mode={mode}{options}"
-    may_write = mode != "ro"
+    def identity(self) -> object:
+        """Something that changes when the journal is taken away from under those who have it open."""
+        return None
 
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
+    def written_s(self) -> float | None:
+        """When something was last written, in seconds of this machine's clock since 1970; None where only the rows tell."""
+        return None
+
+    def migrating(self, connection: sa.Connection) -> AbstractContextManager[object]:  # noqa: ARG002 - those that need it
+        """Keeps every other process from migrating meanwhile."""
+        return nullcontext()
+
+    def weaknesses(self, connection: sa.Connection) -> list[str]:  # noqa: ARG002 - for those that have any
+        """How the server is set to lose what it acknowledged: a sentence each."""
+        return []
+
+    def contention(self, error: BaseException) -> str | None:
+        """``lock_waits`` or ``deadlocks`` when the error says that another session was in the way, and trying again may help."""
+        return self._contention((error.orig if isinstance(error, DBAPIError) else None) or error)
+
+    def note(self, error: BaseException) -> None:
+        """Count the error if another session was in the way."""
+        if kind := self.contention(error):
+            self.metrics.contended(kind)
+
+    def _watched(self, engine: sa.Engine) -> sa.Engine:
+        """The engine, with its statements measured and what they meet counted."""
+
+        def before(connection: sa.Connection, *_: object) -> None:
+            connection.info["holdfast_began_s"] = time.perf_counter()
+
+        def after(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
+            self.metrics.took(statement, time.perf_counter() - connection.info["holdfast_began_s"])
+
+        sa.event.listen(engine, "before_cursor_execute", before)
+        sa.event.listen(engine, "after_cursor_execute", after)
+        sa.event.listen(engine, "handle_error", lambda context: self.note(context.original_exception))
+        return engine
+
+    @contextmanager
+    def reported(self, doing: str) -> Iterator[None]:
+        """Turn whatever is raised inside by the database or the system into one clear `JournalError`."""
         try:
-            _prepare(connection, path, may_write)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+            yield
+        except self.errors as error:
+            raise self.explain(error, doing) from error
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
-    begin = "BEGIN IMMEDIATE" if may_write else "BEGIN"
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
+    def explain(self, error: Exception, doing: str) -> JournalError:
+        """The one-line error for what went wrong while the journal was being ``doing`` (``opened``, ``read``, ``written``)."""
+        cause = (error.orig if isinstance(error, DBAPIError) else None) or error
+        reason = " ".join(self._words(cause).split())[:REASON_LENGTH]
+        damaged, advice = self._diagnose(cause)
+        if isinstance(cause, OSError):
+            reason = f"{(cause.strerror or reason).lower()}{f' ({cause.filename})' if cause.filename else ''}"
+            advice = "check the path, its permissions and the space on its disk"
+        kind = JournalCorrupt if damaged else JournalError
+        return kind(f"journal {self.shown} can't be {doing}: {reason}" + (f" - {advice}" if advice else ""))
+
+    def require(self) -> None:
+        """Raise :class:`~holdfast.errors.JournalError` unless there is a journal."""
+        if not self.exists():
+            raise JournalError(f"there is no journal at {self.shown}; start the engine to make one, or name another")
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, may_write: bool) -> None:
-    if not may_write:
-        return
-    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-    if mode != "wal":
-        raise JournalError(f"{path} can't keep a write-ahead log there (SQLite answers {mode!r}); use a local disk")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA fullfsync=ON")  # on macOS an ordinary fsync stops at the drive's cache
+def open_database(url: str) -> Database:
+    """The database that a journal's URL means; nothing is connected to yet.
+
+    Raises :class:`~holdfast.errors.ConfigError` for a URL of another form, and when the driver for it isn't installed.
+    """
+    parsed = _parsed(url)
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        from holdfast.journal.sqlite import SqliteDatabase
+
+        return SqliteDatabase(parsed)
+    if backend == "postgresql":
+        _require_driver("psycopg", "postgres", parsed)
+        from holdfast.journal.postgresql import PostgresqlDatabase
+
+        return PostgresqlDatabase(parsed)
+    if backend in ("mysql", "mariadb"):
+        _require_driver("pymysql", "mariadb", parsed)
+        from holdfast.journal.mariadb import MariadbDatabase
+
+        return MariadbDatabase(parsed)
+    raise ConfigError(f"the journal can't be kept in {shown(parsed)}; write its url as {FORMS}")
 
 
-@contextmanager
-def reported(path: Path, doing: str) -> Iterator[None]:
-    """Turn whatever the database or the system raises inside into one clear `JournalError` about ``path``."""
+def _parsed(url: str) -> URL:
     try:
-        yield
-    except (*DRIVER_ERRORS, schema.SchemaError) as error:
-        raise explain(error, path, doing) from error
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigError(f"the journal's url can't be read; write it as {FORMS}") from None
 
 
-def explain(error: Exception, path: Path, doing: str) -> JournalError:
-    """The one-line error for what went wrong while the journal was being ``doing`` (``opened``, ``read``, ``written``)."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    name = getattr(cause, "sqlite_errorname", "")
-    reason = " ".join(str(cause).split())[:200]
-    advice = next((advice for start, advice in _ADVICE.items() if name.startswith(start)), "")
-    if isinstance(cause, OSError):
-        reason, advice = (cause.strerror or reason).lower(), "check the path, its permissions and the space on its disk"
-    damaged = name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or reason.startswith("Could not decode")
-    kind = JournalCorrupt if damaged else JournalError
-    return kind(f"journal {path} can't be {doing}: {reason}" + (f" - {advice}" if advice else ""))
+def public(url: str) -> str:
+    """A journal's URL as people may see it. Raises :class:`~holdfast.errors.ConfigError` when it is none."""
+    return shown(_parsed(url))
+
+
+def shown(url: URL) -> str:
+    """A URL as people may see it: without its password, and without options, which may hold another."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def _require_driver(driver: str, extra: str, url: URL) -> None:
+    asked = url.drivername.partition("+")[2]
+    if asked not in ("", driver):
+        raise ConfigError(f"the journal's url {shown(url)} asks for driver {asked}; only {driver} is supported")
+    try:
+        __import__(driver)
+    except ImportError as error:
+        raise ConfigError(
+            f"a journal at {shown(url)} needs {driver}, which can't be loaded ({error}); pip install 'holdfast[{extra}]'"
+        ) from None

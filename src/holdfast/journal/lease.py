@@ -1,30 +1,56 @@
-"""Who may trade an account: one process at a time, and each under an epoch of its own.
+"""Who may trade an account: one process at a time, each under an epoch of its own, for as long as it gives signs of life.
 
-Two things keep a second engine out. A lock file beside the journal, one for each account, is held for as long as the process
-lives; the kernel releases it when the process dies, however it dies, so a restart never waits. And the account's epoch is
-raised at each start and checked inside each commit: a process that was overtaken (its lock file deleted, the disk shared
-without locks) commits nothing more.
+The account's row is the lease. Each commit of the holder, and an empty one where nothing else is written, counts ``renewals`` on.
+Nobody compares two machines' clocks: the holder trusts the account until ``lease_ms`` after the *beginning* of its last good
+commit, by its own clock; who wants to have it watches the row, by his own clock, and may take it, under the next epoch, when it
+hasn't changed for a whole ``lease_ms``. He needn't wait when the holder let go in order (``lease_ms`` 0), or is proven dead: each
+tenure holds a lock file of its own, which the kernel gives up when the process dies, however it dies. A file that isn't there
+proves nothing; the holder may be on another machine.
+
+A process that was overtaken commits nothing more: each commit asks for its own epoch.
 """
 
 import fcntl
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from holdfast.core.messages import BrokerName
-from holdfast.core.types import ZERO
+from holdfast.core.types import ZERO, iso_time
 from holdfast.errors import InvalidValue, JournalCorrupt, Refused, StaleEpoch
 from holdfast.journal.chain import GENESIS
-from holdfast.journal.database import journal_path
+from holdfast.journal.database import Database, open_database
 from holdfast.journal.tables import ACCOUNT_LENGTH, accounts, records
 
-LOCK_TRIES = 20
-LOCK_PAUSE_S = 0.01
-"""`is_running` holds the lock for microseconds to look; a start that meets it tries again for this long."""
+PROCESS_LENGTH = 128
+"""How much of a process's name is kept, in characters."""
+
+WATCHDOG = "watchdog, "
+"""How the name of a watchdog's process begins: it gives the account back by itself, so a start waits for it."""
+
+NAME_PART = 100
+"""How much of an account's name goes into that of its lock file, in characters."""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """How long an engine that falls silent keeps an account, and how long before that end it sends nothing more, in seconds."""
+
+    duration_s: float = 40.0
+    margin_s: float = 15.0
+
+    @property
+    def duration_ms(self) -> int:
+        """As it is kept in the journal."""
+        return max(1, round(self.duration_s * 1000))
 
 
 class Tenure(msgspec.Struct, frozen=True):
@@ -42,51 +68,145 @@ class Tenure(msgspec.Struct, frozen=True):
     state: str
 
 
-def lock_path(journal: Path, account: str) -> Path:
-    """The account's lock file."""
-    return journal.with_name(f"{journal.name}.{quote(account, safe='')}.lock")
+class Holder(msgspec.Struct, frozen=True):
+    """Who has an account, or had it last, as its row says. ``started_ns``, ``renewed_ns``: by that process's own wall clock."""
+
+    account: str
+    epoch: int
+    process: str
+    started_ns: int
+    lease_ms: int
+    renewals: int
+    renewed_ns: int
+
+    @property
+    def lease_s(self) -> float:
+        """How long it keeps the account without a sign of life; 0 when it let go."""
+        return self.lease_ms / 1000
+
+    @property
+    def is_watchdog(self) -> bool:
+        """Whether it is no engine, but guards the account while there is none."""
+        return self.process.startswith(WATCHDOG)
+
+    def __str__(self) -> str:
+        """As people are told."""
+        return f"{self.process or 'another process'} since {iso_time(self.started_ns)}"
 
 
-def is_running(url: str, account: str) -> bool:
-    """Whether a process on this machine has the account now."""
+class Life(Enum):
+    """What is known of the process that took an account last."""
+
+    LET_GO = "let go"
+    DEAD = "dead"
+    HERE = "on this machine, running or suspended"
+    UNKNOWN = "on another machine, or without its lock file"
+
+
+class LifeLine:
+    """A tenure's lock file, held from here until `release` or the end of the process. Raises OSError when there can't be one."""
+
+    def __init__(self, database: Database, account: str, epoch: int, started_ns: int) -> None:
+        database.make_lock_directory()
+        self._path = lock_path(database, account, epoch, started_ns)
+        self._descriptor: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody can know of it yet
+
+    def release(self, *, remove: bool) -> None:
+        """Let it go; again does nothing. ``remove`` when no row names it any more; what stays behind proves that its process is gone."""
+        if self._descriptor is None:
+            return
+        if remove:
+            self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+
+def lock_path(database: Database, account: str, epoch: int, started_ns: int) -> Path:
+    """The lock file of one tenure: no other one ever has its name."""
+    return database.lock_directory / f"{quote(account, safe='')[:NAME_PART]}.{epoch}.{started_ns:x}.lock"
+
+
+def life_of(database: Database, holder: Holder) -> Life:
+    """What this machine knows of an account's holder. Disturbs nobody."""
+    if holder.lease_ms == 0:
+        return Life.LET_GO
     try:
-        descriptor = os.open(lock_path(journal_path(url), account), os.O_RDONLY)
-    except FileNotFoundError:
-        return False
+        descriptor = os.open(
+            lock_path(database, holder.account, holder.epoch, holder.started_ns), os.O_RDONLY | os.O_NOFOLLOW
+        )
+    except OSError:
+        return Life.UNKNOWN
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return Life.HERE
     finally:
         os.close(descriptor)
-    return False
+    return Life.DEAD
 
 
-class Lock:
-    """An account's lock file, held from here until `release` or the end of the process.
+def is_running(url: str, account: str) -> bool:
+    """Whether an engine seems to have the account now. For people: of one on another machine it goes by that one's clock."""
+    database = open_database(url)
+    if not database.exists():
+        return False
+    with database.reported("read"), database.reader().connect() as connection, connection.begin():
+        holder = find_holder(connection, account)
+    return holder is not None and seems_alive(database, holder)
 
-    Raises BlockingIOError when another process holds it, OSError when there can't be such a file.
-    """
 
-    def __init__(self, journal: Path, account: str) -> None:
-        self._descriptor = os.open(lock_path(journal, account), os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            self._acquire()
-        except BaseException:
-            self.release()
-            raise
+def seems_alive(database: Database, holder: Holder) -> bool:
+    """Whether the holder seems to be there. For people, as `is_running`."""
+    life = life_of(database, holder)
+    if life is Life.UNKNOWN:
+        return time.time_ns() - holder.renewed_ns < holder.lease_ms * 1_000_000
+    return life is Life.HERE
 
-    def _acquire(self) -> None:
-        for _ in range(LOCK_TRIES):
-            try:
-                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                time.sleep(LOCK_PAUSE_S)
-        return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    def release(self) -> None:
-        """Let the account go. The file stays: deleting it would let two processes hold "it" at once."""
-        os.close(self._descriptor)
+def find_holder(connection: sa.Connection, account: str) -> Holder | None:
+    """The account's holder; None when it was never taken."""
+    columns = [accounts.c[name] for name in Holder.__struct_fields__]
+    row = connection.execute(sa.select(*columns).where(accounts.c.account == account)).one_or_none()
+    return None if row is None else Holder(*row)
+
+
+class Watch:
+    """Watches an account that may have a holder. ``now_s`` is the watcher's own clock, which only goes forward."""
+
+    def __init__(self, database: Database, account: str, now_s: Callable[[], float]) -> None:
+        self.account = account
+        self.holder: Holder | None = None
+        self.has_moved = False
+        """Whether the holder gave a sign of life while it was watched."""
+        self._database = database
+        self._now_s = now_s
+        self._since_s: float | None = None
+
+    def look(self, connection: sa.Connection) -> None:
+        """See how the row stands now."""
+        with connection.begin():
+            holder = find_holder(connection, self.account)
+        if self._since_s is None or holder != self.holder:
+            self.has_moved = self._since_s is not None
+            self._since_s, self.holder = self._now_s(), holder
+
+    @property
+    def life(self) -> Life:
+        """What is known of the holder."""
+        return Life.LET_GO if self.holder is None else life_of(self._database, self.holder)
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the row has stayed as it is, as far as it was watched; 0 before the first look."""
+        return 0.0 if self._since_s is None else self._now_s() - self._since_s
+
+    @property
+    def rest_s(self) -> float:
+        """How long the row must stay as it is before the account may be taken; 0 when it may be now."""
+        if self.holder is None or self._since_s is None or self.life in (Life.LET_GO, Life.DEAD):
+            return 0.0
+        return max(0.0, self._since_s + self.holder.lease_s - self._now_s())
 
 
 def check_account_name(account: str) -> None:
@@ -95,22 +215,29 @@ def check_account_name(account: str) -> None:
         raise InvalidValue(f"an account's name has 1 to {ACCOUNT_LENGTH} printable characters, not {account!r}")
 
 
-def taken_by(connection: sa.Connection, account: str) -> str:
-    """The process that took the account last, as it called itself."""
-    statement = sa.select(accounts.c.process).where(accounts.c.account == account)
-    return connection.execute(statement).scalar() or "another process"
+def begin_tenure(
+    connection: sa.Connection, watch: Watch, broker: BrokerName, process: str, started_ns: int, lease: Lease
+) -> Tenure:
+    """Take the account under the next epoch if its row still is as it was seen, in a transaction of its own.
 
-
-def begin_tenure(connection: sa.Connection, account: str, broker: BrokerName, process: str) -> Tenure:
-    """Raise the account's epoch in a transaction of its own; the caller holds the lock.
-
-    Raises :class:`~holdfast.errors.Refused` when the account belongs to another broker, ``StaleEpoch`` when someone raised
-    the epoch meanwhile, ``JournalCorrupt`` when the account's records don't end where it says.
+    Raises :class:`~holdfast.errors.Refused` when the account belongs to another broker, ``StaleEpoch`` when its row has changed
+    meanwhile, ``JournalCorrupt`` when the account's records don't end where it says.
     """
+    account, holder = watch.account, watch.holder
+    ours: dict[str, Any] = {
+        "process": process[:PROCESS_LENGTH],
+        "started_ns": started_ns,
+        "lease_ms": lease.duration_ms,
+        "renewed_ns": started_ns,
+    }
     with connection.begin():
-        row = connection.execute(sa.select(accounts).where(accounts.c.account == account)).one_or_none()
-        if row is None:
-            return _first_tenure(connection, account, broker, process)
+        # with the row locked, a holder that is awake after all can't add records while their end is looked at
+        found = sa.select(accounts).where(accounts.c.account == account).with_for_update()
+        row = connection.execute(found).one_or_none()
+        if row is None and holder is None:
+            return _first_tenure(connection, account, broker, ours)
+        if row is None or holder is None:
+            raise _overtaken(account)
         if row.broker != broker:
             raise Refused(
                 f"account {account!r} is bound to broker {row.broker} and can't be traded at {broker}; "
@@ -119,30 +246,53 @@ def begin_tenure(connection: sa.Connection, account: str, broker: BrokerName, pr
         _check_end(connection, row)
         raised = connection.execute(
             sa.update(accounts)
-            .where(accounts.c.account == account, accounts.c.epoch == row.epoch)
-            .values(epoch=row.epoch + 1, process=process, started_ns=time.time_ns())
+            .where(
+                accounts.c.account == account,
+                accounts.c.epoch == holder.epoch,
+                accounts.c.renewals == holder.renewals,
+            )
+            .values(epoch=holder.epoch + 1, renewals=holder.renewals + 1, **ours)
         )
         if raised.rowcount != 1:
-            raise StaleEpoch(f"account {account!r} was taken by another process at this moment; stop this one")
-    return Tenure(account, broker, row.epoch + 1, row.last_sequence, row.last_hash, row.cursor, row.state)
+            raise _overtaken(account)
+    return Tenure(account, broker, holder.epoch + 1, row.last_sequence, row.last_hash, row.cursor, row.state)
 
 
-def _first_tenure(connection: sa.Connection, account: str, broker: BrokerName, process: str) -> Tenure:
+def end_tenure(connection: sa.Connection, account: str, epoch: int) -> None:
+    """Give an account back, if it is still that epoch's."""
+    ours = sa.and_(accounts.c.account == account, accounts.c.epoch == epoch)
+    with connection.begin():
+        connection.execute(sa.update(accounts).where(ours).values(lease_ms=0, renewals=accounts.c.renewals + 1))
+
+
+def forget_lock_file(database: Database, holder: Holder) -> None:
+    """Remove the lock file of a dead holder whose account was taken."""
+    with suppress(OSError):
+        lock_path(database, holder.account, holder.epoch, holder.started_ns).unlink()
+
+
+def _overtaken(account: str) -> StaleEpoch:
+    return StaleEpoch(f"account {account!r} was taken by another process at this moment; stop this one")
+
+
+def _first_tenure(connection: sa.Connection, account: str, broker: BrokerName, ours: dict[str, Any]) -> Tenure:
     start = Tenure(account, broker, epoch=1, last_sequence=0, last_hash=GENESIS, cursor=0, state="")
-    connection.execute(
-        sa.insert(accounts).values(
-            account=account,
-            broker=broker.value,
-            epoch=start.epoch,
-            state=start.state,
-            cash=ZERO,
-            last_sequence=start.last_sequence,
-            last_hash=start.last_hash,
-            cursor=start.cursor,
-            process=process,
-            started_ns=time.time_ns(),
-        )
+    statement = sa.insert(accounts).values(
+        account=account,
+        broker=broker.value,
+        epoch=start.epoch,
+        state=start.state,
+        cash=ZERO,
+        last_sequence=start.last_sequence,
+        last_hash=start.last_hash,
+        cursor=start.cursor,
+        renewals=1,
+        **ours,
     )
+    try:
+        connection.execute(statement)
+    except IntegrityError:
+        raise _overtaken(account) from None
     return start
 
 

@@ -4,23 +4,26 @@ Rows come back as the small classes below. `Reader.records` proves the hash chai
 read what was written.
 """
 
+import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
 
+from holdfast.core import snapshot
 from holdfast.core.codec import decode_body
 from holdfast.core.messages import VERSION, BrokerName, Command, Envelope
 from holdfast.core.orders.order import TERMINAL
 from holdfast.core.types import Side
-from holdfast.errors import InvalidValue, JournalCorrupt, JournalError
-from holdfast.journal import database, schema, tables
+from holdfast.errors import InvalidValue, JournalCorrupt
+from holdfast.journal import schema, tables
 from holdfast.journal.batch import CommandAnswer, PositionRow
 from holdfast.journal.chain import GENESIS, HASHED, link
+from holdfast.journal.database import Database, open_database
 from holdfast.journal.lease import is_running
 
 PAGE = 1_000
@@ -32,6 +35,8 @@ PENDING = "pending"
 _BROKERS = {broker.value: broker for broker in BrokerName}  # a look-up costs a tenth of the enum's own
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+logger = logging.getLogger(__name__)
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -48,6 +53,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     cursor: int
     process: str
     started_ns: int
+    renewed_ns: int
 
 
 class OrderRow(msgspec.Struct, frozen=True):
@@ -118,11 +124,18 @@ class CommandRow(msgspec.Struct, frozen=True):
     answer: CommandAnswer | None
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """An account's state after record ``sequence``, as bytes (`core/snapshot.py`)."""
+
+    sequence: int
+    body: bytes
+
+
 class Reader:
     """An open journal, for reading, in one thread at a time. Close it, or use it in a ``with``."""
 
-    def __init__(self, path: Path, connection: sa.Connection, url: str) -> None:
-        self.path = path
+    def __init__(self, database: Database, connection: sa.Connection, url: str) -> None:
+        self.database = database
         self._connection = connection
         self._url = url
 
@@ -130,21 +143,20 @@ class Reader:
     def open(cls, url: str) -> "Reader":
         """Open the journal at ``url`` for reading.
 
-        Raises :class:`~holdfast.errors.ConfigError` for a URL that isn't ``sqlite:///path``,
+        Raises :class:`~holdfast.errors.ConfigError` for a URL of another form,
         :class:`~holdfast.errors.JournalError` when there is no journal, or it is damaged or of another schema.
         """
-        path = database.journal_path(url)
-        if not path.exists():
-            raise JournalError(f"there is no journal at {path}; start the engine to make one, or name another file")
-        with database.reported(path, "opened"):
-            connection = database.reader(path).connect()
+        database = open_database(url)
+        database.require()
+        with database.reported("opened"):
+            connection = database.reader().connect()
             try:
                 with connection.begin():
                     schema.require_head(connection)
             except BaseException:
                 connection.close()
                 raise
-        return cls(path, connection, url)
+        return cls(database, connection, url)
 
     def __enter__(self) -> "Reader":
         return self
@@ -164,7 +176,9 @@ class Reader:
         """One account. Raises :class:`~holdfast.errors.InvalidValue` when the journal has no such account."""
         found = {row.account: row for row in self.accounts()}
         if name not in found:
-            raise InvalidValue(f"journal {self.path} has no account {name!r}; it has {', '.join(found) or 'none yet'}")
+            raise InvalidValue(
+                f"journal {self.database.shown} has no account {name!r}; it has {', '.join(found) or 'none yet'}"
+            )
         return found[name]
 
     def is_running(self, account: str) -> bool:
@@ -184,6 +198,24 @@ class Reader:
                 previous = check_link(previous, after, row)
                 yield to_envelope(row)
 
+    def snapshots(self, account: str) -> Iterator[Snapshot]:
+        """The account's snapshots that can be used, the newest first.
+
+        A snapshot is a shortcut and never evidence: one that is damaged, of another version, or behind a record that is not
+        there any more, is passed over, and the records, which prove themselves, are read from further back.
+        """
+        columns, hashed = tables.snapshots.c, tables.records.c.hash.label("hash")
+        same = sa.and_(tables.records.c.account == columns.account, tables.records.c.sequence == columns.sequence)
+        one = _of(tables.snapshots, account).add_columns(hashed).outerjoin(tables.records, same)
+        places = sa.select(columns.sequence).where(columns.account == account).order_by(columns.sequence.desc())
+        for (sequence,) in self.fetch(places):
+            (row,) = self.fetch(one.where(columns.sequence == sequence))  # some megabytes each
+            whole = hashlib.sha256(row.body).hexdigest() == row.body_hash and row.hash == row.record_hash
+            if whole and row.version == snapshot.VERSION:
+                yield Snapshot(row.sequence, bytes(row.body))
+            else:
+                logger.warning("account %r: the snapshot at record %d is passed over", account, row.sequence)
+
     def last_record(self, account: str, kind: str | None = None) -> Envelope | None:
         """The account's newest record, or its newest of type ``kind``; None when it has none."""
         statement = _of(tables.records, account).order_by(tables.records.c.sequence.desc())
@@ -202,11 +234,12 @@ class Reader:
             statement = statement.where(columns.state.not_in([state.value for state in TERMINAL]))
         return self._all(OrderRow, statement.limit(limit))
 
-    def fills(self, account: str | None = None, *, limit: int | None = None) -> list[FillRow]:
-        """Executions, the newest first (of one account by record, of all by time)."""
+    def fills(self, account: str | None = None, *, limit: int | None = None, since_ns: int = 0) -> list[FillRow]:
+        """Executions since a time, the newest first (of one account by record, of all by time)."""
         columns = tables.fills.c
         order = (columns.sequence.desc(),) if account else (columns.time_ns.desc(), columns.sequence.desc())
-        return self._all(FillRow, _of(tables.fills, account).order_by(*order).limit(limit))
+        statement = _of(tables.fills, account).where(columns.time_ns >= since_ns)
+        return self._all(FillRow, statement.order_by(*order).limit(limit))
 
     def positions(self, account: str | None = None) -> list[AccountPosition]:
         """Positions, flat ones too, by account, strategy and symbol; strategy "" is the account's own line."""
@@ -218,7 +251,7 @@ class Reader:
         """A command that was filed. Raises :class:`~holdfast.errors.InvalidValue` when there is none of that id."""
         rows = self.fetch(sa.select(tables.commands).where(tables.commands.c.id == command_id))
         if not rows:
-            raise InvalidValue(f"journal {self.path} has no command {command_id!r}")
+            raise InvalidValue(f"journal {self.database.shown} has no command {command_id!r}")
         return to_command(rows[0])
 
     def count(self, table: sa.Table, account: str | None = None) -> int:
@@ -229,20 +262,20 @@ class Reader:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything read inside is as of one moment. Not for long: the write-ahead log grows meanwhile."""
-        with database.reported(self.path, "read"), self._connection.begin():
+        with self.database.reported("read"), self._connection.begin():
             yield
 
     def page_problems(self) -> list[str]:
         """What the database finds wrong with its own pages, for those that can tell."""
-        if self._connection.dialect.name != "sqlite":
+        if self.database.kind != "sqlite":
             return []
-        with database.reported(self.path, "read"):
+        with self.database.reported("read"):
             lines = self._connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
         return [line for line in lines if line != "ok"]
 
     def fetch(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
         """All rows of a statement, read at one moment. Raises JournalError when they can't be read."""
-        with database.reported(self.path, "read"):
+        with self.database.reported("read"):
             if self._connection.in_transaction():
                 return list(self._connection.execute(statement).all())
             with self._connection.begin():

@@ -1,7 +1,9 @@
 """From messages to the tables' rows, as plain tuples in the order of the tables' columns."""
 
+import hashlib
 from typing import Final
 
+from holdfast.core import snapshot
 from holdfast.core.codec import encode_body
 from holdfast.core.messages import Envelope, OrderFilled
 from holdfast.core.orders.order import Order
@@ -56,15 +58,15 @@ def order_row(account: str, order: Order) -> Row:
         _text(terms.stop_loss),
         _text(terms.take_profit),
         terms.expires_ns,
-        terms.tag,
+        _from_outside(terms.tag),
         order.created_ns,
         str(order.state),
         str(order.quantity),
         str(order.filled_quantity),
         str(order.filled_notional),
         str(order.fees),
-        order.broker_order_id,
-        order.reason,
+        _from_outside(order.broker_order_id),
+        _from_outside(order.reason),
         order.released_ns,
         order.cancel_released_ns,
         order.updated_ns,
@@ -73,6 +75,11 @@ def order_row(account: str, order: Order) -> Row:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _from_outside(text: str) -> str:
+    """A text that a broker may have sent, without the one character that PostgreSQL can't keep."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def order_progress(row: Row) -> Row:
@@ -95,6 +102,11 @@ def fill_row(envelope: Envelope, fill: OrderFilled, strategy: str) -> Row:
         str(fill.fee),
         envelope.time_ns,
     )
+
+
+def snapshot_row(account: str, sequence: int, record_hash: str, body: bytes) -> Row:
+    """A row of ``snapshots``."""
+    return (account, sequence, record_hash, snapshot.VERSION, hashlib.sha256(body).hexdigest(), body)
 
 
 def position_row(account: str, position: PositionRow) -> Row:

@@ -1,13 +1,19 @@
 """The schema's version, and bringing a journal up to it by the migrations that ship in this package."""
 
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+if TYPE_CHECKING:
+    from holdfast.journal.database import Database
+
+HEAD = "0002"
 """The newest migration (a test compares it with the folder)."""
 
 VERSION_TABLE = "holdfast_schema"
+_ONE_AT_A_TIME = threading.Lock()  # Alembic keeps what it is doing in module variables
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -21,13 +27,22 @@ def version(connection: sa.Connection) -> str:
     if not names:
         raise SchemaError("it is empty; restore a backup, or delete it to start a new journal")
     if VERSION_TABLE not in names:
-        raise SchemaError("it is a database of another program; name another file")
+        raise SchemaError("it is a database of another program; name another place")
     found = connection.execute(
         sa.select(sa.column("version_num", sa.String)).select_from(sa.table(VERSION_TABLE))
-    ).scalar_one()
+    ).scalar()
+    if found is None:
+        raise SchemaError("it is half made; start the engine to finish it")
     if found > HEAD:
         raise SchemaError(f"its schema {found} is newer than this program's ({HEAD}); use the newer Holdfast")
     return str(found)
+
+
+def is_made(connection: sa.Connection) -> bool:
+    """Whether a journal's tables are there, up to the version that is written last."""
+    if VERSION_TABLE not in sa.inspect(connection).get_table_names():
+        return False
+    return connection.execute(sa.select(sa.func.count()).select_from(sa.table(VERSION_TABLE))).scalar() == 1
 
 
 def require_head(connection: sa.Connection) -> None:
@@ -38,15 +53,15 @@ def require_head(connection: sa.Connection) -> None:
         )
 
 
-def bring_up(connection: sa.Connection, found: str) -> None:
+def bring_up(connection: sa.Connection, found: str, database: "Database") -> None:
     """Run the migrations that are missing from version ``found``, and see that the journal can be written to."""
     if found < HEAD:
-        upgrade(connection)
+        upgrade(connection, database)
     with connection.begin():
         require_head(connection)
 
 
-def upgrade(connection: sa.Connection) -> None:
+def upgrade(connection: sa.Connection, database: "Database") -> None:
     """Run every missing migration in one transaction: all of them or none."""
     from alembic import command
     from alembic.config import Config
@@ -55,5 +70,5 @@ def upgrade(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    with connection.begin():
+    with _ONE_AT_A_TIME, database.migrating(connection), connection.begin():
         command.upgrade(config, "head")

@@ -19,6 +19,7 @@ from holdfast.core.messages import (
     Envelope,
     FillBusted,
     OrderAccepted,
+    OrderAdopted,
     OrderCanceled,
     OrderExpired,
     OrderFailed,
@@ -48,6 +49,7 @@ Progress = Callable[[int, int], None]
 
 ORDER_RECORDS = (
     OrderPrepared,
+    OrderAdopted,
     OrderReleased,
     OrderAccepted,
     OrderRejected,

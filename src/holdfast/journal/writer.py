@@ -10,35 +10,74 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from contextlib import suppress
 
 import msgspec
 import sqlalchemy as sa
 
 from holdfast.core.messages import BrokerName
-from holdfast.errors import Fatal, JournalError, Refused
-from holdfast.journal import database, schema, tables
+from holdfast.errors import Fatal, JournalError, Refused, StaleEpoch
+from holdfast.journal import schema, tables
 from holdfast.journal.batch import Batch
-from holdfast.journal.commit import Committer, Line, Work
-from holdfast.journal.lease import Lock, Tenure, begin_tenure, check_account_name, taken_by
+from holdfast.journal.commit import Committer, Line, Work, overtaken
+from holdfast.journal.database import Database, open_database
+from holdfast.journal.lease import (
+    Lease,
+    LifeLine,
+    Tenure,
+    Watch,
+    begin_tenure,
+    check_account_name,
+    end_tenure,
+    find_holder,
+    forget_lock_file,
+)
+from holdfast.observe.clock import boot_time_s
 
 MAX_QUEUED_RECORDS = 10_000
 """How many records may wait for the disk. At some 1 kB each that bounds the queue at 10 MB, and it is a fraction of a second's
 work: who meets the bound has a disk that doesn't keep up, and waits in `Journal.append` until it does."""
 
+LOOK_S = 1.0
+"""How long a journal that has failed looks for the reason before it says so."""
+RENEWALS_A_LEASE = 3
+"""How often an account is renewed in the time of its lease, if nothing else is written."""
+
 logger = logging.getLogger(__name__)
 
 
-class Journal:
-    """The open journal of one process: `take` an account, then `append` to it. Safe to use from any thread."""
+class _Hold(msgspec.Struct):
+    """An account that this process has. ``renewed_s``: when its last good commit began, by our own clock."""
 
-    def __init__(self, path: Path, engine: sa.Engine) -> None:
-        self.path = path
+    line: Line
+    lease: Lease
+    life_line: LifeLine
+    renewed_s: float
+
+    @property
+    def due_s(self) -> float:
+        """When it is to be renewed."""
+        return self.renewed_s + self.lease.duration_s / RENEWALS_A_LEASE
+
+    @property
+    def deadline_s(self) -> float:
+        """From when on somebody else may have it."""
+        return self.renewed_s + self.lease.duration_s
+
+
+class Journal:
+    """The open journal of one process: `take` an account, then `append` to it. Safe to use from any thread.
+
+    ``now_s`` is the clock that leases go by; it must go forward, also while the machine sleeps.
+    """
+
+    def __init__(self, database: Database, now_s: Callable[[], float] = boot_time_s) -> None:
+        self.database = database
+        self._now_s = now_s
         self.failure: JournalError | None = None
-        self._engine = engine
-        self._committer = Committer(engine, path)
-        self._lines: dict[str, Line] = {}
-        self._locks: list[Lock] = []
+        self._engine = database.writer()
+        self._committer = Committer(database)
+        self._holds: dict[str, _Hold] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._mutex = threading.Lock()
         self._gathered = threading.Condition(self._mutex)  # the writer waits for work
@@ -51,51 +90,95 @@ class Journal:
         self._thread.start()
 
     @classmethod
-    def open(cls, url: str) -> "Journal":
-        """Open the journal at ``url`` (``sqlite:///path``); make it, with its directory, when there is none; migrate it.
+    def open(cls, url: str, now_s: Callable[[], float] = boot_time_s) -> "Journal":
+        """Open the journal at ``url``; make it when there is none (a file with its directory); migrate it.
 
         Raises :class:`~holdfast.errors.ConfigError` for another kind of URL and :class:`~holdfast.errors.JournalError` when the
         file is damaged, read-only, locked, of a newer schema, or can't be made.
         """
-        path = database.journal_path(url)
-        if not path.exists():
-            database.create(path)
-        engine = database.writer(path)
-        with database.reported(path, "opened"):
-            with database.reader(path).connect() as connection, connection.begin():
+        database = open_database(url)
+        if not database.exists():
+            database.create()
+        with database.reported("opened"):
+            with database.reader().connect() as connection, connection.begin():
                 found = schema.version(connection)  # before anything is written to what may not be a journal
-            with engine.connect() as connection:
-                schema.bring_up(connection, found)
-            return cls(path, engine)
+            with database.writer().connect() as connection:
+                schema.bring_up(connection, found, database)
+                for weakness in database.weaknesses(connection):
+                    logger.warning("%s", weakness)
+            return cls(database, now_s)
 
-    def take(self, account: str, broker: BrokerName, process: str) -> Tenure:
+    def watch(self, account: str) -> Watch:
+        """Somebody to watch an account that another process may have. Raises InvalidValue for a name that can't be one's."""
+        check_account_name(account)
+        return Watch(self.database, account, self._now_s)
+
+    def look(self, watch: Watch) -> None:
+        """Let the watch see how things stand now. Raises JournalError."""
+        with self.database.reported("read"), self._engine.connect() as connection:
+            watch.look(connection)
+
+    def take(
+        self, account: str, broker: BrokerName, process: str, lease: Lease | None = None, watch: Watch | None = None
+    ) -> Tenure:
         """Become the one process that trades ``account``, under a new epoch. ``process`` tells people who has it.
 
-        Raises :class:`~holdfast.errors.Refused` when a process has it already or it belongs to another broker,
+        Who has watched the account for long enough may take it from a process that fell silent; without a ``watch`` it must be
+        free, or its process proven dead. Raises :class:`~holdfast.errors.Refused` when it isn't, and when the account belongs to
+        another broker, ``StaleEpoch`` when somebody else took it at this moment,
         :class:`~holdfast.errors.JournalCorrupt` when its records don't end where they should.
         """
-        check_account_name(account)
         with self._mutex:
             self._check_usable()
-        with database.reported(self.path, "written"), self._engine.connect() as connection:
-            lock = self._lock(connection, account)
-            try:
-                tenure = begin_tenure(connection, account, broker, process)
-                line = _line(connection, tenure)
-            except BaseException:
-                lock.release()
-                raise
+        lease, watch = lease or Lease(), watch or self.watch(account)
+        self.look(watch)
+        if watch.rest_s > 0:
+            raise self.refusal(watch)
+        with self.database.reported("written"), self._engine.connect() as connection:
+            hold, tenure = self._begin(connection, watch, broker, process, lease)
+        if watch.holder is not None:
+            forget_lock_file(self.database, watch.holder)
         with self._mutex:
-            self._locks.append(lock)
-            self._lines[account] = line
+            self._holds[account] = hold
+            self._gathered.notify()
         return tenure
 
-    def _lock(self, connection: sa.Connection, account: str) -> Lock:
+    def refusal(self, watch: Watch) -> Refused:
+        """What to say of an account that another process has."""
+        return Refused(
+            f"account {watch.account!r} of journal {self.database.shown} is being traded by {watch.holder}; stop that engine "
+            "first, or stand by for it with `holdfast run --standby`"
+        )
+
+    def _begin(
+        self, connection: sa.Connection, watch: Watch, broker: BrokerName, process: str, lease: Lease
+    ) -> tuple[_Hold, Tenure]:
+        epoch = 1 if watch.holder is None else watch.holder.epoch + 1
+        started_ns, started_s = time.time_ns(), self._now_s()
+        life_line = LifeLine(self.database, watch.account, epoch, started_ns)
         try:
-            return Lock(self.path, account)
-        except BlockingIOError:
-            holder = taken_by(connection, account)
-        raise Refused(f"account {account!r} of journal {self.path} is being traded by {holder}; stop that engine first")
+            tenure = begin_tenure(connection, watch, broker, process, started_ns, lease)
+            return _Hold(_line(connection, tenure), lease, life_line, started_s), tenure
+        except BaseException:
+            life_line.release(remove=True)
+            raise
+
+    def let_go(self, account: str) -> None:
+        """Give back an account of which nothing was appended. Raises JournalError when that can't be done: then it lapses."""
+        with self._mutex:
+            hold = self._holds.pop(account)
+        with self.database.reported("written"), self._engine.connect() as connection:
+            end_tenure(connection, account, hold.line.epoch)
+        hold.life_line.release(remove=True)
+
+    def deadline_s(self, account: str) -> float:
+        """From when on, by ``now_s``, another process may have the account, unless something is committed before."""
+        return self._hold(account).deadline_s
+
+    def may_send(self, account: str) -> bool:
+        """Whether what is sent for the account now will have arrived before anybody else may have it. Any thread may ask."""
+        hold = self._hold(account)
+        return not self._is_over() and self._now_s() < hold.deadline_s - hold.lease.margin_s
 
     def append(self, batch: Batch) -> None:
         """Take a batch in, to be made durable as a whole. Waits only while `MAX_QUEUED_RECORDS` wait for the disk already.
@@ -104,7 +187,7 @@ class Journal:
         :class:`~holdfast.errors.JournalError` when the journal has failed, :class:`~holdfast.errors.Fatal` when the records
         don't continue those appended before.
         """
-        line = self._line(batch.account)
+        line = self._hold(batch.account).line
         batch = _copy(batch)
         with self._mutex:
             while self._waiting_records >= MAX_QUEUED_RECORDS and not self._is_over():
@@ -117,7 +200,7 @@ class Journal:
 
     def watermark(self, account: str) -> int:
         """The sequence up to which the account's records are on the disk."""
-        return self._line(account).durable
+        return self._hold(account).line.durable
 
     def wait_durable(self, account: str, sequence: int, timeout_s: float) -> None:
         """Wait until the account's records are durable up to ``sequence``.
@@ -125,7 +208,7 @@ class Journal:
         Raises :class:`~holdfast.errors.JournalError` when the journal fails, and at the timeout, when the record is still on its
         way.
         """
-        line = self._line(account)
+        line = self._hold(account).line
         deadline_s = time.monotonic() + timeout_s
         with self._mutex:
             while line.durable < sequence:
@@ -152,16 +235,16 @@ class Journal:
             self._gathered.notify()
             self._written.notify_all()
         self._thread.join()
-        while self._locks:
-            self._locks.pop().release()
+        for hold in self._holds.values():
+            hold.life_line.release(remove=self.failure is None)
         if self.failure is not known:
             self._check_usable()
 
-    def _line(self, account: str) -> Line:
-        line = self._lines.get(account)
-        if line is None:
+    def _hold(self, account: str) -> _Hold:
+        hold = self._holds.get(account)
+        if hold is None:
             raise Fatal(f"account {account!r} was not taken by this process; call take() first")
-        return line
+        return hold
 
     def _is_over(self) -> bool:
         return self._closing or self.failure is not None
@@ -170,34 +253,52 @@ class Journal:
         if self.failure is not None:
             raise type(self.failure)(str(self.failure)) from self.failure
         if self._closing:
-            raise JournalError(f"journal {self.path} is closed")
+            raise JournalError(f"journal {self.database.shown} is closed")
 
     # --- the writer's thread ---
 
     def _run(self) -> None:
         try:
-            while works := self._next():
-                self._committer.commit(works)
-                self._announce(works)
+            while gathered := self._next():
+                works, due = gathered
+                started_s = self._now_s()
+                self._committer.commit(works, [hold.line for hold in due])
+                self._announce(works, due, started_s)
                 self._call_back()
+            if self._holds:
+                self._committer.let_go([hold.line for hold in self._holds.values()])
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be recorded after it
             self._fail(error)
         finally:
             self._committer.close()
 
-    def _next(self) -> Sequence[Work]:
-        """All that has gathered; empty when there is no more and the journal is closing."""
+    def _next(self) -> tuple[Sequence[Work], Sequence[_Hold]] | None:
+        """All that has gathered, and the accounts that are to be renewed; None when there is no more and the journal is closing."""
         with self._mutex:
-            while not self._queue and not self._closing:
-                self._gathered.wait()
+            while not self._queue and not self._closing and not self._due():
+                self._gathered.wait(self._pause_s())
+            if self._closing and not self._queue:
+                return None
             works, self._queue = self._queue, []
-        return works
+            return works, self._due()
 
-    def _announce(self, works: Sequence[Work]) -> None:
+    def _due(self) -> list[_Hold]:
+        now_s = self._now_s()
+        return [hold for hold in self._holds.values() if hold.due_s <= now_s]
+
+    def _pause_s(self) -> float | None:
+        """How long nothing is due; None for as long as it takes."""
+        times_s = [hold.due_s for hold in self._holds.values()]
+        return max(0.0, min(times_s) - self._now_s()) if times_s else None
+
+    def _announce(self, works: Sequence[Work], renewed: Sequence[_Hold], started_s: float) -> None:
         with self._mutex:
             for work in works:
                 self._waiting_records -= _weight(work.batch)
                 work.line.durable = work.line.last_sequence
+                self._holds[work.line.account].renewed_s = started_s
+            for hold in renewed:
+                hold.renewed_s = started_s
             self._written.notify_all()
 
     def _call_back(self) -> None:
@@ -206,12 +307,22 @@ class Journal:
                 callback()
         except Exception as error:
             raise JournalError(
-                f"what should hear of commits to {self.path} failed: {error!r}; stop the engine"
+                f"what should hear of commits to {self.database.shown} failed: {error!r}; stop the engine"
             ) from error
 
+    def _overtaken(self) -> StaleEpoch | None:
+        """Whether a commit failed because of a takeover: a server ends the session of a process that was stopped inside one."""
+        with suppress(*self.database.errors), self.database.reader(LOOK_S).connect() as connection, connection.begin():
+            for hold in list(self._holds.values()):
+                holder = find_holder(connection, hold.line.account)
+                if holder is not None and holder.epoch != hold.line.epoch:
+                    return overtaken(hold.line.account)
+        return None
+
     def _fail(self, error: Exception) -> None:
+        failure = self._overtaken() or _as_journal_error(error, self.database)
         with self._mutex:
-            self.failure = _as_journal_error(error, self.path)
+            self.failure = failure
             self._queue.clear()
             self._written.notify_all()
         try:
@@ -268,9 +379,9 @@ def _line(connection: sa.Connection, tenure: Tenure) -> Line:
     )
 
 
-def _as_journal_error(error: Exception, path: Path) -> JournalError:
+def _as_journal_error(error: Exception, database: Database) -> JournalError:
     if isinstance(error, JournalError):
         return error
-    if isinstance(error, database.DRIVER_ERRORS):
-        return database.explain(error, path, "written")
-    return JournalError(f"journal {path} stopped: {type(error).__name__}: {error}")
+    if isinstance(error, database.errors):
+        return database.explain(error, "written")
+    return JournalError(f"journal {database.shown} stopped: {type(error).__name__}: {error}")

@@ -52,6 +52,18 @@ class ApiCall(Protocol):
         """How long it took."""
 
 
+class SupervisorCounts(Protocol):
+    """What one cycle of a supervisor did."""
+
+    @property
+    def errors(self) -> int:
+        """Whether it went wrong."""
+
+    @property
+    def lock_skips(self) -> int:
+        """Whether another process kept it from working."""
+
+
 class ApiMetrics:
     """Counts calls, the calls that caches saved, and how long answers took. Used by all threads.
 
@@ -83,6 +95,24 @@ class ApiMetrics:
         self._misses = Counter(
             "holdfast_cache_misses", "Answers that took a request", ("cache",), registry=self.registry
         )
+        self._cycles = Counter(
+            "holdfast_supervisor_cycles", "Looks at pending orders", ("result",), registry=self.registry
+        )
+        self._pending = Counter(
+            "holdfast_supervisor_orders", "What came of pending orders", ("result",), registry=self.registry
+        )
+        self._refusals = Counter(
+            "holdfast_risk_refusals", "Orders that risk refused", ("rule",), registry=self.registry
+        )
+        self._alarms = Counter(
+            "holdfast_protection_alarms", "Positions that were not protected", ("alarm",), registry=self.registry
+        )
+        self._unprotected = Histogram(
+            "holdfast_unprotected_seconds",
+            "From a fill, or an exit's end, to confirmed protection",
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
         self._health = Gauge("holdfast_health", "1 well, 0 not", ("part",), registry=self.registry)
 
     def observe(self, call: ApiCall) -> None:
@@ -110,6 +140,25 @@ class ApiMetrics:
         """An answer had to be asked for."""
         self._misses.labels(cache).inc()
 
+    def observe_cycle(self, cycle: SupervisorCounts) -> None:
+        """Take note of a supervisor's cycle."""
+        result = "error" if cycle.errors else "locked" if cycle.lock_skips else "ok"
+        self._cycles.labels(result).inc()
+        for name in ("claimed", "submitted", "failed", "retryable", "skipped"):
+            self._pending.labels(name).inc(getattr(cycle, name))
+
+    def refused(self, rule: str) -> None:
+        """Risk has refused an order by a rule."""
+        self._refusals.labels(rule).inc()
+
+    def protection_alarm(self, alarm: str) -> None:
+        """A position is not protected as it should be: ``late``, ``failed``, or ``left`` when it would not close either."""
+        self._alarms.labels(alarm).inc()
+
+    def protected_after(self, seconds: float) -> None:
+        """A position's protection is complete, after so many seconds without."""
+        self._unprotected.observe(seconds)
+
     def set_health(self, part: str, well: bool) -> None:
         """Say how ``part`` (``trading``, ``market_data``, a stream) is."""
         self._health.labels(part).set(1 if well else 0)
@@ -129,8 +178,8 @@ class ApiMetrics:
             "saved": _total(self._saved),
             "hit_rate": hits / (hits + misses) if hits + misses else None,
             "slow": _total(self._slow),
-            "p50_s": _quantile(seconds, 0.50),
-            "p95_s": _quantile(seconds, 0.95),
+            "p50_s": quantile(seconds, 0.50),
+            "p95_s": quantile(seconds, 0.95),
         }
 
     def _known_path(self, path: str) -> str:
@@ -161,6 +210,6 @@ def _total(counter: Counter, where: Callable[[dict[str, str]], bool] = lambda la
     )
 
 
-def _quantile(ordered: list[float], part: float) -> float | None:
+def quantile(ordered: list[float], part: float) -> float | None:
     """The nearest-rank quantile."""
     return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else None

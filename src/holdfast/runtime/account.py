@@ -5,9 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from holdfast.brokers.port import Broker
+from holdfast.core import snapshot
 from holdfast.core.engine import Input, step
+from holdfast.core.findings import Comparison
 from holdfast.core.messages import (
+    BrokerReport,
     CommandDone,
+    Cycle,
     Envelope,
     FillBusted,
     Health,
@@ -16,6 +20,7 @@ from holdfast.core.messages import (
     Report,
     Request,
 )
+from holdfast.core.milestones import EngineStopped
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
@@ -23,9 +28,10 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId
 from holdfast.journal.batch import Batch, CommandAnswer, PositionRow
 from holdfast.journal.writer import Journal
+from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.gate import Gate
 
-AnyInput = Report | Request | Health
+AnyInput = Report | Request | Health | Comparison | Cycle
 B_co = TypeVar("B_co", bound=Broker, covariant=True)
 
 Watcher = Callable[[Turn], None]
@@ -38,13 +44,24 @@ class AccountAtWork(Generic[B_co]):
     ``inbox`` holds what has come in and waits for the core: reports, requests and how things stand.
     """
 
-    def __init__(self, state: EngineState, broker: B_co, journal: Journal, watch: Watcher | None = None) -> None:
+    def __init__(
+        self,
+        state: EngineState,
+        broker: B_co,
+        journal: Journal,
+        watch: Watcher | None = None,
+        snapshot_every: int | None = None,
+    ) -> None:
+        """``snapshot_every`` is after how many records its state is kept whole; None: never."""
         self.state = state
         self.broker = broker
         self.inbox: deque[AnyInput] = deque()
-        self.gate = Gate(state, broker, self.inbox)
+        self.gate = Gate(state, broker, self.inbox, lambda: journal.may_send(state.account))
         self._journal = journal
         self._watch = watch
+        self._snapshot_every = snapshot_every
+        self.snapshot_at = 0
+        """The record that the newest snapshot stands behind."""
 
     @property
     def name(self) -> str:
@@ -62,6 +79,11 @@ class AccountAtWork(Generic[B_co]):
         if turn is not None:
             self.keep(turn)
 
+    def take_report(self, body: BrokerReport, time_ns: int) -> None:
+        """Let the core judge what is known of an order, after what came in before."""
+        self.inbox.append(Report(time_ns, body))
+        self.take_inbox()
+
     def take_inbox(self) -> None:
         """Take everything that has come in, as one batch.
 
@@ -70,7 +92,10 @@ class AccountAtWork(Generic[B_co]):
         """
         turns = []
         while self.inbox:
-            turn = step(self.state, self.inbox.popleft())
+            event = self.inbox.popleft()
+            if isinstance(event, Report) and isinstance(event.body, OrderFilled):
+                reach(CrashPoint.FILL_RECEIVED)
+            turn = step(self.state, event)
             if turn is not None:
                 turns.append(turn)
         self.keep(*turns)
@@ -80,7 +105,9 @@ class AccountAtWork(Generic[B_co]):
         records = [record for turn in turns for record in turn.records]
         if not records:
             return
-        self._journal.append(self._batch(records))
+        batch = self._batch(records)
+        reach(CrashPoint.BEFORE_APPEND)
+        self._journal.append(batch)
         for turn in turns:
             self.gate.hold(turn.effects, records[-1].sequence)
             if self._watch is not None:
@@ -106,7 +133,18 @@ class AccountAtWork(Generic[B_co]):
             answers=answers,
             account_state=state.account_state.value,
             cash=state.portfolio.cash,
+            snapshot=self._snapshot(records[-1]),
         )
+
+    def _snapshot(self, last: Envelope) -> bytes | None:
+        """The state whole, when it is time for that. At a stop always: the next start finds nothing left to read."""
+        if self._snapshot_every is None:
+            return None
+        since = last.sequence - self.snapshot_at
+        if since < self._snapshot_every and not isinstance(last.body, EngineStopped):
+            return None
+        self.snapshot_at = last.sequence
+        return snapshot.take(self.state)
 
 
 def _orders(state: EngineState, records: Iterable[Envelope]) -> list[Order]:

@@ -9,31 +9,44 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+import structlog
+
 from holdfast.assembly import build_exchange, build_feed, build_live_feed, build_state, stale_after_ns
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import Broker
 from holdfast.config import AccountConfig, Config
-from holdfast.core.messages import FeedOpened, Impaired, Restored
+from holdfast.core.messages import RiskRefused
+from holdfast.core.milestones import FeedOpened, Impaired, Restored
+from holdfast.core.protection.records import PositionLeft, ProtectionComplete, ProtectionFailed, ProtectionLate
 from holdfast.core.turn import Turn
-from holdfast.feeds.live import LiveFeed
+from holdfast.core.types import SECOND_NS
+from holdfast.feeds.live import LiveFeed, NoMarket
 from holdfast.feeds.pace import Pace, parse_speed
 from holdfast.feeds.port import Feed
+from holdfast.journal.claims import Claims
 from holdfast.journal.commands import CommandQueue
+from holdfast.journal.database import open_database
+from holdfast.journal.lease import WATCHDOG, Lease, Tenure, Watch
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
+from holdfast.locks import open_locks
 from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.loop import Loop
 from holdfast.runtime.recovery import Recovery, same_feed_since
+from holdfast.runtime.standby import Waiting, take_accounts
 
 if TYPE_CHECKING:
     from holdfast.brokers.alpaca.account import AlpacaAccount
     from holdfast.feeds.alpaca.market_data import AlpacaMarketData
     from holdfast.observe.metrics import ApiMetrics
 
-MARKET_DATA_PATHS = ("/stocks", "/crypto")
-"""Requests that say nothing about whether orders can be sent."""
+GUARD_COMPARES_EVERY_S = 5.0
+"""Who guards an account may be without the stream of order events, and has to ask."""
+
+log = structlog.get_logger(__name__)
 
 
 class Engine:
@@ -54,6 +67,10 @@ class Engine:
         self.broker_view = broker_view
 
 
+ALARMS: dict[type, str] = {ProtectionLate: "late", ProtectionFailed: "failed", PositionLeft: "left"}
+"""The alarms about protection, as the metrics call them."""
+
+
 class BrokerView(NamedTuple):
     """What a live engine's surroundings may ask without costing the broker a request each time."""
 
@@ -63,36 +80,77 @@ class BrokerView(NamedTuple):
     close: Callable[[], None]
 
     def see(self, turn: Turn) -> None:
-        """Show in the metrics what is missing, or there again."""
+        """Show in the metrics what is missing, or there again, what risk refused, and what was not protected."""
         for record in turn.records:
+            if isinstance(record.body, RiskRefused):
+                self.metrics.refused(record.body.rule)
+            if isinstance(record.body, ProtectionComplete):
+                self.metrics.protected_after(record.body.unprotected_ns / SECOND_NS)
+            alarm = ALARMS.get(type(record.body))
+            if alarm is not None:
+                self.metrics.protection_alarm(alarm)
             if isinstance(record.body, Impaired | Restored):
                 self.metrics.set_health(record.body.cause, isinstance(record.body, Restored))
 
 
 @contextmanager
-def open_engine(config: Config, watch: Watcher | None = None, feed: Feed | None = None) -> Iterator[Engine]:
+def open_engine(
+    config: Config, watch: Watcher | None = None, feed: Feed | None = None, waiting: Waiting | None = None
+) -> Iterator[Engine]:
     """An engine ready to run; afterwards its journal is closed, whatever happened. ``watch`` is shown all that happens.
 
-    ``feed`` is what `build_feed` gave for this configuration, if that is there already.
+    ``feed`` is what `build_feed` gave for this configuration, if that is there already. ``waiting`` says what to do while others
+    have the accounts.
 
     Raises ConfigError, DataError, JournalError, and Refused when another engine has one of the accounts.
     """
     is_live = config.feed.kind == "alpaca"
     build = partial(_live_engine, config, watch) if is_live else partial(_replaying_engine, config, watch, feed)
+    with _opened(
+        config, build, lambda journal: take_accounts(journal, config, process_name(), waiting or Waiting())
+    ) as (engine):
+        yield engine
+
+
+@contextmanager
+def open_guard(config: Config, row: Watch, watch: Watcher) -> Iterator[Engine]:
+    """What takes a live account whose engine is silent, to guard what it holds: an engine without strategies and market data.
+
+    It takes no risk. ``row`` has watched the account for long enough. Raises Refused, StaleEpoch, JournalError.
+    """
+    (account,) = config.accounts
+    lease = Lease(config.lease.duration_s, config.lease.margin_s)
+    often_s = min(config.live.reconcile_every_s, GUARD_COMPARES_EVERY_S)
+    live = msgspec.structs.replace(config.live, reconcile_every_s=often_s)
+    idle = msgspec.structs.replace(config, strategies=[], live=live)
+    name = WATCHDOG + process_name()
+
+    def take(journal: Journal) -> list[Tenure]:
+        return [journal.take(account.name, account.broker, name, lease, row)]
+
+    with _opened(idle, partial(_live_engine, idle, watch, guards=True), take) as engine:
+        yield engine
+
+
+@contextmanager
+def _opened(
+    config: Config, build: "Callable[[], Assemble]", take: Callable[[Journal], list[Tenure]]
+) -> Iterator[Engine]:
     with ExitStack() as stack:
         parts = build()  # what the configuration alone can get wrong is found before the journal is touched
         journal = Journal.open(config.journal.url)
         stack.callback(journal.close)
+        tenures = take(journal)
         reader = stack.enter_context(Reader.open(config.journal.url))
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
-        engine = parts(journal, reader, commands)
+        engine = parts(journal, tenures, reader, commands)
         if engine.broker_view is not None:
             stack.callback(engine.broker_view.close)
         yield engine
 
 
-Assemble = Callable[[Journal, Reader, CommandQueue], Engine]
+Assemble = Callable[[Journal, Sequence[Tenure], Reader, CommandQueue], Engine]
 
 
 def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) -> Assemble:
@@ -100,56 +158,79 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
     pace = Pace(parse_speed(str(config.feed.speed)))
     states = [build_state(config, account, feed, stale_after_ns(config.feed)) for account in config.accounts]
 
-    def assemble(journal: Journal, reader: Reader, commands: CommandQueue) -> Engine:
+    def assemble(journal: Journal, tenures: Sequence[Tenure], reader: Reader, commands: CommandQueue) -> Engine:
         accounts, recoveries = [], []
-        for account_config, state in zip(config.accounts, states, strict=True):
+        for account_config, state, tenure in zip(config.accounts, states, tenures, strict=True):
             broker = PaperBroker(account_config.name, build_exchange(config, account_config))
             account = AccountAtWork(state, broker, journal, watch)
             broker.open(account.inbox.append)
             accounts.append(account)
-            recoveries.append(_recovery(account, account_config, feed, journal, reader))
+            recoveries.append(_recovery(account, account_config, feed, tenure, reader))
         return Engine(feed, accounts, journal, Loop(accounts, recoveries, feed, pace, journal, commands))
 
     return assemble
 
 
-def _live_engine(config: Config, watch: Watcher | None) -> Assemble:
+def _live_engine(config: Config, watch: Watcher | None, *, guards: bool = False) -> Assemble:
+    """``guards``: it only looks after what is held, and must not need what a frozen engine may still occupy."""
     from holdfast.brokers.alpaca.account import AlpacaAccount
-    from holdfast.brokers.alpaca.broker import AlpacaBroker
+    from holdfast.brokers.alpaca.broker import AlpacaBroker, AskingBroker
     from holdfast.connections.alpaca.environment import load_alpaca
-    from holdfast.connections.alpaca.rest import AlpacaRest, Call
+    from holdfast.connections.alpaca.rest import AlpacaRest, Breakers
+    from holdfast.connections.breaker import Breaker
     from holdfast.feeds.alpaca.market_data import AlpacaMarketData
     from holdfast.observe.metrics import ApiMetrics
+    from holdfast.runtime.live.account_lock import AccountLock
     from holdfast.runtime.live.desk import LiveDesk
+    from holdfast.runtime.live.supervisor import Stores, Supervisor
 
     settings = load_alpaca(os.environ, Path(".env"), config.alpaca)
     metrics = ApiMetrics()
     desks: list[LiveDesk] = []
 
-    def observe(call: Call) -> None:
-        metrics.observe(call)
+    def on_trading(is_closed: bool, reason: str) -> None:
         for desk in desks:
-            if not call.path.startswith(MARKET_DATA_PATHS):
-                desk.on_call(call)
+            desk.on_breaker(is_closed, reason)
 
-    rest = AlpacaRest(settings, observe)
-    view = BrokerView(AlpacaAccount(rest, metrics), AlpacaMarketData(rest, settings, metrics), metrics, rest.close)
-    feed = build_live_feed(config, settings, rest)
+    def on_market_data(is_closed: bool, reason: str) -> None:
+        log.warning("market data can be asked for" if is_closed else "market data is left alone", reason=reason)
+        metrics.set_health("market data requests", is_closed)
+
+    most = config.live.error_threshold
+    rest = AlpacaRest(settings, metrics.observe, Breakers(Breaker(most, on_trading), Breaker(most, on_market_data)))
+    claims = Claims(open_database(config.journal.url))
+    locks = open_locks(config.locks.url or config.journal.url)
+
+    def close() -> None:
+        for part in (rest, locks, claims):
+            part.close()
+
+    view = BrokerView(AlpacaAccount(rest, metrics), AlpacaMarketData(rest, settings, metrics), metrics, close)
+    feed: LiveFeed = NoMarket() if guards else build_live_feed(config, settings, rest)
     (account,) = config.accounts
-    state = build_state(config, account, feed, stale_after_ns(config.feed))
+    state = build_state(config, account, feed, None if guards else stale_after_ns(config.feed))
 
-    def assemble(journal: Journal, reader: Reader, commands: CommandQueue) -> Engine:
-        clock, woken, process = LiveClock(), asyncio.Event(), process_name()
-        broker = AlpacaBroker(settings, rest, view.account.invalidate)
-        recorded = journal.take(account.name, account.broker, process), reader.records(account.name)
+    def assemble(journal: Journal, tenures: Sequence[Tenure], reader: Reader, commands: CommandQueue) -> Engine:
+        clock, woken = LiveClock(), asyncio.Event()
+        process = WATCHDOG + process_name() if guards else process_name()
+        broker = (AskingBroker if guards else AlpacaBroker)(settings, rest, view.account.invalidate)
+        (tenure,) = tenures
+        recorded = tenure, reader
 
         def seen(turn: Turn) -> None:
             view.see(turn)
             if watch is not None:
                 watch(turn)
 
-        desks.append(LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process, seen))
-        loop = LiveLoop(desks, feed, clock, journal, commands, woken)
+        desk = LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process, seen)
+        stores = Stores(claims, locks, process)
+        doubts, measure = desk.reconciler.doubts, metrics.observe_cycle
+        supervisor = Supervisor(desk.account, doubts, clock, config.supervisor, stores, measure, woken.set)
+        desk.supervise(supervisor)
+        if config.locks.url is not None:
+            desk.guard(AccountLock(locks, Lease(config.lease.duration_s, config.lease.margin_s)))
+        desks.append(desk)
+        loop = LiveLoop(desks, feed, clock, journal, commands, woken, records_stop=not guards)
         return Engine(feed, [desk.account for desk in desks], journal, loop, view)
 
     return assemble
@@ -161,11 +242,9 @@ def process_name() -> str:
 
 
 def _recovery(
-    account: AccountAtWork[PaperBroker], config: AccountConfig, feed: Feed, journal: Journal, reader: Reader
+    account: AccountAtWork[PaperBroker], config: AccountConfig, feed: Feed, tenure: Tenure, reader: Reader
 ) -> Recovery:
-    process = process_name()
-    tenure = journal.take(account.name, config.broker, process)
     opened = reader.last_record(account.name, FeedOpened.__name__)
     recovery = Recovery(account, feed, tenure, reader.records(account.name), same_feed_since(opened, feed))
-    recovery.begin(config.deposit, process)
+    recovery.begin(config.deposit, process_name())
     return recovery

@@ -1,22 +1,28 @@
 """The gate between journal and broker: nothing passes before the record that caused it is on the disk."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from holdfast.brokers.port import Broker
 from holdfast.core.messages import CancelOrder, Effect, OrderNotSent, Report, SubmitOrder
 from holdfast.core.state import EngineState
-from holdfast.core.types import iso_time
+from holdfast.core.types import ClientOrderId, iso_time
+from holdfast.core.wishes import unexplained
+from holdfast.observe.crash_points import CrashPoint, reach
 
 
 class Gate:
-    """Holds one account's effects, in order, each with the sequence that must be durable before it leaves."""
+    """Holds one account's effects, in order, each with the sequence that must be durable before it leaves.
 
-    def __init__(self, state: EngineState, broker: Broker, inbox: "deque[Any]") -> None:
+    ``may_send`` says whether the account is certainly ours for as long as sending takes.
+    """
+
+    def __init__(self, state: EngineState, broker: Broker, inbox: "deque[Any]", may_send: Callable[[], bool]) -> None:
         self._state = state
         self._broker = broker
         self._inbox = inbox
+        self._may_send = may_send
         self.waiting: deque[tuple[int, Effect]] = deque()
 
     def hold(self, effects: Sequence[Effect], sequence: int) -> None:
@@ -24,25 +30,48 @@ class Gate:
         for effect in effects:
             self.waiting.append((sequence, effect))
 
+    def has_cancel(self, client_order_id: ClientOrderId) -> bool:
+        """Whether an order's cancel waits here."""
+        return any(
+            isinstance(effect, CancelOrder) and effect.client_order_id == client_order_id for _, effect in self.waiting
+        )
+
     def release(self, watermark: int) -> None:
-        """Let out what the watermark has passed, in order. An order that must not leave any more is reported as not sent."""
-        while self.waiting and self.waiting[0][0] <= watermark:
+        """Let out what the watermark has passed, in order. An order that must not leave any more is reported as not sent.
+
+        A cancel waits until the account's lease was renewed.
+        """
+        while self.is_due(watermark):
             _, effect = self.waiting.popleft()
             if isinstance(effect, CancelOrder):
                 self._broker.cancel(effect)
                 continue
             reason = self.reason_to_keep(effect)
             if reason is None:
+                reach(CrashPoint.RELEASED)
                 self._broker.submit(effect)
             else:
                 not_sent = OrderNotSent(effect.terms.client_order_id, reason)
                 self._inbox.append(Report(self._state.now_ns, not_sent))
 
-    def reason_to_keep(self, effect: SubmitOrder) -> str | None:
-        """Why an order may not leave any more; None when it may. Any thread may ask."""
+    def is_due(self, watermark: int) -> bool:
+        """Whether the first effect can be dealt with now."""
+        if not self.waiting or self.waiting[0][0] > watermark:
+            return False
+        return isinstance(self.waiting[0][1], SubmitOrder) or self._may_send()
+
+    def reason_to_keep(self, effect: Effect) -> str | None:
+        """Why an effect may not leave now, an order never; None when it may. Any thread may ask."""
+        if not self._may_send():
+            return "the lease on the account has run out: another engine may have it"
+        if isinstance(effect, CancelOrder):
+            return None
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and self._state.now_ns > expires_ns:
             return f"it was to be sent by {iso_time(expires_ns)}"
         if effect.raises_risk and not self._state.account_state.takes_risk:
             return f"the account is {self._state.account_state}"
+        unclear = unexplained(self._state, effect.terms.symbol) if effect.raises_risk else None
+        if unclear not in (None, effect.terms.client_order_id):
+            return f"order {unclear} in {effect.terms.symbol} is not explained yet"
         return None

@@ -154,8 +154,10 @@ class Loop:
         self.last_event = event
 
     async def _settle(self) -> None:
-        """Work until nothing waits for the core, the disk or a broker."""
+        """Work until nothing waits for the core, the disk or a broker. Raises the error with which the journal failed."""
         while True:
+            if self._journal.failure is not None:
+                raise self._journal.failure
             for account in self._accounts:
                 account.take_inbox()
             waiting = [account for account in self._accounts if account.gate.waiting]
@@ -170,7 +172,7 @@ class Loop:
             self._woken.clear()
             if self._journal.failure is not None:
                 raise self._journal.failure
-            if any(account.gate.waiting[0][0] <= self._journal.watermark(account.name) for account in accounts):
+            if any(account.gate.is_due(self._journal.watermark(account.name)) for account in accounts):
                 return
             await self._woken.wait()
 

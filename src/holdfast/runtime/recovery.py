@@ -13,18 +13,9 @@ import holdfast
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import BrokerAccount
 from holdfast.core import lifecycle
-from holdfast.core.engine import show
-from holdfast.core.messages import (
-    CancelOrder,
-    CancelReleased,
-    Envelope,
-    FeedOpened,
-    MarketEvent,
-    OrderFilled,
-    OrderReleased,
-    RecoveryCompleted,
-    StrategyStopped,
-)
+from holdfast.core.engine.market import show
+from holdfast.core.messages import CancelOrder, CancelReleased, Envelope, MarketEvent, OrderFilled, OrderReleased
+from holdfast.core.milestones import FeedOpened, RecoveryCompleted, StrategyStopped
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.state import apply
 from holdfast.core.types import ClientOrderId, Money

@@ -14,7 +14,8 @@ from alpaca.trading.client import TradingClient
 
 from holdfast.config import Config, parse_config
 from holdfast.connections.alpaca.symbols import canonical_symbol
-from holdfast.core.messages import AccountStateChanged, Envelope, RiskApproved
+from holdfast.core.messages import Envelope, RiskApproved
+from holdfast.core.milestones import AccountStateChanged
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState
@@ -60,7 +61,7 @@ def configuration(server: LocalAlpaca, folder: Path, **changes: Mapping[str, Any
     }
     for name, section in changes.items():
         sections[name] = {**sections.get(name, {}), **section}
-    strategy = {"id": "all", "class": "tests.scenario.alpaca.busy:Busy", "account": "one", "symbols": SYMBOLS}
+    strategy = {"id": "all", "class": "holdfast.torture.processes.strategy:Busy", "account": "one", "symbols": SYMBOLS}
     data = {
         "journal": {"url": f"sqlite:///{folder / 'journal.db'}"},
         **sections,

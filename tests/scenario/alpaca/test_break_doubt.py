@@ -8,7 +8,7 @@ import requests
 
 from holdfast.core.messages import FillBusted, OrderAnomaly, OrderNotSent, OrderRejected, OrderUnknown
 from holdfast.core.orders.order import OrderState
-from holdfast.runtime.live.health import Cause
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
@@ -17,11 +17,9 @@ from tests.scenario.alpaca.breaking import (
     buy,
     cancel,
     desk_of,
-    idle_configuration,
     idle_engine,
     path_is,
     price_moves,
-    started_engine,
     wire_to,
 )
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end, requests_at
@@ -41,6 +39,7 @@ def posts_of(server: LocalAlpaca, key: str) -> int:
     return sum(row["method"] == "POST" and row["client_order_id"] == key for row in requests_at(server))
 
 
+@pytest.mark.proves("I14")
 def test_a_cancel_that_gets_lost_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker stopped trying long ago, the order works on: as soon as that is seen, its cancel goes out again."""
     monkeypatch.setattr("holdfast.brokers.alpaca.broker.CANCELS", 1)
@@ -59,6 +58,7 @@ def test_a_cancel_that_gets_lost_is_sent_again(tmp_path: Path, monkeypatch: pyte
         agree_in_the_end(running, Theirs(server))
 
 
+@pytest.mark.proves("A6", "B5")
 def test_a_cancel_before_the_order_could_leave_keeps_it_here(tmp_path: Path) -> None:
     """An order that is held back by 429 and canceled meanwhile never arrives, and ends as not sent."""
     with (
@@ -77,11 +77,13 @@ def test_a_cancel_before_the_order_could_leave_keeps_it_here(tmp_path: Path) -> 
         assert theirs.orders() == {}
 
 
+@pytest.mark.proves("A3", "I8")
 def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Path) -> None:
     """Asked for far longer than the settling time, not there, and canceled: still it is not called unsent, and it is adopted."""
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, wire_to(server) as wire:
         alpaca = {"trading_url": wire.url, "settle_s": 0.2, "read_timeout_s": 15.0, "answer_timeout_s": 15.0}
-        with idle_engine(server, tmp_path, alpaca=alpaca) as running:
+        lease = {"duration_s": 60, "margin_s": 20}
+        with idle_engine(server, tmp_path, alpaca=alpaca, lease=lease) as running:
             wire.held = path_is("POST", "/v2/orders")
             order = buy(running, limit=FAR_BELOW)
             running.wait_for(lambda: any(map(wire.held, wire.seen)), "the order to leave")
@@ -94,6 +96,7 @@ def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Pat
             agree_in_the_end(running, Theirs(server))
 
 
+@pytest.mark.proves("S9")
 def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
     """The stream tells of a fill, every question shows the time before it, and a cancel was refused: the fill stays booked."""
     with (
@@ -129,11 +132,12 @@ def see_cycles(running: Running, number: int) -> None:
     running.wait_for(lambda: reconciler.cycles >= wanted, "everything to be asked for")
 
 
+@pytest.mark.proves("A3", "K3", "S3")
 def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_path: Path) -> None:
     """Hidden beyond the settling time, its fill lost by the stream: its execution leads to it, with an alarm, and the books agree."""
     with (
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
-        idle_engine(server, tmp_path, alpaca={"settle_s": 0.2}) as running,
+        idle_engine(server, tmp_path, alpaca={"settle_s": 0.2}, supervisor={"resubmissions": 0}) as running,
     ):
         post(
             server,
@@ -152,6 +156,7 @@ def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_pa
         assert any(note.client_order_id == order.terms.client_order_id for note in bodies(running, OrderAnomaly))
 
 
+@pytest.mark.proves("S6")
 def test_an_id_that_somebody_else_has_used_is_no_order_of_ours(tmp_path: Path) -> None:
     """Same id, same symbol and side, another quantity: ours is rejected in clear words and nothing of theirs is booked to it."""
     with (
@@ -164,45 +169,13 @@ def test_an_id_that_somebody_else_has_used_is_no_order_of_ours(tmp_path: Path) -
         becomes(running, order, OrderState.REJECTED)
         assert "belongs to another order" in order.reason
         server.play(4)
-        running.wait_for(lambda: "books" in running.state.impairments, "the position to be noticed")
+        running.wait_for(lambda: running.state.portfolio.quantity("AVOR") == 3, "the position to be noticed")
+        assert running.state.portfolio.strategy_quantity(EXTERNAL, "AVOR") == 3
         assert order.filled_quantity == 0
         assert not order.broker_order_id
 
 
-def test_trading_from_elsewhere_is_said_clearly_and_ends_risk(tmp_path: Path) -> None:
-    """Position and cash are another's doing: both are named with both figures; when they agree again the account trades again."""
-    with (
-        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
-        idle_engine(server, tmp_path) as running,
-    ):
-        order = buy(running, limit=FAR_BELOW)
-        becomes(running, order, OrderState.SUBMITTED)
-        order_from_elsewhere(server)
-        server.play(4)
-        running.wait_for(lambda: "books" in running.state.impairments, "the difference to be noticed")
-        reason = running.state.impairments["books"]
-        assert "AVOR: 0 in the books, 3 there" in reason
-        assert "cash: 100000 in the books" in reason
-        assert order.state is OrderState.SUBMITTED
-        cancel(running, order)
-        becomes(running, order, OrderState.CANCELED)
-
-
-def test_what_changed_while_the_engine_was_down_is_known_before_it_trades(tmp_path: Path) -> None:
-    """A position made elsewhere between two runs: the second is in preservation as soon as it is ready."""
-    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server:
-        with idle_engine(server, tmp_path):
-            pass
-        order_from_elsewhere(server)
-        server.play(4)
-        with started_engine(idle_configuration(server, tmp_path)) as running:
-            assert "AVOR: 0 in the books, 3 there" in desk_of(running).monitor.missing[Cause.BOOKS]
-            running.wait_for(lambda: not running.state.account_state.takes_risk, "preservation", 5)
-            assert requests_at(server) == [
-                row for row in requests_at(server) if not row["client_order_id"].startswith("h")
-            ]
-
-
+@pytest.mark.proves("A1", "A4", "A7", "I2", "I8")
 @pytest.mark.parametrize("answer", ["accepted_then_504", "reset_after", "unparsable_200", "duplicate_id_answer"])
 def test_an_answer_that_is_none_ends_nothing(tmp_path: Path, answer: str) -> None:
     """The order is there, hidden for a while, and the stream is silent: it is unknown until it is found, and sent once."""
@@ -227,6 +200,7 @@ def test_an_answer_that_is_none_ends_nothing(tmp_path: Path, answer: str) -> Non
         agree_in_the_end(running, Theirs(server))
 
 
+@pytest.mark.proves("S9", "I13")
 def test_a_gap_in_the_stream_is_asked_for_before_risk_is_taken(tmp_path: Path) -> None:
     """A fill while the connection was down, and no comparison due for an hour: it is booked before the account trades again."""
     with (

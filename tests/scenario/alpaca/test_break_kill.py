@@ -59,7 +59,7 @@ def write(server: LocalAlpaca, journal: str, folder: Path) -> None:
         risk = {{ leverage = 3, max_orders_per_minute = 1000 }}
         [[strategies]]
         id = "all"
-        class = "tests.scenario.alpaca.busy:Busy"
+        class = "holdfast.torture.processes.strategy:Busy"
         account = "one"
         symbols = {json.dumps(SYMBOLS)}
         params = {{ seed = 1 }}
@@ -114,6 +114,7 @@ def kill_at_random(server: LocalAlpaca, folder: Path, url: str, chance: random.R
     return progress(url) > before + 5
 
 
+@pytest.mark.proves("K3", "K4", "K5", "K7", "I1", "I2", "I3", "I4", "I6")
 def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
     """Killed in starts and at work, dead when the session closes: same books, no twin, a journal that proves itself, no secret."""
     chance = random.Random(4)
@@ -143,5 +144,5 @@ def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
             agree_in_the_end(running, theirs)
             assert len(theirs.orders()) > 10
             check_no_twins(server, theirs)
-    written = [path.read_bytes() for path in tmp_path.iterdir() if path.name != "holdfast.toml"]
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "holdfast.toml"]
     assert not any(SECRET.encode() in content for content in written)

@@ -65,6 +65,7 @@ def posts(server: LocalAlpaca) -> int:
     return sum(row["method"] == "POST" for row in requests_at(server))
 
 
+@pytest.mark.proves("I13")
 def test_what_reduces_risk_goes_out_and_nothing_else(rig: Rig, tmp_path: Path) -> None:
     """Blind: an entry is refused before it leaves, a close and a cancel are carried out; seeing again, entries go too."""
     with idle_engine(rig.server, tmp_path, alpaca={"trading_url": rig.wire.url}) as running:
@@ -90,6 +91,7 @@ def test_what_reduces_risk_goes_out_and_nothing_else(rig: Rig, tmp_path: Path) -
         becomes(running, buy(running, quantity=4, limit=FAR_BELOW), OrderState.SUBMITTED)
 
 
+@pytest.mark.proves("I13")
 def test_flatten_while_blind(rig: Rig, tmp_path: Path) -> None:
     """Everything is canceled and closed although no question is answered."""
     with idle_engine(rig.server, tmp_path, alpaca={"trading_url": rig.wire.url}) as running:
@@ -105,6 +107,7 @@ def test_flatten_while_blind(rig: Rig, tmp_path: Path) -> None:
         assert Theirs(rig.server).positions() == {}
 
 
+@pytest.mark.proves("I13")
 def test_an_order_that_waits_when_sight_is_lost_stays_here(rig: Rig, tmp_path: Path) -> None:
     """Approved and released while all was well, held back by 429: the last check before the first byte says no."""
     with idle_engine(rig.server, tmp_path, alpaca={"trading_url": rig.wire.url}) as running:
@@ -119,6 +122,7 @@ def test_an_order_that_waits_when_sight_is_lost_stays_here(rig: Rig, tmp_path: P
         assert Theirs(rig.server).orders() == {}
 
 
+@pytest.mark.proves("I15", "B5")
 def test_an_order_that_gets_stale_while_it_waits_stays_here(rig: Rig, tmp_path: Path) -> None:
     """Its time to live runs out while 429 holds it back."""
     with idle_engine(rig.server, tmp_path) as running:

@@ -135,6 +135,9 @@ def test_the_whole_catalogue_is_here() -> None:
     assert {spec["name"] for specs in ALONE.values() for spec in specs} == {name.value for name in FaultName}
 
 
+@pytest.mark.proves(
+    "A1", "A2", "A4", "A6", "A7", "A8", "S1", "S2", "S3", "S4", "S5", "S7", "B1", "B2", "B4", "I2", "I3", "I4", "I6"
+)
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ALONE)
 def test_the_books_agree_in_the_end(what: str, tmp_path: Path) -> None:
@@ -144,6 +147,7 @@ def test_the_books_agree_in_the_end(what: str, tmp_path: Path) -> None:
         assert counts.get(spec["name"], 0) > 0, f"{spec['name']} never fired"
 
 
+@pytest.mark.proves("I2", "I3", "I4", "I6")
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(MIXES))
 def test_the_books_agree_after_a_mix_of_three(seed: int, tmp_path: Path) -> None:

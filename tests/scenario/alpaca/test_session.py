@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.local_alpaca import local_alpaca
 from tests.scenario.alpaca.engine import (
     SYMBOLS,
@@ -13,6 +15,7 @@ from tests.scenario.alpaca.engine import (
 )
 
 
+@pytest.mark.proves("I2", "I3", "I6")
 def test_two_hours_of_everything_end_with_the_same_books(tmp_path: Path) -> None:
     """Orders of every kind on a made-up market: cash, positions and every order's end are the server's own, to the last digit."""
     with (

@@ -12,6 +12,7 @@ import requests
 
 from holdfast.connections.alpaca.failures import (
     ErrorAnswer,
+    LeftAlone,
     NeverSent,
     NoAnswer,
     RequestFailed,
@@ -19,7 +20,8 @@ from holdfast.connections.alpaca.failures import (
     UnreadableAnswer,
 )
 from holdfast.connections.alpaca.limiter import Urgency
-from holdfast.connections.alpaca.rest import AlpacaRest, Call
+from holdfast.connections.alpaca.rest import AlpacaRest, Breakers, Call
+from holdfast.connections.breaker import FIRST_BACK_OFF_S, Breaker
 from tests.unit.connections.wire import KEY, SECRET, Act, Seen, answers, raw, reset, sends, settings_of, wire_server
 
 ORDER = {"symbol": "IBM", "qty": "1", "client_order_id": "abc"}
@@ -60,6 +62,32 @@ def test_a_request_is_what_alpaca_documents() -> None:
     assert crypto.target == "/v1beta3/crypto/us/bars?symbols=BTC%2FUSD"
 
 
+def test_a_service_that_fails_is_left_alone_but_for_ways_out() -> None:
+    """After the failures no question leaves; orders and cancels do; after the back-off one question tries, and its answer ends it."""
+    now_s, told = [100.0], []
+    breaker = Breaker(3, lambda is_closed, _: told.append(is_closed), lambda: now_s[0])
+    with wire_server(answers("503 Service Unavailable", {})) as server:
+        rest = AlpacaRest(settings_of(server.url), None, Breakers(breaker, None))
+        for _ in range(3):
+            with pytest.raises(ErrorAnswer):
+                rest.trading("GET", "/clock")
+        with pytest.raises(LeftAlone):
+            rest.trading("GET", "/clock")
+        with pytest.raises(ErrorAnswer):
+            rest.trading("DELETE", "/orders/1", None, Urgency.CANCEL)
+        with pytest.raises(ErrorAnswer):
+            rest.trading("POST", "/orders", ORDER, Urgency.ORDER)
+        with pytest.raises(ErrorAnswer):
+            rest.stocks("/stocks/bars")  # another service
+        assert [seen.method for seen in server.seen] == ["GET", "GET", "GET", "DELETE", "POST", "GET"]
+        server.act = answers("200 OK", {})
+        now_s[0] += FIRST_BACK_OFF_S
+        rest.trading("GET", "/clock")
+        rest.trading("GET", "/clock")
+        rest.close()
+    assert told == [False, True]
+
+
 def test_an_answer_without_content_is_none() -> None:
     """A cancel's 204 comes back as None."""
     with wire_server(sends(b"HTTP/1.1 204 No Content\r\n\r\n")) as server:
@@ -87,6 +115,7 @@ def test_answers_are_read_however_they_are_packed(framing: str) -> None:
 # --- one request, a bounded wait, what is known ------------------------------------------------------------------------
 
 
+@pytest.mark.proves("A5")
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "504 Gateway Timeout", "500 Oops", "503 Busy"])
 def test_an_order_is_sent_once_whatever_the_answer(status: str) -> None:
     """429 and 504, which the SDK by itself answers with three more orders, bring one request and its error."""

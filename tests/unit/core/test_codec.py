@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core import codec, messages
+from holdfast.core.body import Body
 from holdfast.core.codec import Ids
-from holdfast.core.messages import AnyBody, Body, BrokerName, Envelope, Halt, OrderReleased
+from holdfast.core.messages import AnyBody, BrokerName, Envelope, Halt, OrderReleased
 from holdfast.core.types import ClientOrderId
 from holdfast.errors import JournalCorrupt
 
@@ -28,7 +29,7 @@ def body_types() -> list[type[Body]]:
     found = list(Body.__subclasses__())
     for kind in found:
         found.extend(kind.__subclasses__())
-    return [kind for kind in found if kind.__module__ == messages.__name__]
+    return [kind for kind in found if kind.__module__.startswith("holdfast.core.")]
 
 
 def members(union: Any) -> Iterator[type]:
@@ -45,7 +46,9 @@ def example(kind: Any) -> Any:
     if origin in (Union, UnionType):
         return example(next(choice for choice in get_args(kind) if choice is not NoneType))
     if origin is tuple:
-        return (example(get_args(kind)[0]),)
+        return tuple(example(part) for part in get_args(kind) if part is not Ellipsis)
+    if origin is dict:
+        return {example(part): example(value) for part, value in [get_args(kind)]}
     if isinstance(kind, type) and issubclass(kind, Enum):
         return list(kind)[-1]
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
@@ -159,6 +162,7 @@ def test_message_ids_sort_by_time() -> None:
     assert made == sorted(made)
 
 
+@pytest.mark.proves("B3", "I2")
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "main", "main "]), st.integers(0, 1 << 17), st.integers(1, 1 << 30)),
                 min_size=2, unique=True))  # fmt: skip
 def test_no_two_ids_are_the_same(whos: list[tuple[str, int, int]]) -> None:

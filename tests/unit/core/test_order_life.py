@@ -136,6 +136,7 @@ def test_a_cell_says_what_its_kind_needs(state: OrderState, event: OrderEvent) -
 
 
 @pytest.mark.parametrize(("state", "event"), CELLS)
+@pytest.mark.proves("I5", "S2")
 def test_the_book_does_what_the_cell_says(state: OrderState, event: OrderEvent) -> None:
     """From every state, every event either moves the order to the cell's state or is refused and changes nothing."""
     writer, order = order_in(state)
@@ -163,12 +164,14 @@ def test_the_book_does_what_the_cell_says(state: OrderState, event: OrderEvent) 
     assert writer.book.find(KEY) is order
 
 
+@pytest.mark.proves("I5")
 @pytest.mark.parametrize("state", sorted(TERMINAL))
 def test_what_is_over_comes_back_by_late_evidence_only(state: OrderState) -> None:
     """No ordinary move leaves a terminal state."""
     assert not [event for event, cell in LIFE[state].items() if cell.kind is Kind.MOVE]
 
 
+@pytest.mark.proves("S2")
 @pytest.mark.parametrize("state", list(OrderState))
 @pytest.mark.parametrize("event", FILLS)
 def test_an_execution_is_booked_from_every_state(state: OrderState, event: OrderEvent) -> None:
@@ -183,6 +186,7 @@ def test_an_execution_is_booked_from_every_state(state: OrderState, event: Order
     assert body.execution_id in order.execution_ids
 
 
+@pytest.mark.proves("I8")
 def test_unknown_ends_by_evidence_alone() -> None:
     """An order without an answer counts as live, in full, until a definite answer comes."""
     writer, order = order_in(S.UNKNOWN)
@@ -193,6 +197,7 @@ def test_unknown_ends_by_evidence_alone() -> None:
     assert order.state is S.SUBMITTED
 
 
+@pytest.mark.proves("S1", "I4")
 @pytest.mark.parametrize("state", [S.SUBMITTED, S.PARTIALLY_FILLED, S.FILLED, S.CANCELED])
 def test_an_execution_counts_once(state: OrderState) -> None:
     """The same execution id again is ignored, in any state."""
@@ -226,6 +231,7 @@ def test_an_impossible_execution_is_not_booked(changes: dict[str, Any], why: str
     assert (cell.kind, cell.to, cell.reason) == (Kind.ANOMALY, None, why)
 
 
+@pytest.mark.proves("S8")
 @pytest.mark.parametrize(
     ("state", "quantity"), [(S.SUBMITTED, 101), (S.PARTIALLY_FILLED, 51), (S.RELEASED, 1000), (S.FILLED, 1)]
 )

@@ -6,24 +6,32 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from holdfast.core.instruments import CRYPTO, INDIA_EQUITY, US_EQUITY
+from holdfast.core.exits import Exits
+from holdfast.core.instruments import CRYPTO, US_EQUITY, AssetClass
 from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
-from holdfast.core.risk.check import RULES, RiskView, check, daily_loss_pct, raises_risk, reference_price
-from holdfast.core.risk.limits import PROFILES, RiskLimits
-from holdfast.core.risk.sizing import sized_quantity
+from holdfast.core.risk.check import check, loss_pct, raises_risk, reference_price
+from holdfast.core.risk.day_trades import DAY_TRADE_RULES, rule_on
+from holdfast.core.risk.limits import PROFILES, MarketHours, RiskLimits, StrategyLimits, limits_of
+from holdfast.core.risk.rules import ACCOUNT_RULES, RULES
+from holdfast.core.risk.view import DayTrades, Holding, RiskView, Scope
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import ClientOrderId, Money, OrderRole, OrderType, Price, Quantity, Side, StrategyId
 
 D = Decimal
 
 
+SCOPE = {*Scope.__struct_fields__}
+STEP_1 = replace(US_EQUITY, quantity_increment=D(1))
+
+
 def view(**changes: Any) -> RiskView:
     """An account of 100,000 that is flat, at a price of 100."""
+    scope = {name: changes.pop(name) for name in SCOPE & set(changes)}
     flat: dict[str, Any] = {
-        "state": AccountState.IDLE, "mark": D(100), "position": D(0), "worst_long": D(0), "worst_short": D(0),
-        "others_exposure": D(0), "equity": D(100_000), "day_start_equity": D(100_000), "open_orders": 0,
-        "orders_last_minute": 0, "twin": None, "quantity_increment": D(1),
+        "state": AccountState.IDLE, "mark": D(100), "account": Scope(**scope), "equity": D(100_000), "cash": D(100_000),
+        "instrument": STEP_1,
     }  # fmt: skip
     return RiskView(**(flat | changes))
 
@@ -32,6 +40,13 @@ def holding(position: int, open_buys: int = 0, open_sells: int = 0, **changes: A
     """An account with a position and open orders in the symbol."""
     worst = {"worst_long": D(position + open_buys), "worst_short": D(position - open_sells)}
     return view(position=D(position), **(worst | changes))
+
+
+def other(worth: str, symbol: str = "XYZ", **changes: Any) -> tuple[Holding, ...]:
+    """A long position in another symbol, worth so much."""
+    units = Quantity(D(worth))
+    held: dict[str, Any] = {"position": units, "worst_long": units, "worst_short": units}
+    return (Holding(symbol, Price(D(1)), **(held | changes)),)
 
 
 def terms(side: Side, quantity: object, **changes: Any) -> OrderTerms:
@@ -58,7 +73,7 @@ BUY_10 = terms(Side.BUY, 10)
         ("position_value", {"max_position_value": D(1000)}, {"mark": D("99.99")}, {"mark": D(100)}, {"mark": D("100.01")}),
         (
             "gross_exposure", {"max_gross_exposure": D(3000)},
-            {"others_exposure": D("1999.99")}, {"others_exposure": D(2000)}, {"others_exposure": D("2000.01")},
+            {"others": other("1999.99")}, {"others": other("2000")}, {"others": other("2000.01")},
         ),
         (
             "buying_power", {"leverage": D("0.5")},
@@ -66,12 +81,49 @@ BUY_10 = terms(Side.BUY, 10)
         ),
         (
             "daily_loss", {"daily_loss_pct": D(2)},
-            {"equity": D("98000.01")}, {"equity": D("98000.0001")}, {"equity": D(98000)},
+            {"day_loss_pct": D(1)}, {"day_loss_pct": D("1.9999")}, {"day_loss_pct": D(2)},
         ),
+        ("position_pct", {"max_position_pct": D(1)}, {"mark": D("99.99")}, {"mark": D(100)}, {"mark": D("100.01")}),
+        (
+            "gross_pct", {"max_gross_pct": D(3)},
+            {"others": other("1999.99")}, {"others": other("2000")}, {"others": other("2000.01")},
+        ),
+        (
+            "net_exposure", {"max_net_exposure": D(500)},
+            {"others": other("-500.01")}, {"others": other("-500")}, {"others": other("-499.99")},
+        ),
+        ("net_pct", {"max_net_pct": D(3)}, {}, {"others": other("2000")}, {"others": other("2000.01")}),
+        ("cash_reserve", {"cash_reserve": D(5000)}, {}, {"cash": D(6000)}, {"cash": D("5999.99")}),
+        ("cash_reserve", {"cash_reserve_pct": D(5)}, {}, {"cash": D(6000)}, {"cash": D("5999.99")}),
+        (
+            "cash_reserve", {"cash_reserve": D(5000)},
+            {}, {"cash": D(7000), "others": other("-1000")}, {"cash": D(7000), "others": other("-1000.01")},
+        ),
+        (
+            "group_exposure", {"max_group_pct": D(3), "correlation_groups": {"letters": ("ABC", "XYZ"), "rest": ("QRS",)}},
+            {"others": other("99999", "QRS")}, {"others": other("2000")}, {"others": other("-2000.01")},
+        ),
+        ("volume_share", {"max_volume_pct": D(10)}, {"bar_volume": D(101)}, {"bar_volume": D(100)}, {"bar_volume": D(99)}),
+        ("volume_share", {"max_volume_pct": D(10)}, {"bar_volume": D(101)}, {"bar_volume": D(100)}, {"bar_volume": None}),
+        ("positions", {"max_positions": 2}, {}, {"others": other("1")}, {"others": other("1") + other("1", "QRS")}),
+        (
+            "positions_stock", {"max_positions_by_class": {AssetClass.STOCK: 2}},
+            {"others": other("1")}, {"others": other("1") + other("1", "B/U", asset_class=AssetClass.CRYPTO)},
+            {"others": other("1") + other("1", "QRS")},
+        ),
+        ("loss_streak", {"max_loss_streak": 3}, {}, {"loss_streak": 2}, {"loss_streak": 3}),
+        ("drawdown", {"max_drawdown_pct": D(5)}, {}, {"drawdown_pct": D("4.999")}, {"drawdown_pct": D(5)}),
+        ("min_confidence", {"min_confidence": D("0.5")}, {}, {"confidence": 0.5}, {"confidence": 0.4999}),
+        ("stale_data", {}, {}, {}, {"is_stale": True}),
+        ("stale_data", {"max_data_age_s": 5.0}, {"data_age_s": 0.0}, {"data_age_s": 5.0}, {"data_age_s": 5.001}),
+        ("stale_data", {"max_data_age_s": 5.0}, {"data_age_s": 0.0}, {"data_age_s": 5.0}, {"data_age_s": None}),
+        ("market_hours", {"market_hours": MarketHours.REGULAR}, {}, {}, {"is_open": False}),
+        ("wash_trade", {}, {}, {}, {"opposite": "h0"}),
         ("duplicate_intent", {}, {}, {}, {"twin": "h0"}),
         ("account_state", {}, {}, {"state": AccountState.PENDING_ORDER}, {"state": AccountState.PRESERVATION}),
     ],
 )  # fmt: skip
+@pytest.mark.proves("I7")
 def test_a_rule_lets_through_up_to_its_limit(
     rule: str, limits: dict[str, Any], below: dict[str, Any], at: dict[str, Any], above: dict[str, Any]
 ) -> None:
@@ -112,12 +164,128 @@ def test_protection_lies_on_its_own_side_of_the_entry(
     assert verdict(order, view()) == ("protection_side" if refused else "")
 
 
-def test_every_rule_is_tried_here() -> None:
-    """The rules there are, in the order in which they are asked."""
-    assert [rule.__name__.lstrip("_") for rule in RULES] == [
-        "account_takes_risk", "protection_side", "daily_loss", "duplicate_intent", "open_orders", "order_rate", "price_collar",
-        "position_value", "gross_exposure", "buying_power",
+@pytest.mark.proves("A10")
+def test_a_symbol_with_an_unexplained_order_takes_no_new_risk() -> None:
+    """While nobody knows what became of an order, its symbol may be left and not entered."""
+    assert verdict(BUY_10, view(unexplained="h1")) == "quarantine"
+    held = view(unexplained="h1", position=Quantity(D(10)), worst_long=Quantity(D(10)), worst_short=Quantity(D(10)))
+    assert verdict(terms(Side.SELL, 10), held) == ""
+
+
+def test_rules_are_asked_in_this_order() -> None:
+    """The account's own first; those that a strategy has too come after them, and caps last."""
+    assert [rule.__name__.lstrip("_") for rule in (*ACCOUNT_RULES, *RULES)] == [
+        "account_takes_risk", "symbol_is_explained", "protection_side", "data_is_fresh", "market_hours", "drawdown",
+        "day_trades", "duplicate_intent", "wash_trade", "price_collar", "volume_is_known",
+        "daily_loss", "loss_streak", "min_confidence", "stop", "open_orders", "order_rate", "positions",
     ]  # fmt: skip
+
+
+def test_selling_short_has_to_be_permitted() -> None:
+    """Without permission a position can be sold down to zero, counting what is on its way out, and no further."""
+    assert verdict(terms(Side.SELL, 1), view()) == ""
+    assert verdict(terms(Side.SELL, 1), view(), allow_short=False) == "short_sale"
+    assert verdict(terms(Side.SELL, 10), holding(10), allow_short=False) == ""
+    assert verdict(terms(Side.SELL, 11), holding(10), allow_short=False) == "short_sale"
+    assert verdict(terms(Side.SELL, 1), holding(10, open_sells=10), allow_short=False) == "short_sale"
+
+
+def test_net_exposure_is_judged_on_the_side_the_order_adds_to() -> None:
+    """An account that is too long may still go short of something, and not longer."""
+    long = view(others=other("2000"))
+    assert verdict(BUY_10, long, max_net_exposure=D(2500)) == "net_exposure"
+    assert verdict(terms(Side.SELL, 10), long, max_net_exposure=D(2500)) == ""
+    assert verdict(terms(Side.SELL, 46), long, max_net_exposure=D(2500)) == "net_exposure"
+
+
+def test_selling_short_uses_no_cash() -> None:
+    """The reserve is kept from buys; what a short brings in is set against buying it back."""
+    assert verdict(terms(Side.SELL, 10), view(cash=D(1)), cash_reserve=D(5000)) == ""
+    assert verdict(BUY_10, holding(-20, cash=D(7000)), cash_reserve=D(5000)) == ""  # a way out
+    assert verdict(terms(Side.BUY, 41), holding(-20, cash=D(9000)), cash_reserve=D(5000)) == "cash_reserve"
+
+
+STOPS = [
+    (None, None, {"require_stop": True}, "require_stop"),
+    (None, None, {"max_stop_pct": D(5)}, ""),
+    ("96", None, {"require_stop": True, "min_stop_pct": D(4), "max_stop_pct": D(4)}, ""),
+    ("95.99", None, {"max_stop_pct": D(4)}, "stop_distance"),
+    ("96.01", None, {"min_stop_pct": D(4)}, "stop_distance"),
+    (None, Exits(trail_amount=Price(D(4))), {"require_stop": True, "max_stop_pct": D(4)}, ""),
+    (None, Exits(trail_amount=Price(D(5))), {"max_stop_pct": D(4)}, "stop_distance"),
+    (None, Exits(trail_percent=D("4.1")), {"max_stop_pct": D(4)}, "stop_distance"),
+    (None, Exits(hold_ns=1), {"require_stop": True}, "require_stop"),
+]
+
+
+@pytest.mark.parametrize(("stop_loss", "exits", "limits", "rule"), STOPS)
+def test_a_stop_is_neither_missing_nor_too_near_nor_too_far(
+    stop_loss: str | None, exits: Exits | None, limits: dict[str, Any], rule: str
+) -> None:
+    """A stop-loss or a trail, at a distance in percent of the price; an order without one is judged only where one is asked for."""
+    level = None if stop_loss is None else Price(D(stop_loss))
+    assert verdict(terms(Side.BUY, 1, stop_loss=level, exits=exits), view(), **limits) == rule
+
+
+def test_the_collar_goes_by_the_quote() -> None:
+    """Where there is a quote a limit is measured from the side it meets, and from the last price otherwise."""
+    order = terms(Side.BUY, 1, order_type=OrderType.LIMIT, limit_price=Price(D(105)))
+    assert verdict(order, view(touch=D(104)), price_collar_pct=D(1)) == ""
+    assert verdict(order, view(touch=D(102)), price_collar_pct=D(1)) == "price_collar"
+
+
+def test_a_strategy_has_limits_of_its_own() -> None:
+    """They are judged on what it holds itself; a refusal says whose limit it was."""
+    own = Scope(worst_long=Quantity(D(5)), position=Quantity(D(5)), worst_short=Quantity(D(5)), who="strategy s")
+    seen = view(strategy=own, strategy_limits=StrategyLimits(max_gross_exposure=Money(D(1499))))
+    answer = check(BUY_10, seen, RiskLimits())
+    assert isinstance(answer, RiskRefused)
+    assert answer.rule == "gross_exposure"
+    assert answer.text == "all positions of strategy s could reach 1,500.00; 1,499.00 is allowed"
+    assert verdict(terms(Side.BUY, 9), seen) == ""
+    lost = view(strategy=replace(own, day_loss_pct=D(2)), strategy_limits=StrategyLimits(daily_loss_pct=D(2)))
+    assert verdict(BUY_10, lost) == "daily_loss"
+    assert verdict(terms(Side.SELL, 5), lost) == "", "its way out is not barred"
+
+
+def day_trades(equity: int, made: int, opened: int = 0) -> str:
+    seen = view(equity=D(equity), day_trades=DayTrades(DAY_TRADE_RULES[0], made, opened))
+    return verdict(terms(Side.BUY, 1), seen)
+
+
+def test_a_fourth_day_trade_is_prevented_at_the_entry() -> None:
+    """Three in five days below 25,000; what was opened today and not left yet counts as one to come."""
+    assert [day_trades(24_999, made) for made in range(4)] == ["", "", "", "day_trades"]
+    assert day_trades(24_999, 1, 2) == "day_trades"
+    assert day_trades(25_000, 9) == ""
+
+
+@pytest.mark.parametrize(
+    ("date", "calendar", "asset", "there"),
+    [
+        ("2001-09-27", "XNYS", AssetClass.STOCK, False), ("2001-09-28", "XNYS", AssetClass.STOCK, True),
+        ("2026-06-03", "XNAS", AssetClass.STOCK, True), ("2026-06-04", "XNAS", AssetClass.STOCK, False),
+        ("2013-10-08", "XLON", AssetClass.STOCK, False), ("2013-10-08", "XNYS", AssetClass.CRYPTO, False),
+        ("2013-10-08", "24/7", AssetClass.STOCK, False), ("", "XNYS", AssetClass.STOCK, False),
+    ],
+)  # fmt: skip
+def test_the_day_trade_rule_has_dates(date: str, calendar: str, asset: AssetClass, there: bool) -> None:
+    """In force for stocks in the US from 28 September 2001 until it was retired on 4 June 2026."""
+    assert (rule_on(date, calendar, asset) is not None) is there
+
+
+@pytest.mark.parametrize(
+    ("rules", "quantity", "mark", "rule"),
+    [
+        (US_EQUITY, "0.01", "99", "minimum_value"), (US_EQUITY, "0.01", "100", ""), (US_EQUITY, "1", "0.5", ""),
+        (CRYPTO, "0.0001", "99999", "minimum_value"), (CRYPTO, "0.0001", "100000", ""), (CRYPTO, "1", "9.99", "minimum_value"),
+    ],
+)  # fmt: skip
+def test_no_order_is_smaller_than_the_broker_takes(rules: Any, quantity: str, mark: str, rule: str) -> None:
+    """A fraction of a share is worth a dollar, and crypto ten; whole shares may be cheaper, and a way out may be too."""
+    assert verdict(terms(Side.BUY, quantity), view(instrument=rules, mark=D(mark), equity=D(10**7))) == rule
+    held = view(instrument=rules, mark=D(mark), position=D(quantity), worst_long=D(quantity), worst_short=D(quantity))
+    assert verdict(terms(Side.SELL, quantity), held) == ""
 
 
 def test_a_refusal_says_rule_figure_and_limit() -> None:
@@ -131,12 +299,17 @@ def test_a_refusal_says_rule_figure_and_limit() -> None:
 
 
 EVERYTHING_BARRED: dict[str, Any] = {
-    "state": AccountState.HALTED, "equity": D(1), "open_orders": 10**6, "orders_last_minute": 10**6, "twin": "h0",
-    "others_exposure": D(10**9),
+    "state": AccountState.HALTED, "equity": D(-1), "cash": D(-1), "open_orders": 10**6, "orders_last_minute": 10**6,
+    "twin": "h0", "others": other("1000000000"), "is_stale": True, "is_open": False, "unexplained": "h0", "opposite": "h0",
+    "drawdown_pct": D(99), "day_loss_pct": D(99), "loss_streak": 99, "confidence": 0.01, "bar_volume": D(0),
+    "day_trades": DayTrades(DAY_TRADE_RULES[0], 99, 99),
 }  # fmt: skip
 NOTHING_ALLOWED = RiskLimits(
     max_position_value=Money(D(0)), max_gross_exposure=Money(D(0)), max_open_orders=0, max_orders_per_minute=0,
-    daily_loss_pct=D(1), leverage=D(0),
+    daily_loss_pct=D(1), leverage=D(0), max_position_pct=D(0), max_gross_pct=D(0), max_net_exposure=Money(D(0)),
+    max_net_pct=D(0), max_positions=0, max_loss_streak=0, min_confidence=D(1), require_stop=True, max_drawdown_pct=D(0),
+    max_volume_pct=D(0), max_data_age_s=0.0, allow_short=False, market_hours=MarketHours.REGULAR, cash_reserve=Money(D(10**9)),
+    correlation_groups={"all": ("ABC",)}, max_group_pct=D(0), avoid_wash_trades=True, day_trade_rule=True,
 )  # fmt: skip
 
 
@@ -198,9 +371,9 @@ def test_what_is_open_counts_as_filled(seen: RiskView, side: Side, refused: bool
 
 def test_two_ways_out_at_once_are_one_too_many() -> None:
     """A second order that closes what an open one closes already could open a position: it raises risk."""
-    assert not raises_risk(Side.SELL, Quantity(D(100)), holding(100))
-    assert raises_risk(Side.SELL, Quantity(D(1)), holding(100, open_sells=100))
-    assert not raises_risk(Side.SELL, Quantity(D(40)), holding(100, open_sells=60))
+    assert not raises_risk(Side.SELL, D(100), holding(100).account)
+    assert raises_risk(Side.SELL, D(1), holding(100, open_sells=100).account)
+    assert not raises_risk(Side.SELL, D(40), holding(100, open_sells=60).account)
 
 
 @given(st.integers(-50, 50), st.integers(0, 50), st.integers(0, 50), st.sampled_from(list(Side)), st.integers(1, 120))
@@ -208,7 +381,7 @@ def test_what_is_called_harmless_can_not_enlarge(
     position: int, buys: int, sells: int, side: Side, quantity: int
 ) -> None:
     """However the open orders on its side fill, an order that doesn't raise risk never takes the position beyond what it is."""
-    if raises_risk(side, Quantity(D(quantity)), holding(position, buys, sells)):
+    if raises_risk(side, D(quantity), holding(position, buys, sells).account):
         return
     for filled in range((buys if side is Side.BUY else sells) + 1):
         after = position + side.sign * (filled + quantity)
@@ -247,44 +420,35 @@ def test_an_order_without_a_price_is_refused(order_type: OrderType) -> None:
 @pytest.mark.parametrize(("step", "good", "bad"), [("1", "3", "3.5"), ("0.001", "0.002", "0.0021"), ("5", "10", "12")])
 def test_quantities_are_whole_steps(step: str, good: str, bad: str) -> None:
     """A quantity between two steps is refused, for a way out as well: no exchange takes it."""
-    seen = view(quantity_increment=D(step))
+    seen = view(instrument=replace(US_EQUITY, quantity_increment=D(step), minimum_value=Money(D(0))))
     assert verdict(terms(Side.BUY, good), seen) == ""
     assert verdict(terms(Side.BUY, bad), seen) == "quantity_increment"
 
 
 @pytest.mark.parametrize(
-    ("equity", "start", "loss"), [(98, 100, 2), (102, 100, -2), (100, 100, 0), (-5, 100, 105), (50, 0, 0)]
+    ("lost", "start", "loss"), [(2, 100, 2), (-2, 100, -2), (0, 100, 0), (105, 100, 105), (50, 0, 0)]
 )
-def test_the_day_loses_from_its_first_equity(equity: int, start: int, loss: int) -> None:
+def test_the_day_loses_from_its_first_equity(lost: int, start: int, loss: int) -> None:
     """The loss is in percent of the equity the day began with; without one there is none."""
-    assert daily_loss_pct(Money(D(equity)), Money(D(start))) == loss
-
-
-def size(equity: str, price: str, confidence: float = 1.0, **limits: Any) -> Decimal:
-    rules = limits.pop("instrument", US_EQUITY)
-    return sized_quantity(Money(D(equity)), Price(D(price)), confidence, RiskLimits(**limits), rules)
-
-
-def test_a_size_is_a_share_of_equity() -> None:
-    """equity x size_pct x confidence / price, rounded down to whole lots."""
-    assert size("100000", "100") == 100
-    assert size("100000", "101") == 99
-    assert size("100000", "100", 0.5) == 50
-    assert size("100000", "100", 0.1, size_pct=D(1)) == 1
-    assert size("100000", "30000", instrument=CRYPTO) == D("0.333333")
-    assert size("100000", "30000", instrument=INDIA_EQUITY) == 0
-
-
-def test_a_size_stays_below_the_largest_position() -> None:
-    """max_position_value caps the budget; no equity gives no size, and never a negative one."""
-    assert size("100000", "100", max_position_value=Money(D(450))) == 4
-    assert size("0", "100") == 0
-    assert size("-5000", "100") == 0
+    assert loss_pct(Money(D(lost)), Money(D(start))) == loss
 
 
 def test_profiles_are_ordered() -> None:
-    """The conservative profile allows nothing that the default forbids."""
-    default, careful = PROFILES["default"], PROFILES["conservative"]
-    for name in ("leverage", "max_open_orders", "max_orders_per_minute", "price_collar_pct", "size_pct"):
-        assert getattr(careful, name) < getattr(default, name)
-    assert careful.daily_loss_pct is not None
+    """The other profiles allow nothing that the default forbids."""
+    default = limits_of("default")
+    for name in ("conservative", "prop-firm"):
+        careful = limits_of(name)
+        for limit in ("leverage", "max_open_orders", "max_orders_per_minute", "price_collar_pct"):
+            assert getattr(careful, limit) < getattr(default, limit)
+        assert None not in (careful.daily_loss_pct, careful.max_drawdown_pct, careful.max_position_pct)
+        assert careful.avoid_wash_trades
+    assert limits_of("prop-firm").require_stop
+    assert default == RiskLimits()
+
+
+def test_single_limits_take_the_place_of_a_profile_s() -> None:
+    """What is given overrides; the rest stays."""
+    limits = limits_of("conservative", {"leverage": "1.5"})
+    assert limits.leverage == D("1.5")
+    assert limits.max_open_orders == 20
+    assert set(PROFILES) == {"default", "conservative", "prop-firm"}

@@ -7,8 +7,8 @@ import pytest
 
 from holdfast.calendars import trading_calendar
 from holdfast.core.session.account import ACCOUNT, AccountEvent, AccountState, next_state
-from holdfast.core.session.calendar import TradingCalendar, TradingDay
-from holdfast.errors import InvalidValue
+from holdfast.core.session.calendar import SpecialSession, TradingCalendar, TradingDay
+from holdfast.errors import ConfigError, InvalidValue
 
 S, E = AccountState, AccountEvent
 EXPECTED: dict[AccountState, dict[AccountEvent, AccountState]] = {
@@ -145,3 +145,54 @@ def test_what_a_calendar_does_not_cover_is_refused(new_york: TradingCalendar) ->
     for ask in (new_york.next_close_ns, new_york.next_open_ns, new_york.next_start_ns):
         with pytest.raises(InvalidValue, match="calendar XNYS covers 1990-01-02 to"):
             ask(at("2200-01-01T00:00"))
+
+
+@pytest.mark.parametrize(
+    ("date", "opens", "closes"),
+    [
+        ("2021-11-04", "18:15", "19:15"),
+        ("2023-11-12", "18:15", "19:15"),  # a Sunday
+        ("2024-11-01", "18:00", "19:00"),
+        ("2025-10-21", "13:45", "14:45"),  # in the afternoon
+    ],
+)
+def test_muhurat_trading_is_a_session_of_its_own(date: str, opens: str, closes: str) -> None:
+    """On the holiday of Diwali Bombay is open for an hour, and that is a trading day."""
+    mumbai, zone = trading_calendar("XBOM"), "Asia/Kolkata"
+    day = mumbai.day_at(at(f"{date}T12:00", zone))
+    assert day == TradingDay(date, at(f"{date}T00:00", zone), at(f"{date}T{opens}", zone), at(f"{date}T{closes}", zone))
+    assert mumbai.next_close_ns(day.open_ns) == day.close_ns
+    assert mumbai.day_at(day.start_ns - 1).date < date
+
+
+def test_a_configured_session_is_added_or_has_other_hours() -> None:
+    """A Saturday that the calendar has closed, and a day that closes early."""
+    special = (SpecialSession("2024-07-13", "10:00", "12:00"), SpecialSession("2024-07-15", "09:30", "11:00"))
+    calendar, plain = trading_calendar("XNYS", special), trading_calendar("XNYS")
+    assert calendar.day_at(at("2024-07-13T15:00")).date == "2024-07-13"
+    assert plain.day_at(at("2024-07-13T15:00")).date == "2024-07-12"
+    assert calendar.next_close_ns(at("2024-07-15T10:00")) == at("2024-07-15T11:00")
+    assert len(calendar.days) == len(plain.days) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "session", "says"),
+    [
+        ("24/7", SpecialSession("2024-07-13", "10:00", "12:00"), "always open"),
+        ("XNYS", SpecialSession("2024-07-32", "10:00", "12:00"), "day is out of range"),
+        ("XNYS", SpecialSession("2024-07-13", "noon", "12:00"), "Invalid isoformat"),
+        ("XNYS", SpecialSession("2024-07-13", "13:00", "12:00"), "opens at 13:00 and closes at 12:00"),
+        ("XNYS", SpecialSession("2101-07-13", "10:00", "12:00"), "not in what the calendar covers"),
+    ],
+)
+def test_a_session_that_can_not_be_is_refused(name: str, session: SpecialSession, says: str) -> None:
+    """With what is wrong with it."""
+    with pytest.raises(ConfigError, match=says):
+        trading_calendar(name, (session,))
+
+
+def test_a_window_of_trading_days_begins_with_its_first() -> None:
+    """Five days up to a Tuesday begin on the Wednesday before; at the table's beginning with its first day."""
+    calendar = trading_calendar("XNYS")
+    assert calendar.window_start(at("2024-07-16T12:00"), 5) == "2024-07-10"
+    assert calendar.window_start(at("1990-01-03T12:00"), 5) == "1990-01-02"

@@ -353,6 +353,7 @@ def test_as_many_wishes_as_allowed_are_no_flood() -> None:
 
 
 @pytest.mark.parametrize(("gap_s", "stopped"), [(0.09, True), (0.11, False)])
+@pytest.mark.proves("X1")
 def test_a_flood_over_a_minute_stops_the_strategy(gap_s: float, stopped: bool) -> None:
     """A little more than ten wishes a second for longer than a minute is too many, a little less is not."""
     stage = Stage(Watcher(on_trade=lambda context, _: context.buy("ABC", 1)))

@@ -1,32 +1,56 @@
-"""A journal in a folder of its own, and someone who trades in it."""
+"""A journal of its own for each test, and someone who trades in it.
 
-import sqlite3
+Every test that asks for a journal runs on each kind of database. Those that ask for ``path`` are about SQLite's file and run
+on that alone, those that ask for ``server`` on the others.
+"""
+
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.journal import Journal, database
-from holdfast.journal.database import journal_path
+from holdfast.journal.database import open_database
+from holdfast.journal.sqlite import SqliteDatabase
+from tests.databases import KINDS, SERVERS, fresh_database, run_in
 from tests.unit.journal.trader import PAPER, Trader
 
 ME = "engine 1 on desk"
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise by kind of database whatever needs one."""
+    names = metafunc.fixturenames
+    if "kind" in names and not any(
+        "kind" in marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")
+    ):
+        metafunc.parametrize("kind", ("sqlite",) if "path" in names else SERVERS if "server" in names else KINDS)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets connections made from here on wait a fifth of a second for a lock, and not five."""
+    """Lets connections made from here on wait a fifth of a second for a lock (MariaDB: one second), and not five."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.2)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'holdfast.db'}"
+def server(kind: str) -> str:
+    """The kind of database, which is one on a server."""
+    return kind
+
+
+@pytest.fixture
+def url(kind: str, tmp_path: Path) -> Iterator[str]:
+    with fresh_database(kind, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
 def path(url: str) -> Path:
-    return journal_path(url)
+    """The journal's file."""
+    opened = open_database(url)
+    assert isinstance(opened, SqliteDatabase)
+    return opened.path
 
 
 @pytest.fixture
@@ -42,24 +66,20 @@ def trader(journal: Journal) -> Trader:
 
 
 @pytest.fixture
-def written(url: str, path: Path) -> Path:
-    """The file of a journal that has a day's trading in it and is closed."""
+def written(url: str) -> None:
+    """The journal has a day's trading in it and is closed."""
     journal = Journal.open(url)
     trader = Trader(journal.take("main", PAPER, ME))
     for batch in (trader.deposit(), *trader.day(40)):
         journal.append(batch)
     journal.close()
-    return path
 
 
 @pytest.fixture
-def sql(path: Path) -> Callable[..., None]:
-    """Changes the file behind the journal's back."""
+def sql(url: str) -> Callable[..., None]:
+    """Changes rows behind the journal's back. Values stand in for each ``?``."""
 
     def run(statement: str, *values: object) -> None:
-        connection = sqlite3.connect(path)
-        with connection:
-            connection.execute(statement, values)
-        connection.close()
+        run_in(url, statement, *values)
 
     return run

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from holdfast.core.messages import Action, Halt, PlaceOrder, Resume, Signal
 from holdfast.core.types import MANUAL
 from holdfast.errors import InvalidValue
-from holdfast.journal import CommandAnswer, CommandQueue, Journal, Reader, answer_of, file_command
-from holdfast.journal.commands import MAX_PENDING, new_id
+from holdfast.journal import CommandAnswer, CommandQueue, Journal, Reader, answer_of, commands, file_command
+from holdfast.journal.commands import new_id
 from tests.unit.journal.trader import Trader
 
 Sql = Callable[..., None]
+MAX_PENDING = 10
 NOW_NS = 1_700_000_000_123_456_789
 BUY = PlaceOrder(signal=Signal(strategy=MANUAL, symbol="IBM", action=Action.BUY))
 
@@ -73,8 +74,11 @@ def test_each_account_sees_its_own(queue: CommandQueue, journal: Journal, trader
     assert [command[0] for command in queue.pending("main")] == [mine]
 
 
-def test_more_than_a_page_all_come(queue: CommandQueue, journal: Journal, trader: Trader, url: str) -> None:
+def test_more_than_a_page_all_come(
+    monkeypatch: pytest.MonkeyPatch, queue: CommandQueue, journal: Journal, trader: Trader, url: str
+) -> None:
     """More commands than are looked at in one go come in order as the earlier ones are answered."""
+    monkeypatch.setattr(commands, "MAX_PENDING", MAX_PENDING)
     names = [file_command(url, "main", Halt(), "cli:a", None, NOW_NS + number) for number in range(MAX_PENDING + 3)]
     first = [command[0] for command in queue.pending("main")]
     assert first == names[:MAX_PENDING]

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from holdfast.core.messages import Halt
 from holdfast.errors import ConfigError, HoldfastError, JournalCorrupt, JournalError
 from holdfast.journal import CommandQueue, Journal, Reader, database, file_command, verify
+from holdfast.journal.database import open_database
+from tests.databases import locked
+from tests.unit.journal.trader import PAPER
 
 Spoil = Callable[[Path], None]
 
@@ -60,37 +64,38 @@ SPOILED: list[tuple[Spoil, str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILED)
-def test_spoiled_file_is_refused(spoil: Spoil, says: str, written: Path, url: str) -> None:
+def test_spoiled_file_is_refused(spoil: Spoil, says: str, written: None, path: Path, url: str) -> None:
     """Whatever the file has become, opening it to write or to read says what is wrong in one line, and changes nothing."""
-    spoil(written)
-    before = written.read_bytes() if written.is_file() else b""
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else b""
     for attempt in (lambda: Journal.open(url), lambda: Reader.open(url)):
         with pytest.raises(JournalError) as caught:
             attempt()
         assert says in str(caught.value)
-        assert str(written) in str(caught.value)
+        assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
-    assert (written.read_bytes() if written.is_file() else b"") == before
+    assert (path.read_bytes() if path.is_file() else b"") == before
 
 
-def test_damage_is_told_from_other_failures(written: Path, url: str) -> None:
+def test_damage_is_told_from_other_failures(written: None, path: Path, url: str) -> None:
     """A file that is no database at all is JournalCorrupt, so that a caller can advise to restore a backup."""
-    _garbage(written)
+    _garbage(path)
     with pytest.raises(JournalCorrupt):
         Journal.open(url)
 
 
-def test_truncated_file_does_not_pass(written: Path, url: str) -> None:
+def test_truncated_file_does_not_pass(written: None, path: Path, url: str) -> None:
     """A journal cut in half is refused at opening or found out by the audit; it never passes."""
-    _cut_short(written)
+    _cut_short(path)
     assert not verify(url).ok
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "postgresql+psycopg://user:secret@db/holdfast",
-        "mysql+pymysql://user:secret@db/holdfast",
+        "oracle://user:secret@db/holdfast",
+        "postgresql+asyncpg://user:secret@db/holdfast",
+        "mysql+mysqldb://user:secret@db/holdfast?password=secret",
         "sqlite://",
         "sqlite:///:memory:",
         "sqlite:///file:x.db?mode=ro&uri=true",
@@ -99,10 +104,9 @@ def test_truncated_file_does_not_pass(written: Path, url: str) -> None:
     ],
 )
 def test_other_urls_are_refused(url: str) -> None:
-    """Anything but a plain SQLite file is a ConfigError that shows no password and the form to use."""
+    """What is no journal's URL is a ConfigError in one line that shows no password."""
     with pytest.raises(ConfigError) as caught:
         Journal.open(url)
-    assert "sqlite:///path/to/holdfast.db" in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -124,30 +128,37 @@ def test_directory_that_cannot_be(tmp_path: Path) -> None:
         Journal.open(f"sqlite:///{tmp_path / 'file' / 'holdfast.db'}")
 
 
-def test_two_that_create_at_once_share_one_journal(path: Path) -> None:
+def test_two_that_create_at_once_share_one_journal(path: Path, url: str) -> None:
     """The second of two processes that make the same journal keeps the first one's."""
-    database.create(path)
+    database = open_database(url)
+    database.create()
     before = path.read_bytes()
-    database.create(path)
+    database.create()
     assert path.read_bytes() == before
 
 
-def test_writer_commits_are_synced(journal: Journal) -> None:
+def test_sqlite_commits_are_synced(path: Path, journal: Journal) -> None:
     """The writing connection runs with synchronous=FULL: a commit returns after the disk has it."""
     connection = journal._committer._connection
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("PRAGMA busy_timeout").fetchone() == (int(database.BUSY_TIMEOUT_S * 1000),)
 
 
-def test_locked_journal_is_refused(written: Path, url: str, impatient: None) -> None:
-    """A journal that another program keeps locked is refused after a bounded wait."""
-    other = sqlite3.connect(written, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(JournalError, match="another program kept it locked"):
-        Journal.open(url)
-    with pytest.raises(JournalError, match="another program kept it locked"):
-        file_command(url, "main", Halt(), "cli:a", None, 1)
-    other.close()
+def test_locked_journal_is_refused(written: None, path: Path, url: str, impatient: None) -> None:
+    """A file that another program keeps locked is refused after a bounded wait."""
+    with locked(url):
+        with pytest.raises(JournalError, match="kept it locked"):
+            Journal.open(url)
+        with pytest.raises(JournalError, match="kept it locked"):
+            file_command(url, "main", Halt(), "cli:a", None, 1)
+
+
+def test_locked_account_is_not_taken(written: None, url: str, impatient: None) -> None:
+    """An account whose row another session keeps locked is refused after a bounded wait, and can be taken afterwards."""
+    with locked(url), pytest.raises(JournalError, match="kept it locked"), closing(Journal.open(url)) as journal:
+        journal.take("main", PAPER, "me")
+    with closing(Journal.open(url)) as journal:
+        assert journal.take("main", PAPER, "me").epoch == 2
 
 
 def test_missing_journal_is_not_made_by_readers(tmp_path: Path) -> None:
@@ -165,7 +176,7 @@ def test_missing_journal_is_not_made_by_readers(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_copy_of_a_journal_opens(written: Path, tmp_path: Path) -> None:
+def test_copy_of_a_journal_opens(written: None, path: Path, tmp_path: Path) -> None:
     """A backup made by copying the closed file is a whole journal."""
-    shutil.copy(written, tmp_path / "backup.db")
+    shutil.copy(path, tmp_path / "backup.db")
     assert verify(f"sqlite:///{tmp_path / 'backup.db'}").ok

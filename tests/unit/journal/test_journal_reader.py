@@ -17,7 +17,7 @@ from tests.unit.journal.trader import STRATEGY, Trader
 Sql = Callable[..., None]
 
 
-def test_records_from_anywhere(written: Path, url: str) -> None:
+def test_records_from_anywhere(written: None, url: str) -> None:
     """Reading after any sequence gives exactly the rest."""
     with Reader.open(url) as reader:
         everything = list(reader.records("main"))
@@ -42,7 +42,8 @@ def test_pages_join_without_a_seam(journal: Journal, trader: Trader, url: str) -
 
 
 @pytest.mark.parametrize("after", [0, 3])
-def test_tampered_record_is_not_handed_out(written: Path, url: str, sql: Sql, after: int) -> None:
+@pytest.mark.proves("D5")
+def test_tampered_record_is_not_handed_out(written: None, url: str, sql: Sql, after: int) -> None:
     """A changed record raises, in one line, when it is reached; those before it came out."""
     sql("UPDATE records SET body = replace(body, '6.5', '6.6') WHERE sequence = 6")
     with Reader.open(url) as reader:
@@ -53,7 +54,7 @@ def test_tampered_record_is_not_handed_out(written: Path, url: str, sql: Sql, af
     assert "\n" not in str(caught.value)
 
 
-def test_missing_record_is_noticed(written: Path, url: str, sql: Sql) -> None:
+def test_missing_record_is_noticed(written: None, url: str, sql: Sql) -> None:
     """A gap raises at the gap, and so does starting after a record that isn't there."""
     sql("DELETE FROM records WHERE sequence = 9")
     with Reader.open(url) as reader:
@@ -146,14 +147,14 @@ def test_fills_and_positions(journal: Journal, trader: Trader, url: str) -> None
         ]
 
 
-def test_number_that_is_none_is_damage(written: Path, url: str, sql: Sql) -> None:
+def test_number_that_is_none_is_damage(written: None, url: str, sql: Sql) -> None:
     """A number that can't be read is JournalCorrupt and not a crash."""
     sql("UPDATE positions SET quantity = 'ten'")
     with Reader.open(url) as reader, pytest.raises(JournalCorrupt, match="'ten' where a number should be"):
         reader.positions()
 
 
-def test_text_that_is_none_is_damage(written: Path, url: str, sql: Sql) -> None:
+def test_text_that_is_none_is_damage(written: None, path: Path, url: str, sql: Sql) -> None:
     """Text that isn't UTF-8 any more is JournalCorrupt in one line, however long the text."""
     sql("UPDATE records SET body = CAST(x'ff' || zeroblob(5000) AS TEXT) WHERE sequence = 2")
     with Reader.open(url) as reader, pytest.raises(JournalCorrupt, match="Could not decode") as caught:
@@ -161,7 +162,7 @@ def test_text_that_is_none_is_damage(written: Path, url: str, sql: Sql) -> None:
     assert len(str(caught.value)) < 500
 
 
-def test_unknown_names(written: Path, url: str) -> None:
+def test_unknown_names(written: None, url: str) -> None:
     """Asking for an account or command that isn't there says which accounts there are."""
     with Reader.open(url) as reader:
         with pytest.raises(InvalidValue, match="no account 'mian'; it has main"):

@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.journal import Journal, database, schema
+from holdfast.journal import Journal, schema
+from holdfast.journal.database import open_database
 from holdfast.journal.tables import ExactDecimal, metadata
 
 SQLITE = sa.create_engine("sqlite://").dialect
@@ -20,7 +21,7 @@ SQLITE = sa.create_engine("sqlite://").dialect
 def test_migrations_make_the_tables(url: str) -> None:
     """The newest migration leaves exactly the tables that the program is written against."""
     Journal.open(url).close()
-    with database.reader(database.journal_path(url)).connect() as connection:
+    with open_database(url).reader().connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
 
@@ -41,9 +42,9 @@ def test_decimals_come_back_as_they_went(number: Decimal) -> None:
     assert back.as_tuple() == number.as_tuple()
 
 
-def test_no_number_is_a_float(written: Path) -> None:
+def test_no_number_is_a_float(written: None, path: Path) -> None:
     """No value in any table of a used journal is kept as a floating-point number."""
-    connection = sqlite3.connect(written)
+    connection = sqlite3.connect(path)
     for table in metadata.sorted_tables:
         for name in table.columns.keys():  # noqa: SIM118 - not a dict
             found = connection.execute(
@@ -51,3 +52,12 @@ def test_no_number_is_a_float(written: Path) -> None:
             ).fetchone()
             assert found == (0,), f"{table.name}.{name}"
     connection.close()
+
+
+def test_no_column_is_a_float(url: str) -> None:
+    """On every database each column holds whole numbers, text or bytes."""
+    Journal.open(url).close()
+    with open_database(url).reader().connect() as connection:
+        inspector = sa.inspect(connection)
+        kinds = {column["type"].python_type for table in metadata.tables for column in inspector.get_columns(table)}
+    assert kinds <= {int, str, bytes}

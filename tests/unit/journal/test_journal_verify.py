@@ -1,7 +1,6 @@
 """The audit finds every change that is made behind the journal's back."""
 
 import random
-import sqlite3
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -12,13 +11,14 @@ from msgspec.structs import replace
 from holdfast.journal import AccountCheck, Journal, Reader, verify
 from holdfast.journal.chain import HASHED, link
 from holdfast.journal.verify import MAX_PROBLEMS
+from tests.databases import run_in
 from tests.unit.journal.trader import Trader
 
 Sql = Callable[..., None]
 FLIPS = 60
 
 
-def test_whole_journal_passes(written: Path, url: str) -> None:
+def test_whole_journal_passes(written: None, url: str) -> None:
     """A journal as it was written passes, with the counts of what is in it and progress up to the last record."""
     steps: list[tuple[int, int]] = []
     result = verify(url, lambda done, total: steps.append((done, total)))
@@ -67,8 +67,8 @@ TAMPERED = [
     ("UPDATE records SET epoch = 2 WHERE sequence = 6", "record 6 is of epoch 2"),
     ("UPDATE records SET account = 'other' WHERE sequence > 150", "table records has rows of account 'other'"),
     ("UPDATE accounts SET last_hash = 'x'", "last_hash is x"),
-    ("UPDATE accounts SET cursor = 0", "cursor is 0"),
-    ("UPDATE accounts SET cash = cash + 1", "cash is"),
+    ("UPDATE accounts SET \"cursor\" = 0", "cursor is 0"),
+    ("UPDATE accounts SET cash = '1'", "cash is"),
     ("DELETE FROM accounts", "table records has rows of account 'main'"),
     ("UPDATE fills SET quantity = '6.6' WHERE sequence = 6", "quantity is 6.6, but the records make it 6.5"),
     ("UPDATE fills SET price = '1' WHERE sequence = 6", "price is 1, but"),
@@ -76,13 +76,13 @@ TAMPERED = [
     ("DELETE FROM fills WHERE sequence = 6", "the fill of record 6 is missing"),
     (INVENTED_FILL, "fill new is in the table but not in the records"),
     ("UPDATE fills SET sequence = 5000 WHERE sequence = 6", "1 fills in the table belong to no record"),
-    ("UPDATE orders SET filled_quantity = '9' WHERE rowid = 1", "filled_quantity is 9, but the records make it 10"),
-    ("UPDATE orders SET state = 'CANCELED' WHERE rowid = 1", "state is CANCELED, but the records make it FILLED"),
-    ("UPDATE orders SET fees = '0' WHERE rowid = 1", "fees is 0, but"),
-    ("UPDATE orders SET limit_price = '1' WHERE rowid = 1", "limit_price is 1, but the records make it None"),
-    ("UPDATE orders SET tag = '' WHERE rowid = 1", "tag is"),
-    ("DELETE FROM orders WHERE rowid = 1", "is missing from the table"),
-    ("UPDATE orders SET client_order_id = 'hX' WHERE rowid = 1", "order hX is in the table but not in the records"),
+    ("UPDATE orders SET filled_quantity = '9' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "filled_quantity is 9, but the records make it 10"),
+    ("UPDATE orders SET state = 'CANCELED' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "state is CANCELED, but the records make it FILLED"),
+    ("UPDATE orders SET fees = '0' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "fees is 0, but"),
+    ("UPDATE orders SET limit_price = '1' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "limit_price is 1, but the records make it None"),
+    ("UPDATE orders SET tag = '' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "tag is"),
+    ("DELETE FROM orders WHERE created_ns = (SELECT min(created_ns) FROM orders)", "is missing from the table"),
+    ("UPDATE orders SET client_order_id = 'hX' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "order hX is in the table but not in the records"),
     ("UPDATE positions SET quantity = '1' WHERE strategy = '' AND symbol = 'S0'", "position account S0: quantity is 1"),
     ("UPDATE positions SET fees = '0' WHERE strategy = 'ema' AND symbol = 'S1'", "position ema S1: fees is 0"),
     ("DELETE FROM positions WHERE strategy = 'ema' AND symbol = 'S2'", "position ema S2"),
@@ -90,7 +90,7 @@ TAMPERED = [
 
 
 @pytest.mark.parametrize(("statement", "says"), TAMPERED)
-def test_tampering_is_found(statement: str, says: str, written: Path, url: str, sql: Sql) -> None:
+def test_tampering_is_found(statement: str, says: str, written: None, url: str, sql: Sql) -> None:
     """Whatever is changed by SQL in any table is found, and named in one line."""
     sql(statement)
     result = verify(url)
@@ -99,17 +99,15 @@ def test_tampering_is_found(statement: str, says: str, written: Path, url: str, 
     assert all("\n" not in problem for problem in result.problems)
 
 
-def test_rehashed_record_breaks_the_next(written: Path, url: str, sql: Sql) -> None:
+def test_rehashed_record_breaks_the_next(written: None, url: str, sql: Sql) -> None:
     """Who gives a changed record its right hash is found at the next record."""
-    connection = sqlite3.connect(written)
-    row = connection.execute("SELECT * FROM records WHERE sequence = 6").fetchone()
-    before = connection.execute("SELECT hash FROM records WHERE sequence = 5").fetchone()[0]
-    connection.close()
+    (row,) = run_in(url, "SELECT * FROM records WHERE sequence = 6")
+    ((before,),) = run_in(url, "SELECT hash FROM records WHERE sequence = 5")
     columns = dict(zip(HASHED, row, strict=False)) | {"source": "cli:mallory"}
     sql(
         "UPDATE records SET source = ?, hash = ? WHERE sequence = 6",
         "cli:mallory",
-        link(before, tuple(columns.values())),
+        link(str(before), tuple(columns.values())),
     )
     assert verify(url).problems[0] == (
         "account 'main': record 7 doesn't fit its hash: it, or the record before, was changed"
@@ -125,16 +123,16 @@ def test_repeated_event_id_is_found(journal: Journal, trader: Trader, url: str) 
     assert [problem for problem in verify(url).problems if "is used again" in problem]
 
 
-def test_flipped_bits_never_pass(written: Path, url: str) -> None:
+def test_flipped_bits_never_pass(written: None, path: Path, url: str) -> None:
     """A bit flipped anywhere in the stored text of a record is found, by the chain or by the database's own checks."""
-    whole = bytearray(written.read_bytes())
+    whole = bytearray(path.read_bytes())
     with Reader.open(url) as reader:
         places = [position for envelope in reader.records("main") for position in _places(whole, envelope.id.encode())]
     chance = random.Random(20131001)
     for position in chance.sample(places, FLIPS):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << chance.randrange(8)
-        written.write_bytes(damaged)
+        path.write_bytes(damaged)
         assert not verify(url).ok, f"byte {position}"
 
 
@@ -145,7 +143,7 @@ def _places(data: bytearray, text: bytes) -> list[int]:
     return list(range(start, start + 200))
 
 
-def test_stops_at_many_problems(written: Path, url: str, sql: Sql) -> None:
+def test_stops_at_many_problems(written: None, url: str, sql: Sql) -> None:
     """A journal that is wrong everywhere gives a bounded report."""
     sql("UPDATE records SET source = 'x'")
     problems = verify(url).problems

@@ -1,6 +1,5 @@
 """Appending: durable in order, all or nothing, and final when it fails."""
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,6 +14,7 @@ from holdfast.core.types import Money
 from holdfast.errors import Fatal, JournalError, StaleEpoch
 from holdfast.journal import Batch, Journal, Reader, verify
 from holdfast.journal.writer import MAX_QUEUED_RECORDS
+from tests.databases import locked
 from tests.unit.journal.trader import PAPER, Trader
 
 WAIT_S = 20.0
@@ -48,6 +48,7 @@ def test_records_come_back_as_they_went(journal: Journal, trader: Trader, url: s
     assert verify(url).problems == []
 
 
+@pytest.mark.proves("I10")
 def test_watermark_follows_the_commit(journal: Journal, trader: Trader, url: str) -> None:
     """Each time the watermark is announced, another connection finds every record up to it."""
     seen: list[tuple[int, int]] = []
@@ -72,7 +73,7 @@ def test_watermark_follows_the_commit(journal: Journal, trader: Trader, url: str
 def test_orders_are_copied(journal: Journal, trader: Trader, url: str) -> None:
     """An order that changes after append() is stored as it was when it was appended."""
     _, batch = trader.prepare()
-    with blocked(journal.path):
+    with locked(url):
         journal.append(batch)
         batch.orders[0].state = OrderState.FAILED
     journal.wait_durable("main", trader.sequence, WAIT_S)
@@ -80,21 +81,7 @@ def test_orders_are_copied(journal: Journal, trader: Trader, url: str) -> None:
         assert [order.state for order in reader.orders()] == ["RELEASED"]
 
 
-class blocked:  # noqa: N801 - reads as a statement
-    """Holds the write lock, as another program's transaction would."""
-
-    def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-
-    def __enter__(self) -> None:
-        self.connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.execute("ROLLBACK")
-        self.connection.close()
-
-
-def test_gathers_what_waits_into_one_commit(journal: Journal, trader: Trader) -> None:
+def test_gathers_what_waits_into_one_commit(journal: Journal, trader: Trader, url: str) -> None:
     """Batches that come while a commit waits go out together in the next one."""
     first, *rest = (trader.deposit("1") for _ in range(101))
     commits: list[int] = []
@@ -106,7 +93,7 @@ def test_gathers_what_waits_into_one_commit(journal: Journal, trader: Trader) ->
             done.set()
 
     journal.on_durable(count)
-    with blocked(journal.path):
+    with locked(url):
         journal.append(first)
         for batch in rest:
             journal.append(batch)
@@ -114,7 +101,8 @@ def test_gathers_what_waits_into_one_commit(journal: Journal, trader: Trader) ->
     assert len(commits) <= 2
 
 
-def test_full_queue_holds_the_caller_back(journal: Journal, trader: Trader) -> None:
+@pytest.mark.proves("D6")
+def test_full_queue_holds_the_caller_back(journal: Journal, trader: Trader, url: str) -> None:
     """At the bound append() waits, and goes on when the disk does."""
     size = MAX_QUEUED_RECORDS // 4
     batches = [trader.batch([CashDeposited(amount=Money(Decimal(1)))] * size) for _ in range(5)]
@@ -125,7 +113,7 @@ def test_full_queue_holds_the_caller_back(journal: Journal, trader: Trader) -> N
         through.set()
 
     thread = threading.Thread(target=one_more)
-    with blocked(journal.path):
+    with locked(url):
         for batch in batches[:-1]:
             journal.append(batch)
         thread.start()
@@ -135,9 +123,9 @@ def test_full_queue_holds_the_caller_back(journal: Journal, trader: Trader) -> N
     journal.wait_durable("main", trader.sequence, WAIT_S)
 
 
-def test_full_queue_lets_go_when_the_journal_fails(impatient: None, journal: Journal, trader: Trader) -> None:
+def test_full_queue_lets_go_when_the_journal_fails(impatient: None, journal: Journal, trader: Trader, url: str) -> None:
     """A caller held back at the bound gets the error when the journal fails, and does not wait for ever."""
-    with blocked(journal.path):
+    with locked(url):
         journal.append(trader.batch([CashDeposited(amount=Money(Decimal(1)))] * MAX_QUEUED_RECORDS))
         with pytest.raises(JournalError, match="locked"):
             journal.append(trader.deposit())
@@ -210,6 +198,7 @@ def test_close_writes_what_waits(url: str) -> None:
         journal.append(trader.deposit())
 
 
+@pytest.mark.proves("L1", "I11")
 def test_overtaken_engine_records_nothing_more(journal: Journal, trader: Trader, sql: Sql, url: str) -> None:
     """When someone raised the epoch behind its back, the next commit fails as StaleEpoch and leaves no trace."""
     append_all(journal, trader.deposit())
@@ -222,6 +211,7 @@ def test_overtaken_engine_records_nothing_more(journal: Journal, trader: Trader,
         assert [envelope.sequence for envelope in reader.records("main")] == [1]
 
 
+@pytest.mark.proves("D3")
 def test_failure_is_final(journal: Journal, trader: Trader, sql: Sql, url: str) -> None:
     """After a failed commit everything later is refused with the same error, though the cause is gone."""
     sql("UPDATE accounts SET epoch = 9")
@@ -257,7 +247,7 @@ def test_close_raises_what_draining_met(impatient: None, url: str) -> None:
     """When what was waiting can't be written, close() says so."""
     journal = Journal.open(url)
     trader = Trader(journal.take("main", PAPER, "me"))
-    with blocked(journal.path):
+    with locked(url):
         journal.append(trader.deposit())
         with pytest.raises(JournalError, match="locked"):
             journal.close()
@@ -314,18 +304,19 @@ def test_changed_order_must_exist(journal: Journal, trader: Trader) -> None:
     assert "OrderPrepared record is missing" in str(failed(journal))
 
 
-def test_wait_gives_up_at_its_timeout(journal: Journal, trader: Trader) -> None:
+def test_wait_gives_up_at_its_timeout(journal: Journal, trader: Trader, url: str) -> None:
     """wait_durable() raises at its timeout, and the record still gets there."""
-    with blocked(journal.path):
+    with locked(url):
         journal.append(trader.deposit())
         with pytest.raises(JournalError, match=r"not on the disk after 0\.05 s"):
             journal.wait_durable("main", 1, 0.05)
     journal.wait_durable("main", 1, WAIT_S)
 
 
-def test_locked_for_too_long_is_a_failure(impatient: None, journal: Journal, trader: Trader) -> None:
+@pytest.mark.proves("D1")
+def test_locked_for_too_long_is_a_failure(impatient: None, journal: Journal, trader: Trader, url: str) -> None:
     """A lock that another program keeps longer than the bound fails the commit; nothing waits for ever."""
-    with blocked(journal.path):
+    with locked(url):
         journal.append(trader.deposit())
         assert "another program kept it locked" in str(failed(journal))
 
@@ -338,7 +329,7 @@ def test_moved_file_is_noticed(journal: Journal, trader: Trader, path: Path) -> 
     assert "was moved or replaced" in str(failed(journal))
 
 
-def test_database_that_is_full_is_a_failure(journal: Journal, trader: Trader, url: str) -> None:
+def test_database_that_is_full_is_a_failure(path: Path, journal: Journal, trader: Trader, url: str) -> None:
     """SQLite's own "full" fails the commit as a whole, and says what to do."""
     append_all(journal, trader.deposit())
     journal._committer._connection.execute("PRAGMA max_page_count = 1")

@@ -32,6 +32,7 @@ from holdfast.connections.alpaca.limiter import Urgency
 from holdfast.connections.alpaca.rest import AlpacaRest, ErrorAnswer, RequestFailed
 from holdfast.connections.alpaca.settings import AlpacaSettings
 from holdfast.connections.alpaca.times import parse_time_ns
+from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.messages import (
     BrokerName,
     BrokerReport,
@@ -113,6 +114,7 @@ class AlpacaBroker:
         """Send an order; the outcome comes as a report. Of a linked pair both go as one."""
         terms = effect.terms
         self._known.sent(terms)
+        self._holds.queue(terms.client_order_id)
         if terms.oco_group is None:
             self._start(self._send((effect,)))
             return
@@ -132,6 +134,8 @@ class AlpacaBroker:
         is_exit = all(effect.terms.role is not OrderRole.ENTRY for effect in effects)
         if not await self._holds.released(effects[0].terms, HOLDS_WAIT_S):
             log.warning("shares may still be held by an order under cancel", order=effects[0].terms.client_order_id)
+        for effect in effects:
+            self._holds.leave(effect.terms.client_order_id)
         for attempt in count(1):
             try:
                 outcome = await self._in(self._sends, self._post, effects)
@@ -217,16 +221,17 @@ class AlpacaBroker:
             terms = self._known.terms(effect.client_order_id)
             if terms is not None:
                 self._holds.add(terms)
-            self._start(self._cancel(effect.client_order_id))
+            self._start(self._cancel(effect))
 
-    async def _cancel(self, key: ClientOrderId) -> None:
-        self._canceling.add(key)
+    async def _cancel(self, effect: CancelOrder) -> None:
+        self._canceling.add(effect.client_order_id)
         try:
-            await self._try_to_cancel(key)
+            await self._try_to_cancel(effect)
         finally:
-            self._canceling.discard(key)
+            self._canceling.discard(effect.client_order_id)
 
-    async def _try_to_cancel(self, key: ClientOrderId) -> None:
+    async def _try_to_cancel(self, effect: CancelOrder) -> None:
+        key = effect.client_order_id
         for attempt in range(CANCELS):
             if attempt:
                 await asyncio.sleep(CANCEL_WAIT_S * attempt)
@@ -235,8 +240,10 @@ class AlpacaBroker:
                 return  # it never left, and was reported so
             try:
                 broker_id = await self._broker_id(key)
-                if broker_id is not None:
-                    await self._in(self._cancels, self._delete, broker_id)
+                if broker_id is None:
+                    self._holds.end(key)  # what is not there holds no shares
+                else:
+                    await self._in(self._cancels, self._delete, broker_id, effect)
                     self._on_change()
                     return
             except ErrorAnswer as error:
@@ -245,7 +252,7 @@ class AlpacaBroker:
                     self._report(CancelRefused(key, error.message))
                     break  # its own no: filled, or ended already; what is not found may be shown a little later
                 log.warning("a cancel is sent again", order=key, reason=str(error))
-            except (RequestFailed, Unavailable, AccessDenied) as error:
+            except (RequestFailed, Unavailable, AccessDenied, Withheld) as error:
                 log.warning("a cancel is sent again", order=key, reason=str(error))
         self._doubt(key, None)
 
@@ -257,8 +264,13 @@ class AlpacaBroker:
         found = await self.find(terms)
         return None if found is None else found.broker_order_id
 
-    def _delete(self, broker_id: str) -> None:
-        self._rest.trading("DELETE", f"/orders/{broker_id}", None, Urgency.CANCEL)
+    def _delete(self, broker_id: str, effect: CancelOrder) -> None:
+        self._rest.trading("DELETE", f"/orders/{broker_id}", None, Urgency.CANCEL, lambda: self._check_cancel(effect))
+
+    def _check_cancel(self, effect: CancelOrder) -> None:
+        reason = self._last_check(effect)
+        if reason is not None:
+            raise Withheld(reason)
 
     # --- events in ----------------------------------------------------------------------------------------------------
 
@@ -272,10 +284,12 @@ class AlpacaBroker:
         key = self._known.find(broker_id, str(order.get("client_order_id") or ""))
         if key is None:
             self._known.keep_early(broker_id, update)
+            self._doubt(foreign_order_id(broker_id), None)
             return
         terms = self._known.terms(key) if self._known.broker_id(key) != broker_id else None
         if terms is not None and not wire.is_of(terms, wire.order_of(order)):
             self._doubt(key, None)  # an order of somebody else has its id
+            self._doubt(foreign_order_id(broker_id), None)
             return
         self._learn(broker_id, key)
         time_ns = parse_time_ns(str(update["timestamp"])) if update.get("timestamp") else self._now_ns()
@@ -306,7 +320,7 @@ class AlpacaBroker:
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair as the leg of the other."""
         found = await self._questions.find(terms)
-        if found is not None and wire.is_of(terms, found):
+        if found is not None and not is_foreign(terms.client_order_id) and wire.is_of(terms, found):
             self._learn(found.broker_order_id, terms.client_order_id)
         return found
 
@@ -344,3 +358,16 @@ class AlpacaBroker:
     @staticmethod
     async def _in(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+
+class AskingBroker(AlpacaBroker):
+    """One that doesn't wait for the stream of order events, whose place a frozen engine may occupy: what it misses is asked for."""
+
+    async def run(self, tell: Callable[[StreamStatus], Awaitable[None]]) -> None:
+        """Keep the stream if it can be had, until cancelled."""
+        await tell(StreamStatus(connected=True, reason="everything is asked for"))
+        await self.updates.run(_say_nothing)
+
+
+async def _say_nothing(_: StreamStatus) -> None:
+    """Whether the stream is there changes nothing."""

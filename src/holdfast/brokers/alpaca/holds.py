@@ -15,9 +15,12 @@ class Holds:
 
     def __init__(self) -> None:
         self._ending: dict[ClientOrderId, tuple[str, Side, asyncio.Event]] = {}
+        self._waiting: set[ClientOrderId] = set()
 
     def add(self, terms: OrderTerms) -> None:
-        """A cancel of this order is on its way."""
+        """A cancel of this order is on its way. One that has not left holds nothing."""
+        if terms.client_order_id in self._waiting:
+            return
         self._ending.setdefault(terms.client_order_id, (terms.symbol, terms.side, asyncio.Event()))
 
     def end(self, client_order_id: ClientOrderId) -> None:
@@ -25,6 +28,14 @@ class Holds:
         held = self._ending.pop(client_order_id, None)
         if held is not None:
             held[2].set()
+
+    def queue(self, client_order_id: ClientOrderId) -> None:
+        """This order is going to leave, when what it waits for has ended."""
+        self._waiting.add(client_order_id)
+
+    def leave(self, client_order_id: ClientOrderId) -> None:
+        """It leaves now."""
+        self._waiting.discard(client_order_id)
 
     async def released(self, terms: OrderTerms, within_s: float) -> bool:
         """Wait until no order of the same symbol and side is being canceled; False when that takes longer."""

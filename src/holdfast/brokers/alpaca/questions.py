@@ -10,10 +10,11 @@ import msgspec
 from holdfast.brokers.alpaca import wire
 from holdfast.brokers.alpaca.book import KnownOrders
 from holdfast.brokers.alpaca.classify import FORBIDDEN, UNAUTHORIZED, is_absent
-from holdfast.brokers.port import AccessDenied, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
+from holdfast.brokers.port import AccessDenied, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
 from holdfast.connections.alpaca.limiter import Urgency
 from holdfast.connections.alpaca.rest import AlpacaRest, ErrorAnswer, RequestFailed
 from holdfast.connections.alpaca.times import parse_time_ns
+from holdfast.core.codec import is_foreign
 from holdfast.core.messages import OrderTerms
 from holdfast.core.types import ClientOrderId, iso_time
 
@@ -51,6 +52,8 @@ class Questions:
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair as the leg of the other."""
         key = terms.client_order_id
+        if is_foreign(key):
+            return await self._find_by_broker_id(key)
         partner = self._known.partner(key) if wire.is_stop_of_pair(terms) else None
         row = await self._find_row(partner or key)
         if row is None:
@@ -62,6 +65,18 @@ class Questions:
                 return None
             found = leg
         return self._ours(found, key)
+
+    async def _find_by_broker_id(self, key: ClientOrderId) -> BrokerOrder | None:
+        broker_id = self._known.broker_id(key)
+        if broker_id is None:
+            raise Unavailable(f"Alpaca's id of {key} is not known")
+        try:
+            row = await self._ask(f"/orders/{broker_id}", None)
+        except ErrorAnswer as error:
+            if is_absent(error):
+                return None
+            raise _unanswered(error) from error
+        return self._ours(_read("GET /orders/id", lambda: wire.order_of(row)), key)
 
     async def _leg_of(self, broker_id: str) -> BrokerOrder | None:
         nested = await self._get(f"/orders/{broker_id}", {"nested": "true"})
@@ -87,6 +102,14 @@ class Questions:
             if len(rows) < PAGE:
                 return found
             query["until"] = str(rows[-1]["submitted_at"])
+
+    async def open_orders_and_legs(self) -> Sequence[BrokerOrder]:
+        """Every order that works, once, with the legs that wait for their order: the plain list may leave those out."""
+        query = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "true"}
+        nested = await self._list("/orders", query)
+        legs = [leg for row in nested for leg in row.get("legs") or ()]
+        found = [*await self.open_orders(), *self._orders_of([*nested, *legs])]
+        return list({order.broker_order_id: order for order in found if order.state is AtBroker.WORKING}.values())
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         """The orders sent last, newest first."""

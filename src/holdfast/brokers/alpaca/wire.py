@@ -2,13 +2,27 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from holdfast.brokers.port import AtBroker, BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
 from holdfast.connections.alpaca.symbols import canonical_symbol
 from holdfast.connections.alpaca.times import parse_time_ns
 from holdfast.core.messages import OrderTerms
-from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Price, Quantity, Side, TimeInForce, plain
+from holdfast.core.types import (
+    ZERO,
+    ClientOrderId,
+    Money,
+    OrderRole,
+    OrderType,
+    Price,
+    Quantity,
+    Side,
+    TimeInForce,
+    plain,
+)
+
+W = TypeVar("W", bound=StrEnum)
 
 ENDINGS = {
     "filled": AtBroker.FILLED,
@@ -90,6 +104,7 @@ def order_of(row: dict[str, Any]) -> BrokerOrder:
     status = str(row["status"])
     filled = decimal_of(row.get("filled_qty"))
     quantity = decimal_of(row["qty"]) if row.get("qty") else filled
+    notional = None if row.get("qty") or not row.get("notional") else Money(decimal_of(row["notional"]))
     submitted = row.get("submitted_at") or row["created_at"]
     return BrokerOrder(
         client_order_id=ClientOrderId(str(row.get("client_order_id") or "")),
@@ -102,7 +117,25 @@ def order_of(row: dict[str, Any]) -> BrokerOrder:
         submitted_ns=parse_time_ns(str(submitted)),
         updated_ns=parse_time_ns(str(row.get("updated_at") or submitted)),
         reason=status,
+        order_type=_word(OrderType, row.get("type"), OrderType.MARKET),
+        time_in_force=_word(TimeInForce, row.get("time_in_force"), TimeInForce.DAY),
+        limit_price=_price(row.get("limit_price")),
+        stop_price=_price(row.get("stop_price")),
+        notional=notional,
     )
+
+
+def _word(kind: type[W], value: object, otherwise: W) -> W:
+    """A word of Alpaca's in our own terms; orders of others may use some that we have no name for."""
+    try:
+        return kind(str(value))
+    except ValueError:
+        return otherwise
+
+
+def _price(value: object) -> Price | None:
+    number = decimal_of(value)
+    return Price(number) if number else None
 
 
 def is_of(terms: OrderTerms, found: BrokerOrder) -> bool:

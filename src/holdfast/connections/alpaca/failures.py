@@ -17,6 +17,10 @@ class Throttled(NeverSent):
     """The minute's requests are used up and waiting would have taken too long: the request was held back here."""
 
 
+class LeftAlone(NeverSent):
+    """Too many requests went wrong in a row: until one is answered again, questions are held back here."""
+
+
 class NoAnswer(RequestFailed):
     """The request may have arrived and been carried out; no answer came."""
 

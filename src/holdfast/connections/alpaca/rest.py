@@ -11,7 +11,7 @@ import time
 import weakref
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import requests
@@ -21,6 +21,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from holdfast.connections.alpaca.failures import (
     ErrorAnswer,
+    LeftAlone,
     NeverSent,
     NoAnswer,
     RequestFailed,
@@ -30,6 +31,8 @@ from holdfast.connections.alpaca.failures import (
 from holdfast.connections.alpaca.limiter import Limiter, Urgency
 from holdfast.connections.alpaca.session import AlpacaSession
 from holdfast.connections.alpaca.settings import AlpacaSettings
+from holdfast.connections.breaker import Breaker, is_well
+from holdfast.observe.crash_points import CrashPoint, reach
 
 __all__ = [
     "AlpacaRest",
@@ -68,19 +71,51 @@ class Call(msgspec.Struct, frozen=True):
     """How many requests the minute has left, as the server says; None if it doesn't."""
 
 
+class Breakers(NamedTuple):
+    """Those of the two services that are asked here; None for who wants every answer for itself."""
+
+    trading: Breaker | None
+    market_data: Breaker | None
+
+
+class Service(NamedTuple):
+    """What keeps requests to one of the two back."""
+
+    limiter: Limiter
+    breaker: Breaker | None
+
+    def admit(self, urgency: Urgency, request: str) -> None:
+        """Returns when a request may be sent. Questions are held back while the service is left alone; orders and cancels go.
+
+        Raises :class:`LeftAlone` and :class:`Throttled`.
+        """
+        wait_s = 0.0
+        if self.breaker is not None and urgency not in (Urgency.CANCEL, Urgency.ORDER):
+            wait_s = self.breaker.wait_s()
+        if wait_s > 0:
+            raise LeftAlone(f"{request}: not asked, as the last requests went wrong; next in {wait_s:.1f} s")
+        self.limiter.acquire(urgency)
+
+
 Observer = Callable[[Call], None]
+
+_SENDING = {"POST": CrashPoint.SENDING, "DELETE": CrashPoint.CANCEL_SENDING}
+_ANSWERED = {"POST": CrashPoint.ANSWERED, "DELETE": CrashPoint.CANCEL_ANSWERED}
 
 
 class AlpacaRest:
     """Requests to one account's trading API, and to the market data API. Safe to use from several threads at once."""
 
-    def __init__(self, settings: AlpacaSettings, observe: Observer | None = None) -> None:
+    def __init__(
+        self, settings: AlpacaSettings, observe: Observer | None = None, breakers: Breakers | None = None
+    ) -> None:
         self._settings = settings
         self._observe = observe
         self._local = threading.local()
         self._sessions: weakref.WeakSet[AlpacaSession] = weakref.WeakSet()
-        self._trading_limiter = Limiter(settings.requests_per_minute)
-        self._data_limiter = Limiter(settings.data_requests_per_minute)
+        of_trading, of_market_data = breakers or (None, None)
+        self._trading = Service(Limiter(settings.requests_per_minute), of_trading)
+        self._market_data = Service(Limiter(settings.data_requests_per_minute), of_market_data)
 
     def trading(
         self,
@@ -96,23 +131,23 @@ class AlpacaRest:
         before the request leaves; what it raises keeps the request back. None comes back for an answer without content.
         Raises a RequestFailed.
         """
-        self._trading_limiter.acquire(urgency)
+        self._trading.admit(urgency, f"{method} {path}")
         client = self._client("trading", self._settings.trading_url, "v2")
         if last_check is not None:
             last_check()
-        return self._call(client, self._trading_limiter, method, path, data)
+        return self._call(client, self._trading, method, path, data)
 
     def stocks(self, path: str, data: dict[str, Any] | None = None, urgency: Urgency = Urgency.QUERY) -> Any:
         """A GET to the stock data API, such as ``"/stocks/bars"``. Raises a RequestFailed."""
-        self._data_limiter.acquire(urgency)
+        self._market_data.admit(urgency, f"GET {path}")
         client = self._client("stocks", self._settings.data_url, "v2")
-        return self._call(client, self._data_limiter, "GET", path, data)
+        return self._call(client, self._market_data, "GET", path, data)
 
     def crypto(self, path: str, data: dict[str, Any] | None = None, urgency: Urgency = Urgency.QUERY) -> Any:
         """A GET to the crypto data API, such as ``"/crypto/us/bars"``. Raises a RequestFailed."""
-        self._data_limiter.acquire(urgency)
+        self._market_data.admit(urgency, f"GET {path}")
         client = self._client("crypto", self._settings.data_url, "v1beta3")
-        return self._call(client, self._data_limiter, "GET", path, data)
+        return self._call(client, self._market_data, "GET", path, data)
 
     def close(self) -> None:
         """Close the connections that are kept open for the next request, those of all threads."""
@@ -136,12 +171,22 @@ class AlpacaRest:
             setattr(self._local, name, client)
         return client
 
-    def _call(self, client: RESTClient, limiter: Limiter, method: str, path: str, data: dict[str, Any] | None) -> Any:
+    def _call(
+        self,
+        client: RESTClient,
+        service: Service,
+        method: str,
+        path: str,
+        data: dict[str, Any] | None,
+    ) -> Any:
         started_s = time.perf_counter()
         session: AlpacaSession = client._session  # type: ignore[assignment]
         session.answer = None
+        _pass(method, path, _SENDING)
         try:
-            return _content(client._request(method, path, data), session.answer)
+            answer = client._request(method, path, data)
+            _pass(method, path, _ANSWERED)
+            return _content(answer, session.answer)
         except APIError as error:
             failure: RequestFailed = _error_answer(error, f"{method} {path}", self._without_secrets)
         except requests.exceptions.JSONDecodeError:
@@ -151,7 +196,7 @@ class AlpacaRest:
         except (ValueError, RecursionError):  # JSON that Python's own limits refuse
             failure = self._unreadable(method, path, session.answer)
         finally:
-            self._note(method, path, session.answer, limiter, time.perf_counter() - started_s)
+            self._note(method, path, session.answer, service, time.perf_counter() - started_s)
         raise failure from None
 
     def _unreadable(self, method: str, path: str, answer: requests.Response | None) -> UnreadableAnswer:
@@ -165,16 +210,23 @@ class AlpacaRest:
             text = text.replace(secret.reveal(), repr(secret))
         return text
 
-    def _note(self, method: str, path: str, answer: requests.Response | None, limiter: Limiter, seconds: float) -> None:
+    def _note(self, method: str, path: str, answer: requests.Response | None, service: Service, seconds: float) -> None:
         remaining = _header_number(answer, "X-RateLimit-Remaining")
         limit = _header_number(answer, "X-RateLimit-Limit")
         if answer is not None and answer.status_code == TOO_MANY_REQUESTS:
-            limiter.pause(_stated_pause_s(answer))
+            service.limiter.pause(_stated_pause_s(answer))
         elif answer is not None and limit and remaining is not None:
-            limiter.heed(limit, remaining, _stated_reset_s(answer))
+            service.limiter.heed(limit, remaining, _stated_reset_s(answer))
+        status = answer.status_code if answer is not None else 0
+        if service.breaker is not None:
+            service.breaker.note(is_well(status), f"{method} {path}: {status or 'no answer'}")
         if self._observe is not None:
-            status = answer.status_code if answer is not None else 0
             self._observe(Call(method, path, status, seconds, remaining))
+
+
+def _pass(method: str, path: str, points: dict[str, CrashPoint]) -> None:
+    if method in points and path.startswith("/orders"):
+        reach(points[method])
 
 
 def _content(content: Any, answer: requests.Response | None) -> Any:

@@ -2,6 +2,7 @@
 
 import calendar
 import time
+from functools import lru_cache
 
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import InvalidValue
@@ -12,7 +13,7 @@ _DATE_AND_TIME = 19  # characters of 2026-11-20T14:30:00
 def parse_time_ns(text: str) -> int:
     """Nanoseconds since the epoch; all decimals count. Raises :class:`~holdfast.errors.InvalidValue`."""
     try:
-        seconds = calendar.timegm(time.strptime(text[:_DATE_AND_TIME].replace(" ", "T"), "%Y-%m-%dT%H:%M:%S"))
+        seconds = _seconds(text[:_DATE_AND_TIME].replace(" ", "T"))
         rest = text[_DATE_AND_TIME:]
         fraction_ns = 0
         if rest.startswith("."):
@@ -22,6 +23,12 @@ def parse_time_ns(text: str) -> int:
         return (seconds - _offset_s(rest)) * SECOND_NS + fraction_ns
     except (ValueError, IndexError):
         raise InvalidValue(f"{text!r} is no RFC 3339 time") from None
+
+
+@lru_cache(4_096)
+def _seconds(text: str) -> int:
+    """Seconds since the epoch of a date and time in UTC; lists of orders have the same ones over and over."""
+    return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S"))
 
 
 def _offset_s(text: str) -> int:

@@ -16,6 +16,7 @@ from holdfast.core.messages import (
     Envelope,
     FillBusted,
     OrderAccepted,
+    OrderAdopted,
     OrderCanceled,
     OrderExpired,
     OrderFailed,
@@ -25,6 +26,7 @@ from holdfast.core.messages import (
     OrderRejected,
     OrderReleased,
     OrderReplaced,
+    OrderTerms,
     OrderUnknown,
 )
 from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent, ignore, odd
@@ -90,7 +92,7 @@ def judge(order: Order, body: AnyBody) -> Cell:
 class OrderBook:
     """Orders by client order id. ``live`` holds those that may still trade, ``live_entries`` counts the unprotective ones.
 
-    ``open_net`` (strategy and symbol, signed), ``open_buys`` and ``open_sells`` (symbol, positive) sum what may still fill of
+    ``by_notional`` holds the live ones for an amount of money, ``open_net`` (strategy and symbol, signed), ``open_buys`` and ``open_sells`` (symbol, positive) sum what may still fill of
     the entries.
     """
 
@@ -98,6 +100,7 @@ class OrderBook:
         self.live: dict[ClientOrderId, Order] = {}
         self.finished: OrderedDict[ClientOrderId, Order] = OrderedDict()
         self.live_entries = 0
+        self.by_notional: dict[ClientOrderId, Order] = {}
         self.open_net: dict[tuple[StrategyId, str], Decimal] = {}
         self.open_buys: dict[str, Decimal] = {}
         self.open_sells: dict[str, Decimal] = {}
@@ -110,7 +113,9 @@ class OrderBook:
         """Change the book by a record about an order. Raises :class:`~holdfast.errors.Fatal` when the table forbids it."""
         body = envelope.body
         if type(body) is OrderPrepared:
-            return self._add(envelope, body)
+            return self._add(envelope, body.terms, OrderState.PREPARED)
+        if type(body) is OrderAdopted:
+            return self._adopt(envelope, body)
         key: ClientOrderId = body.client_order_id  # type: ignore[union-attr, assignment]
         order = self.live.get(key) or self.finished.get(key)
         if order is None:
@@ -130,11 +135,24 @@ class OrderBook:
             self._count(order, after - before)
         return order
 
-    def _add(self, envelope: Envelope, body: OrderPrepared) -> Order:
-        terms = body.terms
+    def _adopt(self, envelope: Envelope, body: OrderAdopted) -> Order:
+        if self.find(body.terms.client_order_id) is not None:
+            raise Fatal(f"record {envelope.sequence} adopts order {body.terms.client_order_id} a second time")
+        order = self._add(envelope, body.terms, OrderState.SUBMITTED)
+        order.released_ns = envelope.time_ns
+        order.broker_order_id = body.broker_order_id
+        if body.executions:
+            before = order.outstanding
+            order.filled_quantity, order.filled_notional = body.filled_quantity, body.filled_notional
+            order.execution_ids = body.executions
+            self._move(order, OrderState.PARTIALLY_FILLED)
+            self._count(order, order.outstanding - before)
+        return order
+
+    def _add(self, envelope: Envelope, terms: OrderTerms, state: OrderState) -> Order:
         order = Order(
             terms=terms,
-            state=OrderState.PREPARED,
+            state=state,
             quantity=terms.quantity,
             created_ns=envelope.time_ns,
             updated_ns=envelope.time_ns,
@@ -143,8 +161,21 @@ class OrderBook:
         )
         self.live[terms.client_order_id] = order
         self.live_entries += terms.role is OrderRole.ENTRY
+        if terms.notional is not None:
+            self.by_notional[terms.client_order_id] = order
         self._count(order, order.outstanding)
         return order
+
+    def restore(self, order: Order) -> None:
+        """Take in an order as a snapshot has it, in the order in which they were in the book."""
+        if order.state in TERMINAL:
+            self.finished[order.terms.client_order_id] = order
+            return
+        self.live[order.terms.client_order_id] = order
+        self.live_entries += order.terms.role is OrderRole.ENTRY
+        if order.terms.notional is not None:
+            self.by_notional[order.terms.client_order_id] = order
+        self._count(order, order.outstanding)
 
     def _move(self, order: Order, to: OrderState) -> None:
         was_live = order.state not in TERMINAL
@@ -154,6 +185,7 @@ class OrderBook:
             if was_live:
                 self.live_entries -= order.terms.role is OrderRole.ENTRY
                 del self.live[key]
+                self.by_notional.pop(key, None)
                 self.finished[key] = order
                 if len(self.finished) > FINISHED_KEPT:
                     self.finished.popitem(last=False)
@@ -182,8 +214,9 @@ def _add_to(sums: dict[Any, Decimal], key: object, amount: Decimal) -> None:
         sums.pop(key, None)
 
 
-def _released(order: Order, _body: OrderReleased, time_ns: int) -> None:
+def _released(order: Order, body: OrderReleased, time_ns: int) -> None:
     order.released_ns = order.released_ns or time_ns  # a resend keeps the time of the first
+    order.attempts = body.attempt
 
 
 def _accepted(order: Order, body: OrderAccepted, _time_ns: int) -> None:

@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from holdfast.core.messages import OrderTerms
-from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Quantity
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, ZERO, Money, Quantity
 
 
 class OrderState(StrEnum):
@@ -45,7 +45,7 @@ class Order(msgspec.Struct):
     """An order's terms and what became of it so far. Changed only by `OrderBook.apply`.
 
     ``quantity`` starts as the terms' and follows the broker when it changes the order. ``filled_notional`` is the exact sum
-    of price x quantity over the fills. ``cancel_released_ns`` is set from the moment a cancel may be at the broker.
+    of price x quantity over the fills. ``attempts`` is how often it was released. ``cancel_released_ns`` is set from the moment a cancel may be at the broker.
     ``correlation_id`` and ``last_record_id`` tie every later record about the order to the chain that began it.
     """
 
@@ -55,6 +55,7 @@ class Order(msgspec.Struct):
     created_ns: int
     updated_ns: int
     released_ns: int = 0
+    attempts: int = 0
     filled_quantity: Quantity = NO_QUANTITY
     filled_notional: Money = NO_MONEY
     fees: Money = NO_MONEY
@@ -75,6 +76,12 @@ class Order(msgspec.Struct):
         """What may still fill of it, and of the order that follows it."""
         then = self.terms.then
         return self.remaining if then is None or self.state in TERMINAL else Quantity(self.remaining + then)
+
+    @property
+    def open_notional(self) -> Money:
+        """What may still be spent of an order for an amount of money."""
+        amount = self.terms.notional
+        return NO_MONEY if amount is None or self.state in TERMINAL else Money(max(ZERO, amount - self.filled_notional))
 
     @property
     def is_live(self) -> bool:

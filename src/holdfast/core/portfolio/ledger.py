@@ -38,6 +38,11 @@ class Ledger(msgspec.Struct):
             return Price(Decimal(0))
         return Price((self.cost / self.quantity).quantize(COST_STEP))
 
+    @property
+    def earned(self) -> Money:
+        """What was realised, less what it cost."""
+        return Money(self.realised - self.fees)
+
     def book(self, signed_quantity: Decimal, price: Price, fee: Money) -> None:
         """Book one execution: average-cost method, fees apart from realised profit.
 

@@ -26,6 +26,9 @@ from holdfast.core.types import (
 EXTERNAL = StrategyId("external")
 """The ledger of what no strategy here has bought."""
 
+BUST = "bust "
+"""What the id of an execution's undoing begins with; the execution's own follows."""
+
 
 class Valuation(msgspec.Struct, frozen=True):
     """The account at given prices: ``equity`` = cash + positions = deposits + realised + unrealised - fees, exactly."""
@@ -104,6 +107,17 @@ class Portfolio:
                 equity = Money(equity + (line.cost if price is None else value_of(line.quantity, price)))
         return equity
 
+    def strategy_pnl(self, price_of: Callable[[str], Price | None]) -> dict[StrategyId, Money]:
+        """Each strategy's profit at these prices: realised + unrealised - fees. A symbol without a price counts at its cost."""
+        pnl: dict[StrategyId, Money] = {}
+        for (strategy, symbol), ledger in self.ledgers.items():
+            earned = ledger.earned
+            price = price_of(symbol) if ledger.quantity else None
+            if price is not None:
+                earned = Money(earned + value_of(ledger.quantity, price) - ledger.cost)
+            pnl[strategy] = Money(pnl.get(strategy, NO_MONEY) + earned)
+        return pnl
+
     def value(self, price_of: Callable[[str], Price | None]) -> Valuation:
         """The account at these prices; a symbol without a price counts at its cost."""
         worth = cost = gross = NO_MONEY
@@ -133,4 +147,4 @@ def reversal(bust: FillBusted) -> OrderFilled:
 
 def bust_id(bust: FillBusted) -> str:
     """What the undoing of an execution is known by."""
-    return f"bust {bust.execution_id}"
+    return f"{BUST}{bust.execution_id}"

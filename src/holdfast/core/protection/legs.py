@@ -1,16 +1,17 @@
 """Stop-loss and take-profit orders for what an entry filled.
 
-A guard remembers the prices a strategy asked for. After every change :func:`plan` compares the position with the protective
-orders at work and says what to cancel and how much to place. A position on its way to zero is not protected anew.
+A guard remembers what a strategy asked for. After every change :func:`plan` compares what is to be protected with the
+protective orders at work and says what to cancel and how much to place.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
+from holdfast.core.exits import Exits
 from holdfast.core.messages import OrderTerms
-from holdfast.core.orders.order import Order
+from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import (
     ZERO,
     ClientOrderId,
@@ -25,17 +26,64 @@ from holdfast.core.types import (
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """The protection a strategy's position in a symbol has asked for, and the entry that asked last."""
+    """The protection a strategy's position in a symbol has asked for, and the entry that asked last.
+
+    ``stop_loss`` is where the stop stands now; ``opened_ns`` is when the entry first filled.
+    """
 
     entry: ClientOrderId
     stop_loss: Price | None
     take_profit: Price | None
+    exits: Exits | None = None
+    opened_ns: int = 0
 
     @property
     def roles(self) -> tuple[OrderRole, ...]:
         """The kinds of order that it takes."""
         prices = ((OrderRole.STOP_LOSS, self.stop_loss), (OrderRole.TAKE_PROFIT, self.take_profit))
         return tuple(role for role, price in prices if price is not None)
+
+    @property
+    def moves_stop(self) -> bool:
+        """Whether the market moves its stop."""
+        return self.exits is not None and self.exits.moves_stop
+
+    @property
+    def closes_ns(self) -> int | None:
+        """When the position is to be closed; None: never by time."""
+        return None if self.exits is None or self.exits.hold_ns is None else self.opened_ns + self.exits.hold_ns
+
+
+def asks_protection(terms: OrderTerms) -> bool:
+    """Whether an order wants what it fills to be protected, or closed in time."""
+    wants = (terms.stop_loss, terms.take_profit, terms.exits)
+    return terms.role is OrderRole.ENTRY and wants != (None, None, None)
+
+
+def nearer(side: Side, first: Price | None, second: Price | None) -> Price | None:
+    """Of two stops that close a position opened by ``side``, the one nearer to the market; None when there is none."""
+    if first is None or second is None:
+        return first or second
+    return max(first, second) if side is Side.BUY else min(first, second)
+
+
+def guard_of(terms: OrderTerms, before: Guard | None, trailing: Price | None, now_ns: int) -> Guard:
+    """The guard that an entry's fill leaves behind. ``trailing`` is where its trailing stop begins, None without one.
+
+    A further fill of the same entry changes nothing, and a stop that has moved doesn't go back for a new entry that
+    trails too.
+    """
+    if before is not None and before.entry == terms.client_order_id:
+        return before
+    stop = nearer(terms.side, terms.stop_loss, trailing)
+    if before is not None and before.moves_stop and terms.exits is not None and terms.exits.moves_stop:
+        stop = nearer(terms.side, stop, before.stop_loss)
+    return Guard(terms.client_order_id, stop, terms.take_profit, terms.exits, now_ns)
+
+
+def moving(guards: Mapping[tuple[StrategyId, str], Guard]) -> frozenset[str]:
+    """The symbols in which the market moves a stop."""
+    return frozenset(symbol for (_, symbol), guard in guards.items() if guard.moves_stop)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -48,27 +96,50 @@ class Plan(msgspec.Struct, frozen=True):
 NOTHING = Plan()
 
 
-def plan(position: Decimal, projected: Decimal, roles: Sequence[OrderRole], legs: Sequence[Order]) -> Plan:
+def plan(wanted: Decimal, closing: Side, guard: Guard | None, legs: Sequence[Order]) -> Plan:
     """What brings the protective orders in line.
 
-    ``position`` is the strategy's, ``projected`` the same once all entries have filled, ``legs`` its live protective orders
-    in the symbol, ``roles`` the kinds of order that its guard wants (none: there is no guard). What must be covered is the
-    part of the position that is to stay. Too much cover, or a pair of which one is missing, is canceled whole, and placed
-    anew when the cancels are confirmed: two orders too many could open a position, none for a moment can't.
+    ``wanted`` is how much is to be protected, ``closing`` the side that does, ``legs`` the position's live protective orders. A pair of
+    which one is missing, a stop where it is no longer wanted, and the newest of too many are canceled; what then is
+    missing is placed when the cancels are confirmed: two orders too many could open a position, none for a moment can't.
     """
-    stays = min(abs(position), abs(projected)) if position * projected > 0 else ZERO
-    covered = max(_covered(legs, role) for role in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT))
-    closing = Side.SELL if position > 0 else Side.BUY
-    incomplete = any(_covered(legs, role) < covered for role in roles)
-    if covered > stays or incomplete or any(leg.terms.side is not closing for leg in legs):
-        return Plan(cancel=tuple(leg.terms.client_order_id for leg in legs if not leg.cancel_released_ns))
-    if not roles or covered == stays or any(leg.cancel_released_ns for leg in legs):
-        return NOTHING
-    return Plan(protect=Quantity(stays - covered))
+    groups: dict[str, list[Order]] = {}
+    for leg in legs:
+        groups.setdefault(leg.terms.oco_group or leg.terms.client_order_id, []).append(leg)
+    stays = {name: group for name, group in groups.items() if _is_in_place(group, closing, guard)}
+    covered = sum((_quantity(group) for group in stays.values()), ZERO)
+    while covered > wanted:
+        _, newest = stays.popitem()
+        covered -= _quantity(newest)
+    going = [leg for name, group in groups.items() if name not in stays for leg in group]
+    if going:
+        return Plan(cancel=tuple(leg.terms.client_order_id for leg in going if not leg.cancel_released_ns))
+    return Plan(protect=Quantity(wanted - covered)) if guard is not None and guard.roles else NOTHING
 
 
-def _covered(legs: Sequence[Order], role: OrderRole) -> Decimal:
-    return sum((leg.remaining for leg in legs if leg.terms.role is role), ZERO)
+def _is_in_place(group: Sequence[Order], closing: Side, guard: Guard | None) -> bool:
+    """Whether an order or pair is what the guard wants, whole, and nobody has asked for its cancel."""
+    if guard is None or any(leg.cancel_released_ns or leg.terms.side is not closing for leg in group):
+        return False
+    if any(covered_by(group, role) < _quantity(group) for role in guard.roles):
+        return False
+    stops = [leg.terms.stop_price for leg in group if leg.terms.role is OrderRole.STOP_LOSS]
+    return not guard.moves_stop or all(stop == guard.stop_loss for stop in stops)
+
+
+def _quantity(group: Sequence[Order]) -> Decimal:
+    """The most that an order or pair may close."""
+    return max(covered_by(group, role) for role in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT))
+
+
+def covered_by(legs: Iterable[Order], role: OrderRole, *, confirmed: bool = False) -> Decimal:
+    """How much the orders of one kind would close; with ``confirmed`` only those that the broker is known to have."""
+    return sum(
+        (leg.remaining for leg in legs if leg.terms.role is role and (not confirmed or leg.state in _AT_BROKER)), ZERO
+    )
+
+
+_AT_BROKER = (OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED)
 
 
 def leg_terms(

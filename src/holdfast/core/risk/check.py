@@ -1,66 +1,41 @@
-"""Judging an order before it exists. Strategies, people and protection all come through :func:`check`.
+"""Judging an order before it exists. Strategies, people and protection all come through :func:`check` or :func:`fit`.
 
-Each rule is a small function that looks at the draft and the view of the account and gives a refusal or None. The first
-refusal counts. Rules about new risk are not asked when the order can only lower risk, so a way out is never barred.
+Two kinds of rules: those of `rules.py` don't depend on size and are asked first; those of `caps.py` each give the greatest quantity
+they allow. :func:`check` refuses a quantity above a cap, :func:`fit` cuts a size down to the smallest one: what one accepts the other
+fills, and the reverse. Neither kind is asked about what can only lower risk, so a way out is never barred.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
+from holdfast.core.instruments import Instrument
 from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
+from holdfast.core.risk.caps import Cap, caps, free_quantity
 from holdfast.core.risk.limits import RiskLimits
-from holdfast.core.session.account import AccountState
-from holdfast.core.types import Money, OrderRole, OrderType, Price, Quantity, Side, notional, plain
+from holdfast.core.risk.rules import first_refusal
+from holdfast.core.risk.view import Case, Refusal, RiskView, Scope
+from holdfast.core.types import (
+    LARGEST,
+    NO_QUANTITY,
+    ZERO,
+    Money,
+    OrderRole,
+    OrderType,
+    Price,
+    Quantity,
+    Rounding,
+    Side,
+    notional,
+    plain,
+    round_to,
+)
 
 
-class RiskView(msgspec.Struct, frozen=True, gc=False):
-    """What risk sees of the account when it judges one draft. Money in the account's currency; quantities in units.
-
-    ``position`` is the account's, ``worst_long`` and ``worst_short`` what it would be if every open buy, or every open sell,
-    filled. ``others_exposure`` is the worst case of all other symbols.
-    """
-
-    state: AccountState
-    mark: Price | None
-    position: Quantity
-    worst_long: Quantity
-    worst_short: Quantity
-    others_exposure: Money
-    equity: Money
-    day_start_equity: Money
-    open_orders: int
-    orders_last_minute: int
-    twin: str | None
-    quantity_increment: Decimal
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """Which rule, what it saw, what it allows."""
-
-    rule: str
-    figure: str
-    limit: str
-    text: str
-
-
-class _Case(msgspec.Struct, frozen=True, gc=False):
-    terms: OrderTerms
-    view: RiskView
-    limits: RiskLimits
-    price: Price
-    exposure: Money  # the symbol's worst case with this order
-
-
-Rule = Callable[[_Case], Refusal | None]
-
-
-def raises_risk(side: Side, quantity: Quantity, view: RiskView) -> bool:
+def raises_risk(side: Side, quantity: Decimal, scope: Scope) -> bool:
     """Whether an order could add to the position, or carry it through zero, if all that is open on its side filled too."""
-    if side is Side.BUY:
-        return view.worst_long + quantity > max(Decimal(0), view.position)
-    return quantity - view.worst_short > max(Decimal(0), -view.position)
+    return quantity > free_quantity(side, scope)
 
 
 def check(
@@ -69,19 +44,47 @@ def check(
     """Approve a draft or refuse it with the first rule it breaks. A ``way_out`` is known not to raise risk."""
     price = reference_price(terms, view.mark)
     if price is None:
-        return _refused(terms, Refusal("price_known", "none", "a price", f"no price of {terms.symbol} is known yet"))
-    refusal = _lot(terms, view)
-    raising = not way_out and terms.role is OrderRole.ENTRY and raises_risk(terms.side, terms.quantity, view)
+        return refused(terms, _no_price(terms))
+    refusal = _step(terms, view)
+    if way_out or terms.role is not OrderRole.ENTRY:
+        return refused(terms, refusal) if refusal is not None else _approved(terms, price, raising=False)
+    scopes = _scopes(terms, view, price, limits)
+    raising = terms.quantity > scopes[0].free
     if refusal is None and raising:
-        worth = price if view.mark is None else max(price, view.mark)  # what is held is worth the market's price
-        case = _Case(terms, view, limits, price, notional(worth, _worst_after(terms, view)))
-        for rule in RULES:
-            refusal = rule(case)
-            if refusal is not None:
-                break
-    if refusal is not None:
-        return _refused(terms, refusal)
-    return RiskApproved(terms, price, notional(price, terms.quantity), raising)
+        refusal = _too_small(terms, view, price)
+    for scope in scopes:
+        if refusal is None and terms.quantity > scope.free:
+            refusal = first_refusal(scope.case, scope.account) or _above_a_cap(scope, terms.quantity)
+    return refused(terms, refusal) if refusal is not None else _approved(terms, price, raising)
+
+
+def fit(
+    terms: OrderTerms, view: RiskView, limits: RiskLimits, wish: Decimal, lot: Decimal, closing: Quantity = NO_QUANTITY
+) -> OrderTerms | RiskRefused:
+    """Give a draft the quantity it wishes for, or the greatest that every rule allows where that is less.
+
+    ``closing`` is what it closes first, exactly; what it opens beyond that is cut to the caps and to whole lots. Refused when nothing
+    is left: by the rule that allows none, or by ``size``, which says what made it zero.
+    """
+    most, refusal = room(terms, view, limits)
+    opening = max(ZERO, round_to(min(wish, most - closing, LARGEST - 1), lot, Rounding.DOWN))
+    quantity = Quantity(closing + opening if opening else min(closing, max(ZERO, most)))
+    if quantity:
+        return replace(terms, quantity=quantity)
+    return refused(terms, refusal if refusal is not None and wish > most else _no_size(wish, lot))
+
+
+def room(terms: OrderTerms, view: RiskView, limits: RiskLimits) -> tuple[Decimal, Refusal | None]:
+    """The greatest quantity that :func:`check` approves, steps and smallest orders apart, and what refuses any more."""
+    price = reference_price(terms, view.mark)
+    if price is None:
+        return ZERO, _no_price(terms)
+    most, refusal = LARGEST, None
+    for scope in _scopes(terms, view, price, limits):
+        allowed, why = _allowed(scope)
+        if allowed < most:
+            most, refusal = allowed, why
+    return most, refusal
 
 
 def reference_price(terms: OrderTerms, mark: Price | None) -> Price | None:
@@ -97,12 +100,13 @@ def reference_price(terms: OrderTerms, mark: Price | None) -> Price | None:
     return max(own, mark)
 
 
-def daily_loss_pct(equity: Money, day_start_equity: Money) -> Decimal:
-    """What has been lost since the trading day began, in percent of the equity then; below zero for a gain."""
-    return (day_start_equity - equity) * 100 / day_start_equity if day_start_equity > 0 else Decimal(0)
+def loss_pct(loss: Money, equity: Money) -> Decimal:
+    """A loss in percent of the equity that a day began with; zero where there was none."""
+    return loss * 100 / equity if equity > 0 else ZERO
 
 
-def _refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
+def refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
+    """The record of a refusal."""
     return RiskRefused(
         strategy=terms.strategy,
         symbol=terms.symbol,
@@ -115,14 +119,69 @@ def _refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
     )
 
 
-def _worst_after(terms: OrderTerms, view: RiskView) -> Quantity:
-    if terms.side is Side.BUY:
-        return Quantity(max(abs(view.worst_long + terms.quantity), abs(view.worst_short)))
-    return Quantity(max(abs(view.worst_long), abs(view.worst_short - terms.quantity)))
+class _Judged(msgspec.Struct, frozen=True, gc=False):
+    """A draft before one set of limits; up to ``free`` it raises no risk there. ``account`` is set for the account's own."""
+
+    case: Case
+    free: Decimal
+    account: RiskLimits | None
 
 
-def _lot(terms: OrderTerms, view: RiskView) -> Refusal | None:
-    step = view.quantity_increment
+def _scopes(terms: OrderTerms, view: RiskView, price: Price, limits: RiskLimits) -> list[_Judged]:
+    """The account, and the draft's strategy where that has limits."""
+    worth = price if view.mark is None else max(price, view.mark)  # what is held is worth the market's price
+    account, own = view.account, view.strategy
+    judged = [_Judged(Case(terms, view, account, limits, price, worth), free_quantity(terms.side, account), limits)]
+    if own is not None and view.strategy_limits is not None:
+        case = Case(terms, view, own, view.strategy_limits, price, worth)
+        judged.append(_Judged(case, free_quantity(terms.side, own), None))
+    return judged
+
+
+def _above_a_cap(scope: _Judged, quantity: Decimal) -> Refusal | None:
+    for cap in caps(scope.case, scope.account):
+        if quantity > cap.most:
+            return cap.refusal(quantity)
+    return None
+
+
+def _allowed(scope: _Judged) -> tuple[Decimal, Refusal | None]:
+    """The greatest quantity that one set of limits allows, and what refuses any more."""
+    refusal = first_refusal(scope.case, scope.account)
+    if refusal is not None:
+        return scope.free, refusal
+    smallest: Cap | None = None
+    most = LARGEST
+    for cap in caps(scope.case, scope.account):
+        if cap.most < most:
+            smallest, most = cap, cap.most
+    if smallest is None:
+        return LARGEST, None
+    if most <= scope.free:
+        return scope.free, _cut(smallest)
+    return most, _cut(smallest)
+
+
+def _cut(cap: Cap) -> Refusal:
+    """What is said when a cap leaves less than a lot."""
+    left = plain(max(ZERO, cap.most))
+    return Refusal("size", "0", "one lot", f"{cap.rule} leaves room for {left}, less than one lot")
+
+
+def _no_size(wish: Decimal, lot: Decimal) -> Refusal:
+    return Refusal("size", "0", "one lot", f"the method asks for {wish:.6g}, less than one lot of {plain(lot)}")
+
+
+def _no_price(terms: OrderTerms) -> Refusal:
+    return Refusal("price_known", "none", "a price", f"no price of {terms.symbol} is known yet")
+
+
+def _approved(terms: OrderTerms, price: Price, raising: bool) -> RiskApproved:
+    return RiskApproved(terms, price, notional(price, terms.quantity), raising)
+
+
+def _step(terms: OrderTerms, view: RiskView) -> Refusal | None:
+    step = view.instrument.quantity_increment
     if terms.quantity % step:
         return Refusal(
             "quantity_increment", plain(terms.quantity), plain(step), f"quantity is no multiple of {plain(step)}"
@@ -130,100 +189,10 @@ def _lot(terms: OrderTerms, view: RiskView) -> Refusal | None:
     return None
 
 
-def _account_takes_risk(case: _Case) -> Refusal | None:
-    state = case.view.state
-    if state.takes_risk:
+def _too_small(terms: OrderTerms, view: RiskView, price: Price) -> Refusal | None:
+    rules: Instrument = view.instrument
+    if not rules.is_too_small(terms.quantity, price):
         return None
-    return Refusal(
-        "account_state", state.value, "IDLE", f"the account is {state.value}: nothing that raises risk is sent"
-    )
-
-
-def _duplicate_intent(case: _Case) -> Refusal | None:
-    if case.view.twin is None:
-        return None
-    return Refusal("duplicate_intent", case.view.twin, "none", f"the same order was just made as {case.view.twin}")
-
-
-def _open_orders(case: _Case) -> Refusal | None:
-    open_then, limit = case.view.open_orders + 1, case.limits.max_open_orders
-    return None if open_then <= limit else _too_many("open_orders", open_then, limit, "entries would be open")
-
-
-def _order_rate(case: _Case) -> Refusal | None:
-    made, limit = case.view.orders_last_minute + 1, case.limits.max_orders_per_minute
-    return None if made <= limit else _too_many("order_rate", made, limit, "entries would be made within a minute")
-
-
-def _price_collar(case: _Case) -> Refusal | None:
-    terms, mark = case.terms, case.view.mark
-    if terms.limit_price is None or mark is None:
-        return None
-    through = (terms.limit_price - mark) * terms.side.sign * 100 / mark
-    if through <= case.limits.price_collar_pct:
-        return None
-    allowed = plain(case.limits.price_collar_pct)
-    where = f"{terms.limit_price} is {through:.1f}% through the market at {plain(mark)}"
-    return Refusal("price_collar", f"{through:.2f}%", f"{allowed}%", f"the limit {where}; {allowed}% is allowed")
-
-
-def _position_value(case: _Case) -> Refusal | None:
-    limit = case.limits.max_position_value
-    if limit is None or case.exposure <= limit:
-        return None
-    return _too_much("position_value", case.exposure, limit, f"{case.terms.symbol} could reach")
-
-
-def _gross_exposure(case: _Case) -> Refusal | None:
-    gross, limit = Money(case.view.others_exposure + case.exposure), case.limits.max_gross_exposure
-    if limit is None or gross <= limit:
-        return None
-    return _too_much("gross_exposure", gross, limit, "all positions could reach")
-
-
-def _buying_power(case: _Case) -> Refusal | None:
-    gross, power = Money(case.view.others_exposure + case.exposure), Money(case.view.equity * case.limits.leverage)
-    return None if gross <= power else _too_much("buying_power", gross, power, "all positions could reach")
-
-
-def _daily_loss(case: _Case) -> Refusal | None:
-    limit = case.limits.daily_loss_pct
-    if limit is None:
-        return None
-    loss = daily_loss_pct(case.view.equity, case.view.day_start_equity)
-    if loss < limit:
-        return None
-    return Refusal("daily_loss", f"{loss:.2f}%", f"{limit}%", f"the day has lost {loss:.2f}%; {limit}% is allowed")
-
-
-def _protection_side(case: _Case) -> Refusal | None:
-    """A stop-loss lies on the losing side of the entry, a take-profit on the winning one; else it would close at once."""
-    terms, sign = case.terms, case.terms.side.sign
-    for name, level, way in (("stop_loss", terms.stop_loss, -sign), ("take_profit", terms.take_profit, sign)):
-        if level is not None and (level - case.price) * way <= 0:
-            where = "above" if way > 0 else "below"
-            text = f"a {terms.side}'s {name} must be {where} {plain(case.price)}, not {plain(level)}"
-            return Refusal("protection_side", plain(level), f"{where} {plain(case.price)}", text)
-    return None
-
-
-RULES: tuple[Rule, ...] = (
-    _account_takes_risk,
-    _protection_side,
-    _daily_loss,
-    _duplicate_intent,
-    _open_orders,
-    _order_rate,
-    _price_collar,
-    _position_value,
-    _gross_exposure,
-    _buying_power,
-)
-
-
-def _too_many(rule: str, figure: int, limit: int, what: str) -> Refusal:
-    return Refusal(rule, str(figure), str(limit), f"{figure} {what}; {limit} are allowed")
-
-
-def _too_much(rule: str, figure: Money, limit: Money, what: str) -> Refusal:
-    return Refusal(rule, f"{figure:.2f}", f"{limit:.2f}", f"{what} {figure:,.2f}; {limit:,.2f} is allowed")
+    worth, least = notional(price, terms.quantity), rules.minimum_value
+    text = f"{plain(terms.quantity)} {terms.symbol} is worth {worth:.4f}; no order below {plain(least)} is taken"
+    return Refusal("minimum_value", f"{worth:.4f}", plain(least), text)

@@ -21,6 +21,17 @@ class TradingDay(msgspec.Struct, frozen=True):
     close_ns: int
 
 
+class SpecialSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A session that a calendar doesn't have, or has at other hours.
+
+    ``date`` is ISO; ``open`` and ``close`` are ``HH:MM`` in the exchange's own time.
+    """
+
+    date: str
+    open: str
+    close: str
+
+
 class TradingCalendar:
     """The days of a calendar, in order. Raises :class:`~holdfast.errors.InvalidValue` for times it does not cover."""
 
@@ -34,6 +45,12 @@ class TradingCalendar:
     def day_at(self, time_ns: int) -> TradingDay:
         """The trading day that a time belongs to."""
         return self._day(bisect_right(self._starts, time_ns) - 1, time_ns)
+
+    def window_start(self, time_ns: int, days: int) -> str:
+        """The date of the first of the last ``days`` trading days, the one at ``time_ns`` included."""
+        index = bisect_right(self._starts, time_ns) - 1
+        self._day(index, time_ns)
+        return self.days[max(0, index - days + 1)].date
 
     def next_start_ns(self, time_ns: int) -> int:
         """When the day after the one at ``time_ns`` starts."""

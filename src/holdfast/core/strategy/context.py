@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from holdfast.core.exits import Exits, fault_of_exits
 from holdfast.core.messages import Action, Bar, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import (
@@ -118,6 +119,7 @@ class Context:
     def history(self, symbol: str, count: int) -> list[Bar]:
         """The last ``count`` bars of the strategy's timeframe, oldest first, the present one last; fewer at the start."""
         bars = self._runner.history[symbol]
+        count = min(count, self._runner.strategy.history_bars)  # risk may keep more
         return [bars[index] for index in range(max(0, len(bars) - count), len(bars))]
 
     def price(self, symbol: str) -> float | None:
@@ -140,6 +142,10 @@ class Context:
         confidence: float = 1.0,
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
+        trail_stop: Number | None = None,
+        trail_stop_percent: Number | None = None,
+        break_even_at: Number | None = None,
+        hold_s: float | None = None,
         time_to_live_s: float | None = None,
         tag: str = "",
     ) -> None:
@@ -148,14 +154,17 @@ class Context:
         What risk decides is scaled by ``confidence`` in (0, 1].
 
         A market order unless a limit, stop or trail is given (limit and stop together: stop-limit). ``stop_loss`` and
-        ``take_profit`` are prices of protective orders for what fills. ``time_to_live_s``: not sent when older than this.
+        ``take_profit`` are prices of protective orders for what fills; ``trail_stop`` (price) or ``trail_stop_percent`` is how far
+        the stop stays behind the best price since the fill; once the market has been at ``break_even_at`` the stop
+        goes to the average price; after ``hold_s`` the position is closed. ``time_to_live_s``: not sent when older than this.
         Raises :class:`~holdfast.errors.InvalidValue` for values that can't be.
         """
         if not self._host.muted:
             self._host.wish(
                 self._runner,
                 self._signal(symbol, Action.BUY, Side.BUY, quantity, notional, limit_price, stop_price, trail_amount, trail_percent,
-                             time_in_force, confidence, stop_loss, take_profit, time_to_live_s, tag),
+                             time_in_force, confidence, stop_loss, take_profit,
+                             exits_of(trail_stop, trail_stop_percent, break_even_at, hold_s), time_to_live_s, tag),
             )  # fmt: skip
 
     def sell(
@@ -172,6 +181,10 @@ class Context:
         confidence: float = 1.0,
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
+        trail_stop: Number | None = None,
+        trail_stop_percent: Number | None = None,
+        break_even_at: Number | None = None,
+        hold_s: float | None = None,
         time_to_live_s: float | None = None,
         tag: str = "",
     ) -> None:
@@ -180,7 +193,8 @@ class Context:
             self._host.wish(
                 self._runner,
                 self._signal(symbol, Action.SELL, Side.SELL, quantity, notional, limit_price, stop_price, trail_amount, trail_percent,
-                             time_in_force, confidence, stop_loss, take_profit, time_to_live_s, tag),
+                             time_in_force, confidence, stop_loss, take_profit,
+                             exits_of(trail_stop, trail_stop_percent, break_even_at, hold_s), time_to_live_s, tag),
             )  # fmt: skip
 
     def close(self, symbol: str, *, tag: str = "") -> None:
@@ -196,12 +210,17 @@ class Context:
         confidence: float = 1.0,
         stop_loss: Number | None = None,
         take_profit: Number | None = None,
+        trail_stop: Number | None = None,
+        trail_stop_percent: Number | None = None,
+        break_even_at: Number | None = None,
+        hold_s: float | None = None,
         time_to_live_s: float | None = None,
         tag: str = "",
     ) -> None:
         """Ask for a position: signed ``quantity``, or ``direction`` alone with the size left to risk.
 
-        What is open already counts, so asking again for what is on its way does nothing.
+        What is open already counts, so asking again for what is on its way does nothing. Protection is asked for as in
+        :meth:`buy`.
         """
         host = self._host
         if host.muted:
@@ -223,13 +242,14 @@ class Context:
                 strategy=self._runner.id,
                 symbol=symbol,
                 action=Action.CLOSE if wanted is not None and not wanted else Action.TARGET,
-                side=direction,
+                side=None if direction is None else Side(direction),
                 quantity=None if wanted is None else Quantity(wanted),
                 confidence=_confidence(confidence),
                 stop_loss=_price(stop_loss, "stop_loss"),
                 take_profit=_price(take_profit, "take_profit"),
                 time_to_live_ns=_nanoseconds(time_to_live_s),
-                tag=tag,
+                tag=_tag(tag),
+                exits=exits_of(trail_stop, trail_stop_percent, break_even_at, hold_s),
             ),
         )
 
@@ -250,7 +270,7 @@ class Context:
 
         Raises :class:`~holdfast.errors.InvalidValue`.
         """
-        if time_ns <= self._host.now_ns:
+        if not time_ns > self._host.now_ns:  # a NaN would keep every other timer from its turn
             raise InvalidValue(f"a timer can't be set at {time_ns} ns: it is {self._host.now_ns} ns already")
         self._host.set_timer(self._runner, name, time_ns, None)
 
@@ -279,6 +299,7 @@ class Context:
         confidence: float,
         stop_loss: Number | None,
         take_profit: Number | None,
+        exits: Exits | None,
         time_to_live_s: float | None,
         tag: str,
     ) -> Signal:
@@ -300,8 +321,27 @@ class Context:
             stop_loss=_price(stop_loss, "stop_loss"),
             take_profit=_price(take_profit, "take_profit"),
             time_to_live_ns=_nanoseconds(time_to_live_s),
-            tag=tag,
+            tag=_tag(tag),
+            exits=exits,
         )
+
+
+def exits_of(
+    trail: Number | None, trail_percent: Number | None, break_even_at: Number | None, hold_s: float | None
+) -> Exits | None:
+    """The ways out that were asked for; None for none. Raises :class:`~holdfast.errors.InvalidValue` for what can't be."""
+    if (trail, trail_percent, break_even_at, hold_s) == (None, None, None, None):
+        return None
+    exits = Exits(
+        _price(trail, "trail_stop"),
+        None if trail_percent is None else to_decimal(trail_percent, "trail_stop_percent"),
+        _price(break_even_at, "break_even_at"),
+        _nanoseconds(hold_s),
+    )
+    fault = fault_of_exits(exits)
+    if fault:
+        raise InvalidValue(fault)
+    return exits
 
 
 def order_type(limit: object, stop: object, trail_amount: object, trail_percent: object) -> OrderType:
@@ -330,7 +370,16 @@ def _price(value: Number | None, name: str) -> Price | None:
 def _confidence(value: float) -> float:
     if not 0 < value <= 1:
         raise InvalidValue(f"confidence must be above 0 and at most 1, not {value}")
-    return value
+    return float(value)
+
+
+def _tag(text: str) -> str:
+    """A tag that a record can hold."""
+    if not isinstance(text, str):
+        raise InvalidValue(f"a tag must be a text, not {text!r}")
+    if not text.isascii() and text.encode(errors="replace").decode() != text:
+        raise InvalidValue(f"tag {text!r} has characters that can't be written as UTF-8")
+    return text
 
 
 def _nanoseconds(seconds: float | None) -> int | None:

@@ -43,6 +43,11 @@ class Runner:
         self.wish_times: deque[int] = deque(maxlen=WISHES_PER_MINUTE)
         self.wishes_now = 0
 
+    def keep_bars(self, count: int) -> None:
+        """Keep at least so many bars of each symbol, where risk needs more than the strategy does."""
+        most = max(count, self.strategy.history_bars)
+        self.history = {symbol: deque(bars, maxlen=most) for symbol, bars in self.history.items()}
+
     def overrides(self, callback: str) -> bool:
         """Whether the strategy defines this callback itself."""
         return getattr(type(self.strategy), callback) is not getattr(Strategy, callback)
@@ -255,4 +260,8 @@ def _where(error: BaseException) -> str:
     for frame, line in traceback.walk_tb(error.__traceback__):  # not extract_tb: that reads the source from the disk
         if not frame.f_globals.get("__name__", "").startswith("holdfast.core."):  # where the author can mend it
             place = f" at {frame.f_code.co_filename.rsplit('/', 1)[-1]}:{line}"
-    return f"{type(error).__name__}: {error}{place}"
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001 - an exception's own text is the strategy's code too
+        text = f"(its text can't be had: {type(second).__name__})"
+    return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()  # a record is UTF-8

@@ -1,7 +1,7 @@
 """One live account with all that keeps it in step with its broker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -9,40 +9,46 @@ import structlog
 
 from holdfast.brokers.port import AccessDenied, LiveBroker, StreamStatus, Unavailable
 from holdfast.config import LiveConfig
-from holdfast.connections.alpaca.rest import Call
+from holdfast.core.findings import Reconcile
 from holdfast.core.messages import (
     BrokerReport,
     CancelOrder,
-    Envelope,
+    Effect,
+    Flattened,
     Health,
+    OrderAdopted,
     OrderUnknown,
     Report,
     Resume,
-    SubmitOrder,
 )
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ClientOrderId, Quantity
+from holdfast.core.types import ClientOrderId, Quantity, iso_time
 from holdfast.errors import Refused
 from holdfast.feeds.live import LiveFeed
 from holdfast.journal.lease import Tenure
 from holdfast.journal.writer import Journal
+from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork, Watcher
+from holdfast.runtime.live.account_lock import AccountLock
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
-from holdfast.runtime.live.health import Cause, Monitor
+from holdfast.runtime.live.health import NOT_YET, Cause, Monitor
+from holdfast.runtime.live.opening import first_look
 from holdfast.runtime.live.reconcile import Reconciler
-from holdfast.runtime.live.recovery import LiveRecovery
+from holdfast.runtime.live.recovery import LiveRecovery, Past
+from holdfast.runtime.live.supervisor import Supervisor
 
 START_TRIES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 """How long a start waits between attempts to reach the broker, before it gives up and says so."""
 
-STREAM_WITHIN_S = 30.0
+SNAPSHOT_EVERY = 2_500
+"""Records after which the account's state is kept whole: a restart applies no more than these, in a quarter of a second."""
+STREAM_WITHIN_S = 90.0
+"""How long a start waits for the stream of order events. A broker that allows one an account keeps that of an engine which is
+frozen until it has left its pings unanswered."""
 DRAIN_S = 15.0
 """How long a stop waits for answers to what was sent; what has none by then is explained at the next start."""
-SERVER_ERROR = 500
-BAD_FOR_HEALTH = (401, 429)
-"""Answers that say no to everything: keys that are not taken, too many requests."""
 
 T = TypeVar("T")
 
@@ -57,7 +63,7 @@ class LiveDesk:
         state: EngineState,
         broker: LiveBroker,
         journal: Journal,
-        recorded: tuple[Tenure, Iterator[Envelope]],
+        recorded: tuple[Tenure, Past],
         clock: LiveClock,
         config: LiveConfig,
         wake: Callable[[], None],
@@ -65,11 +71,11 @@ class LiveDesk:
         watch: Watcher | None = None,
     ) -> None:
         self._watch = watch
-        self.account = AccountAtWork(state, broker, journal, self._on_turn)
+        self.account = AccountAtWork(state, broker, journal, self._on_turn, SNAPSHOT_EVERY)
         self._executions = Executions()
         self._recovery = LiveRecovery(self.account, *recorded, self._executions, clock, process)
         manual = config.leave_preservation == "manual"
-        self.monitor = Monitor(self._on_health, clock.now_ns, config.error_threshold, manual=manual)
+        self.monitor = Monitor(self._on_health, clock.now_ns, manual=manual)
         self.reconciler = Reconciler(
             self.account, self._executions, clock, self.monitor, self._deliver, wake, config.reconcile_every_s
         )
@@ -81,16 +87,35 @@ class LiveDesk:
         self._tasks: list[asyncio.Task[None]] = []
         self._told: dict[ClientOrderId, Quantity] = {}
         self._connections = 0
+        self._supervisor: Supervisor | None = None
+        self._lock: AccountLock | None = None
         self._loop: asyncio.AbstractEventLoop
         broker.open(self._on_report, self._reason_to_keep, self._on_doubt, clock.now_ns)
 
-    def _reason_to_keep(self, effect: SubmitOrder) -> str | None:
-        """Why an order may not leave any more. Any thread may ask."""
+    def supervise(self, supervisor: Supervisor) -> None:
+        """Have pending orders followed up as well, once the account may trade."""
+        self._supervisor = supervisor
+
+    def guard(self, lock: AccountLock) -> None:
+        """Trade only while this process has the lock on the account at its broker."""
+        self._lock = lock
+
+    def _reason_to_keep(self, effect: Effect) -> str | None:
+        """Why an order or cancel may not leave. Any thread may ask."""
+        if self._lock is not None and (reason := self._lock.reason_to_keep) is not None:
+            return reason
+        if isinstance(effect, CancelOrder):
+            return self.account.gate.reason_to_keep(effect)
         order = self.account.state.orders.find(effect.terms.client_order_id)
         if order is not None and order.state.is_terminal:
             return f"it is {order.state} already"
         if order is not None and order.cancel_released_ns:
             return "its cancel was asked for before it left"
+        expires_ns = effect.terms.expires_ns
+        if (
+            expires_ns is not None and self._clock.now_ns() > expires_ns
+        ):  # the core's time may lag behind what has gone by
+            return f"it was to be sent by {iso_time(expires_ns)}"
         return self.account.gate.reason_to_keep(effect)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
@@ -120,21 +145,34 @@ class LiveDesk:
             self.account.inbox.append(health)
             self._wake()
 
-    def on_call(self, call: Call) -> None:
-        """A request to the broker came to an end, in whichever thread."""
-        ok = 0 < call.status < SERVER_ERROR and call.status not in BAD_FOR_HEALTH
-        reason = f"{call.method} {call.path}: {call.status or 'no answer'}"
+    def on_breaker(self, is_closed: bool, reason: str) -> None:
+        """The broker is left alone after failures, or answers again; whichever thread has found that."""
+
+        def tell() -> None:
+            self.monitor.set(Cause.REQUESTS, ok=is_closed, reason=reason)
+
         with suppress(RuntimeError):  # the event loop is over
-            self._loop.call_soon_threadsafe(self.monitor.on_call, ok, reason)
+            self._loop.call_soon_threadsafe(tell)
 
     def _on_turn(self, turn: Turn) -> None:
         """See what was recorded."""
         for record in turn.records:
-            self._executions.see(record.body)
+            self._executions.see(record.body, record.time_ns)
+            if isinstance(record.body, OrderAdopted):
+                order = self.account.state.orders.find(record.body.client_order_id)
+                self.account.broker.know([order] if order is not None else [])
+            if isinstance(record.body, Reconcile):
+                self._compare(record.body.reason, accept=record.body.accept)
+            if isinstance(record.body, Flattened):
+                self._compare("what a flatten has left", accept=False)
             if isinstance(record.body, Resume):
                 self.monitor.tell_again()
         if self._watch is not None:
             self._watch(turn)
+
+    def _compare(self, reason: str, *, accept: bool) -> None:
+        """Have the books compared with the broker, and the result recorded, as soon as nothing is under way."""
+        self._tasks.append(asyncio.create_task(self.reconciler.compare_for(reason, accept=accept)))
 
     def take_inbox(self) -> None:
         """Let the core take what came in; an order of which the broker has filled another quantity is asked for."""
@@ -155,8 +193,17 @@ class LiveDesk:
         self._clock.sync(await self._patiently(broker.clock_ns))
         history = await asyncio.to_thread(feed.history, self._clock.now_ns())
         self._recovery.replay(history)
+        reach(CrashPoint.RECOVERING)
+        if self._lock is not None:
+            await self._lock.take(broker.name, (await self._patiently(broker.account)).account_id)
+            self._tasks.append(asyncio.create_task(self._lock.watch()))
+            self._tasks[-1].add_done_callback(lambda _: self._wake())
         latest = await self._patiently(broker.latest_orders)
-        self._recovery.take(await self._patiently(broker.account), latest, feed)
+        opening = None
+        if self._recovery.is_first:
+            opening = await self._patiently(lambda: first_look(broker, self._clock.now_ns()))
+        at_broker = opening.account if opening is not None else await self._patiently(broker.account)
+        self._recovery.take(at_broker, latest, feed, opening)
         self.reconciler.begin(self._recovery.known_ns or state.now_ns)
         stream = asyncio.create_task(broker.run(self._on_stream))
         self._tasks.append(stream)
@@ -168,12 +215,17 @@ class LiveDesk:
             await self.reconciler.explain()
             if connections == self._connections:
                 break
+        # what was missing when the last run ended was lost, and stays so until it is there
+        lost = state.impairments.get(Cause.MARKET_DATA, NOT_YET)
+        self.monitor.set(Cause.MARKET_DATA, ok=False, reason=lost)
         self._recovery.finish(unanswered)
         self._is_ready = True
         self._tell_how_things_stand()
         self._cancel_again()
         self._tasks.append(asyncio.create_task(self.reconciler.run()))
         self._tasks.append(asyncio.create_task(self._check()))
+        if self._supervisor is not None:
+            self._tasks.append(asyncio.create_task(self._supervisor.run()))
 
     async def _first(self, stream: "asyncio.Task[None]") -> None:
         """Wait until the stream listens for the first time."""
@@ -250,3 +302,5 @@ class LiveDesk:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.account.broker.close()
+        if self._lock is not None:
+            await self._lock.release()

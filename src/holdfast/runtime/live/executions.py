@@ -1,14 +1,16 @@
 """Every execution of late that the books have, to tell what the broker has and we don't, and the reverse."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from holdfast.brokers.port import BrokerFill
 from holdfast.core.messages import AnyBody, BrokerReport, FillBusted, OrderFilled
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.portfolio import BUST
 from holdfast.core.types import NO_MONEY, ClientOrderId, Money, Price, Quantity, Side, plain
+from holdfast.journal.reader import FillRow
 
 REMEMBERED = 20_000
 """Executions: far more than any window that is asked for."""
@@ -26,6 +28,7 @@ class Booked(msgspec.Struct, frozen=True):
     quantity: Quantity
     price: Price
     fee: Money = NO_MONEY
+    time_ns: int = 0
 
 
 class Executions:
@@ -36,8 +39,8 @@ class Executions:
         """How many were taken in: whether there was one in between."""
         self._booked: OrderedDict[str, Booked] = OrderedDict()
 
-    def see(self, body: AnyBody) -> None:
-        """Take a record in."""
+    def see(self, body: AnyBody, time_ns: int = 0) -> None:
+        """Take a record in, and when it was made."""
         if isinstance(body, OrderFilled | FillBusted):
             self.count += 1
         if isinstance(body, OrderFilled):
@@ -49,16 +52,34 @@ class Executions:
                 body.quantity,
                 body.price,
                 body.fee,
+                time_ns,
             )
             if len(self._booked) > REMEMBERED:
                 self._booked.popitem(last=False)
         elif isinstance(body, FillBusted):
             self._booked.pop(_key(body.execution_id), None)
 
+    def restore(self, rows: Iterable[FillRow]) -> None:
+        """Take in executions that were booked before, oldest first."""
+        for row in rows:
+            if row.execution_id.startswith(BUST):
+                self._booked.pop(_key(row.execution_id.removeprefix(BUST)), None)
+            else:
+                self.see(fill_of(row), row.time_ns)
+
     def has(self, fill: BrokerFill) -> bool:
         """Whether an execution is booked as the broker has it."""
         known = self._booked.get(fill.execution_id)
         return known is not None and (known.price, known.quantity) == (fill.price, fill.quantity)
+
+    def gone(self, fills: Sequence[BrokerFill], since_ns: int, until_ns: int) -> set[ClientOrderId]:
+        """The orders with an execution booked in a time that a list of the broker's, which covers that time, doesn't show."""
+        there = {fill.execution_id for fill in fills}
+        orders: set[ClientOrderId] = set()
+        for name, row in self._booked.items():
+            if since_ns <= row.time_ns <= until_ns and name not in there:
+                orders.add(row.client_order_id)
+        return orders
 
     def missing(self, order: Order, fills: Sequence[BrokerFill]) -> list[BrokerReport]:
         """What brings the books to the broker's executions of an order: new fills, corrections, busts.
@@ -69,14 +90,34 @@ class Executions:
         reports: list[BrokerReport] = []
         for fill in fills:
             known = self._booked.get(fill.execution_id)
+            if known is not None:  # it may have been booked long after it happened
+                self._booked[fill.execution_id] = msgspec.structs.replace(known, time_ns=fill.time_ns)
             if known is None and fill.execution_id not in order.execution_ids:
                 reports.append(_filled(key, fill, fill.execution_id))
+            elif (
+                known is None and f"{BUST}{fill.execution_id}" in order.execution_ids
+            ):  # undone here, and there after all
+                again = f"{fill.execution_id}{_CORRECTED}{plain(fill.price)}"
+                reports += [_filled(key, fill, again)] if again not in order.execution_ids else []
             elif known is not None and (known.price, known.quantity) != (fill.price, fill.quantity):
                 corrected = f"{fill.execution_id}{_CORRECTED}{plain(fill.price)}"
                 reports += [_busted(known, "corrected"), _filled(key, fill, corrected)]
         there = {fill.execution_id for fill in fills}
         gone = [row for name, row in self._booked.items() if row.client_order_id == key and name not in there]
         return [*(_busted(row, "the broker has it no more") for row in gone), *reports]
+
+
+def fill_of(row: FillRow) -> OrderFilled:
+    """The execution that a row of the journal tells of."""
+    return OrderFilled(
+        ClientOrderId(row.client_order_id),
+        row.execution_id,
+        row.symbol,
+        row.side,
+        Quantity(row.quantity),
+        Price(row.price),
+        Money(row.fee),
+    )
 
 
 def _key(execution_id: str) -> str:

@@ -23,35 +23,17 @@ NOT_YET = "not subscribed yet"
 
 
 class Monitor:
-    """Counts errors and remembers what is missing.
+    """Remembers what is missing.
 
-    ``threshold`` errors in a row make REQUESTS missing, one success restores it. With ``manual`` nothing is restored by itself:
+    With ``manual`` nothing is restored by itself:
     a person's resume does, and :meth:`tell_again` says what is missing still. What was only not there yet needs no person.
     """
 
-    def __init__(
-        self, deliver: Callable[[Health], None], now_ns: Callable[[], int], threshold: int, *, manual: bool
-    ) -> None:
+    def __init__(self, deliver: Callable[[Health], None], now_ns: Callable[[], int], *, manual: bool) -> None:
         self._deliver = deliver
         self._now_ns = now_ns
-        self._threshold = threshold
         self.manual = manual
         self.missing: dict[Cause, str] = {}
-        self.errors_in_a_row = 0
-        self.checks = 0
-        self.errors = 0
-
-    def on_call(self, ok: bool, reason: str = "") -> None:
-        """A request to the broker came to an end."""
-        self.checks += 1
-        if ok:
-            self.errors_in_a_row = 0
-            self.set(Cause.REQUESTS, ok=True, reason="a request was answered")
-            return
-        self.errors += 1
-        self.errors_in_a_row += 1
-        if self.errors_in_a_row >= self._threshold:
-            self.set(Cause.REQUESTS, ok=False, reason=f"{self.errors_in_a_row} went wrong in a row, the last: {reason}")
 
     def set(self, cause: Cause, *, ok: bool, reason: str) -> None:
         """Something is there, or is missing. Saying it again changes nothing."""

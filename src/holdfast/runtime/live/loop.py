@@ -4,7 +4,6 @@ Whatever comes is taken in the order in which it came, and nothing waits for the
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -14,10 +13,11 @@ from holdfast.core.messages import Heartbeat, MarketEvent
 from holdfast.feeds.live import FeedStatus, LiveFeed
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
+from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
-from holdfast.runtime.live.health import NOT_YET, Cause
+from holdfast.runtime.live.health import Cause
 from holdfast.runtime.mailbox import Mailbox
 
 QUEUE = 10_000
@@ -42,7 +42,10 @@ class LiveLoop:
         journal: Journal,
         commands: CommandQueue,
         woken: asyncio.Event,
+        *,
+        records_stop: bool = True,
     ) -> None:
+        """``records_stop``: its end is that of an engine, after which stopped strategies have a new chance."""
         self._desks = desks
         self._feed = feed
         self._clock = clock
@@ -50,6 +53,7 @@ class LiveLoop:
         self._woken = woken
         self._mailbox = Mailbox(commands, journal, woken.set)
         self._queue: asyncio.Queue[MarketEvent] = asyncio.Queue(QUEUE)
+        self._records_stop = records_stop
         self._stop_reason = ""
         self.events = 0
         self.replayed = 0
@@ -101,9 +105,6 @@ class LiveLoop:
             self._woken.clear()
 
     async def _trade(self) -> str:
-        for desk in self._desks:  # what was missing when the last run ended was lost, and stays so until it is there
-            lost = desk.account.state.impairments.get(Cause.MARKET_DATA, NOT_YET)
-            desk.monitor.set(Cause.MARKET_DATA, ok=False, reason=lost)
         tasks = [
             asyncio.create_task(self._feed.run(self._deliver, self._on_feed)),
             asyncio.create_task(self._mailbox.watch(self._accounts, self.stop)),
@@ -143,7 +144,7 @@ class LiveLoop:
         self._release()
 
     def _take(self, event: MarketEvent) -> None:
-        self._clock.sync(event.time_ns)
+        self._clock.hint(event.time_ns)
         for desk in self._desks:
             desk.account.state.cursor += 1
             desk.account.take(event)
@@ -176,14 +177,16 @@ class LiveLoop:
 
     async def _end(self) -> None:
         """Take and let out what is left, then let the accounts go."""
-        ends_s = time.monotonic() + HEARTBEAT_S
-        while any(not desk.account.is_settled for desk in self._desks) and time.monotonic() < ends_s:
+        reach(CrashPoint.STOPPING)
+        ends_s = self._clock.monotonic_s() + HEARTBEAT_S
+        while any(not desk.account.is_settled for desk in self._desks) and self._clock.monotonic_s() < ends_s:
             self._turn()
             await asyncio.sleep(0)
         for desk in self._desks:
             await desk.stop()
             desk.take_inbox()
-            desk.account.keep(lifecycle.stop(desk.account.state, self._stop_reason))
+            if self._records_stop:
+                desk.account.keep(lifecycle.stop(desk.account.state, self._stop_reason))
 
     def _accounts(self) -> list[AccountAtWork[LiveBroker]]:
         return [desk.account for desk in self._desks]

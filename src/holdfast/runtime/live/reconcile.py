@@ -1,75 +1,38 @@
-"""The books compared with the broker, and orders in doubt brought to an end by evidence.
+"""The books compared with the broker, at the start, from time to time, and whenever something hints at a difference.
 
-An order is in doubt when it was sent and not answered, when the broker's word and the books differ, or when it is missing
-where it should be. It is asked for until what is found explains it (docs/architecture.md, "Live"). What is found becomes
-reports, which the core judges like any other.
+Single orders are followed up in `doubts.py`, orders of others in `foreign.py`, cash and positions in `books.py`.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal
 
-import msgspec
 import structlog
 
-from holdfast.brokers.port import (
-    AccessDenied,
-    AtBroker,
-    BrokerAccount,
-    BrokerFill,
-    BrokerOrder,
-    LiveBroker,
-    Unavailable,
-)
-from holdfast.core.messages import (
-    BrokerReport,
-    CancelOrder,
-    OrderAccepted,
-    OrderCanceled,
-    OrderExpired,
-    OrderNotSent,
-    OrderRejected,
-    OrderReplaced,
-    OrderUnknown,
-)
+from holdfast.brokers.port import AccessDenied, BrokerAccount, BrokerFill, BrokerOrder, LiveBroker, Unavailable
+from holdfast.core.codec import is_foreign
+from holdfast.core.findings import Stray
+from holdfast.core.messages import BrokerReport
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.state import EngineState
-from holdfast.core.types import HOUR_NS, MINUTE_NS, SECOND_NS, ClientOrderId, plain
+from holdfast.core.types import SECOND_NS, ClientOrderId
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.live.books import Books
 from holdfast.runtime.live.clock import LiveClock
+from holdfast.runtime.live.doubts import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, Doubts
 from holdfast.runtime.live.executions import Executions
+from holdfast.runtime.live.foreign import Foreign
 from holdfast.runtime.live.health import Cause, Monitor
+from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
-"""Between two questions about the same order: doubled each time."""
-LOST_WAIT_S = 30.0
-"""Between two questions about an order that the broker has lost."""
-OVERLAP_NS = 2 * MINUTE_NS
-"""Executions are asked for from this long before what is known: clocks differ, and lists lag."""
-CENT = Decimal("0.01")
-"""Cash may differ by less: the broker's is rounded to it."""
-UNANSWERED = (OrderState.PREPARED, OrderState.RELEASED, OrderState.UNKNOWN)
-NOT_THERE = (*UNANSWERED, OrderState.NOT_SENT, OrderState.FAILED, OrderState.REJECTED)
-"""States in which an order that is at the broker has yet to be acknowledged."""
+__all__ = ["UNANSWERED", "Reconciler"]
+
+HINTED_EVERY_S = 1.0
+"""How often a hint (an event about an order that nobody knows) may lead to a comparison of everything."""
+ASKED_WITHIN_S = 30.0
+"""How long a comparison that a person asked for may wait for a moment at which nothing is under way."""
 
 log = structlog.get_logger(__name__)
 
 Deliver = Callable[[Sequence[BrokerReport]], None]
-
-
-class Doubt(msgspec.Struct):
-    """One order that is asked for. Times are the monotonic clock's. ``negatives`` count from when it should be shown."""
-
-    since_s: float
-    due_s: float
-    wait_s: float = FIRST_WAIT_S
-    negatives: int = 0
-    fewer_since_s: float | None = None
-    """Since when the broker shows fewer executions than the books have."""
-    by_force: bool = False
-    """Its executions are to be looked at even if their sum is right."""
-    is_lost: bool = False
 
 
 class Reconciler:
@@ -85,96 +48,110 @@ class Reconciler:
         wake: Callable[[], None],
         every_s: float,
     ) -> None:
-        self._account = account
+        around = Surroundings(account, executions, clock, monitor, deliver, wake)
+        self._around = around
         self._state = account.state
         self._broker = account.broker
-        self._executions = executions
         self._clock = clock
         self._monitor = monitor
-        self._deliver = deliver
-        self._wake = wake
         self._every_s = every_s
-        self._settle_s = account.broker.capability.settle_s
-        self._doubts: dict[ClientOrderId, Doubt] = {}
         self._woken = asyncio.Event()
+        self._foreign = Foreign(around, lambda key: self.doubts.add(key, by_force=True))
+        self.doubts = Doubts(around, self._woken.set, self._foreign.adopt)
+        self._books = Books(around)
+        self._strays: Sequence[Stray] = ()
         self._reconciled_ns = 0
-        self._strangers: set[str] = set()
-        self._others: set[str] = set()
-        """Orders at the broker that have an id of ours and are not ours."""
-        self._is_judged = False
-        self._differences: tuple[str, ...] = ()
-        self._seen_count = -1
+        self._due_s = 0.0
+        self._compared_s = 0.0
+        self._is_judged = self._is_at_work = False
         self.cycles = 0
-        self.found = 0
+
+    @property
+    def found(self) -> int:
         """How many reports came of asking that no stream had brought."""
+        return self.doubts.found
+
+    @property
+    def in_doubt(self) -> Sequence[ClientOrderId]:
+        """The orders that are being asked for, apart from those that asking alone won't explain."""
+        return self.doubts.open
 
     def begin(self, known_ns: int) -> None:
         """Say up to when the books hold everything that happened: what came later is asked for."""
         self._reconciled_ns = known_ns
 
-    # --- doubts -------------------------------------------------------------------------------------------------------
-
     def doubt(self, key: ClientOrderId, *, by_force: bool = False, anew: bool = False) -> None:
-        """Ask for an order, soon. ``anew``: what was found so far says nothing of how it is now."""
-        now_s = time.monotonic()
-        known = None if anew else self._doubts.get(key)
-        if known is None:
-            self._doubts[key] = Doubt(since_s=now_s, due_s=now_s, by_force=by_force)
+        """Ask for an order, soon; for one that is not ours and not known, have everything compared.
+
+        ``anew``: what was found so far says nothing of how it is now.
+        """
+        if is_foreign(key) and self._state.orders.find(key) is None:
+            self._due_s = min(self._due_s, self._compared_s + HINTED_EVERY_S)
+            self._woken.set()
         else:
-            known.due_s, known.by_force = now_s, known.by_force or by_force
-        self._woken.set()
+            self.doubts.add(key, by_force=by_force, anew=anew)
 
     def doubt_unanswered(self) -> None:
         """Ask for every order without an answer that nobody waits for any more: those of an earlier run."""
-        for key, order in list(self._state.orders.live.items()):
-            if order.state is not OrderState.UNKNOWN:
-                self._deliver([OrderUnknown(key, "it had no answer when the engine stopped")])
-            self.doubt(key)
-
-    @property
-    def in_doubt(self) -> Sequence[ClientOrderId]:
-        """The orders that are being asked for, apart from those that are lost."""
-        return [key for key, doubt in self._doubts.items() if not doubt.is_lost]
+        self.doubts.add_unanswered()
 
     async def run(self) -> None:
         """Look into doubts as they come, and compare everything from time to time, until cancelled."""
-        due_s = time.monotonic() + self._every_s
+        self._is_at_work = True
+        self._due_s = self._clock.monotonic_s() + self._every_s
         while True:
-            await self._look_into_doubts()
-            if time.monotonic() >= due_s:
+            await self.doubts.look_into(self._quietly)
+            if self._clock.monotonic_s() >= self._due_s:
+                self._due_s = self._clock.monotonic_s() + self._every_s
                 await self._quietly(self.compare)
-                due_s = time.monotonic() + self._every_s
-            next_s = min([due_s, *(doubt.due_s for doubt in self._doubts.values())])
-            await self._wait_until(next_s)
+            asked_s = self.doubts.next_s()
+            await self._wait_until(self._due_s if asked_s is None else min(self._due_s, asked_s))
 
     async def explain(self) -> None:
         """Compare everything and ask, until no order is in doubt and the books are known to agree, or not to."""
         wait_s = FIRST_WAIT_S
         while not (await self._quietly(self.compare) and self._is_judged):
-            while self.in_doubt:
-                await self._look_into_doubts()
-                waiting = [self._doubts[key].due_s for key in self.in_doubt]
-                if waiting:
-                    await self._wait_until(min(waiting))
+            while (due_s := self.doubts.next_s(only_open=True)) is not None:
+                await self._wait_until(due_s)
+                await self.doubts.look_into(self._quietly)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
+    async def compare_for(self, reason: str, *, accept: bool) -> None:
+        """Compare everything because a person asks, and record it; with ``accept`` take over what the broker has.
+
+        Nothing is recorded when orders stay in doubt: what is under way isn't there to be accepted.
+        """
+        ends_s = self._clock.monotonic_s() + ASKED_WITHIN_S
+        while self._clock.monotonic_s() < ends_s:
+            if await self._quietly(self.compare) and not self.in_doubt:
+                account = await self._account_at_rest()
+                if account is not None:
+                    self._books.record(account, self._strays, accept=accept, reason=reason)
+                    return
+            await asyncio.sleep(FIRST_WAIT_S)
+        log.warning("a comparison was asked for and can't be made", account=self._state.account, orders=self.in_doubt)
+
+    async def _account_at_rest(self) -> BrokerAccount | None:
+        """The broker's account, if it stays the same for two answers and nothing is booked meanwhile."""
+        count, sequence = self._around.executions.count, self._state.portfolio.cash
+        try:
+            first, second = await self._broker.account(), await self._broker.account()
+        except (Unavailable, AccessDenied):
+            return None
+        still = (count, sequence) == (self._around.executions.count, self._state.portfolio.cash)
+        same = first.cash == second.cash and _held(first) == _held(second)
+        return second if still and same else None
+
     async def _wait_until(self, due_s: float) -> None:
         self._woken.clear()
-        wait_s = due_s - time.monotonic()
+        wait_s = due_s - self._clock.monotonic_s()
         if wait_s > 0:
             try:
                 async with asyncio.timeout(wait_s):
                     await self._woken.wait()
             except TimeoutError:
                 return
-
-    async def _look_into_doubts(self) -> None:
-        for key, doubt in list(self._doubts.items()):
-            if doubt.due_s <= time.monotonic():
-                doubt.due_s = time.monotonic() + doubt.wait_s
-                doubt.wait_s = min(doubt.wait_s * 2, LOST_WAIT_S if doubt.is_lost else LONGEST_WAIT_S)
-                await self._quietly(lambda key=key, doubt=doubt: self._look_into(key, doubt))  # type: ignore[misc]
 
     async def _quietly(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do it if the broker answers; whether it did. That it doesn't is known from the requests themselves."""
@@ -184,127 +161,17 @@ class Reconciler:
             self._monitor.set(Cause.KEYS, ok=False, reason=str(error))
             return False
         except Unavailable as error:
-            log.warning("the broker can't be asked", account=self._account.name, reason=str(error))
+            log.warning("the broker can't be asked", account=self._state.account, reason=str(error))
             return False
         self._monitor.set(Cause.KEYS, ok=True, reason="the broker takes the keys")
         return True
-
-    async def _look_into(self, key: ClientOrderId, doubt: Doubt) -> None:
-        order = self._state.orders.find(key)
-        if order is None:
-            self._doubts.pop(key, None)
-            return
-        found = await self._broker.find(order.terms)
-        if found is None:
-            self._absent(order, doubt)
-        elif await self._present(order, found, doubt):
-            if self._doubts.get(key) is doubt:
-                del self._doubts[key]
-            self._note_lost()
-
-    # --- what is found ------------------------------------------------------------------------------------------------
-
-    def _absent(self, order: Order, doubt: Doubt) -> None:
-        """The broker shows no such order. That is proof only after it should have been shown, and not at once."""
-        if order.state.is_terminal:
-            self._doubts.pop(order.terms.client_order_id, None)
-            return
-        if (
-            order.state is OrderState.RELEASED
-        ):  # it waits for the rate limit, or for its answer: what is so now proves nothing
-            doubt.since_s, doubt.negatives = time.monotonic(), 0
-            return
-        asked_s = time.monotonic() - doubt.since_s
-        if asked_s < self._settle_s:
-            return
-        doubt.negatives += 1
-        if doubt.negatives < self._broker.capability.negatives:
-            doubt.due_s = time.monotonic() + FIRST_WAIT_S
-            return
-        key = order.terms.client_order_id
-        proof = f"asked for {asked_s:.1f} s, the broker has no such order"
-        if order.state in UNANSWERED:
-            self._found([OrderNotSent(key, proof)])
-            self._doubts.pop(key, None)
-        elif order.cancel_released_ns:
-            self._found([OrderCanceled(key, f"its cancel was asked for; {proof}")])
-            self._doubts.pop(key, None)
-        else:
-            doubt.is_lost = True
-        self._note_lost()
-
-    def _note_lost(self) -> None:
-        lost = [key for key, doubt in self._doubts.items() if doubt.is_lost]
-        reason = (
-            f"the broker no longer shows {', '.join(lost)}, which it had accepted: `holdfast cancel` ends them here too"
-        )
-        self._monitor.set(Cause.LOST_ORDERS, ok=not lost, reason=reason if lost else "none is missing")
-
-    async def _present(self, order: Order, found: BrokerOrder, doubt: Doubt) -> bool:
-        """Bring the books to what the broker shows of an order; whether they now are."""
-        key = order.terms.client_order_id
-        if order.state in NOT_THERE and found.state is not AtBroker.REJECTED:
-            fault = _not_ours(order, found)
-            if fault:
-                self._others.add(found.broker_order_id)
-                self._found([OrderRejected(key, fault)])
-                return True
-            self._found([OrderAccepted(key, found.broker_order_id)])
-        doubt.negatives, doubt.is_lost = 0, False
-        if found.filled_quantity != order.filled_quantity or doubt.by_force:
-            await self._bring_fills(order, found, doubt)
-        if found.filled_quantity == order.filled_quantity:
-            doubt.fewer_since_s = None
-            self._end(order, found)
-        agrees = found.filled_quantity == order.filled_quantity and order.is_live is (found.state is AtBroker.WORKING)
-        if agrees and order.is_live and order.cancel_released_ns:  # its cancel came to nothing
-            self._account.gate.hold([CancelOrder(key, order.cancel_released_ns)], 0)
-            self._wake()
-        return agrees
-
-    async def _bring_fills(self, order: Order, found: BrokerOrder, doubt: Doubt) -> None:
-        since_ns = min(order.released_ns or order.created_ns, found.submitted_ns) - OVERLAP_NS
-        fills = [
-            fill for fill in await self._broker.fills_since(since_ns) if fill.broker_order_id == found.broker_order_id
-        ]
-        if sum(fill.quantity for fill in fills) != found.filled_quantity:
-            return  # one of the two lags behind the other
-        reports = self._executions.missing(order, fills)
-        if found.filled_quantity < order.filled_quantity and not self._has_been_fewer(doubt):
-            return  # this answer may be older than what the stream has told
-        doubt.by_force = False
-        self._found(reports)
-
-    def _has_been_fewer(self, doubt: Doubt) -> bool:
-        now_s = time.monotonic()
-        if doubt.fewer_since_s is None:
-            doubt.fewer_since_s = now_s
-        return now_s - doubt.fewer_since_s >= self._settle_s
-
-    def _end(self, order: Order, found: BrokerOrder) -> None:
-        """What the broker says of an order whose executions are all booked."""
-        key = order.terms.client_order_id
-        if not order.is_live:
-            return
-        if found.state is AtBroker.WORKING:
-            if found.quantity != order.quantity and found.quantity > order.filled_quantity:
-                self._found([OrderReplaced(key, found.quantity)])
-        elif found.state is AtBroker.CANCELED:
-            self._found([OrderCanceled(key, found.reason)])
-        elif found.state is AtBroker.EXPIRED:
-            self._found([OrderExpired(key, found.reason)])
-        elif found.state is AtBroker.REJECTED:
-            self._found([OrderRejected(key, found.reason)])
-
-    def _found(self, reports: Sequence[BrokerReport]) -> None:
-        self.found += len(reports)
-        self._deliver(reports)
 
     # --- everything ---------------------------------------------------------------------------------------------------
 
     async def compare(self) -> None:
         """Compare orders, executions, cash and positions. Raises Unavailable, AccessDenied."""
         self.cycles += 1
+        self._compared_s = self._clock.monotonic_s()
         account = await self._broker.account()
         self._is_judged = not self._is_bound(account)
         if self._is_judged:
@@ -314,11 +181,13 @@ class Reconciler:
         working = await self._broker.open_orders()
         fills = await self._broker.fills_since(since_ns)
         self._doubt_orders(working, fills)
-        await self._doubt_strangers(fills)
+        self._doubt_busted(fills, since_ns + OVERLAP_NS // 2, asked_ns)
+        await self._explain_strangers(fills)
         self._reconciled_ns = asked_ns
         if not self.in_doubt:
-            self._compare_books(await self._broker.account())
-            self._is_judged = not self._differences or Cause.BOOKS in self._monitor.missing
+            self._strays = self._foreign.strays(fills)
+            self._books.compare(await self._broker.account(), self._strays)
+            self._is_judged = self._books.is_judged
 
     def _is_bound(self, account: BrokerAccount) -> bool:
         bound = self._state.broker_account_id
@@ -330,79 +199,62 @@ class Reconciler:
     def _doubt_orders(self, working: Sequence[BrokerOrder], fills: Sequence[BrokerFill]) -> None:
         orders, there = self._state.orders, set()
         for found in working:
-            if found.broker_order_id in self._others:
+            key = self._foreign.key_of(found)
+            order = orders.find(key) if key is not None else None
+            if key is None or order is None:
+                self._foreign.adopt_unless_ours(found)
                 continue
-            there.add(found.client_order_id)
-            order = orders.find(found.client_order_id) if found.client_order_id else None
-            if order is not None and not (_agree(order, found) and self._may_be_canceled_yet(order)):
-                self.doubt(found.client_order_id)
+            there.add(key)
+            if not (_agree(order, found) and self._may_be_canceled_yet(order)):
+                self.doubt(key)
         for key, order in list(orders.live.items()):
             if key not in there and order.state is not OrderState.RELEASED:  # its answer is on the way
                 self.doubt(key)
         for fill in fills:
-            if fill.client_order_id and not self._executions.has(fill):
+            if fill.client_order_id and not self._is_known(fill):
                 self.doubt(fill.client_order_id, by_force=True)
+
+    def _doubt_busted(self, fills: Sequence[BrokerFill], since_ns: int, asked_ns: int) -> None:
+        """An execution that is booked and no longer there was undone; that may have been told while nobody listened."""
+        settle_ns = int(self._broker.capability.settle_s * SECOND_NS)
+        for key in sorted(self._around.executions.gone(fills, since_ns, asked_ns - settle_ns)):
+            self.doubt(key, by_force=True)
+
+    def _is_known(self, fill: BrokerFill) -> bool:
+        if self._around.executions.has(fill) or fill.execution_id in self._state.held_executions:
+            return True
+        order = self._state.orders.find(fill.client_order_id)
+        return order is not None and is_foreign(fill.client_order_id) and fill.execution_id in order.execution_ids
 
     def _may_be_canceled_yet(self, order: Order) -> bool:
         asked_ns = order.cancel_released_ns
-        return not asked_ns or self._clock.now_ns() - asked_ns < self._settle_s * SECOND_NS
+        if not asked_ns or not self._is_at_work or self._around.account.gate.has_cancel(order.terms.client_order_id):
+            return True  # nothing leaves during a start; the cancel is sent again when that is over
+        return self._clock.now_ns() - asked_ns < self._broker.capability.settle_s * SECOND_NS
 
-    async def _doubt_strangers(self, fills: Sequence[BrokerFill]) -> None:
-        """Executions name their orders by the broker's id alone: whether one that nobody knows is ours has to be asked."""
-        unknown = {fill.broker_order_id for fill in fills if not fill.client_order_id}
-        self._strangers &= unknown
-        unknown -= self._strangers | self._others
+    async def _explain_strangers(self, fills: Sequence[BrokerFill]) -> None:
+        """Executions name their orders by the broker's id alone: whose one is that nobody knows has to be asked."""
+        unknown = self._foreign.unknown(fills)
+        self._foreign.keep_orphans(unknown)
         if not unknown:
             return
         for found in await self._broker.latest_orders():
-            if found.broker_order_id not in unknown:
+            if unknown.pop(found.broker_order_id, None) is None:
                 continue
-            if self._state.orders.find(found.client_order_id) is not None:
-                self.doubt(found.client_order_id)
+            key = self._foreign.key_of(found)
+            if key is None:
+                self._foreign.adopt_unless_ours(found)
             else:
-                self._strangers.add(found.broker_order_id)
-
-    def _compare_books(self, account: BrokerAccount) -> None:
-        """A difference counts when it is seen twice and nothing was recorded in between."""
-        seen, now = self._differences, _differences(self._state, account)
-        unchanged = self._seen_count == self._executions.count
-        self._differences, self._seen_count = now, self._executions.count
-        if not now:
-            self._monitor.set(Cause.BOOKS, ok=True, reason="they agree with the broker's")
-        elif now == seen and unchanged:
-            self._monitor.set(Cause.BOOKS, ok=False, reason="; ".join(now))
+                self.doubt(key)
+        for executions in unknown.values():
+            self._foreign.adopt_executions(executions)
 
 
-def _differences(state: EngineState, account: BrokerAccount) -> tuple[str, ...]:
-    """Where the broker's positions and cash are others than those of the books."""
-    ours = {symbol: line.quantity for symbol, line in state.portfolio.open_lines()}
-    theirs = {position.symbol: position.quantity for position in account.positions}
-    found = [
-        f"{symbol}: {plain(ours.get(symbol, Decimal(0)))} in the books, {plain(theirs.get(symbol, Decimal(0)))} there"
-        for symbol in sorted({*ours, *theirs})
-        if ours.get(symbol, 0) != theirs.get(symbol, 0)
-    ]
-    cash = state.portfolio.cash
-    if abs(cash - account.cash) >= CENT:
-        found.append(f"cash: {plain(cash)} in the books, {plain(account.cash)} there")
-    return tuple(found)
+def _held(account: BrokerAccount) -> list[tuple[str, object]]:
+    return sorted((row.symbol, row.quantity) for row in account.positions)
 
 
 def _agree(order: Order, found: BrokerOrder) -> bool:
     """Whether a working order is in the books as the broker has it."""
     same = (order.filled_quantity, order.quantity) == (found.filled_quantity, found.quantity)
     return same and order.state in (OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED)
-
-
-def _not_ours(order: Order, found: BrokerOrder) -> str:
-    """Why an order of this id at the broker is not the one that was sent; empty when it is."""
-    terms = order.terms
-    differs = (terms.symbol, terms.side) != (found.symbol, found.side) or (
-        terms.oco_group is None and terms.quantity != found.quantity
-    )
-    if differs or found.submitted_ns < order.created_ns - HOUR_NS:
-        return (
-            f"its id belongs to another order at the broker ({found.side} {plain(found.quantity)} {found.symbol}): "
-            "another journal has used this account's name"
-        )
-    return ""

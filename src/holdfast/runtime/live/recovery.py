@@ -5,26 +5,60 @@ fills in the order of time. Then the stream of order events is opened, and only 
 meanwhile comes by the stream. Every order is explained before the account may trade.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import structlog
 
 import holdfast
 from holdfast.brokers.port import BrokerAccount, BrokerOrder, LiveBroker
-from holdfast.core import lifecycle
-from holdfast.core.engine import show
-from holdfast.core.messages import (
-    Envelope,
-    MarketEvent,
-    OrderFilled,
-    RecoveryCompleted,
-    StrategyStopped,
-)
-from holdfast.core.state import apply
-from holdfast.errors import Fatal, Refused
+from holdfast.core import lifecycle, snapshot
+from holdfast.core.engine.market import show
+from holdfast.core.engine.reports import on_report
+from holdfast.core.messages import Envelope, MarketEvent, OrderFilled, Report
+from holdfast.core.milestones import RecoveryCompleted, StrategyStopped
+from holdfast.core.portfolio.portfolio import BUST
+from holdfast.core.state import EngineState, apply
+from holdfast.core.turn import Turn
+from holdfast.core.types import StrategyId
+from holdfast.errors import JournalCorrupt, Refused, StaleEpoch
 from holdfast.feeds.live import LiveFeed
 from holdfast.journal.lease import Tenure
+from holdfast.journal.reader import FillRow, Snapshot
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.executions import Executions
+from holdfast.runtime.live.executions import REMEMBERED, Executions, fill_of
+from holdfast.runtime.live.foreign import adopted_order
+from holdfast.runtime.live.opening import Opening
+from holdfast.runtime.live.surroundings import OVERLAP_NS
+
+log = structlog.get_logger(__name__)
+
+
+class Past(Protocol):
+    """What is recorded of an account (`journal/reader.py`)."""
+
+    def snapshots(self, account: str) -> Iterator[Snapshot]:
+        """Its state whole, as of some of its records; the newest first."""
+
+    def records(self, account: str, after: int) -> Iterator[Envelope]:
+        """Its records after one of them, in order."""
+
+    def fills(self, account: str, *, limit: int, since_ns: int) -> Sequence[FillRow]:
+        """Its latest executions since a time, the newest first."""
+
+
+def restore_newest(state: EngineState, past: Past) -> int:
+    """Take a fresh state from the newest snapshot that can be used; the record that it stands behind, 0 without one."""
+    for found in past.snapshots(state.account):
+        try:
+            snapshot.restore(state, found.body)
+        except JournalCorrupt as error:
+            log.warning("a snapshot is passed over", account=state.account, record=found.sequence, reason=str(error))
+        else:
+            return found.sequence
+    return 0
 
 
 class LiveRecovery:
@@ -34,14 +68,14 @@ class LiveRecovery:
         self,
         account: AccountAtWork[LiveBroker],
         tenure: Tenure,
-        records: Iterator[Envelope],
+        past: Past,
         executions: Executions,
         clock: LiveClock,
         process: str,
     ) -> None:
         self._account = account
         self._tenure = tenure
-        self._records = records
+        self._past = past
         self._executions = executions
         self._clock = clock
         self._process = process
@@ -49,30 +83,55 @@ class LiveRecovery:
         """When the last record was made: up to then the books are complete."""
 
     def replay(self, history: Sequence[MarketEvent]) -> None:
-        """Apply what is recorded and show the strategies what went before. Raises Fatal for a journal that goes on."""
+        """Bring back what is recorded and show the strategies what went before. Raises StaleEpoch for a journal that goes on.
+
+        The state as of the newest snapshot is taken from there; the strategies are shown the fills since the history's
+        beginning all the same.
+        """
         state = self._account.state
-        events = iter(history)
-        event = next(events, None)
         state.host.start(0)
-        for record in self._records:
-            while event is not None and event.time_ns <= record.time_ns:
-                show(state, event)
-                event = next(events, None)
+        events = deque(history)
+        known = self._account.snapshot_at = restore_newest(state, self._past)
+        if known:
+            self.known_ns = state.now_ns
+            self._show_fills(events, known)
+        for record in self._past.records(state.account, known):
+            self._show_until(events, record.time_ns)
             self._apply(record)
             self.known_ns = record.time_ns
-        while event is not None:
-            show(state, event)
-            event = next(events, None)
+        self._show_until(events)
         if (state.sequence, state.epoch) > (self._tenure.last_sequence, self._tenure.epoch):
-            raise Fatal(
-                f"the journal of account {self._account.name} goes on beyond record {self._tenure.last_sequence}"
+            raise StaleEpoch(
+                f"account {self._account.name} was taken over by another engine while this one started; this one stops"
             )
         self._account.broker.know([*state.orders.finished.values(), *state.orders.live.values()])
+
+    def _show_fills(self, events: "deque[MarketEvent]", known: int) -> None:
+        """Show the strategies the fills since the history's beginning that are in the snapshot already.
+
+        Comparing with the broker goes by the executions of late, and by all of an order that works still.
+        """
+        state = self._account.state
+        begins_ns = events[0].time_ns if events else state.now_ns
+        working = [order.created_ns for order in state.orders.live.values() if order.execution_ids]
+        since_ns = min([begins_ns, state.now_ns - OVERLAP_NS, *working])
+        found = self._past.fills(state.account, limit=REMEMBERED, since_ns=since_ns)
+        rows = [row for row in found if row.sequence <= known]
+        self._executions.restore(reversed(rows))
+        for row in reversed(rows):
+            if row.time_ns >= begins_ns and not row.execution_id.startswith(BUST):
+                self._show_until(events, row.time_ns)
+                state.host.on_fill(StrategyId(row.strategy), fill_of(row))
+
+    def _show_until(self, events: "deque[MarketEvent]", time_ns: int | None = None) -> None:
+        """Show the events up to a time, or all that are left."""
+        while events and (time_ns is None or events[0].time_ns <= time_ns):
+            show(self._account.state, events.popleft())
 
     def _apply(self, record: Envelope) -> None:
         state, body = self._account.state, record.body
         apply(state, record)
-        self._executions.see(body)
+        self._executions.see(body, record.time_ns)
         if isinstance(body, OrderFilled):
             order = state.orders.find(body.client_order_id)
             if order is not None:
@@ -80,8 +139,15 @@ class LiveRecovery:
         elif isinstance(body, StrategyStopped):
             state.host.stops = [stop for stop in state.host.stops if stop[0].id != body.strategy]
 
-    def take(self, at_broker: BrokerAccount, latest: Sequence[BrokerOrder], feed: LiveFeed) -> None:
-        """Take the account, under a new epoch, if it is the right one; the first time with what it holds.
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing is recorded of the account yet."""
+        return self._tenure.last_sequence == 0
+
+    def take(
+        self, at_broker: BrokerAccount, latest: Sequence[BrokerOrder], feed: LiveFeed, opening: Opening | None = None
+    ) -> None:
+        """Take the account, under a new epoch, if it is the right one; the first time with what it holds (``opening``).
 
         Raises Refused when the broker shows another account than before, or knows orders of this account's name that its
         journal doesn't.
@@ -92,12 +158,21 @@ class LiveRecovery:
         state.now_ns = state.host.now_ns = max(state.now_ns, self._clock.now_ns())
         turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
         if not state.broker_account_id:
-            turns.append(lifecycle.bind(state, at_broker.account_id))
-        if self._tenure.last_sequence == 0:
-            held = [(row.symbol, row.quantity, row.average_price) for row in at_broker.positions]
-            turns.append(lifecycle.adopt(state, at_broker.cash, held))
+            executions = [fill.execution_id for fill in opening.executions] if opening is not None else []
+            turns.append(lifecycle.bind(state, at_broker.account_id, executions))
+        if opening is not None:
+            turns += self._open(opening)
         turns.append(lifecycle.open_feed(state, feed.kind, feed.name, feed.name))
         account.keep(*turns)
+
+    def _open(self, opening: Opening) -> Iterator[Turn]:
+        """Book what the account holds, and adopt the orders that work there."""
+        state, account = self._account.state, opening.account
+        held = [(row.symbol, row.quantity, row.average_price) for row in account.positions]
+        yield lifecycle.adopt(state, account.cash, held)
+        for found in opening.working:
+            adopted = adopted_order(found, opening.executions_of(found))
+            yield on_report(state, Report(state.now_ns, adopted))
 
     def _check(self, at_broker: BrokerAccount, latest: Sequence[BrokerOrder]) -> None:
         state, name = self._account.state, self._account.name

@@ -93,6 +93,7 @@ class Ends:
         return sum(seen.method == "POST" for seen in self.server.seen)
 
 
+@pytest.mark.proves("A5", "A6")
 @pytest.mark.parametrize(
     ("status", "body", "ends_as"),
     [
@@ -118,6 +119,7 @@ def test_an_order_is_sent_once_whatever_is_answered(status: str, body: object, e
         assert ends.posts == 1
 
 
+@pytest.mark.proves("A9")
 @pytest.mark.parametrize("legs", [None, [], "none"])
 def test_a_pair_without_its_leg_is_unknown_as_a_whole(legs: object) -> None:
     """The answer names no stop-loss: both are asked for."""
@@ -149,7 +151,7 @@ def test_an_order_held_back_when_the_engine_stops_never_leaves(monkeypatch: pyte
 
         async def stop_in_between(broker: AlpacaBroker) -> None:
             broker.submit(SubmitOrder(TERMS, 1, raises_risk=True))
-            while not (ends.posts and ends.rest._trading_limiter.waiting):
+            while not (ends.posts and ends.rest._trading.limiter.waiting):
                 await asyncio.sleep(0.01)
             server.act = answers("200 OK", ROW)
             broker.close()

@@ -47,6 +47,7 @@ TABLE: list[tuple[RequestFailed, type]] = [
 ]
 
 
+@pytest.mark.proves("A4", "A6")
 @pytest.mark.parametrize(("error", "meaning"), TABLE, ids=repr)
 def test_every_row_of_the_table(error: RequestFailed, meaning: type) -> None:
     """Only what says so itself is a no; everything else may be an order."""

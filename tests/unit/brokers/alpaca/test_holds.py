@@ -46,3 +46,18 @@ def test_nobody_waits_for_ever() -> None:
     holds = Holds()
     holds.add(STOP)
     assert not asyncio.run(holds.released(CLOSE, 0.01))
+
+
+def test_what_has_not_left_holds_nothing() -> None:
+    """An order that is canceled while it waits to leave keeps nobody waiting: neither others nor, by those, itself."""
+
+    async def run() -> None:
+        holds = Holds()
+        holds.queue(STOP.client_order_id)
+        holds.add(STOP)
+        assert await holds.released(CLOSE, 0)
+        holds.leave(STOP.client_order_id)
+        holds.add(STOP)
+        assert not await holds.released(CLOSE, 0)
+
+    asyncio.run(run())

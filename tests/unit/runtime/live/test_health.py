@@ -1,7 +1,5 @@
 """What is missing, and who says that it is there again."""
 
-import pytest
-
 from holdfast.core.messages import Health
 from holdfast.runtime.live.health import NOT_YET, Cause, Monitor
 
@@ -13,34 +11,8 @@ class Told(list[tuple[str, bool]]):
         self.append((health.cause, health.ok))
 
 
-def monitor(told: Told, threshold: int = 3, *, manual: bool = False) -> Monitor:
-    return Monitor(told, lambda: 7, threshold, manual=manual)
-
-
-@pytest.mark.parametrize("threshold", [1, 2, 3, 10])
-def test_requests_are_missing_from_the_threshold_on(threshold: int) -> None:
-    """One error fewer says nothing, the last one says it once, and more say nothing new."""
-    told = Told()
-    watched = monitor(told, threshold)
-    for _ in range(threshold - 1):
-        watched.on_call(ok=False)
-    assert told == []
-    for _ in range(5):
-        watched.on_call(ok=False)
-    assert told == [(Cause.REQUESTS, False)]
-
-
-def test_one_success_starts_the_count_anew() -> None:
-    """Errors count only in a row, and a success takes the impairment away."""
-    told = Told()
-    watched = monitor(told)
-    for ok in (False, False, True, False, False, True):
-        watched.on_call(ok=ok)
-    assert told == []
-    for ok in (False, False, False, True, False):
-        watched.on_call(ok=ok)
-    assert told == [(Cause.REQUESTS, False), (Cause.REQUESTS, True)]
-    assert (watched.checks, watched.errors, watched.errors_in_a_row) == (11, 8, 1)
+def monitor(told: Told, *, manual: bool = False) -> Monitor:
+    return Monitor(told, lambda: 7, manual=manual)
 
 
 def test_a_person_is_asked_for_where_the_policy_says_so() -> None:

@@ -22,6 +22,7 @@ class Busy(Strategy):
         self._digest = hashlib.blake2b(str(params.seed).encode(), digest_size=8)
 
     def on_bar(self, context: Context, bar: Bar) -> None:
+        """Wish what the digest says."""
         self._digest.update(f"{bar.symbol} {bar.time_ns} {bar.close}".encode())
         draw = int.from_bytes(self._digest.digest(), "big")
         if draw % 10 < self.params.idle_in:

@@ -1,0 +1,57 @@
+"""``holdfast torture --world``: engines in a simulated world, seed by seed, and what came of them."""
+
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from holdfast.cli import report, terminal
+from holdfast.cli.progress import progress
+from holdfast.cli.terminal import BAD, GOOD, Column, count, table
+from holdfast.errors import ConfigError
+from holdfast.torture.world.run import Summary, run_seeds
+
+MOST_SHOWN = 3
+"""Failed worlds whose whole story is printed; the JSON has them all."""
+
+
+def run(first: int, seeds: int, processes: int, json_to: str | None) -> int:
+    """Live through the worlds, print what came of them, write the JSON. Exit status 1 when an invariant was violated."""
+    target = None if json_to in (None, "-") else Path(str(json_to))
+    if target is not None and not target.resolve().parent.is_dir():
+        raise ConfigError(f"{target}: there is no folder {target.resolve().parent} to write it to")
+    with progress("worlds", "seeds", seeds) as update:
+        summary = run_seeds(first, seeds, processes, lambda done, _failed: update(done, seeds))
+    if json_to == "-":
+        terminal.print_json(msgspec.to_builtins(summary))
+    else:
+        show(summary, terminal.console())
+    if target is not None:
+        target.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    return 1 if summary.failed else 0
+
+
+def show(summary: Summary, console: Console) -> None:
+    """The tables for people."""
+    columns = [Column("row of the fault matrix"), Column("times", right=True)]
+    console.print(table(columns, [(row, count(times)) for row, times in summary.probes.items()], console.width))
+    last = summary.first + summary.seeds - 1
+    failed = len(summary.failed)
+    console.print(
+        report.facts(
+            [
+                ("seeds", f"{summary.first:,} to {last:,} in {summary.seconds / 60:.1f} minutes"),
+                ("lives of engines", count(summary.lives)),
+                ("orders at the broker", f"{count(summary.orders)}, {count(summary.fills)} executions"),
+                ("records", count(summary.records)),
+                ("violated", Text(f"{count(failed)} seeds" if failed else "nothing", BAD if failed else GOOD)),
+                ("digest", summary.digest),
+            ]
+        )
+    )
+    for outcome in summary.failed[:MOST_SHOWN]:
+        console.print(str(outcome), style=BAD, soft_wrap=True, markup=False, highlight=False)
+    if failed > MOST_SHOWN:
+        seeds = " ".join(str(outcome.seed) for outcome in summary.failed)
+        console.print(f"all that failed: {seeds}", soft_wrap=True)

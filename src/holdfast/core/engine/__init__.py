@@ -1,0 +1,81 @@
+"""The engine: one function, :func:`step`, takes an input and gives back what happened and what to do.
+
+Read from the top: a market event is shown to the strategies; a wish becomes a `Signal`; risk approves or refuses it; what is
+approved is prepared and released, and leaves as an effect once the shell has made the records durable. What the broker
+reports is judged by the table of `orders/life.py`, booked, and shown to the strategy. Commands of people take the same way.
+
+Nothing here reads a clock, makes up an id, or touches anything outside ``state``.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from holdfast.core.engine.acts import impair, record_value, restore
+from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.commands import on_request
+from holdfast.core.engine.market import on_heartbeat, on_market
+from holdfast.core.engine.protecting import protect
+from holdfast.core.engine.reports import on_report
+from holdfast.core.findings import BooksCompared, Comparison
+from holdfast.core.messages import Bar, Cycle, Health, Heartbeat, MarketEvent, Quote, Report, Request, Trade
+from holdfast.core.portfolio.compare import compare, take_over
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+
+BOOKS = "books"
+"""The impairment of an account whose cash or positions are others at the broker."""
+Input = MarketEvent | Report | Request | Health | Heartbeat | Comparison | Cycle
+
+
+def step(state: EngineState, event: Input) -> Turn | None:
+    """Take one input; None when nothing came of it. Raises :class:`~holdfast.errors.Fatal` if an invariant is broken."""
+    return _INPUTS[type(event)](state, event)
+
+
+def on_health(state: EngineState, health: Health) -> Turn | None:
+    """Note whether something the account needs for taking risk is there."""
+    if health.ok is (health.cause not in state.impairments):
+        return None
+    turn = turn_at(state, health.time_ns, "health")
+    if health.ok:
+        restore(state, turn, health.cause, health.reason)
+    else:
+        impair(state, turn, health.cause, health.reason, is_connection=True)
+    return turn.finish()
+
+
+def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
+    """Record how the books and the broker compare; where a person accepts what the broker has, take that over."""
+    turn = turn_at(state, comparison.time_ns, "reconciler")
+    found = compare(state.portfolio, state.orders.live.values(), comparison)
+    cash = state.portfolio.cash
+    compared = BooksCompared(cash, comparison.cash, found.lines, found.agree, comparison.accept, found.cause)
+    record = turn.record(compared)
+    if comparison.accept:
+        restore(state, turn, BOOKS, "a person has accepted what the broker has")
+        for body in take_over(state.portfolio, comparison, found.lines, state.price):
+            turn.record(body, record.id)
+        record_value(state, turn, record.id)
+        for line in found.lines:
+            protect(state, turn, line.symbol, record.id)
+    return turn.finish()
+
+
+def on_cycle(state: EngineState, cycle: Cycle) -> Turn:
+    """Record what the supervisor has done."""
+    turn = turn_at(state, cycle.time_ns, "supervisor")
+    turn.record(cycle.body)
+    return turn.finish()
+
+
+_INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
+    Bar: on_market,
+    Quote: on_market,
+    Trade: on_market,
+    Report: on_report,
+    Request: on_request,
+    Health: on_health,
+    Heartbeat: on_heartbeat,
+    Comparison: on_comparison,
+    Cycle: on_cycle,
+}

@@ -1,0 +1,83 @@
+"""Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
+
+from holdfast.core.engine.acts import DAILY_LOSS, record_value, restore
+from holdfast.core.engine.closing import retreat, retreat_ns
+from holdfast.core.engine.protecting import due_ns, tend
+from holdfast.core.milestones import MarketStale, TradingDayStarted
+from holdfast.core.session.calendar import TradingDay
+from holdfast.core.session.counters import DAY_TRADE_DAYS
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+from holdfast.core.types import HOUR_NS, MINUTE_NS
+
+
+def turn_at(state: EngineState, time_ns: int, source: str = "engine") -> Turn:
+    """A turn for an input of this time, which has brought with it what the clock brings. Time never goes back; 0 is unknown."""
+    turn = Turn(state)
+    if time_ns > state.now_ns:
+        before_ns, state.now_ns = state.now_ns, time_ns
+        state.host.now_ns = time_ns
+    else:
+        before_ns = state.now_ns
+    if time_ns and state.now_ns >= state.wake_ns:
+        _keep_time(state, turn, before_ns)
+    turn.source = source
+    return turn
+
+
+def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
+    """What the clock brings: a new trading day, the hourly valuation, symbols gone silent."""
+    now_ns = state.now_ns
+    day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
+    if day.date != state.trading_day:
+        _begin_day(state, turn, day, before_ns)
+    if now_ns // HOUR_NS != state.hour:
+        record_value(state, turn, with_strategies=True)
+    tend(state, turn)
+    acts_ns = retreat_ns(state)
+    if acts_ns is not None and now_ns >= acts_ns:
+        retreat(state, turn)
+    schedule(state)
+    if state.stale_after_ns is not None and day.open_ns <= now_ns < day.close_ns:
+        _mark_stale(state, turn, state.stale_after_ns, day.open_ns)
+
+
+def _begin_day(state: EngineState, turn: Turn, day: TradingDay, before_ns: int) -> None:
+    """Begin a trading day, with what the account was worth as it began.
+
+    That is its worth at the last prices before, when those are known. Where the day began while nobody watched, the prices
+    known now may be of later: then it is what the account was worth when last valued, deposits since counted.
+    """
+    portfolio, counters = state.portfolio, state.counters
+    equity, pnl = counters.last_equity, portfolio.strategy_pnl(state.price)
+    if before_ns <= day.start_ns or equity is None:
+        equity = portfolio.equity(state.price)
+    else:
+        pnl |= counters.last_pnl
+    counted_from = state.calendar.window_start(state.now_ns - 1, DAY_TRADE_DAYS)
+    turn.record(TradingDayStarted(day.date, equity, pnl, counted_from))
+    restore(state, turn, DAILY_LOSS, "a new trading day")
+
+
+def schedule(state: EngineState) -> None:
+    """Set when the clock next needs looking at."""
+    next_hour_ns = (state.now_ns // HOUR_NS + 1) * HOUR_NS
+    state.wake_ns = min(next_hour_ns, state.calendar.next_start_ns(state.now_ns - 1) + 1)
+    if state.stale_after_ns is not None:
+        state.wake_ns = min(state.wake_ns, state.now_ns + MINUTE_NS)
+    wake_in_time(state)
+
+
+def wake_in_time(state: EngineState) -> None:
+    """See that the clock is looked at when protection needs it."""
+    if state.guards:
+        state.wake_ns = min(state.wake_ns, *due_ns(state), state.wake_ns)
+    acts_ns = retreat_ns(state)
+    if acts_ns is not None and acts_ns > state.now_ns:
+        state.wake_ns = min(state.wake_ns, acts_ns)
+
+
+def _mark_stale(state: EngineState, turn: Turn, stale_after_ns: int, open_ns: int) -> None:
+    for symbol, seen_ns in state.seen_ns.items():
+        if symbol not in state.stale and state.now_ns - max(seen_ns, open_ns) > stale_after_ns:
+            turn.record(MarketStale(symbol, seen_ns))

@@ -1,0 +1,95 @@
+"""Closes single positions: because their time is over, protection can't be had, or PRESERVATION is to."""
+
+from holdfast.core import wishes
+from holdfast.core.engine.acts import cancel, on_signal
+from holdfast.core.messages import Action, Signal
+from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.protection.cover import Key, closing_side, is_covered
+from holdfast.core.protection.policy import CLOSE_TRIES, Preservation
+from holdfast.core.protection.records import PositionClosing, PositionLeft
+from holdfast.core.state import EngineState, worst_case
+from holdfast.core.turn import Turn
+from holdfast.core.types import ZERO, OrderRole, Quantity, Side
+
+SOURCE = "protection"
+
+
+def close_position(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
+    """Begin to close a strategy's position in a symbol: its orders are canceled first, then exactly what is open is closed."""
+    record = turn.record(PositionClosing(*key, reason), cause, SOURCE)
+    go_on_closing(state, turn, key, record.id)
+
+
+def go_on_closing(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
+    """Take the next step: once no other order of the position is live, one order closes it. A few tries, then a person's help."""
+    closing = state.closing[key]
+    live = [order for order in state.orders.live.values() if (order.terms.strategy, order.terms.symbol) == key]
+    for order in live:
+        if order.terms.client_order_id != closing.order:
+            cancel(turn, order, "its position is being closed")
+    position = state.portfolio.strategy_quantity(*key)
+    if live or not position:
+        return
+    side = closing_side(position)
+    quantity = _to_close(state, key, side)
+    if closing.tries:
+        clear_the_way(state, turn, key[1], side)
+    if quantity and closing.tries < CLOSE_TRIES:
+        signal = Signal(*key, Action.SELL if side is Side.SELL else Action.BUY, side, quantity)
+        draft = wishes.draft(state, signal, way_out=True)
+        if draft is not None and on_signal(state, turn, signal, draft, SOURCE, cause) is not None:
+            return
+    elif not quantity and _is_on_its_way(state, key[1], side):
+        return  # the orders of others have it; their end is heard of
+    reason = f"{closing.tries} orders did not close it" if quantity else "the account holds none of it"
+    turn.record(PositionLeft(*key, position, f"{closing.reason}, and {reason}"), cause, SOURCE)
+
+
+def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> None:
+    """Cancel what works on the other side of a way out that was refused: a broker may take it for a wash trade (Alpaca does)."""
+    for order in list(state.orders.live.values()):
+        terms = order.terms
+        is_in_the_way = terms.role is OrderRole.ENTRY and (terms.symbol, terms.side) == (symbol, side.opposite)
+        if is_in_the_way and terms.strategy != EXTERNAL:
+            cancel(turn, order, "a position can't be protected or closed while it works")
+
+
+def _to_close(state: EngineState, key: Key, side: Side) -> Quantity:
+    """As much of a position as the account holds and no other order is about to close."""
+    long, short = worst_case(state, key[1])
+    held = short if side is Side.SELL else -long
+    return Quantity(max(ZERO, min(abs(state.portfolio.strategy_quantity(*key)), held)))
+
+
+def _is_on_its_way(state: EngineState, symbol: str, side: Side) -> bool:
+    held = state.portfolio.quantity(symbol) * -side.sign
+    return held > 0
+
+
+def retreat(state: EngineState, turn: Turn) -> None:
+    """What PRESERVATION asks for: entries that would add risk are canceled, and what the account's policy calls risky is closed."""
+    for order in list(state.orders.live.values()):
+        if not order.cancel_released_ns and wishes.raises(state, order):
+            cancel(turn, order, "the account is in PRESERVATION")
+    policy = state.protection.preservation
+    if policy is Preservation.HOLD:
+        return
+    for strategy, symbol, _ in list(state.portfolio.open_ledgers()):
+        key = (strategy, symbol)
+        if key not in state.closing and (policy is Preservation.CLOSE_ALL or _is_unprotected(state, key)):
+            close_position(state, turn, key, "the account is in PRESERVATION")
+
+
+def _is_unprotected(state: EngineState, key: Key) -> bool:
+    """Whether a position of ours has no stop that the broker has confirmed. What others hold is theirs."""
+    if key[0] == EXTERNAL:
+        return False
+    guard = state.guards.get(key)
+    return guard is None or guard.stop_loss is None or not is_covered(state, key)
+
+
+def retreat_ns(state: EngineState) -> int | None:
+    """When PRESERVATION acts: at once, or when it is only a connection that is missing, if that lasts. None outside of it."""
+    if not state.preserved_ns:
+        return None
+    return state.preserved_ns + (0 if state.lasting else state.protection.preservation_after_ns)

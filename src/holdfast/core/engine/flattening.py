@@ -1,0 +1,28 @@
+"""Closes everything there is, step by step."""
+
+from holdfast.core import wishes
+from holdfast.core.engine.acts import on_signal
+from holdfast.core.engine.protecting import protect
+from holdfast.core.messages import Flattened
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+
+FLATTEN_TRIES = 3
+"""How often flatten orders a position closed that won't close before it leaves the rest to a person."""
+
+
+def flatten(state: EngineState, turn: Turn, cause: str) -> None:
+    """Go on with a flatten: once no order is live, close what is held; when nothing more can be closed, it is over."""
+    if state.orders.live:
+        return
+    left = []
+    for strategy, symbol, _ in list(state.portfolio.open_ledgers()):
+        signal = wishes.close_signal(strategy, symbol)
+        tried = state.flatten_tries.get((strategy, symbol), 0)
+        draft = wishes.draft(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
+        if draft is None or on_signal(state, turn, signal, draft, "flatten", cause) is None:
+            left.append((strategy, symbol))
+    if not state.orders.live:
+        turn.record(Flattened(tuple(f"{strategy}:{symbol}" for strategy, symbol in left)), cause)
+        for _, symbol in left:
+            protect(state, turn, symbol, cause)

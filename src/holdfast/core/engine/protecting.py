@@ -1,0 +1,185 @@
+"""Keeps stop-loss and take-profit orders in line with positions, moves stops, and deals with protection that can't be had."""
+
+from collections.abc import Iterator
+
+from holdfast.core import wishes
+from holdfast.core.engine.acts import cancel, impair, prepare, restore
+from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing
+from holdfast.core.messages import RiskApproved
+from holdfast.core.orders.order import Order
+from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
+from holdfast.core.protection.legs import Guard, leg_terms, plan
+from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, MOVE_EVERY_NS
+from holdfast.core.protection.records import OnFailure, ProtectionComplete, ProtectionFailed, ProtectionLate, StopMoved
+from holdfast.core.protection.trailing import next_stop
+from holdfast.core.risk.check import check
+from holdfast.core.state import EngineState
+from holdfast.core.turn import Turn
+from holdfast.core.types import ZERO, OrderRole, Quantity
+
+PROTECTION = "protection"
+"""The impairment of an account that starts with a position which is not protected as it should be."""
+SOURCE = "protection"
+
+
+def protect(state: EngineState, turn: Turn, symbol: str, cause: str = "") -> None:
+    """Bring the protective orders in a symbol in line with what is held, and note when nothing is missing any more."""
+    for key in list(_positions(state, symbol)):
+        if key in state.closing and not state.closing[key].is_left:
+            go_on_closing(state, turn, key, cause)
+        else:
+            _align(state, turn, key, cause)
+    _complete(state, turn, symbol, cause)
+
+
+def _positions(state: EngineState, symbol: str) -> Iterator[Key]:
+    """Whose protection there may be something to do about."""
+    keys = {key: None for key in (*state.guards, *state.closing) if key[1] == symbol}
+    if len(state.orders.live) > state.orders.live_entries:
+        legs = (order.terms for order in state.orders.live.values() if order.terms.role is not OrderRole.ENTRY)
+        keys |= {(terms.strategy, terms.symbol): None for terms in legs if terms.symbol == symbol}
+    yield from keys
+
+
+def _align(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
+    legs = state.legs(*key)
+    guard = state.guards.get(key)
+    wanted = ZERO if guard is None else to_protect(state, key)
+    todo = plan(wanted, closing_side(state.portfolio.strategy_quantity(*key)), guard, legs)
+    for leg in legs:
+        if leg.terms.client_order_id in todo.cancel:
+            cancel(turn, leg, _why(leg, guard))
+    if guard is not None and todo.protect and _may_place(state, turn, key, cause):
+        _place(state, turn, key, guard, todo.protect, cause)
+
+
+def _why(leg: Order, guard: Guard | None) -> str:
+    is_moved = guard is not None and leg.terms.stop_price not in (None, guard.stop_loss) and guard.moves_stop
+    return "its stop moves" if is_moved else "not what the position needs"
+
+
+def _may_place(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
+    """Whether a protective order may be made now; after too many that came to nothing the account's policy is carried out."""
+    cover, on_failure = state.covers[key], state.protection.on_failure
+    if cover.failures >= LEG_TRIES and not cover.has_failed:
+        reason = _last_reason(state, cover.failed)
+        text = f"{cover.failures} protective orders in a row came to nothing; the last: {reason}"
+        turn.record(ProtectionFailed(*key, on_failure, text), cause, SOURCE)
+        if on_failure is OnFailure.FLATTEN:
+            close_position(state, turn, key, "it can't be protected", cause)
+            return False
+    if cover.has_failed and on_failure is not OnFailure.RETRY:
+        return False
+    if cover.failures >= CLEAR_AFTER:
+        clear_the_way(state, turn, key[1], closing_side(state.portfolio.strategy_quantity(*key)))
+    return state.now_ns >= cover.retry_ns
+
+
+def _last_reason(state: EngineState, failed: str) -> str:
+    reasons = (
+        order.reason
+        for order in reversed(state.orders.finished.values())
+        if failed in (order.terms.oco_group, order.terms.client_order_id)
+    )
+    return next(reasons, "") or "no reason was given"
+
+
+def _place(state: EngineState, turn: Turn, key: Key, guard: Guard, quantity: Quantity, cause: str) -> None:
+    strategy, symbol = key
+    side = closing_side(state.portfolio.strategy_quantity(strategy, symbol))
+    ids = [state.ids.order(state.order_count + 1), state.ids.order(state.order_count + 2)]
+    for terms in leg_terms(guard, strategy, symbol, side, quantity, ids):
+        decision = check(terms, wishes.risk_view(state, terms), state.limits)
+        answer = turn.record(decision, cause, SOURCE)
+        if isinstance(decision, RiskApproved):
+            prepare(state, turn, decision, answer.id)
+
+
+def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
+    for key, cover in state.covers.items():
+        if key[1] == symbol and cover.since_ns and is_covered(state, key):
+            waited_ns = state.now_ns - cover.since_ns
+            turn.record(ProtectionComplete(*key, Quantity(to_protect(state, key)), waited_ns), cause, SOURCE)
+    if PROTECTION in state.impairments and not _missing(state):
+        restore(state, turn, PROTECTION, "every position is protected, or its policy was carried out")
+
+
+# --- stops that move --------------------------------------------------------------------------------------------------
+
+
+def follow(state: EngineState, turn: Turn | None, symbol: str) -> Turn | None:
+    """Move the stops in a symbol that follow the market, where it has gone far enough."""
+    price = state.price(symbol)
+    for key, guard in list(state.guards.items()):
+        if key[1] != symbol or not guard.moves_stop or price is None or not _may_move(state, key):
+            continue
+        ledger = state.portfolio.ledgers[key]
+        found = next_stop(guard, ledger.quantity, ledger.average_price, price, state.instrument)
+        if found is not None:
+            turn = turn or Turn(state)
+            moved = turn.record(StopMoved(*key, *found), source=SOURCE)
+            protect(state, turn, symbol, moved.id)
+    return turn
+
+
+def _may_move(state: EngineState, key: Key) -> bool:
+    cover = state.covers[key]
+    is_at_rest = not (cover.since_ns or cover.has_failed or state.flattening or key in state.closing)
+    return is_at_rest and state.now_ns - cover.moved_ns >= MOVE_EVERY_NS
+
+
+# --- what the clock brings --------------------------------------------------------------------------------------------
+
+
+def tend(state: EngineState, turn: Turn) -> None:
+    """Close positions whose time is over, raise alarms that are due, and try again what was put off."""
+    for key, guard in list(state.guards.items()):
+        if key not in state.guards:
+            continue
+        cover, closes_ns = state.covers[key], guard.closes_ns
+        if cover.since_ns and not cover.is_late and state.now_ns >= cover.since_ns + state.protection.late_after_ns:
+            held, covered = Quantity(to_protect(state, key)), Quantity(confirmed(state, key, guard))
+            turn.record(ProtectionLate(*key, held, covered, state.now_ns - cover.since_ns), source=SOURCE)
+        if state.flattening:
+            continue
+        if closes_ns is not None and state.now_ns >= closes_ns and key not in state.closing:
+            close_position(state, turn, key, "it was to be held no longer")
+        elif cover.since_ns and cover.retry_ns:
+            protect(state, turn, key[1])
+
+
+def due_ns(state: EngineState) -> list[int]:
+    """When :func:`tend` is wanted next."""
+    late_after_ns = state.protection.late_after_ns
+    found: list[int] = []
+    for key, guard in state.guards.items():
+        cover = state.covers[key]
+        if guard.closes_ns is not None and key not in state.closing:
+            found.append(guard.closes_ns)
+        if cover.since_ns and not cover.is_late:
+            found.append(cover.since_ns + late_after_ns)
+        if cover.since_ns and cover.retry_ns > state.now_ns:
+            found.append(cover.retry_ns)
+    return found
+
+
+# --- a new start ------------------------------------------------------------------------------------------------------
+
+
+def begin_protected(state: EngineState, turn: Turn) -> None:
+    """After a start: place what is missing, cancel what is too much, and take no new risk until that is confirmed."""
+    for symbol in sorted(
+        {order.terms.symbol for order in state.orders.live.values()} | {key[1] for key in state.guards}
+    ):
+        protect(state, turn, symbol)
+    missing = _missing(state)
+    if missing:
+        names = ", ".join(f"{symbol} of {strategy}" for strategy, symbol in missing)
+        impair(state, turn, PROTECTION, f"not protected yet: {names}", is_connection=True)
+
+
+def _missing(state: EngineState) -> list[Key]:
+    """The positions that are not covered, and of which nothing else has been decided."""
+    decided = {key for key, closing in state.closing.items() if closing.is_left}
+    decided |= {key for key, cover in state.covers.items() if cover.has_failed and key not in state.closing}
+    return [key for key in state.guards if key not in decided and not is_covered(state, key)]

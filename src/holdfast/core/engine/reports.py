@@ -1,0 +1,158 @@
+"""What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
+
+from holdfast.core import wishes
+from holdfast.core.engine.acts import attend, cancel, impair, prepare, record_value
+from holdfast.core.engine.clock import turn_at, wake_in_time
+from holdfast.core.engine.flattening import flatten
+from holdfast.core.engine.protecting import protect
+from holdfast.core.findings import OrderLost, OrderOverdue
+from holdfast.core.messages import (
+    BrokerReport,
+    CancelRefused,
+    Envelope,
+    FillBusted,
+    OrderAdopted,
+    OrderAnomaly,
+    OrderCanceled,
+    OrderEventIgnored,
+    OrderFilled,
+    PositionChanged,
+    Report,
+    RiskApproved,
+)
+from holdfast.core.orders.book import event_of, judge
+from holdfast.core.orders.life import Kind
+from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.session.account import AccountEvent
+from holdfast.core.state import EngineState, Policy
+from holdfast.core.turn import Turn
+from holdfast.core.types import OrderRole, StrategyId
+
+FOREIGN_ORDERS = "foreign orders"
+"""The impairment of an account in which somebody else trades, where that is to stop it; a person's resume ends it."""
+FOREIGN, LOST = "foreign", "lost"
+"""The events of the anomalies that report an order of somebody else, and an order that the broker no longer shows."""
+
+
+def on_report(state: EngineState, report: Report) -> Turn:
+    """Judge a broker's report by the table, record it, and book what it brings."""
+    turn = turn_at(state, report.time_ns)
+    source = f"broker:{state.broker}"
+    body = report.body
+    if isinstance(body, OrderAdopted):
+        return _adopt(state, turn, body, source)
+    order = state.orders.find(body.client_order_id)
+    if order is None:
+        note = OrderAnomaly(body.client_order_id, "none", type(body).__name__, "no such order in the books")
+        turn.record(note, source=source)
+    elif isinstance(body, OrderLost):
+        _lose(turn, order, body, source)
+    elif isinstance(body, OrderOverdue):
+        if order.state is OrderState.UNKNOWN and body.client_order_id not in state.overdue:
+            turn.record(body, order.last_record_id, source, order.correlation_id)
+    else:
+        judge_report(state, turn, order, body, source)
+    return turn.finish()
+
+
+def judge_report(state: EngineState, turn: Turn, order: Order, body: BrokerReport, source: str) -> None:
+    """Do with a report what the table says."""
+    cell = judge(order, body)
+    cause = order.last_record_id
+    turn.correlation_id = order.correlation_id
+    if cell.kind is not Kind.MOVE:
+        kind = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
+        turn.record(
+            kind(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause, source
+        )
+    if cell.to is None:
+        return
+    record = turn.record(body, cause, source)
+    _after_report(state, turn, order, body, record)
+
+
+def _adopt(state: EngineState, turn: Turn, body: OrderAdopted, source: str) -> Turn:
+    """Take an order of somebody else into the books, and do what the account's policy says."""
+    terms = body.terms
+    if state.orders.find(terms.client_order_id) is not None:
+        return turn
+    adopted = turn.record(body, source=source)
+    order = state.orders.live[terms.client_order_id]
+    text = (
+        f"{terms.side} {terms.quantity} {terms.symbol} ({body.broker_order_id}) at the broker is not an order of ours"
+    )
+    if state.foreign_orders is not Policy.ADOPT:
+        turn.record(
+            OrderAnomaly(terms.client_order_id, "none", FOREIGN, text), adopted.id, source, adopted.correlation_id
+        )
+    if state.foreign_orders is Policy.QUARANTINE:
+        impair(state, turn, FOREIGN_ORDERS, text)
+    if state.foreign_orders is Policy.CANCEL or state.flattening:
+        cancel(turn, order, "it is not ours" if not state.flattening else "flatten")
+    turn.account(AccountEvent.ORDERED, terms.client_order_id)
+    return turn.finish()
+
+
+def _lose(turn: Turn, order: Order, body: OrderLost, source: str) -> None:
+    """The broker no longer shows an order: do what the account's policy says.
+
+    The shell quarantines until it is there again.
+    """
+    state = turn.state
+    if not order.is_live:
+        return
+    lost = turn.record(body, order.last_record_id, source, order.correlation_id)
+    if state.lost_orders is Policy.ADOPT:
+        judge_report(state, turn, order, OrderCanceled(body.client_order_id, body.reason), source)
+        return
+    note = OrderAnomaly(body.client_order_id, order.state.value, LOST, body.reason)
+    turn.record(note, lost.id, source, order.correlation_id)
+    if state.lost_orders is Policy.CANCEL or order.terms.role is not OrderRole.ENTRY:  # protection has to be had anew
+        cancel(turn, order, "the broker no longer shows it")
+
+
+def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerReport, record: Envelope) -> None:
+    terms = order.terms
+    if isinstance(body, FillBusted):
+        _booked(state, turn, terms.strategy, body, record)
+    elif isinstance(body, OrderFilled):
+        _booked(state, turn, terms.strategy, body, record)
+        state.host.on_fill(terms.strategy, body)
+        if state.host.wishes or state.host.stops:
+            attend(state, turn, record)
+    if terms.then and order.state is OrderState.FILLED and isinstance(body, OrderFilled) and not state.flattening:
+        decision = wishes.follow_up(state, order)
+        answer = turn.record(decision, record.id, "risk", record.correlation_id)
+        if isinstance(decision, RiskApproved):
+            prepare(state, turn, decision, answer.id)
+    if state.flattening:
+        flatten(state, turn, record.id)
+    elif isinstance(body, CancelRefused):
+        pass  # why is being asked for: what comes of that brings protection in line, and a second cancel would not
+    elif not (terms.oco_group and isinstance(body, OrderFilled)):  # the linked order's own report comes next
+        protect(state, turn, terms.symbol, record.id)
+    wake_in_time(state)
+    if state.orders.live_entries:
+        turn.account(AccountEvent.ORDERED, "orders are open")
+    else:
+        turn.account(AccountEvent.SETTLED, "no entry is open")
+
+
+def _booked(
+    state: EngineState, turn: Turn, strategy: StrategyId, fill: OrderFilled | FillBusted, record: Envelope
+) -> None:
+    """Record what a fill made of the position and of the account's worth."""
+    portfolio = state.portfolio
+    ledger, line = portfolio.ledgers[strategy, fill.symbol], portfolio.lines[fill.symbol]
+    changed = PositionChanged(
+        strategy,
+        fill.symbol,
+        ledger.quantity,
+        ledger.cost,
+        ledger.realised,
+        ledger.fees,
+        line.quantity,
+        line.cost,
+    )
+    turn.record(changed, record.id, "portfolio", record.correlation_id)
+    record_value(state, turn, record.id, record.correlation_id)

@@ -1,0 +1,68 @@
+"""What happens to the protection of a position: a part of `messages.py`."""
+
+from enum import StrEnum
+
+from holdfast.core.body import Body
+from holdfast.core.types import Price, Quantity, StrategyId
+
+
+class OnFailure(StrEnum):
+    """What is done with a position whose protection the broker doesn't take."""
+
+    ALERT = "alert"  # it is reported, and left to a person
+    RETRY = "retry"  # it is reported, and tried for ever, with growing pauses
+    FLATTEN = "flatten"  # it is reported, and closed
+
+
+class StopMoved(Body, frozen=True, gc=False):
+    """A position's stop is at another price from here on, always nearer to the market: trailing, or at break-even."""
+
+    strategy: StrategyId
+    symbol: str
+    stop_loss: Price
+    reason: str
+
+
+class ProtectionComplete(Body, frozen=True, gc=False):
+    """The broker has confirmed protection of all that is to be protected: ``quantity``, after ``unprotected_ns`` without."""
+
+    strategy: StrategyId
+    symbol: str
+    quantity: Quantity
+    unprotected_ns: int
+
+
+class ProtectionLate(Body, frozen=True, gc=False):
+    """An alarm: of ``quantity`` no more than ``protected`` is, and it has been so for ``unprotected_ns``."""
+
+    strategy: StrategyId
+    symbol: str
+    quantity: Quantity
+    protected: Quantity
+    unprotected_ns: int
+
+
+class ProtectionFailed(Body, frozen=True, gc=False):
+    """An alarm: protection can't be had, and what is done about it."""
+
+    strategy: StrategyId
+    symbol: str
+    action: OnFailure
+    reason: str
+
+
+class PositionClosing(Body, frozen=True, gc=False):
+    """The engine closes a position by itself: its time is over, or a policy says so."""
+
+    strategy: StrategyId
+    symbol: str
+    reason: str
+
+
+class PositionLeft(Body, frozen=True, gc=False):
+    """An alarm: a position that was to be closed would not close, and waits for a person."""
+
+    strategy: StrategyId
+    symbol: str
+    quantity: Quantity
+    reason: str

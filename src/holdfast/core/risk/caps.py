@@ -1,0 +1,157 @@
+"""Rules about size. Each is a cap: the greatest quantity that it allows for a draft (docs/adr/0011).
+
+All have one form: ``base + worth x max(same + quantity, opposite) <= limit``, where ``same`` and ``opposite`` are the worst cases on the
+draft's side and on the other. So :meth:`Cap.figure` and :attr:`Cap.most` can't disagree, and neither can validation and sizing.
+"""
+
+from collections.abc import Iterator
+from decimal import ROUND_FLOOR, Context, Decimal
+
+import msgspec
+
+from holdfast.core.risk.limits import RiskLimits
+from holdfast.core.risk.view import Case, Refusal, Scope
+from holdfast.core.types import LARGEST, ZERO, Money, Price, Side, plain
+
+_FLOOR = Context(prec=28, rounding=ROUND_FLOOR)
+_FINEST = Decimal("1e-12")
+"""The step of caps; finer than that of any order, and coarse enough for quotients to be added and taken away without rounding."""
+UNIT = Price(Decimal(1))
+
+
+class Cap(msgspec.Struct, frozen=True, gc=False):
+    """One rule's bound for one draft; see the module. ``percent_of`` is set where the limit was a percentage of that amount."""
+
+    rule: str
+    what: str
+    limit: Decimal
+    base: Decimal
+    worth: Price
+    same: Decimal
+    opposite: Decimal
+    percent_of: Money | None = None
+
+    @property
+    def most(self) -> Decimal:
+        """The greatest quantity allowed; zero or below for none. Rounded down, so that the limit holds exactly."""
+        room = self.limit - self.base
+        if self.worth * self.opposite > room:
+            return ZERO
+        return _units(room, self.worth) - self.same
+
+    def figure(self, quantity: Decimal) -> Decimal:
+        """What the rule bounds, with this draft."""
+        return self.base + self.worth * max(self.same + quantity, self.opposite)
+
+    def refusal(self, quantity: Decimal) -> Refusal:
+        """Why a quantity above the cap is refused."""
+        figure, limit = self.figure(quantity), self.limit
+        if self.percent_of is not None and self.percent_of > 0:
+            shown, allowed = (f"{part * 100 / self.percent_of:.2f}%" for part in (figure, limit))
+            return Refusal(self.rule, shown, allowed, f"{self.what} {shown} of equity; {allowed} is allowed")
+        if self.worth is UNIT:
+            return Refusal(
+                self.rule, plain(figure), plain(limit), f"{self.what} {plain(figure)}; {plain(limit)} is allowed"
+            )
+        return Refusal(
+            self.rule, f"{figure:.2f}", f"{limit:.2f}", f"{self.what} {figure:,.2f}; {limit:,.2f} is allowed"
+        )
+
+
+def _units(amount: Decimal, price: Price) -> Decimal:
+    """How many units an amount of money pays for, rounded down; ``price * units <= amount`` holds exactly."""
+    units = _FLOOR.divide(amount, price)
+    bounded = max(-LARGEST, min(LARGEST, units))
+    return bounded.quantize(_FINEST, rounding=ROUND_FLOOR)
+
+
+def caps(case: Case, account: RiskLimits | None) -> Iterator[Cap]:
+    """Every cap that is set, as it is for this draft. ``account`` is given where the account is what is judged."""
+    yield from _for_both(case)
+    if account is not None:
+        yield from _for_account(case, account)
+
+
+def free_quantity(side: Side, scope: Scope) -> Decimal:
+    """The greatest quantity that can't raise risk: it brings the position nearer to zero, whatever else is open on its side."""
+    if side is Side.BUY:
+        return max(ZERO, scope.position) - scope.worst_long
+    return max(ZERO, -scope.position) + scope.worst_short
+
+
+def _sides(case: Case) -> tuple[Decimal, Decimal]:
+    """The worst cases on the draft's side and on the other, each positive where it is a position that way."""
+    scope = case.scope
+    if case.terms.side is Side.BUY:
+        return scope.worst_long, -scope.worst_short
+    return -scope.worst_short, scope.worst_long
+
+
+def _for_both(case: Case) -> Iterator[Cap]:
+    limits, equity, who = case.limits, case.view.equity, case.scope.who
+    same, opposite = _sides(case)
+    symbol = f"{case.terms.symbol} could reach"
+    if limits.max_position_value is not None:
+        yield Cap("position_value", symbol, limits.max_position_value, ZERO, case.worth, same, opposite)
+    if limits.max_position_pct is not None:
+        yield Cap(
+            "position_pct", symbol, equity * limits.max_position_pct / 100, ZERO, case.worth, same, opposite, equity
+        )
+    if limits.max_gross_exposure is not None or limits.max_gross_pct is not None:
+        gross, text = _gross(case.scope), f"all positions of {who} could reach"
+        if limits.max_gross_exposure is not None:
+            yield Cap("gross_exposure", text, limits.max_gross_exposure, gross, case.worth, same, opposite)
+        if limits.max_gross_pct is not None:
+            limit = equity * limits.max_gross_pct / 100
+            yield Cap("gross_pct", text, limit, gross, case.worth, same, opposite, equity)
+    if limits.max_net_exposure is not None or limits.max_net_pct is not None:
+        net, text = _net(case), f"{who}, long less short, could reach"
+        if limits.max_net_exposure is not None:
+            yield Cap("net_exposure", text, limits.max_net_exposure, net, case.worth, same, same)
+        if limits.max_net_pct is not None:
+            yield Cap("net_pct", text, equity * limits.max_net_pct / 100, net, case.worth, same, same, equity)
+
+
+def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
+    view, scope = case.view, case.scope
+    same, opposite = _sides(case)
+    power = view.equity * limits.leverage
+    yield Cap("buying_power", "all positions could reach", power, _gross(scope), case.worth, same, opposite)
+    if not limits.allow_short and case.terms.side is Side.SELL:
+        yield Cap("short_sale", f"{case.terms.symbol} could be short by", ZERO, ZERO, UNIT, same, same)
+    if limits.cash_reserve is not None or limits.cash_reserve_pct is not None:
+        yield from _reserve(case, limits)
+    if limits.max_group_pct is not None:
+        limit = view.equity * limits.max_group_pct / 100
+        for name, members in limits.correlation_groups.items():
+            if case.terms.symbol in members:
+                others = sum((holding.exposure for holding in scope.others if holding.symbol in members), ZERO)
+                text = f"group {name} could reach"
+                yield Cap("group_exposure", text, limit, others, case.worth, same, opposite, view.equity)
+    if limits.max_volume_pct is not None and view.bar_volume is not None:
+        limit = view.bar_volume * limits.max_volume_pct / 100
+        yield Cap("volume_share", "of the bars' volume the order takes", limit, ZERO, UNIT, ZERO, ZERO)
+
+
+def _gross(scope: Scope) -> Decimal:
+    return sum((holding.exposure for holding in scope.others), ZERO)
+
+
+def _net(case: Case) -> Decimal:
+    """The other symbols' long less short, or short less long, on the draft's side and in the worst case."""
+    others = case.scope.others
+    if case.terms.side is Side.BUY:
+        return sum((holding.price * holding.worst_long for holding in others), ZERO)
+    return -sum((holding.price * holding.worst_short for holding in others), ZERO)
+
+
+def _reserve(case: Case, limits: RiskLimits) -> Iterator[Cap]:
+    """Buys may use up the cash but for the reserve, once every short is bought back. Selling short uses none."""
+    if case.terms.side is Side.SELL:
+        return
+    view, scope = case.view, case.scope
+    kept = max(limits.cash_reserve or ZERO, view.equity * (limits.cash_reserve_pct or ZERO) / 100)
+    needed = sum((holding.cash_needed for holding in scope.others), ZERO)
+    bought, short = scope.worst_long - scope.position, -scope.position
+    text = f"with {kept:,.2f} of cash in reserve, buys could cost"
+    yield Cap("cash_reserve", text, view.cash - kept, needed, case.worth, bought, short)

@@ -1,0 +1,250 @@
+"""Rules that don't depend on size: each looks at a draft and gives a refusal or None. They are asked before the caps, in this order."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from holdfast.core.risk.limits import MarketHours, RiskLimits
+from holdfast.core.risk.view import Case, Refusal
+from holdfast.core.types import plain
+
+Rule = Callable[[Case], Refusal | None]
+AccountRule = Callable[[Case, RiskLimits], Refusal | None]
+
+
+def first_refusal(case: Case, account: RiskLimits | None) -> Refusal | None:
+    """The first rule that the draft breaks. ``account`` is given where the account is what is judged."""
+    if account is not None:
+        for account_rule in ACCOUNT_RULES:
+            refusal = account_rule(case, account)
+            if refusal is not None:
+                return refusal
+    for rule in RULES:
+        refusal = rule(case)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def stop_distance(case: Case) -> Decimal | None:
+    """How far from its price an entry's stop-loss or trail is, in price units; None where it asks for neither."""
+    terms, exits = case.terms, case.terms.exits
+    if terms.stop_loss is not None:
+        return abs(case.price - terms.stop_loss)
+    if exits is None:
+        return None
+    if exits.trail_amount is not None:
+        return exits.trail_amount
+    return None if exits.trail_percent is None else case.price * exits.trail_percent / 100
+
+
+# --- the account's ----------------------------------------------------------------------------------------------------
+
+
+def _account_takes_risk(case: Case, _limits: RiskLimits) -> Refusal | None:
+    state = case.view.state
+    if state.takes_risk:
+        return None
+    return Refusal(
+        "account_state", state.value, "IDLE", f"the account is {state.value}: nothing that raises risk is sent"
+    )
+
+
+def _symbol_is_explained(case: Case, _limits: RiskLimits) -> Refusal | None:
+    order = case.view.unexplained
+    if order is None:
+        return None
+    text = f"order {order} in {case.terms.symbol} is not explained yet: the symbol takes no new risk"
+    return Refusal("quarantine", order, "none", text)
+
+
+def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
+    """A stop-loss lies on the losing side of the entry, a take-profit on the winning one; else it would close at once."""
+    terms, sign = case.terms, case.terms.side.sign
+    for name, level, way in (("stop_loss", terms.stop_loss, -sign), ("take_profit", terms.take_profit, sign)):
+        if level is not None and (level - case.price) * way <= 0:
+            where = "above" if way > 0 else "below"
+            text = f"a {terms.side}'s {name} must be {where} {plain(case.price)}, not {plain(level)}"
+            return Refusal("protection_side", plain(level), f"{where} {plain(case.price)}", text)
+    return None
+
+
+def _data_is_fresh(case: Case, limits: RiskLimits) -> Refusal | None:
+    view, symbol = case.view, case.terms.symbol
+    if view.is_stale:
+        return Refusal("stale_data", "stale", "fresh", f"the data of {symbol} has gone silent while its market is open")
+    most = limits.max_data_age_s
+    if most is None or (view.data_age_s is not None and view.data_age_s <= most):
+        return None
+    age = "unknown" if view.data_age_s is None else f"{view.data_age_s:.1f} s"
+    return Refusal("stale_data", age, f"{most:g} s", f"the age of {symbol}'s last data is {age}; {most:g} s is allowed")
+
+
+def _market_hours(case: Case, limits: RiskLimits) -> Refusal | None:
+    if limits.market_hours is MarketHours.ANY or case.view.is_open:
+        return None
+    return Refusal("market_hours", "closed", "regular", f"{case.terms.symbol} is entered in regular hours only")
+
+
+def _drawdown(case: Case, limits: RiskLimits) -> Refusal | None:
+    most, drawdown = limits.max_drawdown_pct, case.view.drawdown_pct
+    if most is None or drawdown < most:
+        return None
+    text = f"the account is {drawdown:.2f}% below its peak; {plain(most)}% is allowed"
+    return Refusal("drawdown", f"{drawdown:.2f}%", f"{plain(most)}%", text)
+
+
+def _day_trades(case: Case, _limits: RiskLimits) -> Refusal | None:
+    known = case.view.day_trades
+    if known is None or case.view.equity >= known.rule.equity:
+        return None
+    rule, then = known.rule, known.made + known.opened + 1
+    if then <= rule.most:
+        return None
+    text = (
+        f"{known.made} day trades in {rule.days} days and {known.opened} more possible: leaving {case.terms.symbol} today could be"
+        f" one too many below {rule.equity:,} of equity"
+    )
+    return Refusal("day_trades", str(then), str(rule.most), text)
+
+
+def _duplicate_intent(case: Case, _limits: RiskLimits) -> Refusal | None:
+    if case.view.twin is None:
+        return None
+    return Refusal("duplicate_intent", case.view.twin, "none", f"the same order was just made as {case.view.twin}")
+
+
+def _wash_trade(case: Case, _limits: RiskLimits) -> Refusal | None:
+    other = case.view.opposite
+    if other is None:
+        return None
+    text = f"it could trade with {other}, a live order of this account on the other side"
+    return Refusal("wash_trade", other, "none", text)
+
+
+def _price_collar(case: Case, limits: RiskLimits) -> Refusal | None:
+    terms, market = case.terms, case.view.touch or case.view.mark
+    if terms.limit_price is None or market is None:
+        return None
+    through = (terms.limit_price - market) * terms.side.sign * 100 / market
+    if through <= limits.price_collar_pct:
+        return None
+    allowed = plain(limits.price_collar_pct)
+    where = f"{terms.limit_price} is {through:.1f}% through the market at {plain(market)}"
+    return Refusal("price_collar", f"{through:.2f}%", f"{allowed}%", f"the limit {where}; {allowed}% is allowed")
+
+
+def _volume_is_known(case: Case, limits: RiskLimits) -> Refusal | None:
+    """A share of nothing known is not a bound: no bar of the symbol, no entry."""
+    if limits.max_volume_pct is None or case.view.bar_volume is not None:
+        return None
+    allowed = f"{plain(limits.max_volume_pct)}%"
+    return Refusal("volume_share", "unknown", allowed, f"no strategy has seen a bar of {case.terms.symbol} yet")
+
+
+# --- the account's and a strategy's -----------------------------------------------------------------------------------
+
+
+def _daily_loss(case: Case) -> Refusal | None:
+    limit, loss = case.limits.daily_loss_pct, case.scope.day_loss_pct
+    if limit is None or loss < limit:
+        return None
+    text = f"{_whose_day(case)} has lost {loss:.2f}%; {limit}% is allowed"
+    return Refusal("daily_loss", f"{loss:.2f}%", f"{limit}%", text)
+
+
+def _whose_day(case: Case) -> str:
+    return "the day" if case.scope is case.view.account else f"the day of {case.scope.who}"
+
+
+def _loss_streak(case: Case) -> Refusal | None:
+    limit, streak = case.limits.max_loss_streak, case.scope.loss_streak
+    if limit is None or streak < limit:
+        return None
+    return Refusal(
+        "loss_streak",
+        str(streak),
+        str(limit),
+        f"{case.scope.who} has lost {streak} trades in a row today; {limit} is the end for the day",
+    )
+
+
+def _min_confidence(case: Case) -> Refusal | None:
+    least, confidence = case.limits.min_confidence, case.view.confidence
+    if least is None or confidence >= least:
+        return None
+    text = f"the signal's confidence is {confidence:g}; {least} is asked for"
+    return Refusal("min_confidence", f"{confidence:g}", str(least), text)
+
+
+def _stop(case: Case) -> Refusal | None:
+    limits = case.limits
+    if not limits.require_stop and limits.min_stop_pct is None and limits.max_stop_pct is None:
+        return None
+    distance = stop_distance(case)
+    if distance is None:
+        if not limits.require_stop:
+            return None
+        return Refusal("require_stop", "none", "a stop", "an entry needs a stop_loss or a trail here")
+    percent = distance * 100 / case.price
+    for limit, beyond, word in ((limits.min_stop_pct, -1, "least"), (limits.max_stop_pct, 1, "most")):
+        if limit is not None and (percent - limit) * beyond > 0:
+            text = f"the stop is {percent:.2f}% from {plain(case.price)}; at {word} {plain(limit)}% is asked for"
+            return Refusal("stop_distance", f"{percent:.2f}%", f"{plain(limit)}%", text)
+    return None
+
+
+def _open_orders(case: Case) -> Refusal | None:
+    open_then, limit = case.scope.open_orders + 1, case.limits.max_open_orders
+    if limit is None or open_then <= limit:
+        return None
+    return _too_many("open_orders", open_then, limit, "entries would be open")
+
+
+def _order_rate(case: Case) -> Refusal | None:
+    made, limit = case.scope.orders_last_minute + 1, case.limits.max_orders_per_minute
+    if limit is None or made <= limit:
+        return None
+    return _too_many("order_rate", made, limit, "entries would be made within a minute")
+
+
+def _positions(case: Case) -> Refusal | None:
+    limit, by_class = case.limits.max_positions, case.limits.max_positions_by_class
+    if limit is None and by_class is None:
+        return None
+    held = len(case.scope.others) + 1
+    if limit is not None and held > limit:
+        return _too_many("positions", held, limit, "symbols would be held")
+    asset = case.view.instrument.asset_class
+    limit = (by_class or {}).get(asset)
+    held = sum(holding.asset_class is asset for holding in case.scope.others) + 1
+    if limit is None or held <= limit:
+        return None
+    return _too_many(f"positions_{asset}", held, limit, f"symbols of class {asset} would be held")
+
+
+def _too_many(rule: str, figure: int, limit: int, what: str) -> Refusal:
+    return Refusal(rule, str(figure), str(limit), f"{figure} {what}; {limit} are allowed")
+
+
+ACCOUNT_RULES: tuple[AccountRule, ...] = (
+    _account_takes_risk,
+    _symbol_is_explained,
+    _protection_side,
+    _data_is_fresh,
+    _market_hours,
+    _drawdown,
+    _day_trades,
+    _duplicate_intent,
+    _wash_trade,
+    _price_collar,
+    _volume_is_known,
+)
+RULES: tuple[Rule, ...] = (
+    _daily_loss,
+    _loss_streak,
+    _min_confidence,
+    _stop,
+    _open_orders,
+    _order_rate,
+    _positions,
+)

@@ -1,0 +1,108 @@
+"""What risk sees of an account when it judges one draft, and what it answers with when it says no."""
+
+from decimal import Decimal
+
+import msgspec
+
+from holdfast.core.instruments import US_EQUITY, AssetClass, Instrument
+from holdfast.core.messages import OrderTerms
+from holdfast.core.risk.day_trades import DayTradeRule
+from holdfast.core.risk.limits import StrategyLimits
+from holdfast.core.session.account import AccountState
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, ZERO, Money, Price, Quantity
+
+
+class Holding(msgspec.Struct, frozen=True, gc=False):
+    """One symbol in the worst case: ``worst_long`` if every open buy filled, ``worst_short`` if every open sell did."""
+
+    symbol: str
+    price: Price
+    position: Quantity
+    worst_long: Quantity
+    worst_short: Quantity
+    asset_class: AssetClass = AssetClass.STOCK
+
+    @property
+    def exposure(self) -> Money:
+        """What the larger of both is worth, whichever its side."""
+        return Money(self.price * max(abs(self.worst_long), abs(self.worst_short)))
+
+    @property
+    def cash_needed(self) -> Money:
+        """What it takes to let every open buy fill, or to buy back what is short, whichever is more."""
+        return Money(self.price * max(self.worst_long - self.position, -self.position, ZERO))
+
+
+class Scope(msgspec.Struct, frozen=True, gc=False):
+    """What a set of limits is judged on: a whole account, or what one strategy has of it. ``others`` are the other symbols."""
+
+    position: Quantity = NO_QUANTITY
+    worst_long: Quantity = NO_QUANTITY
+    worst_short: Quantity = NO_QUANTITY
+    others: tuple[Holding, ...] = ()
+    open_orders: int = 0
+    orders_last_minute: int = 0
+    day_loss_pct: Decimal = ZERO
+    loss_streak: int = 0
+    who: str = "the account"
+
+
+class DayTrades(msgspec.Struct, frozen=True, gc=False):
+    """The rule on day trades in force, how many were ``made`` in its days, and how many more may come of what was ``opened`` today."""
+
+    rule: DayTradeRule
+    made: int
+    opened: int
+
+
+class RiskView(msgspec.Struct, frozen=True, gc=False):
+    """One account at one moment. Money in the account's currency, quantities in units, prices per unit.
+
+    ``touch`` is the price that an order on its side meets: the best quote, or ``mark`` where there is none. ``twin`` is an order
+    like the draft, ``unexplained`` one in its symbol that the broker can't explain, ``opposite`` one that it could trade with.
+    ``strategy`` and ``strategy_limits`` are there where the draft's strategy has limits of its own. What no limit asks for may
+    be left out.
+    """
+
+    state: AccountState
+    mark: Price | None
+    account: Scope
+    equity: Money = NO_MONEY
+    cash: Money = NO_MONEY
+    touch: Price | None = None
+    strategy: Scope | None = None
+    strategy_limits: StrategyLimits | None = None
+    instrument: Instrument = US_EQUITY
+    confidence: float = 1.0
+    drawdown_pct: Decimal = ZERO
+    twin: str | None = None
+    unexplained: str | None = None
+    opposite: str | None = None
+    is_stale: bool = False
+    data_age_s: float | None = None
+    is_open: bool = True
+    day_trades: DayTrades | None = None
+    bar_volume: Decimal | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Which rule, what it saw, what it allows."""
+
+    rule: str
+    figure: str
+    limit: str
+    text: str
+
+
+class Case(msgspec.Struct, frozen=True, gc=False):
+    """A draft before a set of limits.
+
+    ``price`` is the one it is judged by, ``worth`` what a unit of its symbol counts for in exposure: no less than the market's price.
+    """
+
+    terms: OrderTerms
+    view: RiskView
+    scope: Scope
+    limits: StrategyLimits
+    price: Price
+    worth: Price

@@ -1,0 +1,167 @@
+"""An account's state as bytes, so that a restart need not read its whole journal.
+
+A snapshot holds everything that records have made of `EngineState` and that later records or decisions go by. What the strategies
+keep for themselves is not in it: they are shown the market's history and their fills again. A property holds it to its
+promise: a snapshot and the records after it give the state that all records give.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from holdfast.core.codec import Ids
+from holdfast.core.milestones import FeedOpened
+from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.ledger import Ledger
+from holdfast.core.protection.cover import Closing, Cover
+from holdfast.core.protection.legs import Guard, moving
+from holdfast.core.session.account import AccountState
+from holdfast.core.session.counters import Counters
+from holdfast.core.state import EngineState
+from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
+from holdfast.errors import JournalCorrupt
+
+VERSION = 5
+"""Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
+
+Key = tuple[StrategyId, str]
+Intent = tuple[
+    StrategyId,
+    str,
+    Side,
+    Quantity,
+    OrderType,
+    Price | None,
+    Price | None,
+    Price | None,
+    Price | None,
+]
+
+
+class Snapshot(msgspec.Struct, frozen=True, array_like=True):
+    """`EngineState` after record ``sequence``; the fields are its own, dictionaries as pairs in their order."""
+
+    account: str
+    sequence: int
+    epoch: int
+    cursor: int
+    now_ns: int
+    feed: FeedOpened | None
+    live: list[Order]
+    finished: list[Order]
+    order_count: int
+    cash: Money
+    deposits: Money
+    realised: Money
+    fees: Money
+    lines: list[tuple[str, Ledger]]
+    ledgers: list[tuple[Key, Ledger]]
+    account_state: AccountState
+    broker_account_id: str
+    held_executions: tuple[str, ...]
+    overdue: dict[ClientOrderId, str]
+    impairments: dict[str, str]
+    lasting: list[str]
+    trading_day: str
+    day_start_equity: Money
+    counters: Counters
+    guards: list[tuple[Key, Guard]]
+    covers: list[tuple[Key, Cover]]
+    closing: list[tuple[Key, Closing]]
+    preserved_ns: int
+    stopped: list[StrategyId]
+    flattening: bool
+    flatten_tries: list[tuple[Key, int]]
+    entry_times: list[int]
+    intents: list[tuple[Intent, tuple[int, ClientOrderId]]]
+    refusals: list[tuple[Key, tuple[Side, Quantity, str]]]
+    hour: int
+    marks: dict[str, float]
+    prices: list[tuple[str, tuple[float, Price]]]
+    quotes: dict[str, tuple[float, float]]
+    seen_ns: dict[str, int]
+    stale: dict[str, int]
+
+
+_VALUES = [
+    "account",
+    "sequence",
+    "epoch",
+    "cursor",
+    "now_ns",
+    "feed",
+    "order_count",
+    "account_state",
+    "broker_account_id",
+    "held_executions",
+    "trading_day",
+    "day_start_equity",
+    "counters",
+    "flattening",
+    "preserved_ns",
+    "hour",
+]
+_DICTIONARIES = ("overdue", "impairments", "marks", "quotes", "seen_ns", "stale")
+_PAIRS = ("guards", "covers", "closing", "flatten_tries", "refusals", "intents")
+"""Dictionaries whose keys are more than a text."""
+_MONEY = ("cash", "deposits", "realised", "fees")
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+
+
+def take(state: EngineState) -> bytes:
+    """The state as bytes: the same bytes for the same state."""
+    orders, portfolio = state.orders, state.portfolio
+    given: dict[str, Any] = {name: getattr(state, name) for name in (*_VALUES, *_DICTIONARIES)}
+    given |= {name: list(getattr(state, name).items()) for name in _PAIRS}
+    given |= {name: getattr(portfolio, name) for name in _MONEY}
+    return _encode(
+        Snapshot(
+            live=list(orders.live.values()),
+            finished=list(orders.finished.values()),
+            lines=list(portfolio.lines.items()),
+            ledgers=list(portfolio.ledgers.items()),
+            stopped=sorted(state.stopped),
+            lasting=sorted(state.lasting),
+            entry_times=list(state.entry_times),
+            prices=list(state.exact_prices.items()),
+            **given,
+        )
+    )
+
+
+def restore(state: EngineState, body: bytes) -> None:
+    """Give a fresh state what `take` wrote.
+
+    Raises :class:`~holdfast.errors.JournalCorrupt` when it can't be read or is another account's; the state is untouched then.
+    """
+    try:
+        snapshot = _decode(body)
+    except msgspec.MsgspecError as error:
+        raise JournalCorrupt(f"a snapshot of account {state.account!r} can't be read ({error})") from None
+    if snapshot.account != state.account:
+        raise JournalCorrupt(f"a snapshot of account {snapshot.account!r} can't be used for {state.account!r}")
+    for name in _VALUES:
+        setattr(state, name, getattr(snapshot, name))
+    for name in (*_DICTIONARIES, *_PAIRS):
+        getattr(state, name).update(getattr(snapshot, name))
+    state.moving = moving(state.guards)
+    state.ids = Ids(state.account, state.epoch)
+    state.host.now_ns = state.now_ns
+    state.stopped.update(snapshot.stopped)
+    state.lasting.update(snapshot.lasting)
+    state.entry_times.extend(snapshot.entry_times)
+    state.exact_prices.update(snapshot.prices)
+    for order in (*snapshot.live, *snapshot.finished):
+        state.orders.restore(order)
+    for name in _MONEY:
+        setattr(state.portfolio, name, getattr(snapshot, name))
+    state.portfolio.lines.update(snapshot.lines)
+    state.portfolio.ledgers.update(snapshot.ledgers)
+
+
+def digest(state: EngineState) -> str:
+    """What two states have in common exactly when they are the same: SHA-256 of `take`."""
+    return hashlib.sha256(take(state)).hexdigest()

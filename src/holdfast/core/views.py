@@ -1,0 +1,283 @@
+"""What risk sees of an account: made from its state for one draft, and no more than the limits in force ask for."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from holdfast.core.instruments import AssetClass, instrument_of
+from holdfast.core.messages import Bar, OrderTerms
+from holdfast.core.orders.order import Order
+from holdfast.core.risk.check import loss_pct, raises_risk
+from holdfast.core.risk.day_trades import rule_on
+from holdfast.core.risk.limits import MarketHours, RiskLimits
+from holdfast.core.risk.sizing import Measure, Sizing
+from holdfast.core.risk.view import DayTrades, Holding, RiskView, Scope
+from holdfast.core.risk.volatility import bars_in_a_year
+from holdfast.core.session.counters import ACCOUNT
+from holdfast.core.state import EngineState, intent_of, worst_case
+from holdfast.core.types import (
+    MINUTE_NS,
+    NO_MONEY,
+    SECOND_NS,
+    ZERO,
+    ClientOrderId,
+    Money,
+    OrderRole,
+    OrderType,
+    Price,
+    Quantity,
+    Side,
+    StrategyId,
+    from_float,
+)
+
+UNPRICED = Price(Decimal(1))
+"""What a unit counts for where no price is known: then there is nothing but orders of others, whose amounts of money stay right so."""
+
+
+def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) -> RiskView:
+    """The account as risk sees it when it judges this draft; one without a quantity yet may be of any size.
+
+    What only new risk is judged by is left out where there is none.
+    """
+    symbol, strategy = terms.symbol, terms.strategy
+    position, worst_long, worst_short = _worst(state, symbol)
+    account = Scope(position, worst_long, worst_short)
+    limits = state.strategy_limits.get(strategy)
+    raising = terms.role is OrderRole.ENTRY and (
+        limits is not None or not terms.quantity or raises_risk(terms.side, terms.quantity, account)
+    )
+    if not raising:
+        return RiskView(
+            state.account_state, state.price(symbol), account, instrument=instrument_of(symbol, state.instrument)
+        )
+    equity = state.portfolio.equity(state.price)
+    return RiskView(
+        state=state.account_state,
+        mark=state.price(symbol),
+        account=_account_scope(state, account, symbol, equity),
+        equity=equity,
+        cash=state.portfolio.cash,
+        touch=None if terms.limit_price is None else _touch(state, symbol, terms.side),
+        strategy=None if limits is None else _strategy_scope(state, strategy, symbol),
+        strategy_limits=limits,
+        instrument=instrument_of(symbol, state.instrument),
+        confidence=confidence,
+        twin=_twin(state, terms),
+        unexplained=unexplained(state, symbol),
+        is_stale=symbol in state.stale,
+        **_asked_for(state, terms, state.limits, equity),
+    )
+
+
+def _asked_for(state: EngineState, terms: OrderTerms, limits: RiskLimits, equity: Money) -> dict[str, Any]:
+    """The facts that cost something to find, where a limit goes by them."""
+    facts: dict[str, Any] = {}
+    symbol = terms.symbol
+    if limits.max_drawdown_pct is not None:
+        facts["drawdown_pct"] = state.counters.drawdown_pct(equity)
+    if limits.max_data_age_s is not None and symbol in state.seen_ns:
+        facts["data_age_s"] = (state.now_ns - state.seen_ns[symbol]) / SECOND_NS
+    if limits.market_hours is MarketHours.REGULAR:
+        facts["is_open"] = _asset(state, symbol) is AssetClass.CRYPTO or state.calendar.is_open(state.now_ns)
+    if limits.avoid_wash_trades:
+        facts["opposite"] = _opposite(state, terms)
+    if limits.day_trade_rule:
+        facts["day_trades"] = _day_trades(state, symbol)
+    if limits.max_volume_pct is not None:
+        facts["bar_volume"] = _bar_volume(history_of(state, terms.strategy, symbol), limits.volume_bars)
+    return facts
+
+
+# --- scopes -----------------------------------------------------------------------------------------------------------
+
+
+def exposure_of(state: EngineState, symbol: str) -> Scope:
+    """The account's position and worst case in a symbol, and nothing else."""
+    return Scope(*_worst(state, symbol))
+
+
+def _worst(state: EngineState, symbol: str) -> tuple[Quantity, Quantity, Quantity]:
+    worst_long, worst_short = worst_case(state, symbol)
+    return state.portfolio.quantity(symbol), Quantity(worst_long), Quantity(worst_short)
+
+
+def _account_scope(state: EngineState, here: Scope, symbol: str, equity: Money) -> Scope:
+    orders = state.orders
+    for_money = [order.terms.symbol for order in orders.by_notional.values()]
+    others = []
+    for other in dict.fromkeys([*state.portfolio.lines, *orders.open_buys, *orders.open_sells, *for_money]):
+        holding = _holding(state, other, *_worst(state, other)) if other != symbol else None
+        if holding is not None:
+            others.append(holding)
+    return Scope(
+        here.position,
+        here.worst_long,
+        here.worst_short,
+        tuple(others),
+        orders.live_entries,
+        _entries_last_minute(state),
+        _day_loss_pct(state, equity),
+        state.counters.loss_streaks.get(ACCOUNT, 0),
+    )
+
+
+def _day_loss_pct(state: EngineState, equity: Money) -> Decimal:
+    if state.limits.daily_loss_pct is None:
+        return ZERO
+    return loss_pct(Money(state.day_start_equity - equity), state.day_start_equity)
+
+
+def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Scope:
+    portfolio = state.portfolio
+    live = [
+        order
+        for order in state.orders.live.values()
+        if order.terms.strategy == strategy and order.terms.role is OrderRole.ENTRY
+    ]
+    worst: dict[str, tuple[Quantity, Decimal, Decimal]] = {
+        held: (ledger.quantity, ledger.quantity, ledger.quantity)
+        for (owner, held), ledger in portfolio.ledgers.items()
+        if owner == strategy
+    }
+    for order in live:
+        held = order.terms.symbol
+        position, most, least = worst.get(held, (Quantity(ZERO), ZERO, ZERO))
+        open_quantity = order.outstanding
+        buys = order.terms.side is Side.BUY
+        worst[held] = (position, most + open_quantity, least) if buys else (position, most, least - open_quantity)
+    here = worst.pop(symbol, (Quantity(ZERO), ZERO, ZERO))
+    others = [
+        _holding(state, other, position, Quantity(most), Quantity(least))
+        for other, (position, most, least) in worst.items()
+    ]
+    earned = portfolio.strategy_pnl(state.price).get(strategy, NO_MONEY)
+    lost = Money(state.counters.day_start_pnl.get(strategy, NO_MONEY) - earned)
+    return Scope(
+        here[0],
+        Quantity(here[1]),
+        Quantity(here[2]),
+        tuple(holding for holding in others if holding is not None),
+        len(live),
+        _made_last_minute(state, strategy),
+        loss_pct(lost, state.day_start_equity),
+        state.counters.loss_streaks.get(strategy, 0),
+        f"strategy {strategy}",
+    )
+
+
+def _holding(
+    state: EngineState, symbol: str, position: Quantity, worst_long: Quantity, worst_short: Quantity
+) -> Holding | None:
+    """A symbol that is held or may come to be; None for one that is flat, with nothing open."""
+    if not (worst_long or worst_short or position):
+        return None
+    price = state.price(symbol) or UNPRICED
+    return Holding(symbol, price, position, worst_long, worst_short, _asset(state, symbol))
+
+
+def _entries_last_minute(state: EngineState) -> int:
+    times = state.entry_times
+    while times and state.now_ns - times[0] >= MINUTE_NS:
+        times.popleft()
+    return len(times)
+
+
+def _made_last_minute(state: EngineState, strategy: StrategyId) -> int:
+    """A strategy's entries of the last minute: those live, and those that have ended since."""
+
+    def counts(order: Order) -> bool:
+        mine = order.terms.strategy == strategy and order.terms.role is OrderRole.ENTRY
+        return mine and state.now_ns - order.created_ns < MINUTE_NS
+
+    made = sum(counts(order) for order in state.orders.live.values())
+    for order in reversed(state.orders.finished.values()):
+        if state.now_ns - order.updated_ns >= MINUTE_NS:
+            break
+        made += counts(order)
+    return made
+
+
+# --- facts ------------------------------------------------------------------------------------------------------------
+
+
+def unexplained(state: EngineState, symbol: str) -> ClientOrderId | None:
+    """An order for which a symbol is in quarantine; None when it isn't."""
+    if not state.overdue:
+        return None
+    return next((key for key, held in list(state.overdue.items()) if held == symbol), None)
+
+
+def history_of(state: EngineState, strategy: StrategyId, symbol: str) -> Sequence[Bar]:
+    """The bars of a symbol that a strategy has seen; for an order that isn't one's, those of the first that reads the symbol."""
+    runners = state.host.runners
+    own = runners.get(strategy)
+    if own is not None and symbol in own.history:
+        return own.history[symbol]
+    return next((runner.history[symbol] for runner in runners.values() if symbol in runner.history), ())
+
+
+def volatility_of(state: EngineState, strategy: StrategyId, symbol: str, sizing: Sizing) -> Decimal | None:
+    """What a volatility target goes by: the average true range, or the volatility in a year in percent."""
+    history = history_of(state, strategy, symbol)
+    if not history:
+        return None
+    length_ns = history[-1].time_ns - history[-1].start_ns
+    a_year = bars_in_a_year(length_ns, state.calendar, state.now_ns) if sizing.volatility is Measure.REALISED else 0.0
+    return state.volatility.value((strategy, symbol), history, sizing, a_year, state.now_ns)
+
+
+def _asset(state: EngineState, symbol: str) -> AssetClass:
+    return instrument_of(symbol, state.instrument).asset_class
+
+
+def _touch(state: EngineState, symbol: str, side: Side) -> Price | None:
+    bid, ask = state.quotes.get(symbol, (0.0, 0.0))
+    best = ask if side is Side.BUY else bid
+    return Price(from_float(best)) if best else None
+
+
+def _twin(state: EngineState, terms: OrderTerms) -> str | None:
+    """An order like this one that is live, or so recent that this one must be a repeat."""
+    known = state.intents.get(intent_of(terms))
+    if known is None:
+        return None
+    made_ns, client_order_id = known
+    recent = state.now_ns - made_ns < state.limits.duplicate_window_ns
+    return client_order_id if recent or client_order_id in state.orders.live else None
+
+
+def _opposite(state: EngineState, terms: OrderTerms) -> str | None:
+    """A live entry of this account that the draft could trade with.
+
+    Two limits can where the buy's is no lower than the sell's; any other pair may, but for trailing stops and linked orders
+    (Alpaca: documented, it refuses such an order).
+    """
+    for key, order in state.orders.live.items():
+        other = order.terms
+        if other.symbol != terms.symbol or other.side is terms.side or other.role is not OrderRole.ENTRY:
+            continue
+        if other.oco_group is not None or OrderType.TRAILING_STOP in (terms.order_type, other.order_type):
+            continue
+        if terms.limit_price is None or other.limit_price is None:
+            return key
+        if (terms.limit_price - other.limit_price) * terms.side.sign >= 0:
+            return key
+    return None
+
+
+def _day_trades(state: EngineState, symbol: str) -> DayTrades | None:
+    rule = rule_on(state.trading_day, state.calendar.name, _asset(state, symbol))
+    if rule is None:
+        return None
+    counters = state.counters
+    opened = {name for name, quantity in counters.opened_today.items() if quantity}
+    opened |= {order.terms.symbol for order in state.orders.live.values() if order.terms.role is OrderRole.ENTRY}
+    stocks = [name for name in opened - {symbol} if _asset(state, name) is AssetClass.STOCK]
+    return DayTrades(rule, len(counters.day_trades), len(stocks))
+
+
+def _bar_volume(history: Sequence[Bar], count: int) -> Decimal | None:
+    """The average volume of the last ``count`` bars; None before the first."""
+    last = [history[index].volume for index in range(max(0, len(history) - count), len(history))]
+    return from_float(sum(last) / len(last)) if last else None

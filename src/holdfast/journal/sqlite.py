@@ -1,0 +1,160 @@
+"""A journal in a SQLite file.
+
+How the file is opened decides what survives. WAL with ``synchronous=FULL``: a commit returns after its pages are synced to
+the disk, and readers never wait for the writer nor the writer for them. The file never exists half made: a new journal is
+built beside its place and linked into it.
+"""
+
+import os
+import sqlite3
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from holdfast.errors import ConfigError, JournalError
+from holdfast.journal import database, schema
+
+_ADVICE = {
+    "SQLITE_NOTADB": "it is not a journal, or its first page is damaged; restore a backup",
+    "SQLITE_CORRUPT": "its content is damaged; restore a backup",
+    "SQLITE_BUSY": "another program kept it locked; close whatever else has it open",
+    "SQLITE_LOCKED": "another program kept it locked; close whatever else has it open",
+    "SQLITE_READONLY": "it is read-only; make the file and its directory writable",
+    "SQLITE_FULL": "the disk is full; free space and start again",
+    "SQLITE_CANTOPEN": "it can't be opened; check that the file and its directory can be read and written",
+    "SQLITE_PERM": "access is not permitted; make the file and its directory writable",
+    "SQLITE_IOERR": "the disk refused (full, over quota or failing); mend that and start again",
+    "SQLITE_CONSTRAINT": "it already has such a row: an id was used twice; run `holdfast audit verify`",
+}
+
+
+class SqliteDatabase(database.Database):
+    """A file: ``path``, symbolic links resolved."""
+
+    kind = "sqlite"
+    begin = "BEGIN IMMEDIATE"  # with the write lock; the driver is in autocommit mode
+    errors = (sqlite3.Error, DBAPIError, OSError, schema.SchemaError)
+
+    def __init__(self, url: URL) -> None:
+        """Raises :class:`~holdfast.errors.ConfigError` for anything but ``sqlite:///path``."""
+        _require_file(url)
+        self.path = Path(url.database or "").expanduser().resolve()
+        super().__init__(str(self.path))
+
+    @property
+    def lock_directory(self) -> Path:
+        """Beside the file."""
+        return self.path.with_name(f"{self.path.name}.locks")
+
+    def make_lock_directory(self) -> Path:
+        """The same, made when it is not there. Raises OSError."""
+        self.lock_directory.mkdir(exist_ok=True)
+        return self.lock_directory
+
+    def exists(self) -> bool:
+        """Whether there is such a file."""
+        return self.path.exists()
+
+    def create(self) -> None:
+        """Make an empty journal and its directory, unless one is there already. Raises JournalError."""
+        path = self.path
+        with self.reported("created"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".holdfast-", dir=path.parent) as workshop:
+                draft = Path(workshop) / path.name
+                engine = _engine(draft, "rwc")
+                with engine.connect() as connection:
+                    schema.upgrade(connection, self)
+                _sync(draft)
+                try:
+                    path.hardlink_to(draft)
+                except FileExistsError:
+                    return  # another process was quicker; its journal is as good
+            _sync(path.parent)
+
+    def writer(self) -> sa.Engine:
+        """Connections that may write to a journal that exists; each transaction takes the write lock at its start."""
+        return self._watched(_engine(self.path, "rw"))
+
+    def reader(self, timeout_s: float = database.READING_TIMEOUT_S) -> sa.Engine:  # noqa: ARG002 - its own process reads
+        """Connections that can't write.
+
+        After a crash the first connection rebuilds the index over what was committed (the ``-shm`` file), which needs a writable
+        directory. Where nothing is left to rebuild, a journal on a read-only medium is read as the unchanging file it is.
+        """
+        frozen = not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists()
+        return _engine(self.path, "ro", "&immutable=1" if frozen else "")
+
+    def identity(self) -> tuple[int, int] | None:
+        """Which file it is: another one in its place, or none, is another journal."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def written_s(self) -> float:
+        """When the file or its log was last written."""
+        files = (self.path, Path(f"{self.path}-wal"))
+        return max(file.stat().st_mtime for file in files if file.exists())
+
+    def _contention(self, cause: BaseException) -> str | None:
+        busy = getattr(cause, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+        return "lock_waits" if busy else None
+
+    def _diagnose(self, cause: BaseException) -> tuple[bool, str]:
+        name = getattr(cause, "sqlite_errorname", "")
+        advice = next((advice for start, advice in _ADVICE.items() if name.startswith(start)), "")
+        unreadable = str(cause).startswith("Could not decode")
+        return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or unreadable, advice
+
+
+def _require_file(url: URL) -> None:
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:") or url.query:
+        raise ConfigError(
+            f"the journal's url {database.shown(url)} must name a plain file, as sqlite:///path/to/holdfast.db does"
+        )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _engine(path: Path, mode: str, options: str = "") -> sa.Engine:
+    uri = f"file:{quote(str(path))}?mode={mode}{options}"
+    may_write = mode != "ro"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=database.BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _prepare(connection, path, may_write)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    begin = "BEGIN IMMEDIATE" if may_write else "BEGIN"
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, may_write: bool) -> None:
+    if not may_write:
+        return
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise JournalError(f"{path} can't keep a write-ahead log there (SQLite answers {mode!r}); use a local disk")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA fullfsync=ON")  # on macOS an ordinary fsync stops at the drive's cache

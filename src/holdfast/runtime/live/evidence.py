@@ -1,0 +1,42 @@
+"""What proves that an order never got to its broker: it depends on how orders are found there (`IdempotencyClass`)."""
+
+from holdfast.brokers.capability import IdempotencyClass
+from holdfast.core.orders.order import Order
+from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
+
+
+class Evidence:
+    """Judges what the broker shows apart from the order itself, which was asked for and not found."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self.kind = surroundings.broker.capability.idempotency
+
+    @property
+    def can_prove_absence(self) -> bool:
+        """Whether anything the broker shows can prove that an order isn't there; if not, a person has to."""
+        return self.kind is not IdempotencyClass.NOTHING
+
+    async def is_absent(self, order: Order) -> bool:
+        """Whether everything that is to be asked says so. Raises Unavailable, AccessDenied.
+
+        An id that is unique is proof by itself, ours or the broker's own. A label may have been dropped, so that orders, executions and the position
+        have to agree that nothing like it is there.
+        """
+        if self.kind is IdempotencyClass.UNIQUE_ID or order.broker_order_id:
+            return True
+        return self.can_prove_absence and await self._nothing_like_it(order)
+
+    async def _nothing_like_it(self, order: Order) -> bool:
+        around, terms = self._around, order.terms
+        for found in await around.broker.open_orders():
+            same = (found.symbol, found.side, found.quantity) == (terms.symbol, terms.side, terms.quantity)
+            if same and around.state.orders.find(found.client_order_id) is None:
+                return False
+        for fill in await around.broker.fills_since(order.created_ns - OVERLAP_NS):
+            same_side = (fill.symbol, fill.side) == (terms.symbol, terms.side)
+            if same_side and not around.executions.has(fill) and fill.execution_id not in around.state.held_executions:
+                return False
+        positions = (await around.broker.account()).positions
+        theirs = sum(row.quantity for row in positions if row.symbol == terms.symbol)
+        return theirs == around.state.portfolio.quantity(terms.symbol)

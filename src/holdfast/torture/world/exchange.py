@@ -1,0 +1,274 @@
+"""The broker at the other end: its true book, its matching, and what it tells.
+
+It knows nothing of engines. Prices come from the market; an order fills whole or in parts as chance has it; orders of one
+group cancel each other. What an answer or an event says is what was true when it was made.
+"""
+
+import copy
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from holdfast.brokers.port import AtBroker
+from holdfast.core.messages import OrderTerms
+from holdfast.core.types import ZERO, OrderType, Side
+
+CASH = Decimal(100_000)
+"""What the account begins with."""
+
+
+Part = Callable[[Decimal], Decimal]
+"""How much of what is left of an order fills at once."""
+
+
+class FrameKind(StrEnum):
+    """What an event of the stream is about."""
+
+    ACCEPTED = "accepted"
+    FILL = "fill"
+    REPLACED = "replaced"
+    ENDED = "ended"
+    BUST = "bust"
+
+
+class TheirOrder(msgspec.Struct):
+    """An order as the broker has it. ``client_id`` is the id it came with; what of it is shown is the broker's affair.
+
+    ``shown_ns`` is from when questions show it. ``comes`` counts how often an order of this id came in.
+    """
+
+    id: str
+    client_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    kind: OrderType
+    limit: Decimal | None
+    stop: Decimal | None
+    group: str | None
+    submitted_ns: int
+    shown_ns: int
+    state: AtBroker = AtBroker.WORKING
+    filled: Decimal = ZERO
+    updated_ns: int = 0
+    reason: str = ""
+    is_foreign: bool = False
+    ordered: Decimal = ZERO
+    """What it was sent with; ``quantity`` follows its linked order."""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it may trade."""
+        return self.state is AtBroker.WORKING
+
+
+class TheirFill(msgspec.Struct, frozen=True):
+    """An execution: ``id`` is the order's and what was filled of it in all."""
+
+    id: str
+    order: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    time_ns: int
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """An event as the stream tells it. ``total`` is the order's quantity then, ``filled`` what was filled in all."""
+
+    kind: FrameKind
+    order: str
+    client_id: str
+    symbol: str
+    side: Side
+    state: AtBroker
+    total: Decimal
+    filled: Decimal
+    time_ns: int
+    reason: str = ""
+    fill: TheirFill | None = None
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """The answer to an order that is there now."""
+
+    order: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The answer to what was not done. ``is_duplicate``: an order of this id came before."""
+
+    reason: str
+    is_duplicate: bool = False
+
+
+class Exchange:
+    """One account at the broker. ``part`` decides how much fills. ``unique_ids``: a client id is taken once. ``emit`` is given every event."""
+
+    def __init__(self, part: Part, now_ns: Callable[[], int], *, unique_ids: bool) -> None:
+        self.orders: dict[str, TheirOrder] = {}
+        self.fills: list[TheirFill] = []
+        self.cash = CASH
+        self.positions: dict[str, Decimal] = {}
+        self.prices: dict[str, Decimal] = {}
+        self.lag_ns = 0
+        """How long until questions show an order."""
+        self.lost: dict[str, TheirOrder] = {}
+        """Orders it once had and has forgotten."""
+        self.emit: Callable[[Frame], None] = lambda _: None
+        self._part = part
+        self.now_ns = now_ns
+        self._unique_ids = unique_ids
+        self._by_client: dict[str, TheirOrder] = {}
+        self._count = 0
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def submit(self, terms: OrderTerms, *, is_foreign: bool = False) -> Taken | Refusal:
+        """Take an order."""
+        if self._unique_ids and terms.client_order_id in self._by_client:
+            return Refusal("client_order_id must be unique", is_duplicate=True)
+        self._count += 1
+        now_ns = self.now_ns()
+        order = TheirOrder(
+            f"b{self._count:05d}",
+            terms.client_order_id,
+            terms.symbol,
+            terms.side,
+            terms.quantity,
+            terms.order_type,
+            terms.limit_price,
+            terms.stop_price,
+            terms.oco_group,
+            now_ns,
+            now_ns + self.lag_ns,
+            updated_ns=now_ns,
+            is_foreign=is_foreign,
+            ordered=terms.quantity,
+        )
+        self.orders[order.id] = self._by_client[order.client_id] = order
+        self._tell(order, FrameKind.ACCEPTED)
+        if self._is_group_over(order):
+            self._end(order, AtBroker.CANCELED, "the linked order is over")
+        elif order.kind is OrderType.MARKET:
+            self._trade(order, self.prices[order.symbol])
+        return Taken(order.id)
+
+    def cancel(self, order_id: str) -> Refusal | None:
+        """Cancel an order; None when it is done."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return Refusal("there is no such order")
+        if not order.is_working:
+            return Refusal(f"the order is {order.state} already")
+        self._end(order, AtBroker.CANCELED, "asked for")
+        return None
+
+    def forget(self, order: TheirOrder) -> None:
+        """Lose an order, as if it had never come."""
+        self.lost[order.id] = self.orders.pop(order.id)
+        self._by_client.pop(order.client_id, None)
+
+    def bust(self, fill: TheirFill) -> None:
+        """Undo an execution: it is gone from the list, and its order has filled less."""
+        order = self.orders[fill.order]
+        self.fills.remove(fill)
+        order.filled -= fill.quantity
+        order.updated_ns = self.now_ns()
+        self._book(fill, -1)
+        self._tell(order, FrameKind.BUST, fill)
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    def shown(self) -> list[TheirOrder]:
+        """Every order that questions show by now, as it is now, oldest first."""
+        now_ns = self.now_ns()
+        return [copy.copy(order) for order in self.orders.values() if order.shown_ns <= now_ns]
+
+    def shown_of(self, client_id: str) -> list[TheirOrder]:
+        """The order that came with an id, if questions show it by now."""
+        order = self._by_client.get(client_id)
+        return [] if order is None or order.shown_ns > self.now_ns() else [copy.copy(order)]
+
+    # --- the market ---------------------------------------------------------------------------------------------------
+
+    def on_price(self, symbol: str, price: Decimal) -> None:
+        """The market trades at a price: so do orders that may."""
+        self.prices[symbol] = price
+        for order in [order for order in self.orders.values() if order.symbol == symbol and order.is_working]:
+            if order.is_working and _trades_at(order, price):
+                self._trade(order, price)
+
+    def _trade(self, order: TheirOrder, price: Decimal) -> None:
+        """Fill what is left of an order, or a part of it."""
+        rest = order.quantity - order.filled
+        part = self._part(rest)
+        order.filled += part
+        order.updated_ns = self.now_ns()
+        if order.filled == order.quantity:
+            order.state = AtBroker.FILLED
+        name = f"{order.id}:{order.filled}"
+        fill = TheirFill(name, order.id, order.symbol, order.side, part, price, order.updated_ns)
+        self.fills.append(fill)
+        self._book(fill, 1)
+        self._tell(order, FrameKind.FILL, fill)
+        for other in self._linked(order):
+            if order.state is AtBroker.FILLED:
+                self._end(other, AtBroker.CANCELED, "the linked order has filled")
+            else:
+                other.quantity -= part
+                self._tell(other, FrameKind.REPLACED)
+
+    def _book(self, fill: TheirFill, sign: int) -> None:
+        signed = fill.quantity * fill.side.sign * sign
+        self.positions[fill.symbol] = self.positions.get(fill.symbol, ZERO) + signed
+        self.cash -= signed * fill.price
+
+    def _linked(self, order: TheirOrder) -> list[TheirOrder]:
+        if order.group is None:
+            return []
+        return [
+            other
+            for other in self.orders.values()
+            if other.group == order.group and other is not order and other.is_working
+        ]
+
+    def _is_group_over(self, order: TheirOrder) -> bool:
+        if order.group is None:
+            return False
+        others = [other for other in self.orders.values() if other.group == order.group and other is not order]
+        return any(other.filled for other in others)
+
+    def _end(self, order: TheirOrder, state: AtBroker, reason: str) -> None:
+        order.state, order.reason, order.updated_ns = state, reason, self.now_ns()
+        self._tell(order, FrameKind.ENDED)
+
+    def _tell(self, order: TheirOrder, kind: FrameKind, fill: TheirFill | None = None) -> None:
+        self.emit(
+            Frame(
+                kind,
+                order.id,
+                order.client_id,
+                order.symbol,
+                order.side,
+                order.state,
+                order.quantity,
+                order.filled,
+                order.updated_ns,
+                order.reason,
+                fill,
+            )
+        )
+
+
+def _trades_at(order: TheirOrder, price: Decimal) -> bool:
+    if order.kind is OrderType.MARKET:
+        return True
+    if order.kind is OrderType.LIMIT and order.limit is not None:
+        return price <= order.limit if order.side is Side.BUY else price >= order.limit
+    if order.stop is not None:
+        return price >= order.stop if order.side is Side.BUY else price <= order.stop
+    return False

@@ -1,0 +1,186 @@
+"""Many seeds, one after the other or in several processes, and what came of them."""
+
+import hashlib
+import logging
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from random import Random
+
+import msgspec
+import structlog
+
+from holdfast.core.strategy.host import Runner
+from holdfast.core.types import MINUTE_NS, SECOND_NS, StrategyId
+from holdfast.torture.world.checks import Violation
+from holdfast.torture.world.director import FAULTS_S, Director
+from holdfast.torture.world.faults import Chance, Options, options_of
+from holdfast.torture.world.market import SYMBOLS, Restless
+from holdfast.torture.world.world import BEGIN_NS, World
+
+RECORDED_ROWS = {"OrderOverdue": "A10", "StrategyStopped": "X1", "OrderLost": "B2", "kept by the lease": "L2"}
+"""Rows of the fault matrix that struck where the engine recorded this."""
+LONGEST_STEP = 8
+"""Ticks that a price moves at once."""
+WHOLE = 0.6
+"""The share of executions that fill all that is left."""
+CHUNK = 25
+"""Seeds that a process takes at once: some half a second's work."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of one seed. ``trace`` is kept when something was violated."""
+
+    seed: int
+    digest: str
+    orders: int
+    fills: int
+    records: int
+    lives: int
+    probes: dict[str, int]
+    violations: list[Violation]
+    options: str = ""
+    trace: list[str] = []
+
+    def __str__(self) -> str:
+        """For people: what to run again, what was violated, and what happened before."""
+        found = [f"{violation.invariant}: {violation.text}" for violation in self.violations]
+        return "\n".join([f"seed {self.seed}", f"options {self.options}", *self.trace, *found])
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What came of many seeds. ``digest`` covers those of all, in order; ``failed`` are the seeds that violated something."""
+
+    first: int
+    seeds: int
+    seconds: float
+    orders: int
+    fills: int
+    records: int
+    lives: int
+    probes: dict[str, int]
+    failed: list[Outcome]
+    digest: str
+
+    def missing(self, rows: Iterable[str], times: int) -> list[str]:
+        """The rows of the fault matrix that struck less often than this: the run says nothing about them."""
+        return [row for row in rows if self.probes.get(row, 0) < times]
+
+
+Progress = Callable[[int, int], None]
+"""Told how many seeds are done, and how many of them failed."""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the engines' logs: a world makes more than anybody reads."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+def run_seed(seed: int, options: Options | None = None) -> Outcome:
+    """Live through one seed's world."""
+    options = options or options_of(seed)
+    probes: Counter[str] = Counter()
+    chance = Chance(options, probes)
+    director = Director(options, chance, probes)
+    market, fills = Random(f"market {seed}"), Random(f"fills {seed}")
+    with quiet():
+        world = World(
+            options.idempotency,
+            chance,
+            _restless(options),
+            lambda _symbol: market.randint(-LONGEST_STEP, LONGEST_STEP),
+            lambda rest: rest if fills.random() < WHOLE else Decimal(fills.randint(1, int(rest))),
+            director.on_life,
+        )
+        director.join(world)
+        world.run(director)
+    for what, row in RECORDED_ROWS.items():
+        probes[row] += world.checks.recorded[what]
+    return Outcome(
+        seed,
+        world.digest(),
+        len(world.exchange.orders),
+        len(world.exchange.fills),
+        len(world.disk.rows),
+        world.lives,
+        {row: count for row, count in sorted(probes.items()) if row and count},
+        world.violations,
+        msgspec.json.encode(options).decode() if world.violations else "",
+        world.trace.lines() if world.violations else [],
+    )
+
+
+def _restless(options: Options) -> Callable[[], Runner]:
+    """What makes the strategy of a seed's world."""
+    until_ns = BEGIN_NS + round(FAULTS_S * SECOND_NS)
+    raises = options.rates.strategy_raises > 0
+    params = Restless.Params(seed=options.seed, activity=options.activity, until_ns=until_ns, raises=raises)
+    return lambda: Runner(StrategyId("restless"), Restless(params), SYMBOLS, MINUTE_NS)
+
+
+def run_seeds(first: int, count: int, processes: int = 1, progress: Progress = lambda _done, _failed: None) -> Summary:
+    """Live through the worlds of ``count`` seeds from ``first`` on. The same seeds have the same digest, however many processes."""
+    chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
+    sums = _Sums(first)
+    for outcomes in _each(chunks, processes):
+        for outcome in outcomes:
+            sums.add(outcome)
+        progress(sums.seeds, len(sums.failed))
+    return sums.summary()
+
+
+def _each(chunks: Sequence[range], processes: int) -> Iterator[list[Outcome]]:
+    if processes <= 1:
+        yield from map(_run_chunk, chunks)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(_run_chunk, chunks)
+
+
+def _run_chunk(seeds: range) -> list[Outcome]:
+    return [run_seed(seed) for seed in seeds]
+
+
+class _Sums:
+    """What is kept of many outcomes: as much for a hundred thousand as for one."""
+
+    def __init__(self, first: int) -> None:
+        self.seeds = 0
+        self.failed: list[Outcome] = []
+        self._first = first
+        self._began_s = time.monotonic()
+        self._counts: Counter[str] = Counter()
+        self._probes: Counter[str] = Counter()
+        self._digest = hashlib.sha256()
+
+    def add(self, outcome: Outcome) -> None:
+        self.seeds += 1
+        for name in ("orders", "fills", "records", "lives"):
+            self._counts[name] += getattr(outcome, name)
+        self._probes.update(outcome.probes)
+        self._digest.update(outcome.digest.encode())
+        if outcome.violations:
+            self.failed.append(outcome)
+
+    def summary(self) -> Summary:
+        return Summary(
+            self._first,
+            self.seeds,
+            time.monotonic() - self._began_s,
+            self._counts["orders"],
+            self._counts["fills"],
+            self._counts["records"],
+            self._counts["lives"],
+            dict(sorted(self._probes.items())),
+            self.failed,
+            self._digest.hexdigest(),
+        )

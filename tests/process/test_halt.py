@@ -1,0 +1,47 @@
+"""The kill switch at Alpaca in a box: at once, over a kill, and flat as the broker sees it."""
+
+import signal
+
+import pytest
+
+from holdfast.journal.verify import verify
+from holdfast.torture.processes.programs import kill
+from tests.process.bare import SYMBOL, World
+from tests.process.program import PATIENCE_S, run, succeed, until
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+def test_a_halt_outlives_a_kill_and_lets_nothing_out_that_raises_risk(world: World) -> None:
+    """Halted and killed in the same moment: after the restart an entry is refused, and the way out is open still."""
+    world.configure("place")
+    engine = world.engine()
+    world.buy()
+    until(world.stops, "the position's stop")
+    succeed(world.folder, "halt", "--reason", "a test")
+    assert kill(engine) == -signal.SIGKILL
+    sent = world.asked_for()
+    world.engine()
+    assert world.account()[1] == "HALTED"
+    refused = run(world.folder, "buy", SYMBOL, "1", "--yes")
+    assert refused.status == 3
+    assert "HALTED" in refused.err
+    assert world.asked_for() == sent
+    succeed(world.folder, "sell", SYMBOL, "10", "--yes")
+    until(lambda: world.position() == 0, "the way out")
+    assert world.account()[1] == "HALTED"
+
+
+def test_flatten_ends_flat_as_the_broker_sees_it(world: World) -> None:
+    """A position with its stop and an order that works: when the command returns the broker has none of them, and has said so."""
+    world.configure("place")
+    world.engine()
+    world.buy()
+    until(world.stops, "the position's stop")
+    succeed(world.folder, "buy", SYMBOL, "3", "--limit", "1", "--yes")
+    done = succeed(world.folder, "flatten", "--yes", "--timeout", str(PATIENCE_S - 10), "--json").json
+    assert (done["flat"], done["verified"], done["at_broker"]) == (True, True, {})
+    assert world.position() == 0
+    assert not [row for row in world.orders() if row["status"] in ("new", "accepted", "held", "partially_filled")]
+    assert world.account()[1] == "HALTED"
+    assert verify(world.url).problems == []

@@ -1,0 +1,69 @@
+# mypy: disable-error-code="comparison-overlap"
+# (quantities and prices are compared with plain numbers)
+"""Ways out that a strategy's configuration gives to entries which ask for none themselves."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from holdfast.core.exits import ExitRules
+from holdfast.core.messages import OrderPrepared
+from holdfast.core.types import OrderRole
+from tests.scenario.desk import Desk, Scripted
+from tests.scenario.test_engine_exits import entry, stops
+from tests.scenario.test_engine_protection import TARGET, live
+
+
+def ruled(desk: Desk, **rules: Any) -> Desk:
+    """The desk with these rules for each of its strategies."""
+    converted = msgspec.convert(rules, ExitRules, strict=False)
+    desk.state.exit_rules = dict.fromkeys(desk.state.host.runners, converted)
+    return desk
+
+
+def targets(desk: Desk) -> list[Decimal | None]:
+    return [leg.terms.limit_price for leg in live(desk) if leg.terms.role is TARGET]
+
+
+@pytest.mark.parametrize(("side", "stop", "target"), [("buy", 98, 104), ("sell", 102, 96)])
+def test_an_entry_that_asks_for_nothing_gets_what_is_configured(side: str, stop: int, target: int) -> None:
+    """A stop and a target, each at its distance and on its side."""
+    desk = ruled(Desk(Scripted({1: entry(side)})), stop_loss_pct=2, take_profit_pct=4).closes(1, 100)
+    assert (stops(desk), targets(desk)) == ([(stop, 100)], [target])
+
+
+def test_what_an_entry_asks_for_counts() -> None:
+    """Its own stop takes the place of the configured one; the configured target is added."""
+    desk = ruled(Desk(Scripted({1: entry(stop_loss=90)})), stop_loss_pct=2, take_profit_pct=4).closes(1, 100)
+    assert (stops(desk), targets(desk)) == ([(90, 100)], [104])
+
+
+def test_a_trailing_stop_can_be_configured_and_gives_way_to_a_fixed_one() -> None:
+    """It follows the market for an entry without a stop, and isn't there for one that has its own."""
+    desk = ruled(Desk(Scripted({1: entry()})), trail_percent=5).closes(1, 100, 110)
+    assert stops(desk) == [(Decimal("104.5"), 100)]
+    desk = ruled(Desk(Scripted({1: entry(stop_loss=90)})), trail_percent=5).closes(1, 100, 110)
+    assert stops(desk) == [(90, 100)]
+
+
+def test_a_target_that_turns_round_is_protected_on_its_new_side() -> None:
+    """From long to short the stop is above the market; a close asks for none."""
+    turns = {1: lambda context, _: context.target("ABC", 10), 3: lambda context, _: context.target("ABC", -10)}
+    desk = ruled(Desk(Scripted(turns)), stop_loss_pct=2).closes(1, 100, 100, 100, 100)
+    assert (desk.position(), stops(desk)) == (-10, [(102, 10)])
+    closes = {1: lambda context, _: context.target("ABC", 10), 3: lambda context, _: context.close("ABC")}
+    desk = ruled(Desk(Scripted(closes)), stop_loss_pct=2).closes(1, 100, 100, 100, 100)
+    closing = [order.terms for order in desk.of(OrderPrepared) if order.terms.role is OrderRole.ENTRY][-1]
+    assert (desk.position(), live(desk), closing.stop_loss) == (0, [], None)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{"stop_loss_pct": 0}, {"take_profit_pct": 100}, {"hold_s": 0}, {"stop_loss_pct": 2, "trail_percent": 2}],
+)
+def test_rules_that_can_not_be_are_refused(rules: dict[str, Any]) -> None:
+    """As the configuration is read."""
+    with pytest.raises(msgspec.ValidationError, match=r"above|trails"):
+        msgspec.convert(rules, ExitRules, strict=False)

@@ -1,0 +1,193 @@
+# mypy: disable-error-code="comparison-overlap", no-warn-unreachable
+# (quantities are compared with plain numbers)
+"""Protection that the exchange doesn't take: bounded tries, then the policy; how long a position was unprotected."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from holdfast.core.messages import Heartbeat, OrderCanceled, OrderPrepared, OrderTerms, Report
+from holdfast.core.orders.order import OrderState
+from holdfast.core.protection.policy import CLOSE_TRIES, LEG_TRIES, PAUSES_NS, ProtectionPolicy
+from holdfast.core.protection.records import (
+    OnFailure,
+    PositionClosing,
+    PositionLeft,
+    ProtectionComplete,
+    ProtectionFailed,
+    ProtectionLate,
+)
+from holdfast.core.types import SECOND_NS, OrderRole
+from tests.scenario.desk import START_NS, Desk, Scripted, minute
+from tests.scenario.test_engine_protection import STOP, Picky, covered, enter, legs, live
+
+LATE_NS = 10 * SECOND_NS
+
+
+def beats(desk: Desk, seconds: int) -> Desk:
+    """Let so many seconds pass without an event."""
+    now_ns = desk.state.now_ns
+    return desk.run(*[Heartbeat(now_ns + second * SECOND_NS) for second in range(1, seconds + 1)])
+
+
+def no_stops(on_failure: OnFailure, refuses: Any = lambda terms: terms.role is STOP, **script: Any) -> Desk:
+    """A strategy that buys 100 with a stop, where the exchange refuses some orders."""
+    desk = Desk(Scripted(script.get("script", {1: enter(take_profit=None)})), exchange=Picky(refuses))
+    desk.state.protection = ProtectionPolicy(on_failure, LATE_NS)
+    return desk.closes(1, 100)
+
+
+def stops_made(desk: Desk) -> int:
+    return sum(body.terms.role is STOP for body in desk.of(OrderPrepared))
+
+
+def test_a_refused_stop_is_tried_again_at_once_and_then_with_pauses() -> None:
+    """The tries come after the stated pauses, and are no more than stated."""
+    desk = beats(no_stops(OnFailure.ALERT), 60)
+    made = [record.time_ns for record in desk.records if isinstance(record.body, OrderPrepared)][1:]
+    assert [later - sooner for sooner, later in pairwise(made)] == list(PAUSES_NS)
+    assert stops_made(desk) == LEG_TRIES
+
+
+def test_alert_reports_once_and_keeps_the_guard() -> None:
+    """The failure and the alarm are recorded once each, the guard stays to be seen, and trading goes on."""
+    script = {1: enter(take_profit=None), 3: lambda context, _: context.buy("ABC", 1)}
+    desk = beats(no_stops(OnFailure.ALERT, script=script), 60).closes(3, 100, 100)
+    (failed,) = desk.of(ProtectionFailed)
+    assert (failed.strategy, failed.symbol, failed.action) == ("s0", "ABC", OnFailure.ALERT)
+    assert failed.reason == "5 protective orders in a row came to nothing; the last: not here"
+    (late,) = desk.of(ProtectionLate)
+    assert (late.quantity, late.protected, late.unprotected_ns) == (100, 0, LATE_NS)
+    assert (desk.position(), len(desk.state.guards), desk.of(PositionClosing)) == (101, 1, [])
+
+
+def test_flatten_closes_the_position_that_can_not_be_protected() -> None:
+    """After the last try exactly what is open is closed, and nothing is left over."""
+    desk = beats(no_stops(OnFailure.FLATTEN), 20)
+    (closing,) = desk.of(PositionClosing)
+    assert closing.reason == "it can't be protected"
+    assert (desk.position(), live(desk), desk.state.guards, desk.state.closing) == (0, [], {}, {})
+    close = desk.order(desk.state.order_count).terms
+    assert (close.side, close.quantity, close.role) == ("sell", 100, OrderRole.ENTRY)
+    assert desk.of(ProtectionLate) == []  # seven seconds of tries come before ten of alarm
+
+
+def test_flatten_leaves_to_a_person_what_will_not_close() -> None:
+    """An exchange that takes neither stop nor close: a few tries, then an alarm, and no more orders."""
+    desk = beats(no_stops(OnFailure.FLATTEN, lambda terms: terms.side == "sell"), 60)
+    (left,) = desk.of(PositionLeft)
+    assert (left.quantity, left.reason) == (100, "it can't be protected, and 3 orders did not close it")
+    assert len(desk.of(OrderPrepared)) == 1 + LEG_TRIES + CLOSE_TRIES
+    assert len(beats(desk, 60).of(OrderPrepared)) == 1 + LEG_TRIES + CLOSE_TRIES
+
+
+def test_retry_goes_on_with_growing_pauses_until_it_is_taken() -> None:
+    """An exchange that takes a stop after an hour has it within a minute; the failure was reported once."""
+    taken: list[bool] = []
+    desk = no_stops(OnFailure.RETRY, lambda terms: terms.role is STOP and not taken)
+    for _ in range(60):
+        beats(desk, 60)
+    assert len(desk.of(ProtectionFailed)) == 1
+    assert stops_made(desk) < 75
+    taken.append(True)
+    beats(desk, 60)
+    assert legs(desk) == [(STOP, 100)]
+    (complete,) = desk.of(ProtectionComplete)
+    assert complete.unprotected_ns > 3600 * SECOND_NS
+
+
+def test_the_strategy_wishes_in_vain_while_its_position_is_being_closed() -> None:
+    """An entry during the close would hold it up: it is dropped, and later ones are taken."""
+    script = {1: enter(take_profit=None), 2: lambda context, _: context.buy("ABC", 7)}
+    desk = no_stops(OnFailure.FLATTEN, lambda terms: terms.role is STOP, script=script)
+    beats(desk, 20).closes(2, 100, 100)
+    assert desk.position() == 7
+
+
+@pytest.mark.parametrize("lived_s", [1, 120])
+def test_a_broker_that_cancels_what_it_took(lived_s: int) -> None:
+    """A stop canceled again and again has failed; one canceled every two minutes is only placed again."""
+    desk = Desk(Scripted({1: enter(take_profit=None)})).closes(1, 100)
+    desk.state.protection = ProtectionPolicy(OnFailure.ALERT, LATE_NS)
+    for _ in range(10):
+        for leg in live(desk):
+            desk.exchange.remove(leg.terms.client_order_id)
+            desk.take(Report(desk.state.now_ns, OrderCanceled(leg.terms.client_order_id, "by the broker")))
+        beats(desk, lived_s)
+    assert len(desk.of(ProtectionFailed)) == (1 if lived_s == 1 else 0)
+    assert covered_by_stop(desk) is (lived_s != 1)
+
+
+def covered_by_stop(desk: Desk) -> bool:
+    return legs(desk) == [(STOP, desk.position())]
+
+
+def test_a_leg_canceled_alone_takes_its_twin_along_and_counts_once() -> None:
+    """A pair of which the broker ends one leg is placed anew as a pair: one failure, not two."""
+    desk = Desk(Scripted({1: enter()})).closes(1, 100)
+    stop, _ = live(desk)
+    desk.exchange.remove(stop.terms.client_order_id)
+    desk.take(Report(desk.state.now_ns, OrderCanceled(stop.terms.client_order_id, "by the broker")))
+    assert covered(desk)
+    (cover,) = desk.state.covers.values()
+    assert (cover.failures, cover.since_ns) == (1, 0)
+
+
+def test_the_time_unprotected_is_from_the_fill_to_the_brokers_word() -> None:
+    """Complete only when the exchange has acknowledged the whole: measured from the first fill that was not covered."""
+    slow = Slow()
+    desk = Desk(Scripted({1: enter(take_profit=None)}), exchange=slow).closes(1, 100)
+    assert (desk.position(), desk.of(ProtectionComplete)) == (100, [])
+    beats(desk, 3)
+    slow.answer(desk)
+    (complete,) = desk.of(ProtectionComplete)
+    assert (complete.quantity, complete.unprotected_ns) == (100, 3 * SECOND_NS)
+
+
+def test_an_answer_that_does_not_come_is_an_alarm() -> None:
+    """A stop without an answer protects nothing that is known of: after the stated time an alarm says so, once."""
+    slow = Slow()
+    desk = beats(Desk(Scripted({1: enter(take_profit=None)}), exchange=slow).closes(1, 100), 60)
+    (late,) = desk.of(ProtectionLate)
+    assert late.unprotected_ns == LATE_NS
+    slow.answer(desk)
+    (complete,) = desk.of(ProtectionComplete)
+    assert complete.unprotected_ns == 60 * SECOND_NS
+
+
+def test_an_alarm_comes_with_the_market_where_no_heartbeat_does() -> None:
+    """In a backtest the bars carry the time."""
+    desk = Desk(Scripted({1: enter(take_profit=None)}), exchange=Slow()).closes(1, 100, 100)
+    (late,) = desk.of(ProtectionLate)
+    assert late.unprotected_ns == minute(2) - minute(1)
+    assert desk.state.now_ns > START_NS
+
+
+class Slow(Picky):
+    """An exchange that answers a protective order when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: False)
+        self._kept: list[tuple[OrderTerms, int]] = []
+
+    def submit(self, terms: OrderTerms, released_ns: int, now_ns: int) -> Any:
+        if terms.role is STOP:
+            self._kept.append((terms, released_ns))
+            return []
+        return super().submit(terms, released_ns, now_ns)
+
+    def answer(self, desk: Desk) -> None:
+        """Take what was sent."""
+        for terms, released_ns in self._kept:
+            for report in super().submit(terms, released_ns, desk.state.now_ns):
+                desk.take(report)
+
+
+def test_a_way_out_that_comes_to_nothing_is_no_gap_when_the_legs_are_back() -> None:
+    """While a close is under way nothing is to be protected; when it fails the clock starts, and stops with the new legs."""
+    script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=150)}
+    desk = Desk(Scripted(script)).closes(1, 100, 101)
+    assert [order.state for order in desk.state.orders.finished.values()].count(OrderState.REJECTED) == 1
+    assert covered(desk)
+    assert [body.quantity for body in desk.of(ProtectionComplete)] == [100, 100]

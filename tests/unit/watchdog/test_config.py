@@ -1,0 +1,35 @@
+"""The watchdog's section of a configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.config import check_watchdog, parse_config
+from holdfast.errors import ConfigError
+from holdfast.watchdog.watchdog import Watchdog
+
+
+def parsed(watchdog: dict[str, Any], lease_s: float = 40.0) -> Any:
+    sections = {"lease": {"duration_s": lease_s, "margin_s": 15.0}, "accounts": [{"name": "main"}]}
+    return parse_config({**sections, **({"watchdog": watchdog} if watchdog else {})}, "test", Path())
+
+
+@pytest.mark.parametrize("silent_s", [0.0, 39.0, 40.0])
+def test_an_engine_is_not_taken_for_dead_while_it_has_its_lease(silent_s: float) -> None:
+    """A silence of one lease or less is refused with both figures."""
+    with pytest.raises(ConfigError, match=r"silent_after_s must be longer than lease.duration_s \(40\)"):
+        parsed({"silent_after_s": silent_s})
+
+
+def test_a_long_lease_asks_nothing_of_who_has_no_watchdog() -> None:
+    """Without a section the file is good for engines, and still not for a watchdog."""
+    config = parsed({}, lease_s=90.0)
+    with pytest.raises(ConfigError, match="silent_after_s"):
+        check_watchdog(config, "test")
+
+
+def test_an_account_on_paper_needs_no_watchdog() -> None:
+    """It ends with its engine, and the error says so."""
+    with pytest.raises(ConfigError, match="part of its engine"):
+        Watchdog(parsed({}), lambda _: None)

@@ -1,0 +1,48 @@
+"""Every combination (H1): what an order does x where its process dies x what the broker answers x what the stream tells x class."""
+
+import pytest
+
+from holdfast.brokers.capability import IdempotencyClass
+from holdfast.torture.exhaustive.cases import Case, Script, Told, cases, run_case
+from holdfast.torture.exhaustive.choices import every
+
+CLASSES = tuple(IdempotencyClass)
+
+
+def test_every_combination_comes_once() -> None:
+    """Choices that depend on earlier ones are all made, in order, and none twice."""
+    seen = []
+    for choices in every():
+        colour = choices.of("red", "green")
+        seen.append((colour, choices.of(1, 2, 3) if colour == "red" else 1))
+    assert seen == [("red", 1), ("red", 2), ("red", 3), ("green", 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.proves(
+    "K1", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K13", "K14", "A1", "A2", "A3", "A6", "A7", "S1", "S2", "S4", "S5",
+    "I1", "I2", "I3", "I4", "I5", "I6", "I8", "I9", "I10", "I12", "I13", "I14", "I16",
+)  # fmt: skip
+@pytest.mark.parametrize("idempotency", CLASSES)
+@pytest.mark.parametrize("script", Script)
+def test_no_combination_breaks_an_invariant(script: Script, idempotency: IdempotencyClass) -> None:
+    """A vector that fails prints itself: keep it as a test below."""
+    failed: list[Told] = []
+    count = 0
+    for case in cases(script, idempotency):
+        count += 1
+        told = run_case(case)
+        if told.violations:
+            failed.append(told)
+    assert count > 800
+    assert not failed, f"{len(failed)} of {count} combinations, the first:\n{failed[0]}"
+
+
+KEPT: tuple[Case, ...] = ()
+"""Combinations that once broke something."""
+
+
+@pytest.mark.parametrize("case", KEPT)
+def test_kept_combinations_stay_mended(case: Case) -> None:
+    """What was broken once is looked at for ever."""
+    assert run_case(case).violations == []
