@@ -13,7 +13,7 @@ import msgspec
 from holdfast.errors import Fatal, HoldfastError
 from holdfast.journal.verify import verify
 from holdfast.observe.crash_points import VARIABLE
-from holdfast.torture.processes.books import ACCOUNT, Found, compare, never_released
+from holdfast.torture.processes.books import Found, compare, never_released
 from holdfast.torture.processes.broker import Broker, tail
 from holdfast.torture.processes.engine import Watch, configure, surroundings, wait_for_records, wait_until_ready
 from holdfast.torture.processes.plan import AT_A_STOP, ROUND, BrokerEvent, Death, Life, lives
@@ -261,6 +261,5 @@ class Round:
                 return found
             agreed_at = at if is_equal else -1
             if self._program is None or self._program.ended(LOOK_EVERY_S) is not None or time.monotonic() > ends_s:
-                state = self._watch.reader().account(ACCOUNT).state
-                self._problem(f"not at rest {HEALED_WITHIN_S:.0f} s after the last fault: the account is {state}")
+                self._problem(f"not at rest {HEALED_WITHIN_S:.0f} s after the last fault: {self._watch.unrest()}")
                 return found

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from holdfast.core.messages import CancelOrders
-from holdfast.core.milestones import RecoveryCompleted
+from holdfast.core.milestones import Impaired, RecoveryCompleted, Restored
 from holdfast.core.session.account import AccountState
 from holdfast.errors import HoldfastError, JournalError
 from holdfast.journal.commands import file_command
@@ -113,6 +113,20 @@ class Watch:
         row = self.reader().account(ACCOUNT)
         live = self.reader().orders(ACCOUNT, live_only=True)
         return row.state in AT_REST and not any(order.state in WITHOUT_ANSWER for order in live)
+
+    def unrest(self) -> str:
+        """What keeps it from rest, in words: the account's state, what it misses, and the orders without an answer."""
+        missing: dict[str, str] = {}
+        for record in self.reader().records(ACCOUNT):
+            if isinstance(record.body, Impaired):
+                missing[record.body.cause] = record.body.reason
+            elif isinstance(record.body, Restored):
+                missing.pop(record.body.cause, None)
+        live = self.reader().orders(ACCOUNT, live_only=True)
+        words = [f"the account is {self.reader().account(ACCOUNT).state}"]
+        words += [f"missing {cause}: {reason}" for cause, reason in missing.items()]
+        words += [f"order {order.client_order_id} is {order.state}" for order in live if order.state in WITHOUT_ANSWER]
+        return "; ".join(words)
 
     def cancel_all(self) -> None:
         """Ask the engine to cancel every order."""
