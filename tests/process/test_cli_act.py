@@ -126,13 +126,14 @@ def test_what_cannot_be_meant_is_refused(engine: Path) -> None:
         assert (done.status, text in done.error) == (status, True), (arguments, done)
 
 
-def test_without_an_engine_only_a_halt_can_be_filed(desk: Path) -> None:
-    """Orders and cancels need an engine (3); a halt waits for the next start, which then begins halted."""
+def test_without_an_engine_only_what_bars_risk_can_be_filed(desk: Path) -> None:
+    """Orders and cancels need an engine (3); PRESERVATION and a halt wait for the next start, which then begins halted."""
     assert run(desk, "halt").status == 1  # there is no journal yet
     succeed(desk, "run", "--for", "0.2s", "--json")
     for arguments in (["buy", "AVOR", "1"], ["cancel", "--all"], ["flatten", "--yes"]):
         done = run(desk, *arguments)
         assert (done.status, "start it first" in done.error) == (3, True)
+    assert "next start" in succeed(desk, "preserve").error
     assert "next start" in succeed(desk, "halt").error
     held = position(desk, "BRYX")
     begun = succeed(desk, "run", "--speed", "max", "--for", "0.5s", "--json").json

@@ -18,6 +18,7 @@ from holdfast.core.messages import (
     Halt,
     MarketEvent,
     PlaceOrder,
+    Preserve,
     Quote,
     Resume,
     Signal,
@@ -128,6 +129,7 @@ def commands(desk: Desk, number: int) -> None:
     signal = Signal(strategy=MANUAL, symbol="ABC", action=Action.BUY, quantity=Quantity(Decimal(3)))
     script: dict[int, Command] = {
         100: PlaceOrder(signal), 250: PlaceOrder(signal), 500: Halt("lunch"), 700: Resume(), 900: CancelOrders(), 1000: CancelOrders(symbol="XYZ"),
+        1100: Preserve("lunch"), 1150: Resume(),
         1200: Flatten(), 1400: Resume(),
     }  # fmt: skip
     asked = script.get(number)

@@ -7,14 +7,27 @@ from typing import Any
 
 import pytest
 
-from holdfast.core.messages import Health, Heartbeat, OrderCanceled, Report
+from holdfast.core import snapshot
+from holdfast.core.messages import (
+    Action,
+    CommandDone,
+    Halt,
+    Health,
+    Heartbeat,
+    OrderCanceled,
+    Preserve,
+    Report,
+    Resume,
+    RiskRefused,
+)
 from holdfast.core.orders.order import OrderState
 from holdfast.core.protection.policy import Preservation, ProtectionPolicy
 from holdfast.core.protection.records import PositionClosing
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.account import AccountState
-from holdfast.core.types import SECOND_NS
-from tests.scenario.desk import Desk, Scripted
+from holdfast.core.state import apply
+from holdfast.core.types import MANUAL, MINUTE_NS, SECOND_NS
+from tests.scenario.desk import OFFICE_HOURS, Desk, Scripted, bar, new_state
 from tests.scenario.test_engine_protection import covered, enter, legs
 
 AFTER_NS = 15 * SECOND_NS
@@ -123,3 +136,79 @@ def test_protection_goes_on_in_preservation() -> None:
 def _canceled(desk: Desk, key: Any) -> Any:
     desk.exchange.remove(key)
     return Report(desk.state.now_ns, OrderCanceled(key, "by the broker"))
+
+
+# --- who and what enters it -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "left", "text"),
+    [
+        (Preservation.HOLD, (100, 10), "positions stay"),
+        (Preservation.CLOSE_UNPROTECTED, (100, 0), "without a stop are closed"),
+        (Preservation.CLOSE_ALL, (0, 0), "every position is closed"),
+    ],
+)
+def test_by_hand_it_is_carried_out_at_once(policy: Preservation, left: tuple[int, int], text: str) -> None:
+    """In the command's own moment the resting entry goes and the policy is carried out; protection of what stays is there."""
+    desk = trading(policy)
+    answers = [record.body for record in desk.ask(Preserve("maintenance")) if isinstance(record.body, CommandDone)]
+    assert [(done.accepted, text in done.text) for done in answers] == [(True, True)]
+    assert desk.state.account_state is AccountState.PRESERVATION
+    assert (desk.position("s0"), desk.position("s1")) == left
+    assert 50 not in limits_at_work(desk)
+    assert sum(quantity for _, quantity in legs(desk)) == (120 if left[0] else 0)
+
+
+def test_by_hand_it_stays_until_a_person_resumes() -> None:
+    """Not a connection that is back, nor a new trading day, nor time ends it: an entry is refused until ``resume``."""
+    desk = trading()
+    desk.ask(Preserve())
+    lose(desk)
+    find(desk)
+    later(desk, 40 * 60 * 60 * SECOND_NS)
+    desk.place(Action.BUY, 1)
+    assert [refused.rule for refused in desk.of(RiskRefused)] == ["account_state"]
+    desk.ask(Resume())
+    assert desk.state.account_state.takes_risk
+    desk.place(Action.BUY, 1)
+    assert desk.position(MANUAL) == 1
+
+
+def test_by_hand_it_is_in_the_records() -> None:
+    """Another process that applies them is in PRESERVATION for the same reason, and so is one that has a snapshot."""
+    desk = trading()
+    desk.ask(Preserve("maintenance"))
+    again, restored = new_state(RiskLimits()), new_state(RiskLimits())
+    for record in desk.records:
+        apply(again, record)
+    snapshot.restore(restored, snapshot.take(again))
+    for state in (again, restored):
+        assert state.account_state is AccountState.PRESERVATION
+        assert (state.impairments, state.lasting) == ({"by hand": "maintenance"}, {"by hand"})
+
+
+def test_a_halt_bars_more_and_stays() -> None:
+    """What is halted can't be put into PRESERVATION, which would say less; what is preserved can be halted."""
+    desk = trading()
+    desk.ask(Halt())
+    answers = [record.body for record in desk.ask(Preserve(), "c2") if isinstance(record.body, CommandDone)]
+    assert [done.accepted for done in answers] == [False]
+    assert (desk.state.account_state, desk.state.impairments) == (AccountState.HALTED, {})
+    desk.ask(Resume(), "c3")
+    desk.ask(Preserve(), "c4")
+    desk.ask(Halt(), "c5")
+    assert desk.state.account_state is AccountState.HALTED
+
+
+def test_a_market_that_is_silent_altogether() -> None:
+    """One symbol's silence bars entries in that; when nothing is heard of any the account is in PRESERVATION, until something is."""
+    desk = Desk(calendar=OFFICE_HOURS, stale_after_ns=5 * MINUTE_NS)
+    nine = 9 * 60
+    desk.run(bar(nine + 1, 10.0), *[bar(nine + number, 20.0, symbol="XYZ") for number in range(1, 10)])
+    assert (set(desk.state.stale), desk.state.account_state) == ({"ABC"}, AccountState.IDLE)
+    later(desk, 6 * MINUTE_NS)
+    assert desk.state.account_state is AccountState.PRESERVATION
+    assert list(desk.state.impairments) == ["stale data"]
+    desk.run(bar(nine + 17, 10.0))
+    assert (desk.state.account_state, desk.state.impairments) == (AccountState.IDLE, {})

@@ -1,4 +1,4 @@
-"""``holdfast buy``, ``sell``, ``cancel``, ``halt``, ``resume``, ``flatten``: commands filed in the journal for the engine."""
+"""``holdfast buy``, ``sell``, ``cancel``, ``halt``, ``preserve``, ``resume``, ``flatten``: commands filed in the journal for the engine."""
 
 import getpass
 import time
@@ -23,6 +23,7 @@ from holdfast.core.messages import (
     Flattened,
     Halt,
     PlaceOrder,
+    Preserve,
     Resume,
     Signal,
 )
@@ -155,8 +156,13 @@ class Desk:
         _tell(found, as_json, GOOD if answer.status == DONE else BAD)
         return 0 if answer.status == DONE else REFUSED
 
-    def filed(self, command: Command, effect: str, as_json: bool) -> int:
-        """File a command that the next start is to carry out."""
+    def now_or_later(self, command: Command, effect: str, as_json: bool) -> int:
+        """File a command that an engine carries out now, or where none runs the next start; gives the exit status back.
+
+        ``effect`` is what happens at that start.
+        """
+        if self.is_running:
+            return self.finish(command, as_json)
         command_id = self.file(command)
         text = f"no engine trades account {self.account} now: {effect} at the next start"
         _tell(self._json(command_id, "filed", text), as_json, WARN)
@@ -206,18 +212,17 @@ def cancel(
 
 def halt(config: Path | None, account: str | None, reason: str, timeout_s: float, as_json: bool) -> int:
     """Halt an account; where no engine runs, its next start begins halted."""
-    desk = Desk(config, account, timeout_s)
-    if not desk.is_running:
-        return desk.filed(Halt(reason), "the halt takes effect", as_json)
-    return desk.finish(Halt(reason), as_json)
+    return Desk(config, account, timeout_s).now_or_later(Halt(reason), "the halt takes effect", as_json)
+
+
+def preserve(config: Path | None, account: str | None, reason: str, timeout_s: float, as_json: bool) -> int:
+    """Put an account into PRESERVATION; where no engine runs, its next start begins there."""
+    return Desk(config, account, timeout_s).now_or_later(Preserve(reason), "PRESERVATION begins", as_json)
 
 
 def resume(config: Path | None, account: str | None, reason: str, timeout_s: float, as_json: bool) -> int:
-    """End a halt; where no engine runs, its next start does."""
-    desk = Desk(config, account, timeout_s)
-    if not desk.is_running:
-        return desk.filed(Resume(reason), "trading resumes", as_json)
-    return desk.finish(Resume(reason), as_json)
+    """End a halt or PRESERVATION; where no engine runs, its next start does."""
+    return Desk(config, account, timeout_s).now_or_later(Resume(reason), "trading resumes", as_json)
 
 
 def flatten(config: Path | None, account: str | None, reason: str, yes: bool, timeout_s: float, as_json: bool) -> int:

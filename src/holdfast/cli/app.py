@@ -287,6 +287,20 @@ def halt(
 
 
 @app.command(rich_help_panel="Act")
+def preserve(
+    reason: Reason = "",
+    account: Account = None,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Take no new risk until `resume`; exits stay, and the account's policy says what is closed. Outlives restarts."""
+    from holdfast.cli import act
+
+    raise typer.Exit(act.preserve(config, account, reason, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
 def resume(
     reason: Reason = "",
     account: Account = None,
@@ -294,7 +308,7 @@ def resume(
     config: ConfigFile = None,
     as_json: Json = False,
 ) -> None:
-    """End a halt."""
+    """End a halt, or PRESERVATION."""
     from holdfast.cli import act
 
     raise typer.Exit(act.resume(config, account, reason, timeout, as_json))

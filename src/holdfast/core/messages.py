@@ -446,6 +446,12 @@ class Halt(Body, frozen=True, gc=False):
     reason: str = ""
 
 
+class Preserve(Body, frozen=True, gc=False):
+    """Put the account into PRESERVATION for no other cause than that a person wants it there, until `Resume`."""
+
+    reason: str = ""
+
+
 class Resume(Body, frozen=True, gc=False):
     """End a halt or preservation."""
 
@@ -472,7 +478,7 @@ class CommandDone(Body, frozen=True, gc=False):
     client_order_ids: tuple[ClientOrderId, ...] = ()
 
 
-Command = PlaceOrder | CancelOrders | Halt | Resume | Flatten | Resolve | Reconcile
+Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | Flatten | Resolve | Reconcile
 
 BrokerReport = (
     OrderAccepted

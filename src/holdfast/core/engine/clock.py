@@ -1,6 +1,6 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
-from holdfast.core.engine.acts import DAILY_LOSS, record_value, restore
+from holdfast.core.engine.acts import DAILY_LOSS, impair, record_value, restore
 from holdfast.core.engine.closing import retreat, retreat_ns
 from holdfast.core.engine.protecting import due_ns, tend
 from holdfast.core.milestones import MarketStale, TradingDayStarted
@@ -8,7 +8,10 @@ from holdfast.core.session.calendar import TradingDay
 from holdfast.core.session.counters import DAY_TRADE_DAYS
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import HOUR_NS, MINUTE_NS
+from holdfast.core.types import HOUR_NS, MINUTE_NS, iso_time
+
+STALE_DATA = "stale data"
+"""The impairment of an account that hears nothing of its market any more. One symbol's silence bars entries in that alone."""
 
 
 def turn_at(state: EngineState, time_ns: int, source: str = "engine") -> Turn:
@@ -81,3 +84,6 @@ def _mark_stale(state: EngineState, turn: Turn, stale_after_ns: int, open_ns: in
     for symbol, seen_ns in state.seen_ns.items():
         if symbol not in state.stale and state.now_ns - max(seen_ns, open_ns) > stale_after_ns:
             turn.record(MarketStale(symbol, seen_ns))
+    if state.seen_ns and state.stale.keys() >= state.seen_ns.keys() and STALE_DATA not in state.impairments:
+        last = iso_time(max(state.seen_ns.values()))
+        impair(state, turn, STALE_DATA, f"nothing was heard of any symbol since {last}", is_connection=True)

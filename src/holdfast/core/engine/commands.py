@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, is_closing, on_signal
+from holdfast.core.engine.acts import cancel, impair, is_closing, on_signal
 from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.closing import retreat
 from holdfast.core.engine.flattening import flatten
 from holdfast.core.engine.reports import judge_report
 from holdfast.core.findings import Reconcile, Resolution, Resolve
@@ -20,15 +21,25 @@ from holdfast.core.messages import (
     OrderCanceled,
     OrderNotSent,
     PlaceOrder,
+    Preserve,
     Request,
     Resume,
     RiskRefused,
 )
 from holdfast.core.milestones import Restored
 from holdfast.core.orders.order import OrderState
-from holdfast.core.session.account import AccountEvent
+from holdfast.core.protection.policy import Preservation
+from holdfast.core.session.account import AccountEvent, AccountState
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
+
+BY_HAND = "by hand"
+"""The impairment of an account that a person has put into PRESERVATION. No connection: its policy is carried out at once."""
+_CLOSED = {
+    Preservation.HOLD: "positions stay, with their exits",
+    Preservation.CLOSE_UNPROTECTED: "positions without a stop are closed",
+    Preservation.CLOSE_ALL: "every position is closed",
+}
 
 
 def on_request(state: EngineState, request: Request) -> Turn:
@@ -82,6 +93,15 @@ def _halt(state: EngineState, turn: Turn, command: Halt, _record: Envelope) -> C
     return CommandDone(accepted=True, text=f"halted: nothing that raises risk is sent{still}")
 
 
+def _preserve(state: EngineState, turn: Turn, command: Preserve, _record: Envelope) -> CommandDone:
+    if state.account_state is AccountState.HALTED:
+        return CommandDone(accepted=False, text="the account is HALTED, which lets out no more: resume it first")
+    impair(state, turn, BY_HAND, command.reason or "asked by a person")
+    retreat(state, turn)
+    closed = _CLOSED[state.protection.preservation]
+    return CommandDone(accepted=True, text=f"in PRESERVATION until `holdfast resume`: no new risk is taken, {closed}")
+
+
 def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -> CommandDone:
     if state.account_state.takes_risk:
         return CommandDone(accepted=False, text=f"the account is {state.account_state}, not halted")
@@ -128,6 +148,7 @@ _COMMANDS: dict[type, Callable[[EngineState, Turn, Any, Envelope], CommandDone]]
     PlaceOrder: _place,
     CancelOrders: _cancel,
     Halt: _halt,
+    Preserve: _preserve,
     Resume: _resume,
     Flatten: _flatten,
     Resolve: _resolve,

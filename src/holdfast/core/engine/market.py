@@ -1,7 +1,7 @@
 """The market: events are shown to the strategies, and what they wish is attended to."""
 
-from holdfast.core.engine.acts import attend
-from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.acts import attend, restore
+from holdfast.core.engine.clock import STALE_DATA, turn_at
 from holdfast.core.engine.protecting import follow
 from holdfast.core.messages import Bar, Heartbeat, MarketEvent, Quote, Trade
 from holdfast.core.milestones import MarketFresh
@@ -69,5 +69,8 @@ def _freshen(state: EngineState, turn: Turn | None, event: MarketEvent) -> Turn 
     if symbol in state.stale:
         turn = turn or Turn(state)
         turn.record(MarketFresh(symbol, state.now_ns - state.stale[symbol]))
+    if STALE_DATA in state.impairments:
+        turn = turn or Turn(state)
+        restore(state, turn, STALE_DATA, f"{symbol} has data again")
     state.seen_ns[symbol] = event.time_ns
     return turn
