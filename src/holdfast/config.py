@@ -224,11 +224,13 @@ class WatchdogConfig(Section, frozen=True):
     After ``silent_after_s`` without one, which must be longer than ``lease.duration_s``, the broker's positions are compared with the
     stop orders there, and again every ``check_every_s``. ``action`` is what becomes of a position whose stop is missing or
     too small: ``place`` puts the stop there that was asked for, ``flatten`` closes the position, ``alert`` only says so.
+    ``default_stop_pct`` goes with ``place``: a position for which nobody asked for one gets a stop so many percent from the broker's price.
     """
 
     silent_after_s: float = 60.0
     check_every_s: float = 10.0
     action: Literal["place", "flatten", "alert"] = "place"
+    default_stop_pct: Decimal | None = None
 
 
 class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
@@ -450,6 +452,13 @@ def check_watchdog(config: Config, name: str) -> None:
         )
     if watchdog.check_every_s <= 0:
         raise ConfigError(f"{name}: watchdog.check_every_s must be above zero, not {watchdog.check_every_s:g}")
+    percent = watchdog.default_stop_pct
+    if percent is not None and not 0 < percent < 100:
+        raise ConfigError(f"{name}: watchdog.default_stop_pct must be above 0 and below 100, not {percent}")
+    if percent is not None and watchdog.action != "place":
+        raise ConfigError(
+            f'{name}: watchdog.default_stop_pct goes with action = "place"; with "{watchdog.action}" no stop is placed: leave it out'
+        )
 
 
 def _check_unique(what: str, names: list[str], file: str) -> None:

@@ -47,6 +47,7 @@ margin_s = 2.1
 silent_after_s = {SILENT_S}
 check_every_s = {CHECK_S}
 action = "{{action}}"
+{{more}}
 [[accounts]]
 name = "main"
 broker = "alpaca"
@@ -66,9 +67,10 @@ class World:
         self.programs: list[Program] = []
         self.broker = Broker(lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, 1, 60.0)
 
-    def configure(self, action: str) -> None:
+    def configure(self, action: str, more: str = "") -> None:
+        """``more`` goes to the watchdog's section."""
         socket = self.broker.url.replace("http", "ws", 1)
-        text = CONFIG.format(journal=self.url, url=self.broker.url, socket=socket, action=action)
+        text = CONFIG.format(journal=self.url, url=self.broker.url, socket=socket, action=action, more=more)
         (self.folder / "holdfast.toml").write_text(text)
 
     def start(self, *arguments: str, **extra: str) -> Program:
@@ -143,7 +145,11 @@ class World:
 
     def buy_there(self, quantity: str) -> None:
         """As the account's owner may on the broker's own pages."""
-        body = {"symbol": SYMBOL, "qty": quantity, "side": "buy", "type": "market", "time_in_force": "day"}
+        self.order_there("buy", quantity)
+
+    def order_there(self, side: str, quantity: str) -> None:
+        """At the market, on the broker's own pages."""
+        body = {"symbol": SYMBOL, "qty": quantity, "side": side, "type": "market", "time_in_force": "day"}
         answer = requests.post(f"{self.broker.url}/v2/orders", json=body, headers=HEADERS, timeout=PATIENCE_S)
         answer.raise_for_status()
 

@@ -98,6 +98,21 @@ def test_halt_lets_no_risk_out_until_resume(engine: Path) -> None:
     assert run(engine, "resume").status == 3
 
 
+def test_a_position_is_given_a_stop(engine: Path) -> None:
+    """``protect`` places a stop for what is held; a second one, a symbol that nobody holds and an impossible price are refused."""
+    assert run(engine, "protect", "AVOR", "--stop-loss", FAR_BELOW).status == 3
+    succeed(engine, "buy", "AVOR", "10")
+    until(lambda: position(engine, "AVOR") == "10", "the buy to fill")
+    assert run(engine, "protect", "AVOR", "--stop-loss", "100000").status == 3
+    assert run(engine, "protect", "AVOR", "--stop-loss", "nan").status == 2
+    done = succeed(engine, "protect", "AVOR", "--stop-loss", FAR_BELOW, "--strategy", "manual", "--json").json
+    assert (done["status"], "10 AVOR of manual" in done["text"]) == ("done", True)
+    [stop] = [row for row in succeed(engine, "orders", "--open", "--json").json if row["symbol"] == "AVOR"]
+    assert (stop["order_type"], stop["quantity"], stop["stop_price"]) == ("stop", "10", FAR_BELOW)
+    again = run(engine, "protect", "AVOR", "--stop-loss", "7")
+    assert (again.status, "has its stop" in again.error) == (3, True)
+
+
 def test_flatten_waits_until_flat(engine: Path) -> None:
     """``flatten`` returns when no position and no order is left, and leaves the account halted."""
     succeed(engine, "buy", "AVOR", "7")
@@ -130,7 +145,12 @@ def test_without_an_engine_only_what_bars_risk_can_be_filed(desk: Path) -> None:
     """Orders and cancels need an engine (3); PRESERVATION and a halt wait for the next start, which then begins halted."""
     assert run(desk, "halt").status == 1  # there is no journal yet
     succeed(desk, "run", "--for", "0.2s", "--json")
-    for arguments in (["buy", "AVOR", "1"], ["cancel", "--all"], ["flatten", "--yes"]):
+    for arguments in (
+        ["buy", "AVOR", "1"],
+        ["cancel", "--all"],
+        ["flatten", "--yes"],
+        ["protect", "AVOR", "--stop-loss", "6"],
+    ):
         done = run(desk, *arguments)
         assert (done.status, "start it first" in done.error) == (3, True)
     assert "next start" in succeed(desk, "preserve").error

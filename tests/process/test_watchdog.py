@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from holdfast.core.protection.records import StopAsked
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.torture.processes.programs import kill, send
 from tests.databases import KINDS, fresh_database
 from tests.process.bare import SILENT_S, SYMBOL, World
-from tests.process.program import PATIENCE_S, until
+from tests.process.program import PATIENCE_S, run, succeed, until
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -135,6 +136,88 @@ def test_what_nobody_asked_a_stop_for_is_told_and_left(world: World) -> None:
     send(watchdog, signal.SIGTERM)  # what it has decided to do it begins before it ends
     assert watchdog.ended(PATIENCE_S) == 0
     assert [kind for kind, _ in world.said()].count("taken") == 1
+
+
+DEFAULT = "default_stop_pct = 5"
+
+
+def bare_without_a_stop(world: World, side: str = "buy") -> None:
+    """A position that a person took without a stop, and an engine that is killed then."""
+    world.configure("place", DEFAULT)
+    engine = world.engine()
+    succeed(world.folder, side, SYMBOL, "10", "--yes")
+    until(lambda: abs(world.position()) == 10, "the entry's fill")
+    kill(engine)
+
+
+def the_default(world: World) -> tuple[Decimal, Decimal]:
+    """The one stop at the broker; it lies as far as configured from the price that its record names."""
+    until(world.stops, "the stop")
+    ((quantity, stop),) = world.stops()
+    with Reader.open(world.url) as reader:
+        asked = reader.last_record("main", StopAsked.__name__)
+    assert asked is not None
+    assert isinstance(asked.body, StopAsked)
+    assert asked.body.stop_loss == stop
+    away = Decimal("0.95") if world.position() > 0 else Decimal("1.05")
+    assert abs(stop - asked.body.price * away) <= Decimal("0.01")
+    return quantity, stop
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_default_stop_for_what_asked_for_none(world: World, side: str) -> None:
+    """Long or short, it is placed once, told with the price it is measured from, and kept by the engine that starts later."""
+    bare_without_a_stop(world, side)
+    world.watchdog()
+    content(world)
+    quantity, stop = the_default(world)
+    assert quantity == 10
+    assert [text for kind, text in world.said() if kind == "done" and "nobody asked for a stop" in text]
+    sent = world.asked_for()
+    world.engine()
+    until(lambda: world.heard("alive"), "the watchdog to see the engine")
+    refused = run(world.folder, "protect", SYMBOL, "--stop-loss", "1")
+    assert (refused.status, "has its stop" in refused.err) == (3, True)
+    assert (world.stops(), world.asked_for()) == ([(Decimal(10), stop)], sent)
+    assert set(sent.values()) == {1}
+    assert verify(world.url).problems == []
+
+
+def test_a_default_stop_for_what_its_owner_bought_there(world: World) -> None:
+    """Ten with a stop asked for, five that exist at the broker only: taken into the books, told, and each gets its stop, once."""
+    world.configure("place", DEFAULT)
+    engine = world.engine(HOLDFAST_CRASH_AT="fill_received:1")
+    stop = world.buy()
+    assert engine.ended(PATIENCE_S) == -signal.SIGKILL
+    until(lambda: world.position() == 10, "the entry's fill")
+    world.buy_there("5")
+    until(lambda: world.position() == 15, "the owner's own fill")
+    world.watchdog()
+    until(lambda: len(world.stops()) == 2, "both stops")
+    content(world)
+    assert {quantity for quantity, _ in world.stops()} == {10, 5}
+    assert (Decimal(10), stop) in world.stops()
+    assert set(world.asked_for().values()) == {1}
+    with Reader.open(world.url) as reader:
+        held = {row.strategy: row.quantity for row in reader.positions() if row.strategy}
+    assert held == {"manual": 10, "external": 5}
+    assert verify(world.url).problems == []
+
+
+@pytest.mark.parametrize(
+    "point", ["before_append:4", "in_commit:3", "committed:3", "released:1", "sending:1", "answered:1"]
+)
+def test_a_watchdog_that_is_killed_as_it_gives_a_default_stop_leaves_one(world: World, point: str) -> None:
+    """Killed anywhere between taking the account and the broker's answer: the next one comes to one stop, for all that is held."""
+    bare_without_a_stop(world)
+    first = world.watchdog(HOLDFAST_CRASH_AT=point)
+    assert first.ended(PATIENCE_S) == -signal.SIGKILL
+    world.watchdog()
+    until(world.stops, "the stop")
+    until(lambda: world.said()[-1][0] == "protected", "the watchdog to be content")
+    assert the_default(world)[0] == 10
+    assert set(world.asked_for().values()) == {1}
+    assert verify(world.url).problems == []
 
 
 @pytest.mark.parametrize("point", ["released:1", "sending:1", "answered:1"])

@@ -8,6 +8,7 @@ from typing import Any
 from holdfast.core import lifecycle
 from holdfast.core.body import Body
 from holdfast.core.engine import step
+from holdfast.core.findings import Comparison
 from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
     Action,
@@ -178,7 +179,7 @@ class Desk:
         """Let bars happen that end at minutes ``first``, ``first + 1`` ... at these closes."""
         return self.run(*[bar(first + offset, close, symbol=symbol) for offset, close in enumerate(closes)])
 
-    def take(self, event: Report | Request) -> list[Envelope]:
+    def take(self, event: Report | Request | Comparison) -> list[Envelope]:
         """Let the engine take a report or a command, and give back what was recorded for it and all that followed."""
         before = len(self.records)
         self._work(step(self.state, event))

@@ -29,11 +29,12 @@ An order that is not ours goes by `foreign_order_id`.
 
 
 class BrokerPosition(msgspec.Struct, frozen=True):
-    """A position as the broker has it: signed quantity."""
+    """A position as the broker has it: signed quantity, and the market's price where it shows that."""
 
     symbol: str
     quantity: Quantity
     average_price: Price
+    current_price: Price | None = None
 
 
 class AtBroker(StrEnum):

@@ -1,4 +1,4 @@
-"""``holdfast buy``, ``sell``, ``cancel``, ``halt``, ``preserve``, ``resume``, ``flatten``: commands filed in the journal for the engine."""
+"""``holdfast buy``, ``sell``, ``cancel``, ``halt``, ``preserve``, ``resume``, ``flatten``, ``protect``: commands filed in the journal for the engine."""
 
 import getpass
 import time
@@ -24,6 +24,7 @@ from holdfast.core.messages import (
     Halt,
     PlaceOrder,
     Preserve,
+    Protect,
     Resume,
     Signal,
 )
@@ -35,6 +36,7 @@ from holdfast.core.types import (
     Money,
     Price,
     Side,
+    StrategyId,
     TimeInForce,
     plain,
     to_price,
@@ -189,6 +191,23 @@ def place(config: Path | None, account: str | None, ticket: Ticket, yes: bool, t
     if not (yes or as_json):
         confirm(f"{ticket.side} {ticket.quantity} {ticket.symbol} {signal.order_type} on {desk.account}?")
     return desk.finish(PlaceOrder(signal), as_json, ORDER_LIVES_NS)
+
+
+def protect(
+    config: Path | None,
+    account: str | None,
+    symbol: str,
+    stop_loss: str,
+    strategy: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> int:
+    """Give a position that has none a stop."""
+    whose = None if strategy is None else StrategyId(strategy)
+    command = Protect(symbol, to_price(stop_loss, "stop-loss"), whose)
+    desk = Desk(config, account, timeout_s)
+    desk.require_engine()
+    return desk.finish(command, as_json, ORDER_LIVES_NS)
 
 
 def cancel(

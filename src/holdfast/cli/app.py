@@ -257,6 +257,25 @@ def sell(
 
 
 @app.command(rich_help_panel="Act")
+def protect(
+    symbol: str,
+    stop_loss: Annotated[str, typer.Option(help="Where the position is closed at a loss.")],
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Whose position, such as manual or external; may be left out if one holds the symbol."),
+    ] = None,
+    account: Account = None,
+    timeout: Timeout = 10,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Give a position that has none a stop at the broker."""
+    from holdfast.cli import act
+
+    raise typer.Exit(act.protect(config, account, symbol, stop_loss, strategy, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
 def cancel(
     order_id: Annotated[str | None, typer.Argument(metavar="ORDER_ID", help="As `holdfast orders` shows it.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every live order.")] = False,

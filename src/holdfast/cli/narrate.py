@@ -38,6 +38,7 @@ from holdfast.core.protection.records import (
     PositionLeft,
     ProtectionFailed,
     ProtectionLate,
+    StopAsked,
 )
 from holdfast.core.types import SECOND_NS
 from holdfast.runtime.compose import Engine
@@ -194,6 +195,11 @@ def _failed(_narrator: Narrator, _record: Envelope, body: ProtectionFailed) -> T
     return Text.assemble(("can't be protected ", f"bold {BAD}"), f"{what}: {body.reason}")
 
 
+def _stop_asked(_narrator: Narrator, _record: Envelope, body: StopAsked) -> Text:
+    where = f"at {price(body.stop_loss)}, the market at {price(body.price)}"
+    return Text(f"stop asked for  {body.symbol} of {body.strategy} {where}")
+
+
 def _closing(_narrator: Narrator, _record: Envelope, body: PositionClosing) -> Text:
     return Text.assemble(("closing ", WARN), f"{body.symbol} of {body.strategy}: {body.reason}")
 
@@ -238,6 +244,7 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     Flattened: _flattened,
     ProtectionLate: _late,
     ProtectionFailed: _failed,
+    StopAsked: _stop_asked,
     PositionClosing: _closing,
     PositionLeft: _left,
     RecoveryCompleted: _recovered,

@@ -47,6 +47,7 @@ from holdfast.core.protection.records import (
     ProtectionComplete,
     ProtectionFailed,
     ProtectionLate,
+    StopAsked,
     StopMoved,
 )
 from holdfast.core.types import (
@@ -464,6 +465,20 @@ class Flatten(Body, frozen=True, gc=False):
     reason: str = ""
 
 
+class Protect(Body, frozen=True, gc=False):
+    """Give a position that has none a stop at ``stop_loss``.
+
+    ``strategy`` says whose, and may be left out where one holds the symbol. ``price`` is the market's as whoever asks knows it; the stop must be on
+    the right side of it. None: the last that the engine knows.
+    """
+
+    symbol: str
+    stop_loss: Price
+    strategy: StrategyId | None = None
+    price: Price | None = None
+    reason: str = ""
+
+
 class Flattened(Body, frozen=True, gc=False):
     """A flatten is over; ``left`` names what would not close and waits for a person."""
 
@@ -478,7 +493,7 @@ class CommandDone(Body, frozen=True, gc=False):
     client_order_ids: tuple[ClientOrderId, ...] = ()
 
 
-Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | Flatten | Resolve | Reconcile
+Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | Flatten | Protect | Resolve | Reconcile
 
 BrokerReport = (
     OrderAccepted
@@ -512,6 +527,7 @@ AnyBody = (
     | PositionAdopted
     | PositionChanged
     | PnlSnapshot
+    | StopAsked
     | StopMoved
     | ProtectionComplete
     | ProtectionLate

@@ -68,6 +68,7 @@ from holdfast.core.protection.records import (
     ProtectionComplete,
     ProtectionFailed,
     ProtectionLate,
+    StopAsked,
     StopMoved,
 )
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
@@ -341,10 +342,21 @@ def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
 
 
 def _adopted(state: EngineState, envelope: Envelope, body: PositionAdopted) -> None:
+    before = state.portfolio.strategy_quantity(EXTERNAL, body.symbol)
     ledger = state.portfolio.adopt(body)
+    if ledger.quantity * before <= 0:
+        _unguard(state, (EXTERNAL, body.symbol))
     if not ledger.quantity:
         state.counters.void_trip(EXTERNAL, body.symbol, ledger.earned)
     state.mark(body.symbol, body.price)
+    mind(state, body.symbol, envelope.time_ns)
+
+
+def _stop_asked(state: EngineState, envelope: Envelope, body: StopAsked) -> None:
+    key = (body.strategy, body.symbol)
+    known = state.guards.get(key) or Guard(ClientOrderId(""), None, None, opened_ns=envelope.time_ns)
+    state.guards[key] = replace(known, stop_loss=body.stop_loss)
+    state.covers[key] = Cover(since_ns=state.covers[key].since_ns if key in state.covers else 0)
     mind(state, body.symbol, envelope.time_ns)
 
 
@@ -475,6 +487,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     AccountBound: _bound,
     Impaired: _impaired,
     Restored: _restored,
+    StopAsked: _stop_asked,
     StopMoved: _stop_moved,
     ProtectionComplete: _protected,
     ProtectionLate: _protection_late,

@@ -14,12 +14,15 @@ CLOSES = frozenset({OrderType.MARKET})
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """A position of signed ``quantity`` of which only ``covered`` (unsigned) has an order that gets it out."""
+    """A position of signed ``quantity`` of which only ``covered`` (unsigned) has an order that gets it out.
+
+    ``price`` is the market's as the broker shows it with the position.
+    """
 
     symbol: str
     quantity: Quantity
     covered: Quantity
-    average_price: Price
+    price: Price | None
 
     @property
     def text(self) -> str:
@@ -39,7 +42,7 @@ def open_still(positions: Sequence[BrokerPosition], orders: Sequence[BrokerOrder
 
 def _gaps(positions: Sequence[BrokerPosition], orders: Sequence[BrokerOrder], kinds: Set[OrderType]) -> tuple[Gap, ...]:
     return tuple(
-        Gap(row.symbol, row.quantity, covered, row.average_price)
+        Gap(row.symbol, row.quantity, covered, row.current_price)
         for row in sorted(positions, key=lambda row: row.symbol)
         if (covered := _covered(row, orders, kinds)) < abs(row.quantity)
     )

@@ -34,6 +34,18 @@ def stops_asked_for(state: EngineState, symbol: str) -> list[tuple[StrategyId, P
     ]
 
 
+def without_stop(state: EngineState, gap: Gap) -> list[StrategyId]:
+    """The strategies of which a position is, as far as nobody asked a stop for theirs and they are not being closed."""
+    found = []
+    for strategy, symbol, ledger in state.portfolio.open_ledgers():
+        key = (strategy, symbol)
+        guard = state.guards.get(key)
+        has_stop = guard is not None and guard.stop_loss is not None
+        if symbol == gap.symbol and ledger.quantity * gap.quantity > 0 and not has_stop and key not in state.closing:
+            found.append(strategy)
+    return found
+
+
 def lacks_stop(state: EngineState, gap: Gap) -> bool:
     """Whether a stop that was asked for is missing at the broker, or may be: books that are behind can't tell.
 

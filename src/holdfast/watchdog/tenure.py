@@ -10,12 +10,12 @@ import time
 from collections.abc import Sequence
 
 from holdfast.brokers.port import Unavailable
-from holdfast.config import Config
+from holdfast.config import Config, WatchdogConfig
 from holdfast.core.findings import Reconcile
-from holdfast.core.messages import CancelOrders, Command, PlaceOrder
+from holdfast.core.messages import CancelOrders, Command, PlaceOrder, Protect
 from holdfast.core.orders.order import Order
 from holdfast.core.state import EngineState
-from holdfast.core.types import SECOND_NS, OrderRole
+from holdfast.core.types import SECOND_NS, OrderRole, Price
 from holdfast.core.wishes import close_signal
 from holdfast.journal.commands import file_command
 from holdfast.runtime.compose import Engine
@@ -23,7 +23,7 @@ from holdfast.runtime.live.doubts import UNANSWERED
 from holdfast.runtime.live.health import Cause
 from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap
-from holdfast.watchdog.recorded import lacks_stop
+from holdfast.watchdog.recorded import lacks_stop, without_stop
 
 LONGEST_S = 60.0
 """For how long the account is kept at most: an engine that is started meanwhile waits for it."""
@@ -34,6 +34,14 @@ SETTLE_S = 0.25
 SOURCE = "watchdog"
 
 Gaps = Sequence[Gap]
+
+
+def is_to_mend(settings: WatchdogConfig, state: EngineState, gap: Gap) -> bool:
+    """Whether a gap is to be closed, and how is known."""
+    if settings.action == "place":
+        has_default = settings.default_stop_pct is not None and gap.price is not None
+        return lacks_stop(state, gap) or (has_default and bool(without_stop(state, gap)))
+    return settings.action == "flatten"
 
 
 class Tenure:
@@ -97,7 +105,7 @@ class Tenure:
 
     async def _without_stop(self) -> Gaps:
         _, found = await self._at_broker.unprotected()
-        return [gap for gap in found if lacks_stop(self._state, gap)]
+        return [gap for gap in found if is_to_mend(self._config.watchdog, self._state, gap)]
 
     def _act(self) -> None:
         """Ask the core for what it doesn't do by itself."""
@@ -106,6 +114,19 @@ class Tenure:
         elif self._flattens:
             for gap in self.left:
                 self._close(gap.symbol)
+        else:
+            for gap in self.left:
+                self._give_default(gap)
+
+    def _give_default(self, gap: Gap) -> None:
+        """Ask for the stop that is configured where nobody asked for one."""
+        percent = self._config.watchdog.default_stop_pct
+        if percent is None or gap.price is None:
+            return
+        stop = Price(gap.price - gap.price * percent / 100 * (1 if gap.quantity > 0 else -1))
+        for strategy in without_stop(self._state, gap):
+            why = f"nobody asked for a stop: {percent}% from the broker's price"
+            self._ask((strategy, gap.symbol), Protect(gap.symbol, stop, strategy, gap.price, why))
 
     def _close(self, symbol: str) -> None:
         """Cancel what could open more first; when that is confirmed, close what each strategy has.

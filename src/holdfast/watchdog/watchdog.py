@@ -17,6 +17,7 @@ from holdfast.core.messages import (
     OrderUnknown,
     PositionAdopted,
 )
+from holdfast.core.protection.records import StopAsked
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import plain
@@ -28,8 +29,8 @@ from holdfast.runtime.compose import open_guard, process_name
 from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap
 from holdfast.watchdog.news import Kind, News, Tell
-from holdfast.watchdog.recorded import lacks_stop, recorded, stops_asked_for
-from holdfast.watchdog.tenure import Tenure
+from holdfast.watchdog.recorded import recorded, stops_asked_for
+from holdfast.watchdog.tenure import Tenure, is_to_mend
 
 LOOKS = 20
 """How often the journal is looked at in the time for which an engine must be silent."""
@@ -137,12 +138,8 @@ class Watchdog:
             self._say(Kind.PROTECTED, f"{len(account.positions)} positions, each with its stop at the broker")
             return True
         self._say(Kind.UNPROTECTED, "; ".join(_told(gap, state) for gap in found))
-        todo = [gap for gap in found if self._is_ours_to_mend(gap, state)]
+        todo = [gap for gap in found if is_to_mend(self._settings, state, gap)]
         return await self._act(at_broker, todo) if todo else True
-
-    def _is_ours_to_mend(self, gap: Gap, state: EngineState) -> bool:
-        action = self._settings.action
-        return action == "flatten" or (action == "place" and lacks_stop(state, gap))
 
     async def _act(self, at_broker: AtBroker, todo: Sequence[Gap]) -> bool:
         """Take the account, mend what can be mended, and give it back."""
@@ -204,6 +201,9 @@ def _lines(body: object, state: EngineState) -> Iterator[str]:
         yield f"{terms.client_order_id}: {terms.side} {plain(terms.quantity)} {terms.symbol} {terms.order_type}{at}"
     elif isinstance(body, OrderFilled):
         yield f"{body.client_order_id}: {plain(body.quantity)} {body.symbol} filled at {plain(body.price)}"
+    elif isinstance(body, StopAsked):
+        where = f"at {plain(body.stop_loss)}, as the broker's price is {plain(body.price)}"
+        yield f"{body.symbol} of {body.strategy}: nobody asked for a stop, so one is asked for {where}"
     elif isinstance(body, OrderAccepted):
         yield f"{body.client_order_id}: at the broker"
     elif isinstance(body, OrderRejected | OrderUnknown | OrderNotSent | FillBusted):

@@ -29,6 +29,22 @@ def test_a_long_lease_asks_nothing_of_who_has_no_watchdog() -> None:
         check_watchdog(config, "test")
 
 
+@pytest.mark.parametrize(
+    ("watchdog", "text"),
+    [
+        ({"default_stop_pct": 0}, "above 0 and below 100"),
+        ({"default_stop_pct": 100}, "above 0 and below 100"),
+        ({"default_stop_pct": 5, "action": "flatten"}, "goes with action"),
+        ({"default_stop_pct": 5, "action": "alert"}, "goes with action"),
+    ],
+)
+def test_a_default_stop_is_one_that_can_be_placed(watchdog: dict[str, Any], text: str) -> None:
+    """A percentage of a price, and a watchdog that places stops."""
+    with pytest.raises(ConfigError, match=text):
+        parsed({"silent_after_s": 60.0, **watchdog})
+    parsed({"silent_after_s": 60.0, "default_stop_pct": 5})
+
+
 def test_an_account_on_paper_needs_no_watchdog() -> None:
     """It ends with its engine, and the error says so."""
     with pytest.raises(ConfigError, match="part of its engine"):

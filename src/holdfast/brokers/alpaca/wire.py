@@ -158,7 +158,10 @@ def position_of(row: dict[str, Any]) -> BrokerPosition:
     quantity = abs(decimal_of(row["qty"]))
     signed = -quantity if row["side"] == "short" else quantity
     price = Price(decimal_of(row["avg_entry_price"]))
-    return BrokerPosition(canonical_symbol(str(row["symbol"])), Quantity(signed), price)
+    current = decimal_of(row.get("current_price") or 0)  # documented; whether it can be missing is not
+    return BrokerPosition(
+        canonical_symbol(str(row["symbol"])), Quantity(signed), price, Price(current) if current > 0 else None
+    )
 
 
 def fill_of(row: dict[str, Any], key: ClientOrderId) -> BrokerFill:

@@ -5,9 +5,10 @@ from typing import Any
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, is_closing, on_signal
-from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.clock import turn_at, wake_in_time
 from holdfast.core.engine.closing import retreat
 from holdfast.core.engine.flattening import flatten
+from holdfast.core.engine.protecting import protect
 from holdfast.core.engine.reports import judge_report
 from holdfast.core.findings import Reconcile, Resolution, Resolve
 from holdfast.core.messages import (
@@ -22,16 +23,20 @@ from holdfast.core.messages import (
     OrderNotSent,
     PlaceOrder,
     Preserve,
+    Protect,
     Request,
     Resume,
     RiskRefused,
 )
 from holdfast.core.milestones import Restored
 from holdfast.core.orders.order import OrderState
+from holdfast.core.protection.cover import closing_side
 from holdfast.core.protection.policy import Preservation
+from holdfast.core.protection.records import StopAsked
 from holdfast.core.session.account import AccountEvent, AccountState
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
+from holdfast.core.types import StrategyId, plain
 
 BY_HAND = "by hand"
 """The impairment of an account that a person has put into PRESERVATION. No connection: its policy is carried out at once."""
@@ -117,6 +122,45 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
     return CommandDone(accepted=True, text="resumed")
 
 
+def _protect(state: EngineState, turn: Turn, command: Protect, record: Envelope) -> CommandDone:
+    """Give a position a stop. One that has its stop keeps it: two would both sell, and the second may be a command told twice."""
+    whose = _whose(state, command.symbol, command.strategy)
+    if len(whose) != 1:
+        return CommandDone(accepted=False, text=_not_one(whose, command))
+    key = (whose[0], command.symbol)
+    guard, position = state.guards.get(key), state.portfolio.strategy_quantity(*key)
+    price = command.price or state.price(command.symbol)
+    closing = closing_side(position)
+    stop = state.instrument.stop_price(command.stop_loss, closing)
+    fault = ""
+    if guard is not None and guard.stop_loss is not None:
+        fault = f"{command.symbol} of {key[0]} has its stop, at {plain(guard.stop_loss)}"
+    elif state.flattening or (key in state.closing and not state.closing[key].is_left):
+        fault = f"the engine is closing {command.symbol}"
+    elif price is None:
+        fault = f"no price of {command.symbol} is known yet"
+    elif (stop - price) * closing.sign <= 0:
+        fault = f"a stop at {plain(stop)} is on the wrong side of the market, which is at {plain(price)}"
+    if fault or price is None:
+        return CommandDone(accepted=False, text=f"nothing was done: {fault}")
+    asked = turn.record(StopAsked(*key, stop, price), record.id)
+    protect(state, turn, command.symbol, asked.id)
+    wake_in_time(state)
+    return CommandDone(accepted=True, text=f"{plain(position)} {command.symbol} of {key[0]}: a stop at {plain(stop)}")
+
+
+def _whose(state: EngineState, symbol: str, strategy: StrategyId | None) -> list[StrategyId]:
+    """The strategies that hold a symbol; only the one named, if one is."""
+    holders = (name for name, of, _ in state.portfolio.open_ledgers() if of == symbol)
+    return [name for name in holders if strategy in (None, name)]
+
+
+def _not_one(whose: list[StrategyId], command: Protect) -> str:
+    if whose:
+        return f"{command.symbol} is held by {', '.join(whose)}: say whose is meant (--strategy)"
+    return f"nothing was done: {command.strategy or 'nobody'} holds {command.symbol}"
+
+
 def _resolve(state: EngineState, turn: Turn, command: Resolve, record: Envelope) -> CommandDone:
     key = command.client_order_id
     order = state.orders.find(key)
@@ -151,6 +195,7 @@ _COMMANDS: dict[type, Callable[[EngineState, Turn, Any, Envelope], CommandDone]]
     Preserve: _preserve,
     Resume: _resume,
     Flatten: _flatten,
+    Protect: _protect,
     Resolve: _resolve,
     Reconcile: _reconcile,
 }

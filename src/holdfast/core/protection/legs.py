@@ -26,7 +26,7 @@ from holdfast.core.types import (
 
 
 class Guard(msgspec.Struct, frozen=True):
-    """The protection a strategy's position in a symbol has asked for, and the entry that asked last.
+    """The protection a strategy's position in a symbol has asked for, and the entry that asked last (empty: a person did).
 
     ``stop_loss`` is where the stop stands now; ``opened_ns`` is when the entry first filled.
     """
@@ -167,7 +167,7 @@ def leg_terms(
                     stop_price=price if stop else None,
                     limit_price=None if stop else price,
                     role=role,
-                    parent=guard.entry,
+                    parent=guard.entry or None,
                     oco_group=group,
                 )
             )

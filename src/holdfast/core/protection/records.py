@@ -14,6 +14,15 @@ class OnFailure(StrEnum):
     FLATTEN = "flatten"  # it is reported, and closed
 
 
+class StopAsked(Body, frozen=True, gc=False):
+    """A position that had none is to have a stop from here on, though no entry asked for it. ``price`` is the market's as it was set."""
+
+    strategy: StrategyId
+    symbol: str
+    stop_loss: Price
+    price: Price
+
+
 class StopMoved(Body, frozen=True, gc=False):
     """A position's stop is at another price from here on, always nearer to the market: trailing, or at break-even."""
 
