@@ -259,9 +259,9 @@ def test_a_daily_loss_preserves_the_account_until_the_next_day() -> None:
     """At the limit the account takes no new risk; ways out pass; the next trading day starts afresh."""
     script = {1: buy(1000), 62: buy(1), 63: lambda context, _: context.sell("ABC", 400), 65: buy(7)}
     desk = Desk(Scripted(script), limits=RiskLimits(daily_loss_pct=D(2))).run(bar(1, 100.0))
-    desk.run(*[bar(number, 98.0) for number in range(2, 60)])
-    assert desk.state.account_state is AccountState.IDLE  # valued by the hour: nothing was asked meanwhile
-    desk.run(bar(60, 98.0), bar(61, 98.0))
+    desk.run(bar(2, 98.0))
+    assert desk.state.account_state is AccountState.IDLE  # looked at by the minute: nothing was asked meanwhile
+    desk.run(*[bar(number, 98.0) for number in range(3, 62)])
     assert desk.state.account_state is AccountState.PRESERVATION
     assert "the day has lost 2.00%; 2% is allowed" in desk.of(AccountStateChanged)[-1].reason
     desk.run(bar(62, 98.0), bar(63, 98.0))

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from holdfast.core.messages import Heartbeat, OrderCanceled, OrderPrepared, OrderTerms, Report
+from holdfast.core import lifecycle
+from holdfast.core.messages import (
+    AnyBody,
+    BrokerName,
+    Heartbeat,
+    OrderCanceled,
+    OrderFilled,
+    OrderPrepared,
+    OrderTerms,
+    Report,
+)
+from holdfast.core.milestones import Impaired
 from holdfast.core.orders.order import OrderState
 from holdfast.core.protection.policy import CLOSE_TRIES, LEG_TRIES, PAUSES_NS, ProtectionPolicy
 from holdfast.core.protection.records import (
@@ -18,8 +29,10 @@ from holdfast.core.protection.records import (
     ProtectionFailed,
     ProtectionLate,
 )
-from holdfast.core.types import SECOND_NS, OrderRole
-from tests.scenario.desk import START_NS, Desk, Scripted, minute
+from holdfast.core.types import NO_MONEY, SECOND_NS, OrderRole
+from holdfast.venue.exchange import Exchange
+from holdfast.venue.settings import VenueSettings
+from tests.scenario.desk import DAYS, START_NS, Desk, Scripted, minute, price
 from tests.scenario.test_engine_protection import STOP, Picky, covered, enter, legs, live
 
 LATE_NS = 10 * SECOND_NS
@@ -191,3 +204,46 @@ def test_a_way_out_that_comes_to_nothing_is_no_gap_when_the_legs_are_back() -> N
     assert [order.state for order in desk.state.orders.finished.values()].count(OrderState.REJECTED) == 1
     assert covered(desk)
     assert [body.quantity for body in desk.of(ProtectionComplete)] == [100, 100]
+
+
+# --- starts -----------------------------------------------------------------------------------------------------------
+
+
+class Mute(Exchange):
+    """An exchange that takes exits and says nothing of them: their answers are lost with the engine."""
+
+    def __init__(self) -> None:
+        super().__init__(VenueSettings(), DAYS)
+
+    def submit(self, terms: OrderTerms, released_ns: int, now_ns: int) -> Any:
+        return super().submit(terms, released_ns, now_ns) if terms.role is OrderRole.ENTRY else []
+
+
+def unconfirmed() -> tuple[Desk, OrderTerms, OrderTerms]:
+    """A desk that has started again with a position whose stop and target have no answer yet; these two."""
+    desk = start_again(Desk(Scripted({1: enter()}), exchange=Mute()).closes(1, 100, 100), 2)
+    assert [body.cause for body in desk.of(Impaired)] == ["protection"]
+    stop, target = [order.terms for order in desk.state.orders.live.values()]
+    return desk, stop, target
+
+
+def start_again(desk: Desk, epoch: int, *meanwhile: AnyBody) -> Desk:
+    """A new start at a broker that has gone on, and what it tells before the account may trade."""
+    desk.state.broker = BrokerName.ALPACA
+    desk._work(lifecycle.start(desk.state, epoch, "test", "test"))
+    for body in meanwhile:
+        desk.take(Report(desk.state.now_ns, body))  # type: ignore[arg-type]
+    desk._work(lifecycle.recovered(desk.state, lifecycle.nothing_recovered(desk.state)))
+    return desk
+
+
+def fill_of(terms: OrderTerms) -> OrderFilled:
+    return OrderFilled(terms.client_order_id, "x:100", "ABC", terms.side, terms.quantity, price(120), NO_MONEY)
+
+
+def test_a_target_that_fills_last_is_the_end_of_the_preservation_that_missed_it() -> None:
+    """Its stop was canceled before, so no report of a linked order comes behind the fill: nothing is missing all the same."""
+    desk, stop, target = unconfirmed()
+    start_again(desk, 3, OrderCanceled(stop.client_order_id, "by itself"), fill_of(target))
+    assert (desk.position(), desk.state.impairments) == (0, {})
+    assert desk.state.account_state.takes_risk

@@ -113,6 +113,21 @@ def test_a_loss_limit_acts_at_once() -> None:
     assert (resting.state, desk.position()) == (OrderState.CANCELED, 99)
 
 
+@pytest.mark.parametrize("limit", [{"daily_loss_pct": Decimal(2)}, {"max_drawdown_pct": Decimal(2)}])
+def test_a_loss_is_noticed_within_a_minute_with_no_order_and_no_fill(limit: dict[str, Decimal]) -> None:
+    """A position that sinks while nobody trades: the account doesn't wait for the hour to be valued."""
+    script: dict[int, Any] = {
+        1: lambda context, _: context.buy("ABC", 100),
+        2: lambda context, _: context.buy("ABC", 5, limit_price=50, time_in_force="gtc"),
+    }
+    desk = Desk(Scripted(script), limits=RiskLimits(**limit)).closes(1, 100, 100, 100, 75)  # type: ignore[arg-type]
+    assert desk.state.account_state.takes_risk
+    later(desk, MINUTE_NS)
+    assert desk.state.account_state is AccountState.PRESERVATION
+    later(desk, 1)
+    assert (desk.order(2).state, desk.position()) == (OrderState.CANCELED, 100)
+
+
 def test_it_is_not_left_before_its_cause_is_gone() -> None:
     """Closing everything doesn't end it, and the cause's end does."""
     desk = trading(Preservation.CLOSE_ALL)

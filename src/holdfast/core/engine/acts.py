@@ -140,10 +140,10 @@ def record_value(
         state.portfolio.strategy_pnl(state.price) if with_strategies else {},
     )
     turn.record(snapshot, cause, "portfolio", correlation_id)
-    _keep_loss_limits(state, turn, value.equity)
+    keep_loss_limits(state, turn, value.equity)
 
 
-def _keep_loss_limits(state: EngineState, turn: Turn, equity: Money) -> None:
+def keep_loss_limits(state: EngineState, turn: Turn, equity: Money) -> None:
     """Put the account into PRESERVATION when its day has lost too much, or it is too far below its peak."""
     lost, fallen = state.limits.daily_loss_pct, state.limits.max_drawdown_pct
     if lost is not None:

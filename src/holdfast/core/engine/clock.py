@@ -1,6 +1,6 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
-from holdfast.core.engine.acts import DAILY_LOSS, impair, record_value, restore
+from holdfast.core.engine.acts import DAILY_LOSS, impair, keep_loss_limits, record_value, restore
 from holdfast.core.engine.closing import retreat, retreat_ns
 from holdfast.core.engine.protecting import due_ns, tend
 from holdfast.core.milestones import MarketStale, TradingDayStarted
@@ -29,18 +29,20 @@ def turn_at(state: EngineState, time_ns: int, source: str = "engine") -> Turn:
 
 
 def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
-    """What the clock brings: a new trading day, the hourly valuation, symbols gone silent."""
+    """What the clock brings: a new trading day, the hourly valuation, a look at losses each minute, symbols gone silent."""
     now_ns = state.now_ns
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
         _begin_day(state, turn, day, before_ns)
-    if now_ns // HOUR_NS != state.hour:
-        record_value(state, turn, with_strategies=True)
     tend(state, turn)
     acts_ns = retreat_ns(state)
     if acts_ns is not None and now_ns >= acts_ns:
         retreat(state, turn)
     schedule(state)
+    if now_ns // HOUR_NS != state.hour:  # after the schedule: a loss has the clock looked at again at once
+        record_value(state, turn, with_strategies=True)
+    elif state.limits.bounds_loss and now_ns // MINUTE_NS != before_ns // MINUTE_NS:
+        keep_loss_limits(state, turn, state.portfolio.equity(state.price))
     if state.stale_after_ns is not None and day.open_ns <= now_ns < day.close_ns:
         _mark_stale(state, turn, state.stale_after_ns, day.open_ns)
 
@@ -68,6 +70,8 @@ def schedule(state: EngineState) -> None:
     state.wake_ns = min(next_hour_ns, state.calendar.next_start_ns(state.now_ns - 1) + 1)
     if state.stale_after_ns is not None:
         state.wake_ns = min(state.wake_ns, state.now_ns + MINUTE_NS)
+    if state.limits.bounds_loss:
+        state.wake_ns = min(state.wake_ns, (state.now_ns // MINUTE_NS + 1) * MINUTE_NS)
     wake_in_time(state)
 
 

@@ -1,6 +1,7 @@
 """Keeps stop-loss and take-profit orders in line with positions, moves stops, and deals with protection that can't be had."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
@@ -8,7 +9,7 @@ from holdfast.core.engine.closing import clear_the_way, close_position, go_on_cl
 from holdfast.core.messages import RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
-from holdfast.core.protection.legs import Guard, leg_terms, plan
+from holdfast.core.protection.legs import Guard, at_work, leg_terms, plan
 from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, MOVE_EVERY_NS
 from holdfast.core.protection.records import OnFailure, ProtectionComplete, ProtectionFailed, ProtectionLate, StopMoved
 from holdfast.core.protection.trailing import next_stop
@@ -20,6 +21,7 @@ from holdfast.core.types import ZERO, OrderRole, Quantity
 PROTECTION = "protection"
 """The impairment of an account that starts with a position which is not protected as it should be."""
 SOURCE = "protection"
+_PROTECTED = "every position is protected, or its policy was carried out"
 
 
 def protect(state: EngineState, turn: Turn, symbol: str, cause: str = "") -> None:
@@ -49,8 +51,20 @@ def _align(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
     for leg in legs:
         if leg.terms.client_order_id in todo.cancel:
             cancel(turn, leg, _why(leg, guard))
-    if guard is not None and todo.protect and _may_place(state, turn, key, cause):
-        _place(state, turn, key, guard, todo.protect, cause)
+    quantity = min(todo.protect, _free(state, key))
+    if guard is not None and quantity > 0 and _may_place(state, turn, key, cause):
+        _place(state, turn, key, guard, Quantity(quantity), cause)
+
+
+def _free(state: EngineState, key: Key) -> Decimal:
+    """What protective orders may be made for: of what the account holds, no more than works already, whoever's it is.
+
+    An order whose cancel is on its way may trigger still; what it takes up is protected when that is confirmed.
+    """
+    side = closing_side(state.portfolio.strategy_quantity(*key))
+    live = (order for order in state.orders.live.values() if order.terms.role is not OrderRole.ENTRY)
+    working = at_work(leg for leg in live if (leg.terms.symbol, leg.terms.side) == (key[1], side))
+    return state.portfolio.quantity(key[1]) * -side.sign - working
 
 
 def _why(leg: Order, guard: Guard | None) -> str:
@@ -101,7 +115,7 @@ def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
             waited_ns = state.now_ns - cover.since_ns
             turn.record(ProtectionComplete(*key, Quantity(to_protect(state, key)), waited_ns), cause, SOURCE)
     if PROTECTION in state.impairments and not _missing(state):
-        restore(state, turn, PROTECTION, "every position is protected, or its policy was carried out")
+        restore(state, turn, PROTECTION, _PROTECTED)
 
 
 # --- stops that move --------------------------------------------------------------------------------------------------
@@ -176,6 +190,8 @@ def begin_protected(state: EngineState, turn: Turn) -> None:
     if missing:
         names = ", ".join(f"{symbol} of {strategy}" for strategy, symbol in missing)
         impair(state, turn, PROTECTION, f"not protected yet: {names}", is_connection=True)
+    else:  # what an earlier start found missing may have ended while no engine ran
+        restore(state, turn, PROTECTION, _PROTECTED)
 
 
 def _missing(state: EngineState) -> list[Key]:

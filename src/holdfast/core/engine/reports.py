@@ -71,6 +71,13 @@ def judge_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepor
     _after_report(state, turn, order, body, record)
 
 
+def _is_linked(state: EngineState, order: Order) -> bool:
+    """Whether an order that this one cancels is live still."""
+    terms = order.terms
+    legs = state.legs(terms.strategy, terms.symbol) if terms.oco_group is not None else []
+    return any(leg is not order and leg.terms.oco_group == terms.oco_group for leg in legs)
+
+
 def _adopt(state: EngineState, turn: Turn, body: OrderAdopted, source: str) -> Turn:
     """Take an order of somebody else into the books, and do what the account's policy says."""
     terms = body.terms
@@ -129,7 +136,7 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         flatten(state, turn, record.id)
     elif isinstance(body, CancelRefused):
         pass  # why is being asked for: what comes of that brings protection in line, and a second cancel would not
-    elif not (terms.oco_group and isinstance(body, OrderFilled)):  # the linked order's own report comes next
+    elif not (isinstance(body, OrderFilled) and _is_linked(state, order)):  # the linked order's own report comes next
         protect(state, turn, terms.symbol, record.id)
     wake_in_time(state)
     if state.orders.live_entries:

@@ -103,9 +103,7 @@ def plan(wanted: Decimal, closing: Side, guard: Guard | None, legs: Sequence[Ord
     which one is missing, a stop where it is no longer wanted, and the newest of too many are canceled; what then is
     missing is placed when the cancels are confirmed: two orders too many could open a position, none for a moment can't.
     """
-    groups: dict[str, list[Order]] = {}
-    for leg in legs:
-        groups.setdefault(leg.terms.oco_group or leg.terms.client_order_id, []).append(leg)
+    groups = _groups(legs)
     stays = {name: group for name, group in groups.items() if _is_in_place(group, closing, guard)}
     covered = sum((_quantity(group) for group in stays.values()), ZERO)
     while covered > wanted:
@@ -115,6 +113,18 @@ def plan(wanted: Decimal, closing: Side, guard: Guard | None, legs: Sequence[Ord
     if going:
         return Plan(cancel=tuple(leg.terms.client_order_id for leg in going if not leg.cancel_released_ns))
     return Plan(protect=Quantity(wanted - covered)) if guard is not None and guard.roles else NOTHING
+
+
+def at_work(legs: Iterable[Order]) -> Decimal:
+    """How much protective orders may close in all. Of a linked pair only one does."""
+    return sum((_quantity(group) for group in _groups(legs).values()), ZERO)
+
+
+def _groups(legs: Iterable[Order]) -> dict[str, list[Order]]:
+    groups: dict[str, list[Order]] = {}
+    for leg in legs:
+        groups.setdefault(leg.terms.oco_group or leg.terms.client_order_id, []).append(leg)
+    return groups
 
 
 def _is_in_place(group: Sequence[Order], closing: Side, guard: Guard | None) -> bool:

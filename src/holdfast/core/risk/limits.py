@@ -93,6 +93,11 @@ class RiskLimits(StrategyLimits, frozen=True, kw_only=True, forbid_unknown_field
     day_trade_rule: bool = False
 
     @property
+    def bounds_loss(self) -> bool:
+        """Whether a loss can put the account into PRESERVATION."""
+        return self.daily_loss_pct is not None or self.max_drawdown_pct is not None
+
+    @property
     def duplicate_window_ns(self) -> int:
         """The duplicate window in nanoseconds."""
         return int(self.duplicate_window_s * SECOND_NS)
