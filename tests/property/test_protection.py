@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.codec import foreign_order_id
@@ -339,6 +339,16 @@ class Run:
 
 @settings(max_examples=3_000, deadline=None)
 @given(st.sampled_from(list(OnFailure)), st.lists(operations, min_size=3, max_size=25))
+@example(
+    OnFailure.ALERT,
+    [  # a stop that is too large and on its way out took up what another strategy's was made for
+        ("enter", StrategyId("s0"), Side.BUY, 1, "none"),
+        ("enter", StrategyId("s1"), Side.BUY, 2, "stop"),
+        ("enter", StrategyId("s1"), Side.SELL, 1, "none"),
+        ("enter", StrategyId("s0"), Side.BUY, 2, "stop"),
+        ("enter", StrategyId("s1"), Side.BUY, 1, "none"),
+    ],
+)
 def test_what_is_held_is_protected_once_all_is_quiet(on_failure: OnFailure, drawn: list[tuple[Any, ...]]) -> None:
     """Whatever came before; and no order that protects or closes was ever sent for more than the account held then."""
     run = Run(on_failure)
