@@ -154,6 +154,11 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
         "X1": ("a strategy raises, loops or floods", "that strategy stops, its orders are dealt with"),
         "X2": ("an invariant of the core is broken", "the engine ends; it doesn't trade on"),
         "X3": ("a reader is dead or slow", "the engine doesn't notice"),
+        "X4": (
+            "a broker's adapter raises what nobody expects",
+            "orders in doubt, questions asked again in PRESERVATION, the stream begun again",
+        ),
+        "X5": ("a feed raises what nobody expects", "PRESERVATION, and it is begun again"),
     },
 }
 

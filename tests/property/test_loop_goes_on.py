@@ -3,6 +3,7 @@
 The healthy strategy's run is compared with one in which it is alone.
 """
 
+import asyncio
 from collections import Counter
 from decimal import Decimal
 from typing import Any
@@ -35,10 +36,18 @@ class Wordless(Exception):
         raise ValueError("no text")
 
 
-ERRORS: tuple[Exception, ...] = (
+class Unnamed(BaseException):
+    """No Exception, and its text ends programs."""
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+ERRORS: tuple[BaseException, ...] = (
     ValueError("a value"), KeyError("missing"), ZeroDivisionError(), AssertionError(), RecursionError(), MemoryError(), StopIteration(),
     OSError(5, "disk"), TimeoutError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), ExceptionGroup("two", [ValueError(), OSError()]),
     Fatal("an invariant"), InvalidValue("a value"), Exception("\ud800 and \0"), Wordless(), Exception("x" * 10_000, "\n"),
+    SystemExit(), SystemExit(3), SystemExit("bye"), asyncio.CancelledError(), GeneratorExit(), Unnamed(),
 )  # fmt: skip
 
 Misuse = tuple[str, dict[str, Any]]
@@ -90,7 +99,7 @@ class Healthy(Strategy):
 class Faulty(Strategy):
     """Trades too, until the ``number``-th call of one callback, which wishes something and raises."""
 
-    def __init__(self, callback: str, number: int, fault: Exception | Misuse) -> None:
+    def __init__(self, callback: str, number: int, fault: BaseException | Misuse) -> None:
         super().__init__(None)
         self.callback, self.number, self.fault = callback, number, fault
         self.calls: Counter[str] = Counter()
@@ -127,7 +136,7 @@ class Faulty(Strategy):
             self.has_raised = False  # a context that takes no wishes yet has let it pass
 
     def _fail(self, context: Context) -> None:
-        if isinstance(self.fault, Exception):
+        if isinstance(self.fault, BaseException):
             raise self.fault
         call, arguments = self.fault
         getattr(context, call)(**arguments)
@@ -181,7 +190,7 @@ def check_stopped(desk: Desk, faulty: Faulty, strategy: str) -> None:
     assert not [terms for terms in ordered(desk, strategy) if terms[3] == "its last wish"] or not faulty.has_raised
     if stops:
         assert stops[0].reason == "raised"
-        if isinstance(faulty.fault, Exception):
+        if isinstance(faulty.fault, BaseException):
             assert stops[0].detail.startswith(type(faulty.fault).__name__)
         working = [order for order in desk.state.orders.live.values() if order.terms.strategy == strategy]
         assert all(order.state is not OrderState.SUBMITTED or order.cancel_released_ns for order in working)
@@ -220,3 +229,11 @@ def test_each_callback_is_reached(callback: str) -> None:
     (stopped,) = desk.of(StrategyStopped)
     assert (stopped.strategy, stopped.reason) == ("s1", "raised")
     assert stopped.detail.startswith("ValueError: a value at test_loop_goes_on.py:")
+
+
+@pytest.mark.parametrize("callback", CALLBACKS)
+def test_ctrl_c_ends_what_runs(callback: str) -> None:
+    """The one thing that a strategy doesn't stop for: a person's interrupt, wherever it falls, also a backtest's."""
+    market = [("bar", "XYZ", 100.0), ("quote", "ABC", 100.0), ("trade", "ABC", 100.0), ("bar", "XYZ", 99.0)]
+    with pytest.raises(KeyboardInterrupt):
+        Desk(Healthy(), Faulty(callback, 1, KeyboardInterrupt()), limits=LIMITS).run(*events(market))

@@ -2,7 +2,8 @@
 
 A broker is handed effects that are already durable and answers by putting `Report`s into the sink it was opened with: at
 once, later, or both. It never raises for what happens at the other end; that is a report (`OrderUnknown` when there is no
-definite answer). It decides nothing: what its queries show is compared with the books by the runtime.
+definite answer). It decides nothing: what its queries show is compared with the books by the runtime. Should it raise something else
+after all, the runtime takes it for no answer (`runtime/live/contained.py`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -132,7 +132,9 @@ class Host:
                 runner.wishes_now = 0
                 try:
                     runner.strategy.on_bar(runner.context, bar)
-                except (Exception, Stopped) as error:  # noqa: BLE001 - whatever a strategy raises stops that strategy alone
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:  # noqa: BLE001 - see `_call`, which would cost each bar a call
                     self._stop(runner, error)
         if self._builders:
             self._build(bar.symbol, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume)
@@ -237,10 +239,13 @@ class Host:
                 self._call(runner, runner.strategy.on_bar, bar)
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
+        """Whatever a callback raises stops its strategy alone: sys.exit() too. Ctrl-C is a person's, and ends what runs."""
         runner.wishes_now = 0
         try:
             callback(runner.context, *event)
-        except (Exception, Stopped) as error:  # noqa: BLE001 - whatever a strategy raises stops that strategy alone
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - see above
             self._stop(runner, error)
 
     def _stop(self, runner: Runner, error: BaseException) -> None:
@@ -262,6 +267,8 @@ def _where(error: BaseException) -> str:
             place = f" at {frame.f_code.co_filename.rsplit('/', 1)[-1]}:{line}"
     try:
         text = str(error)
-    except Exception as second:  # noqa: BLE001 - an exception's own text is the strategy's code too
+    except KeyboardInterrupt:
+        raise
+    except BaseException as second:  # noqa: BLE001 - an exception's own text is the strategy's code too
         text = f"(its text can't be had: {type(second).__name__})"
     return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()  # a record is UTF-8

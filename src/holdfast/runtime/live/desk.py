@@ -32,6 +32,7 @@ from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.live.account_lock import AccountLock
 from holdfast.runtime.live.clock import LiveClock
+from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.health import NOT_YET, Cause, Monitor
 from holdfast.runtime.live.opening import first_look
@@ -71,7 +72,10 @@ class LiveDesk:
         watch: Watcher | None = None,
     ) -> None:
         self._watch = watch
-        self.account = AccountAtWork(state, broker, journal, self._on_turn, SNAPSHOT_EVERY)
+        contained = Contained(broker, self._on_faults)
+        self.account: AccountAtWork[LiveBroker] = AccountAtWork(
+            state, contained, journal, self._on_turn, SNAPSHOT_EVERY
+        )
         self._executions = Executions()
         self._recovery = LiveRecovery(self.account, *recorded, self._executions, clock, process)
         manual = config.leave_preservation == "manual"
@@ -90,7 +94,7 @@ class LiveDesk:
         self._supervisor: Supervisor | None = None
         self._lock: AccountLock | None = None
         self._loop: asyncio.AbstractEventLoop
-        broker.open(self._on_report, self._reason_to_keep, self._on_doubt, clock.now_ns)
+        contained.open(self._on_report, self._reason_to_keep, self._on_doubt, clock.now_ns)
 
     def supervise(self, supervisor: Supervisor) -> None:
         """Have pending orders followed up as well, once the account may trade."""
@@ -116,6 +120,8 @@ class LiveDesk:
             expires_ns is not None and self._clock.now_ns() > expires_ns
         ):  # the core's time may lag behind what has gone by
             return f"it was to be sent by {iso_time(expires_ns)}"
+        if effect.raises_risk and (missing := list(self.monitor.missing)):  # the core may not have heard yet
+            return f"the account is blind: {', '.join(missing)}"
         return self.account.gate.reason_to_keep(effect)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
@@ -144,6 +150,13 @@ class LiveDesk:
         if self._is_ready:
             self.account.inbox.append(health)
             self._wake()
+
+    def _on_faults(self, broken: Sequence[str]) -> None:
+        """The broker's adapter breaks at these questions, so what they would tell isn't known."""
+        reason = (
+            f"it breaks when asked for {', '.join(broken)}; the log has the error" if broken else "it answers again"
+        )
+        self.monitor.set(Cause.ADAPTER, ok=not broken, reason=reason)
 
     def on_breaker(self, is_closed: bool, reason: str) -> None:
         """The broker is left alone after failures, or answers again; whichever thread has found that."""

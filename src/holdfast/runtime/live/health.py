@@ -10,6 +10,7 @@ class Cause(StrEnum):
     """What an account needs for taking risk. Each is told apart, and the account trades again when none is missing."""
 
     REQUESTS = "broker requests"  # several in a row went wrong
+    ADAPTER = "broker adapter"  # a question at which our own side of the broker broke, and that has had no answer since
     KEYS = "keys"  # the broker doesn't take them
     ORDER_EVENTS = "order events"  # the stream is down, or not caught up yet
     MARKET_DATA = "market data"

@@ -10,11 +10,13 @@ from contextlib import suppress
 from holdfast.brokers.port import LiveBroker
 from holdfast.core import lifecycle
 from holdfast.core.messages import Heartbeat, MarketEvent
+from holdfast.errors import HoldfastError
 from holdfast.feeds.live import FeedStatus, LiveFeed
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.live.again import keep_going
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.health import Cause
@@ -55,6 +57,7 @@ class LiveLoop:
         self._queue: asyncio.Queue[MarketEvent] = asyncio.Queue(QUEUE)
         self._records_stop = records_stop
         self._stop_reason = ""
+        self._has_had_market = False
         self.events = 0
         self.replayed = 0
         self.last_event: MarketEvent | None = None
@@ -106,7 +109,7 @@ class LiveLoop:
 
     async def _trade(self) -> str:
         tasks = [
-            asyncio.create_task(self._feed.run(self._deliver, self._on_feed)),
+            asyncio.create_task(self._hear_the_market()),
             asyncio.create_task(self._mailbox.watch(self._accounts, self.stop)),
             asyncio.create_task(self._beat()),
         ]
@@ -161,11 +164,22 @@ class LiveLoop:
             if account.inbox:
                 self._woken.set()
 
+    async def _hear_the_market(self) -> None:
+        """Keep the feed. One that says before it was ever there that it can't be ends the run; nothing else of it does."""
+
+        async def broke(fault: BaseException | None, reason: str) -> None:
+            if isinstance(fault, HoldfastError) and not self._has_had_market:
+                raise fault
+            self._on_feed(FeedStatus(connected=False, reason=reason))
+
+        await keep_going("market data", lambda: self._feed.run(self._deliver, self._on_feed), broke)
+
     async def _deliver(self, event: MarketEvent) -> None:
         await self._queue.put(event)
         self._woken.set()
 
     def _on_feed(self, status: FeedStatus) -> None:
+        self._has_had_market = self._has_had_market or status.connected
         for desk in self._desks:
             desk.monitor.set(Cause.MARKET_DATA, ok=status.connected, reason=status.reason)
 

@@ -211,6 +211,10 @@ class Plan:
         """Never."""
         return False
 
+    def slip(self) -> BaseException | None:
+        """Never."""
+        return None
+
     def survives_kill(self) -> bool:
         """As was chosen."""
         return self._case.keeps_commits

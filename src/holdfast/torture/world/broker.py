@@ -7,7 +7,7 @@ terms and the time of an order to tell it by.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.brokers.port import (
@@ -77,13 +77,23 @@ def capability(idempotency: IdempotencyClass) -> Capability:
     )
 
 
-class WorldBroker:
-    """One process's broker."""
+Slip = Callable[[], BaseException | None]
+"""Asked at every call of the port: what it breaks with, or None."""
+T = TypeVar("T")
 
-    def __init__(self, idempotency: IdempotencyClass, exchange: Exchange, wire: Wire) -> None:
+
+class WorldBroker:
+    """One process's broker. Where ``slip`` says so, a call of the port breaks with something that no caller expects."""
+
+    def __init__(
+        self, idempotency: IdempotencyClass, exchange: Exchange, wire: Wire, slip: Slip = lambda: None
+    ) -> None:
         self.name = NAMES[idempotency]
         self.capability = capability(idempotency)
         self.wire = wire
+        self.broken: dict[str, None] = {}
+        """Questions at which it broke and that have had no answer since."""
+        self._slip = slip
         self._exchange = exchange
         self._ours: dict[str, ClientOrderId] = {}
         self._ids: dict[ClientOrderId, str] = {}
@@ -122,9 +132,11 @@ class WorldBroker:
     def submit(self, effect: SubmitOrder) -> None:
         """Send an order; the outcome comes as a report."""
         key = effect.terms.client_order_id
+        self._break()
         self._terms[key] = effect.terms
         self._sent_ns[key] = self._now_ns()
         self._start(self._send(effect))
+        self._break()  # with the order on its way
 
     async def _send(self, effect: SubmitOrder) -> None:
         key = effect.terms.client_order_id
@@ -170,8 +182,10 @@ class WorldBroker:
 
     def cancel(self, effect: CancelOrder) -> None:
         """Ask for a cancel; its yes comes by the stream."""
+        self._break()
         if effect.client_order_id not in self._canceling:
             self._start(self._cancel(effect.client_order_id))
+        self._break()
 
     async def _cancel(self, key: ClientOrderId) -> None:
         self._canceling.add(key)
@@ -189,7 +203,7 @@ class WorldBroker:
                 return  # it never left, and was reported so
             with suppress(Unanswered, Throttled, Unavailable, AccessDenied):
                 if terms is not None and key not in self._ids:
-                    await self.find(terms)
+                    await self._find(terms)
                 if key not in self._ids:
                     continue
                 if self._last_check(CancelOrder(key, self._now_ns())) is not None:
@@ -256,16 +270,35 @@ class WorldBroker:
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
+    def _break(self) -> None:
+        fault = self._slip()
+        if fault is not None:
+            raise fault
+
+    async def _answer(self, what: str, question: Awaitable[T]) -> T:
+        """The answer to a question, unless reading it breaks."""
+        answer = await question
+        try:
+            self._break()
+        except BaseException:
+            self.broken[what] = None
+            raise
+        self.broken.pop(what, None)
+        return answer
+
     async def clock_ns(self) -> int:
         """The broker's time."""
-        return await self.wire.ask(self._exchange.now_ns)
+        return await self._answer("time", self.wire.ask(self._exchange.now_ns))
 
     async def account(self) -> BrokerAccount:
         """Cash and positions."""
-        return await self.wire.ask(lambda: _account(self._exchange))
+        return await self._answer("account", self.wire.ask(lambda: _account(self._exchange)))
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, as the broker's class lets it be found."""
+        return await self._answer("order", self._find(terms))
+
+    async def _find(self, terms: OrderTerms) -> BrokerOrder | None:
         key = terms.client_order_id
         is_unique = self._class is IdempotencyClass.UNIQUE_ID and not is_foreign(key)
         ask = (lambda: self._exchange.shown_of(key)) if is_unique else self._exchange.shown
@@ -292,11 +325,13 @@ class WorldBroker:
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Every order that works."""
-        return [self._named(order) for order in await self.wire.ask(self._exchange.shown) if order.is_working]
+        shown = await self._answer("open orders", self.wire.ask(self._exchange.shown))
+        return [self._named(order) for order in shown if order.is_working]
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         """The latest, newest first."""
-        return [self._named(order) for order in reversed(await self.wire.ask(self._exchange.shown))]
+        shown = await self._answer("latest orders", self.wire.ask(self._exchange.shown))
+        return [self._named(order) for order in reversed(shown)]
 
     def _named(self, order: TheirOrder) -> BrokerOrder:
         shown = "" if self._class is IdempotencyClass.NOTHING else order.client_id
@@ -304,7 +339,8 @@ class WorldBroker:
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Executions, oldest first."""
-        fills = await self.wire.ask(lambda: [fill for fill in self._exchange.fills if fill.time_ns >= time_ns])
+        asked = self.wire.ask(lambda: [fill for fill in self._exchange.fills if fill.time_ns >= time_ns])
+        fills = await self._answer("executions", asked)
         return [self._fill(fill) for fill in fills]
 
     def _fill(self, fill: TheirFill) -> BrokerFill:

@@ -5,7 +5,7 @@ and as the core records something. Nothing here takes the engine's word for what
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -131,6 +131,12 @@ class Checks:
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and now_ns > expires_ns + CLOCK_LAG_NS:
             self.fail("I15", f"{key} leaves after {iso_time(expires_ns)}")
+
+    def on_blind(self, effect: SubmitOrder, broken: Iterable[str]) -> None:
+        """An order is about to leave; ``broken`` are the questions without an answer that can be read."""
+        blind = ", ".join(broken)
+        if effect.raises_risk and blind:
+            self.fail("I13", f"{effect.terms.client_order_id} raises risk and leaves while {blind} can't be read")
 
     def on_order(self, key: str) -> None:
         """An order has come in at the broker."""

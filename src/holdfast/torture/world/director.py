@@ -12,7 +12,7 @@ from holdfast.core.messages import CancelOrders, Flatten, Halt, OrderTerms, Resu
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.observe import crash_points
 from holdfast.observe.crash_points import CrashPoint
-from holdfast.torture.world.faults import Chance, Options, Probes
+from holdfast.torture.world.faults import FAULTS, Chance, Options, Probes
 from holdfast.torture.world.loop import OWNER, Killed, Process
 from holdfast.torture.world.market import SYMBOLS
 from holdfast.torture.world.wire import TIMEOUT_S
@@ -53,6 +53,7 @@ class Director:
         self._chance = chance
         self._probes = probes
         self._random = Random(f"director {options.seed}")
+        self._breaking = Random(f"director's breaking {options.seed}")
         self._planned: CrashPoint | None = None
         self._passed = 0
         self._foreigners = 0
@@ -127,6 +128,18 @@ class Director:
                          "feed_cut", "stream_cut", "foreign", "command"):  # fmt: skip
                 if self._random.random() < getattr(self._rates, name) * DICE_EVERY_S:
                     getattr(self, f"_{name}")()
+            self._break()
+
+    def _break(self) -> None:
+        """A stream, or the feed, raises something that nobody expects."""
+        random, rates, life = self._breaking, self._rates, self._world.life
+        if random.random() < rates.stream_breaks * DICE_EVERY_S:
+            for connection in self._world.network.connections:
+                self._probes["X4"] += 1
+                connection.corrupt(random.choice(FAULTS)())
+        if random.random() < rates.feed_breaks * DICE_EVERY_S and life is not None:
+            self._probes["X5"] += 1
+            life.process.later(0, life.feed.corrupt, random.choice(FAULTS)())
 
     def _kill(self) -> None:
         """Not now: some turns of the loop later, wherever that is."""

@@ -4,12 +4,15 @@ Each seed arms only some of the faults (a swarm): the worst paths are those on w
 in its way. `Probes` count what really happened, by the rows of the fault matrix (docs/reliability.md).
 """
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import msgspec
 
 from holdfast.brokers.capability import IdempotencyClass
+from holdfast.errors import ConfigError, DataError, Fatal, InvalidValue
 from holdfast.torture.world.disk import CommitFate
 from holdfast.torture.world.exchange import Frame, FrameKind
 from holdfast.torture.world.wire import Fate, Passage
@@ -30,9 +33,20 @@ CLAIMED = (
     "B1", "B2", "B4", "B5",
     "D3", "D4", "D6",
     "L1", "L2", "L4", "L8",
-    "C2", "X1",
+    "C2", "X1", "X4", "X5",
 )  # fmt: skip
 """The rows of the fault matrix that many seeds are sure to strike."""
+
+BREAKING = ("broker_breaks", "stream_breaks", "feed_breaks")
+"""Rates of a broker's adapter or a feed that raises what nobody expects."""
+FAULTS: tuple[Callable[[], BaseException], ...] = (
+    lambda: KeyError("missing"), lambda: RuntimeError("closed"), lambda: ValueError("not a number"), lambda: OSError(5, "disk"),
+    lambda: TypeError("a list"), TimeoutError, AssertionError, StopAsyncIteration, MemoryError,
+    lambda: UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), lambda: ExceptionGroup("two", [ValueError(), OSError()]),
+    lambda: InvalidValue("a value"), lambda: DataError("a row"), lambda: ConfigError("a plan"), lambda: Fatal("not the engine's"),
+    asyncio.CancelledError, lambda: SystemExit(3),
+)  # fmt: skip
+"""What they raise."""
 
 Probes = Counter[str]
 
@@ -75,6 +89,9 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     foreign: float = 0
     command: float = 0
     strategy_raises: float = 0
+    broker_breaks: float = 0
+    stream_breaks: float = 0
+    feed_breaks: float = 0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -90,10 +107,16 @@ class Options(msgspec.Struct, frozen=True):
 def options_of(seed: int) -> Options:
     """The world of a seed: a function of the seed alone."""
     random = Random(f"options {seed}")
-    rates = {name: random.choice(RATES) for name in Rates.__struct_fields__ if random.random() < ARMED}
+    names = [name for name in Rates.__struct_fields__ if name not in BREAKING]
+    rates = {name: random.choice(RATES) for name in names if random.random() < ARMED}
     idempotency = random.choice(CLASSES)
     if idempotency is not IdempotencyClass.UNIQUE_ID:
         rates.pop("doubled", None)  # a second request with the same label is a second order, whoever sent it
+    breaking = Random(
+        f"breaking {seed}"
+    )  # of its own: a seed from before this fault was known is the world that it was
+    if breaking.random() < ARMED:
+        rates |= {name: breaking.choice((0, *RATES)) for name in BREAKING}
     return Options(seed, idempotency, Rates(**rates), random.choice((0.1, 0.2, 0.35)))
 
 
@@ -108,6 +131,7 @@ class Chance:
         self._probes = probes
         self._network = Random(f"network {options.seed}")
         self._disk = Random(f"disk {options.seed}")
+        self._adapters = Random(f"adapters {options.seed}")
 
     def _strikes(self, random: Random, rate: float) -> bool:
         return rate > 0 and not self.is_over and random.random() < rate
@@ -180,6 +204,13 @@ class Chance:
         strikes = self._strikes(self._network, self.rates.store_lost)
         self._probes["L4"] += strikes
         return strikes
+
+    def slip(self) -> BaseException | None:
+        """What a call of the broker's adapter breaks with."""
+        if not self._strikes(self._adapters, self.rates.broker_breaks):
+            return None
+        self._probes["X4"] += 1
+        return self._adapters.choice(FAULTS)()
 
     # --- commits ------------------------------------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ class WorldFeed:
     def __init__(self, market: Market, process: Process) -> None:
         self._market = market
         self._process = process
-        self._queue: asyncio.Queue[MarketEvent | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[MarketEvent | BaseException | None] = asyncio.Queue()
         process.on_killed.append(self._leave)
 
     def history(self, until_ns: int) -> Sequence[MarketEvent]:
@@ -70,6 +70,10 @@ class WorldFeed:
     def cut(self) -> None:
         """Lose the connection for a moment."""
         self._queue.put_nowait(None)
+
+    def corrupt(self, fault: BaseException) -> None:
+        """What comes next breaks it."""
+        self._queue.put_nowait(fault)
 
     async def run(self, deliver: Deliver, tell: TellStatus) -> None:
         """Deliver until cancelled."""
@@ -82,6 +86,8 @@ class WorldFeed:
                     tell(FeedStatus(connected=False, reason="the connection was lost"))
                     await asyncio.sleep(1.0)
                     tell(FeedStatus(connected=True, reason="subscribed again"))
+                elif isinstance(event, BaseException):
+                    raise event
                 else:
                     await deliver(event)
         finally:

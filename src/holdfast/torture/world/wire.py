@@ -95,6 +95,15 @@ class Connection:
         """End it; what is under way is lost."""
         self.process.later(0, self._end, reason)
 
+    def corrupt(self, fault: BaseException) -> None:
+        """What arrives now breaks whoever reads it."""
+        self.process.later(0, self._break, fault)
+
+    def _break(self, fault: BaseException) -> None:
+        if not self.over.done():
+            self.over.set_exception(fault)
+            self.over.exception()  # nobody may be reading any more
+
     def _end(self, reason: str) -> None:
         if not self.over.done():
             self.over.set_result(reason)

@@ -25,7 +25,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.strategy.host import Runner
 from holdfast.core.turn import Turn
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Money
-from holdfast.errors import Fatal, HoldfastError
+from holdfast.errors import Fatal, HoldfastError, JournalError
 from holdfast.observe import crash_points
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
@@ -66,6 +66,9 @@ class Fates(NetworkFates, DiskFates, Protocol):
     def store_is_lost(self) -> bool:
         """Whether the store of locks gives no answer this time."""
 
+    def slip(self) -> BaseException | None:
+        """What a call of the broker's adapter breaks with."""
+
 
 class Life:
     """One process's engine, from its start to its end."""
@@ -77,7 +80,7 @@ class Life:
         desk: LiveDesk,
         loop: LiveLoop,
         feed: WorldFeed,
-        wire: Wire,
+        broker: WorldBroker,
         journal: WorldJournal,
     ) -> None:
         self.process = process
@@ -85,7 +88,8 @@ class Life:
         self.desk = desk
         self.loop = loop
         self.feed = feed
-        self.wire = wire
+        self.broker = broker
+        self.wire = broker.wire
         self.journal = journal
         self.task: asyncio.Task[str]
 
@@ -305,7 +309,7 @@ class World:
 
     def _build(self, process: Process) -> Life:
         wire = Wire(self.network, process)
-        broker = WorldBroker(self.idempotency, self.exchange, wire)
+        broker = WorldBroker(self.idempotency, self.exchange, wire, self.fates.slip)
         journal: Any = WorldJournal(self.disk, process, self.fates, self.loop.time)
         tenure = journal.take(ACCOUNT, broker.name, process.name)
         state, feed, woken = self.new_state(), WorldFeed(self.market, process), asyncio.Event()
@@ -324,20 +328,24 @@ class World:
         desk.supervise(Supervisor(desk.account, doubts, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
         commands: Any = self.disk
         return Life(
-            process, tenure.epoch, desk, LiveLoop([desk], feed, clock, journal, commands, woken), feed, wire, journal
+            process, tenure.epoch, desk, LiveLoop([desk], feed, clock, journal, commands, woken), feed, broker, journal
         )
 
     def _on_leave(self, process: Process, effect: SubmitOrder) -> None:
         life = self._running[process]
         self.checks.on_leave(process, life.epoch, effect, life.state, self.now_ns(), self.loop.time())
+        self.checks.on_blind(effect, life.broker.broken)
         self.evidence.left(effect.terms.client_order_id, self.now_ns())
 
     def _on_end(self, life: Life, task: "asyncio.Task[str]") -> None:
         """An engine has ended: somebody starts it again."""
-        error = None if task.cancelled() else task.exception()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         self.trace.add(f"{life.process.name} ends", error or "")
-        if not life.process.is_dead and error is not None and not _is_operating(error):
-            self.checks.fail("X2", f"{life.process.name} broke: {error!r}")
+        if not life.process.is_dead and error is not None:
+            # what can't start says so; what has started ends because of its journal, and of nothing at the broker or the feed
+            may_end = isinstance(error, JournalError) if life.loop.recovered.is_set() else _is_operating(error)
+            if not may_end:
+                self.checks.fail("X2", f"{life.process.name} broke: {error!r}")
         life.process.kill()
         del self._running[life.process]
         if self.life is not life:
