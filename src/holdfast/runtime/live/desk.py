@@ -120,9 +120,10 @@ class LiveDesk:
             expires_ns is not None and self._clock.now_ns() > expires_ns
         ):  # the core's time may lag behind what has gone by
             return f"it was to be sent by {iso_time(expires_ns)}"
-        if effect.raises_risk and (missing := list(self.monitor.missing)):  # the core may not have heard yet
-            return f"the account is blind: {', '.join(missing)}"
-        return self.account.gate.reason_to_keep(effect)
+        reason = self.account.gate.reason_to_keep(effect)
+        if reason is None and effect.raises_risk and (missing := list(self.monitor.missing)):
+            return f"the account is blind: {', '.join(missing)}"  # the core has yet to hear of it
+        return reason
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
