@@ -114,13 +114,20 @@ class World:
     def heard(self, event: str) -> bool:
         return event in [kind for kind, _ in self.said()]
 
-    def buy(self, quantity: str = "10", below: str = "0.9") -> Decimal:
-        """Buy with a stop-loss, without waiting; the stop's price."""
-        trade = self.get("/v2/stocks/trades/latest", symbols=SYMBOL, feed="iex")["trades"][SYMBOL]["p"]
-        stop = (Decimal(str(trade)) * Decimal(below)).quantize(Decimal("0.01"))
-        arguments = ["buy", SYMBOL, quantity, "--stop-loss", str(stop), "--yes", "--timeout", "1"]
-        assert self.start(*arguments).ended(PATIENCE_S) is not None
+    def buy(self) -> Decimal:
+        """Buy ten with a stop-loss, without waiting; the stop's price."""
+        stop = self.price("0.9")
+        self.enter("buy", "--stop-loss", str(stop))
         return stop
+
+    def enter(self, side: str, *exits: str) -> None:
+        """Buy or sell ten, without waiting."""
+        assert self.start(side, SYMBOL, "10", *exits, "--yes", "--timeout", "1").ended(PATIENCE_S) is not None
+
+    def price(self, share: str) -> Decimal:
+        """The market's price times a share of it."""
+        trade = self.get("/v2/stocks/trades/latest", symbols=SYMBOL, feed="iex")["trades"][SYMBOL]["p"]
+        return (Decimal(str(trade)) * Decimal(share)).quantize(Decimal("0.01"))
 
     def get(self, path: str, **query: str) -> Any:
         answer = requests.get(self.broker.url + path, query, headers=HEADERS, timeout=PATIENCE_S)
@@ -132,8 +139,12 @@ class World:
 
     def stops(self) -> list[tuple[Decimal, Decimal]]:
         """Quantity and price of every stop that works at the broker."""
+        return [(Decimal(row["qty"]), Decimal(row["stop_price"])) for row in self.working() if row["type"] == "stop"]
+
+    def working(self) -> list[Json]:
+        """Every order that works at the broker, the legs of pairs too."""
         orders = self.get("/v2/orders", status="open", nested="true", limit="500")
-        return [(Decimal(row["qty"]), Decimal(row["stop_price"])) for row in orders if row["type"] == "stop"]
+        return [row for order in orders for row in (order, *(order["legs"] or ()))]
 
     def orders(self) -> list[Json]:
         found: list[Json] = self.get("/v2/orders", status="all", limit="500")

@@ -9,7 +9,7 @@ import pytest
 from holdfast.core.protection.records import StopAsked
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
-from holdfast.torture.processes.programs import kill, send
+from holdfast.torture.processes.programs import Program, kill, send
 from tests.databases import KINDS, fresh_database
 from tests.process.bare import SILENT_S, SYMBOL, World
 from tests.process.program import PATIENCE_S, run, succeed, until
@@ -136,6 +136,63 @@ def test_what_nobody_asked_a_stop_for_is_told_and_left(world: World) -> None:
     send(watchdog, signal.SIGTERM)  # what it has decided to do it begins before it ends
     assert watchdog.ended(PATIENCE_S) == 0
     assert [kind for kind, _ in world.said()].count("taken") == 1
+
+
+def test_a_short_position_gets_its_stop_above_the_market(world: World) -> None:
+    """Sold short with a stop, and killed before that: it is a buy, once, at its price; nothing is bought beside it."""
+    world.configure("place")
+    engine = world.engine(HOLDFAST_CRASH_AT="fill_received:1")
+    stop = world.price("1.1")
+    world.enter("sell", "--stop-loss", str(stop))
+    assert engine.ended(PATIENCE_S) == -signal.SIGKILL
+    until(lambda: world.position() == -10, "the entry's fill")
+    world.watchdog()
+    content(world)
+    assert [(row["side"], row["type"], row["qty"]) for row in world.working()] == [("buy", "stop", "10")]
+    assert world.stops() == [(Decimal(10), stop)]
+    assert world.position() == Decimal(-10)
+    assert set(world.asked_for().values()) == {1}
+    assert verify(world.url).problems == []
+
+
+def paired(world: World, **extra: str) -> Program:
+    """An engine that was told to buy with a stop and a target."""
+    world.configure("place")
+    engine = world.engine(**extra)
+    world.enter("buy", "--stop-loss", str(world.price("0.9")), "--take-profit", str(world.price("1.1")))
+    return engine
+
+
+def pair(world: World) -> list[tuple[str, str, str, str]]:
+    """What works at the broker, stop first, whether it is linked to the other."""
+    rows = sorted(world.working(), key=lambda row: str(row["type"]), reverse=True)
+    return [(row["side"], row["type"], row["qty"], row["order_class"]) for row in rows]
+
+
+PAIR = [("sell", "stop", "10", "oco"), ("sell", "limit", "10", "oco")]
+
+
+def test_a_pair_is_placed_as_a_pair(world: World) -> None:
+    """Killed before its stop and target were there: both are placed in one order, linked, so that not both can sell."""
+    engine = paired(world, HOLDFAST_CRASH_AT="released:2")
+    assert engine.ended(PATIENCE_S) == -signal.SIGKILL
+    until(lambda: world.position() == 10, "the entry's fill")
+    world.watchdog()
+    content(world)
+    assert pair(world) == PAIR
+    assert set(world.asked_for().values()) == {1}
+    assert verify(world.url).problems == []
+
+
+def test_the_stop_of_a_pair_counts_as_one(world: World) -> None:
+    """The pair works, and its stop is a leg that the broker holds back: nothing is missing, and nothing is touched."""
+    engine = paired(world)
+    until(lambda: pair(world) == PAIR, "the engine's own pair")
+    kill(engine)
+    before, sent = world.account(), world.asked_for()
+    world.watchdog()
+    until(lambda: world.heard("protected"), "the watchdog to look")
+    assert (world.account(), world.asked_for(), pair(world)) == (before, sent, PAIR)
 
 
 DEFAULT = "default_stop_pct = 5"
