@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from holdfast.brokers.alpaca.capability import ALPACA_RULES
 from holdfast.calendars import trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
+from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import BrokerName
@@ -32,6 +34,9 @@ from holdfast.venue.exchange import Exchange
 if TYPE_CHECKING:
     from holdfast.connections.alpaca.rest import AlpacaRest
     from holdfast.connections.alpaca.settings import AlpacaSettings
+
+BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES}
+"""What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
 
 
 def calendar_of(account: AccountConfig) -> TradingCalendar:
@@ -117,7 +122,7 @@ def build_state(
         instrument_for(account.calendar),
         account.risk,
         stale_after_ns,
-        orders_cross_zero=account.broker is not BrokerName.ALPACA,  # Alpaca: observed, each way is an order of its own
+        rules=BROKER_RULES.get(account.broker, ANY_ORDER),
     )
     state.foreign_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)

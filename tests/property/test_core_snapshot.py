@@ -87,14 +87,14 @@ def test_no_part_of_a_state_is_left_out(recorded: Recording) -> None:
         "portfolio",
         "exact_prices",
         "wake_ns",
-        "moving",
+        "followed",
     }  # kept in parts of a snapshot with other names
     configured = NOT_IN_RECORDS | {
         "broker",
         "foreign_orders",
         "lost_orders",
         "protection",
-        "orders_cross_zero",
+        "rules",
         "stale_after_ns",
     }
     parts = set(vars(fresh(recorded.folder))) - by_name - configured

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.messages import (
     Action,
     Halt,
@@ -172,7 +173,7 @@ class Player:
             limits=LIMITS,
             symbols=SYMBOLS,
             exchange=Silent(),
-            orders_cross_zero=orders_cross_zero,
+            rules=BrokerRules(orders_cross_zero=orders_cross_zero),
         )
         self.desk.state.strategy_limits[OWNERS[0]] = OWN
         self.desk.run(*[bar(1, 100.0, symbol=symbol) for symbol in SYMBOLS])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from holdfast.core.broker_rules import HeldExits
 from holdfast.core.exits import Exits
 from holdfast.core.instruments import CRYPTO, INDIA_EQUITY, US_EQUITY, Instrument
 from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
@@ -66,6 +67,7 @@ LIMITS = st.builds(
 )  # fmt: skip
 OWN_LIMITS = st.builds(StrategyLimits, **BOTH, max_positions=maybe(st.integers(1, 4)))
 INSTRUMENTS: st.SearchStrategy[Instrument] = st.sampled_from([US_EQUITY, CRYPTO, INDIA_EQUITY])
+HELD_EXITS = st.sampled_from([HeldExits(), HeldExits(step=D(1)), HeldExits(pairs=False), HeldExits(step=D(10))])
 
 
 @st.composite
@@ -80,26 +82,31 @@ def views(draw: st.DrawFn) -> RiskView:
         strategy=own,
         strategy_limits=None if own is None else draw(OWN_LIMITS),
         instrument=draw(INSTRUMENTS),
+        held_exits=draw(HELD_EXITS),
+        own=draw(POSITIONS),
         bar_volume=draw(maybe(decimals("0", "100000", 0))),
     )  # fmt: skip
 
 
 @st.composite
 def drafts(draw: st.DrawFn) -> OrderTerms:
-    kind = draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP]))
+    kind, side = (
+        draw(st.sampled_from([OrderType.MARKET, OrderType.LIMIT, OrderType.STOP])),
+        draw(st.sampled_from(list(Side))),
+    )
     price = Price(draw(PRICES))
+    low, high = Price(D("1e-9")), Price(D("1e9"))
+    stop, target = (low, high) if side is Side.BUY else (high, low)
     return OrderTerms(
-        ClientOrderId("h1"), StrategyId("s"), "ABC", draw(st.sampled_from(list(Side))), Quantity(D(0)), kind,
+        ClientOrderId("h1"), StrategyId("s"), "ABC", side, Quantity(D(0)), kind,
         limit_price=price if kind is OrderType.LIMIT else None, stop_price=price if kind is OrderType.STOP else None,
-        exits=draw(st.sampled_from([None, Exits(hold_ns=1)])),
+        stop_loss=draw(st.sampled_from([None, stop])), take_profit=draw(st.sampled_from([None, target])),
+        exits=draw(st.sampled_from([None, Exits(hold_ns=1), Exits(trail_percent=D(5))])),
     )  # fmt: skip
 
 
 def sized(terms: OrderTerms, quantity: Decimal) -> OrderTerms:
-    return OrderTerms(
-        terms.client_order_id, terms.strategy, terms.symbol, terms.side, Quantity(quantity), terms.order_type,
-        limit_price=terms.limit_price, stop_price=terms.stop_price, exits=terms.exits,
-    )  # fmt: skip
+    return replace(terms, quantity=Quantity(quantity))
 
 
 def accepts(terms: OrderTerms, quantity: Decimal, view: RiskView, limits: RiskLimits) -> bool:
@@ -150,7 +157,8 @@ def test_what_validation_accepts_sizing_fills(
 def test_a_smaller_order_is_never_refused_for_its_size(
     terms: OrderTerms, view: RiskView, limits: RiskLimits, quantity: Decimal
 ) -> None:
-    """What the greatest quantity is, each smaller one is allowed."""
+    """What the greatest quantity is, each smaller one is allowed, but for those whose exits the broker wouldn't hold."""
+    view = replace(view, held_exits=replace(view.held_exits, step=None))
     most, _ = room(terms, view, limits)
     assert accepts(terms, quantity, view, limits) is (quantity <= most)
 

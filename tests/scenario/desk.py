@@ -7,6 +7,7 @@ from typing import Any
 
 from holdfast.core import lifecycle
 from holdfast.core.body import Body
+from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
 from holdfast.core.engine import step
 from holdfast.core.findings import Comparison
 from holdfast.core.instruments import US_EQUITY, Instrument
@@ -111,10 +112,10 @@ class Scripted(Strategy):
 
 def new_state(
     limits: RiskLimits, calendar: TradingCalendar = DAYS, instrument: Instrument = US_EQUITY,
-    stale_after_ns: int | None = None,
+    stale_after_ns: int | None = None, rules: BrokerRules = ANY_ORDER,
 ) -> EngineState:  # fmt: skip
     """An account before its first record."""
-    return EngineState("main", BrokerName.PAPER, calendar, instrument, limits, stale_after_ns)
+    return EngineState("main", BrokerName.PAPER, calendar, instrument, limits, stale_after_ns, rules=rules)
 
 
 class Desk:
@@ -130,10 +131,9 @@ class Desk:
         symbols: Iterable[str] = ("ABC", "XYZ"),
         stale_after_ns: int | None = None,
         exchange: Any = None,
-        orders_cross_zero: bool = True,
+        rules: BrokerRules = ANY_ORDER,
     ) -> None:
-        self.state = new_state(limits or RiskLimits(), calendar, instrument, stale_after_ns)
-        self.state.orders_cross_zero = orders_cross_zero
+        self.state = new_state(limits or RiskLimits(), calendar, instrument, stale_after_ns, rules)
         for number, strategy in enumerate(strategies):
             self.state.host.add(Runner(StrategyId(f"s{number}"), strategy, tuple(symbols), MINUTE_NS), MINUTE_NS)
         self.exchange = exchange or Exchange(venue or VenueSettings(), calendar, instrument.tick)

@@ -162,7 +162,7 @@ def test_values_that_can_not_be_stop_the_strategy(exits: dict[str, Any]) -> None
 def test_no_exits_no_work() -> None:
     """Where no guard asks for it nothing is followed and the clock is looked at by the hour."""
     desk = Desk(Scripted({1: entry(stop_loss=90)})).closes(1, 100, 110)
-    assert desk.state.moving == frozenset()
+    assert desk.state.followed == frozenset()
     assert desk.of(StopMoved) == []
     assert desk.state.wake_ns >= minute(1) // HOUR_NS * HOUR_NS + HOUR_NS
     assert [leg.terms.role for leg in live(desk)] == [OrderRole.STOP_LOSS]

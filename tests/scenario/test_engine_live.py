@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.messages import (
     Action,
     CancelOrders,
@@ -26,6 +27,7 @@ from holdfast.core.types import MANUAL, NO_MONEY, OrderType, Price, Quantity, Si
 from tests.scenario.desk import DEPOSIT, Desk, bar
 
 D = Decimal
+ONE_WAY = BrokerRules(orders_cross_zero=False)
 
 
 def bought() -> tuple[Desk, OrderFilled]:
@@ -137,7 +139,7 @@ def test_a_person_can_overrule_an_impairment() -> None:
 
 def test_a_turn_around_is_two_orders_where_one_is_not_taken() -> None:
     """The first brings the position to zero and the second, once that has filled, beyond it; both count as exposure at once."""
-    desk = Desk(orders_cross_zero=False).run(bar(1, 10.0))
+    desk = Desk(rules=ONE_WAY).run(bar(1, 10.0))
     desk.place(Action.BUY, 100)
     desk.place(Action.SELL, 250, limit_price=Price(D(11)), order_type=OrderType.LIMIT)
     assert [order.terms.quantity for order in desk.state.orders.live.values()] == [100]
@@ -150,7 +152,7 @@ def test_a_turn_around_is_two_orders_where_one_is_not_taken() -> None:
 
 def test_what_should_follow_does_not_after_a_cancel() -> None:
     """An order that ends without filling whole is followed by nothing."""
-    desk = Desk(orders_cross_zero=False).run(bar(1, 10.0))
+    desk = Desk(rules=ONE_WAY).run(bar(1, 10.0))
     desk.place(Action.BUY, 100)
     desk.place(Action.SELL, 250, limit_price=Price(D(11)), order_type=OrderType.LIMIT)
     desk.ask(CancelOrders())
@@ -162,7 +164,7 @@ def test_what_should_follow_does_not_after_a_cancel() -> None:
 
 def test_turning_round_twice_as_much_as_is_held_is_no_repeat() -> None:
     """Closing 100 and opening 100 are equal orders; the second is not taken for a duplicate of the first."""
-    desk = Desk(orders_cross_zero=False).run(bar(1, 10.0))
+    desk = Desk(rules=ONE_WAY).run(bar(1, 10.0))
     desk.place(Action.BUY, 100)
     desk.place(Action.SELL, 200)
     assert desk.position(MANUAL) == -100

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.core.broker_rules import BrokerRules
+
 
 class IdempotencyClass(StrEnum):
     """How an order that got no answer is found again (docs/architecture.md, "Orders")."""
@@ -17,7 +19,7 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """One broker's. ``settle_s`` is after how long an accepted order is sure to be shown by queries.
 
     ``negatives`` is how many answers "no such order" after that prove that it never arrived. ``largest_id`` is the longest
-    client order id in characters. ``sources`` says for each field where it is known from.
+    client order id in characters. ``rules`` says what orders it takes. ``sources`` says for each field where it is known from.
     """
 
     idempotency: IdempotencyClass
@@ -27,9 +29,5 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int
     explain_within_s: float = 60.0
     """Ours: an order that isn't explained after this many seconds keeps its symbol from new risk until it is."""
-    linked_exits: bool
-    """Stop-loss and take-profit can be one linked pair there."""
-    fractional: bool
-    short_sales: bool
-    extended_hours: bool
+    rules: BrokerRules
     sources: dict[str, str]

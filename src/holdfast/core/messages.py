@@ -49,6 +49,7 @@ from holdfast.core.protection.records import (
     ProtectionLate,
     StopAsked,
     StopMoved,
+    StopPassed,
 )
 from holdfast.core.types import (
     NO_MONEY,
@@ -529,6 +530,7 @@ AnyBody = (
     | PnlSnapshot
     | StopAsked
     | StopMoved
+    | StopPassed
     | ProtectionComplete
     | ProtectionLate
     | ProtectionFailed

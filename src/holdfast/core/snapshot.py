@@ -15,14 +15,14 @@ from holdfast.core.milestones import FeedOpened
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.protection.cover import Closing, Cover
-from holdfast.core.protection.legs import Guard, moving
+from holdfast.core.protection.legs import Guard
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.counters import Counters
 from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.errors import JournalCorrupt
 
-VERSION = 5
+VERSION = 6
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -147,7 +147,7 @@ def restore(state: EngineState, body: bytes) -> None:
         setattr(state, name, getattr(snapshot, name))
     for name in (*_DICTIONARIES, *_PAIRS):
         getattr(state, name).update(getattr(snapshot, name))
-    state.moving = moving(state.guards)
+    state.note_guards()
     state.ids = Ids(state.account, state.epoch)
     state.host.now_ns = state.now_ns
     state.stopped.update(snapshot.stopped)

@@ -12,10 +12,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
 from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
 from holdfast.core.findings import OrderOverdue
-from holdfast.core.instruments import Instrument
+from holdfast.core.instruments import Instrument, instrument_of
 from holdfast.core.messages import (
     BrokerName,
     CancelRefused,
@@ -60,7 +61,7 @@ from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL, Portfolio, reversal
 from holdfast.core.protection.cover import Closing, Cover, mind, note_end
-from holdfast.core.protection.legs import Guard, asks_protection, guard_of, moving
+from holdfast.core.protection.legs import Guard, asks_protection, guard_of
 from holdfast.core.protection.policy import ProtectionPolicy
 from holdfast.core.protection.records import (
     PositionClosing,
@@ -70,6 +71,7 @@ from holdfast.core.protection.records import (
     ProtectionLate,
     StopAsked,
     StopMoved,
+    StopPassed,
 )
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.volatility import VolatilityCache
@@ -84,6 +86,7 @@ from holdfast.core.types import (
     ClientOrderId,
     Money,
     OrderRole,
+    OrderType,
     Price,
     StrategyId,
     from_float,
@@ -112,7 +115,7 @@ class Policy(StrEnum):
 
 
 class EngineState:
-    """One account. ``orders_cross_zero``: its broker takes an order that turns a position round. ``cursor`` counts steps of the feed (see `Envelope`); ``marks`` are the last prices."""
+    """One account. ``rules`` are its broker's. ``cursor`` counts steps of the feed (see `Envelope`); ``marks`` are the last prices."""
 
     def __init__(
         self,
@@ -123,7 +126,7 @@ class EngineState:
         limits: RiskLimits,
         stale_after_ns: int | None = None,
         *,
-        orders_cross_zero: bool = True,
+        rules: BrokerRules = ANY_ORDER,
     ) -> None:
         self.account = account
         self.broker = broker
@@ -134,7 +137,7 @@ class EngineState:
         self.strategy_limits: dict[StrategyId, StrategyLimits] = {}
         self.volatility = VolatilityCache()
         self.stale_after_ns = stale_after_ns
-        self.orders_cross_zero = orders_cross_zero
+        self.rules = rules
 
         self.epoch = 0
         self.ids = Ids(account, 0)
@@ -163,7 +166,7 @@ class EngineState:
         self.guards: dict[Key, Guard] = {}
         self.protection = ProtectionPolicy()
         self.covers: dict[Key, Cover] = {}  # one for each guard
-        self.moving: frozenset[str] = frozenset()  # the symbols of guards whose stops the market moves
+        self.followed: frozenset[str] = frozenset()  # the symbols of guards that go by the market
         self.closing: dict[Key, Closing] = {}
         self.preserved_ns = 0  # since when the account is in PRESERVATION
         self.stopped: set[StrategyId] = set()
@@ -196,6 +199,23 @@ class EngineState:
         """Take an exact price as the last one of a symbol."""
         mark = self.marks[symbol] = float(price)
         self.exact_prices[symbol] = (mark, price)
+
+    def instrument_of(self, symbol: str) -> Instrument:
+        """The price and quantity rules of a symbol."""
+        return instrument_of(symbol, self.instrument)
+
+    def exits_held(self, symbol: str) -> HeldExits:
+        """Which protective orders the broker holds for a symbol."""
+        return self.rules.exits(self.instrument_of(symbol).asset_class)
+
+    def note_guards(self) -> None:
+        """Find out anew in which symbols guards go by the market: those whose stops it moves, and those with a limit that it may pass."""
+        self.followed = frozenset(
+            symbol
+            for (_, symbol), guard in self.guards.items()
+            if guard.moves_stop
+            or (guard.stop_loss is not None and self.exits_held(symbol).stop is OrderType.STOP_LIMIT)
+        )
 
     def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
         """The live protective orders of a strategy in a symbol."""
@@ -311,7 +331,7 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
         if guard is not known:
             since_ns = state.covers[key].since_ns if known is not None else 0
             state.covers[key] = Cover(since_ns=since_ns)
-            state.moving = moving(state.guards)
+            state.note_guards()
     if state.guards:
         mind(state, body.symbol, envelope.time_ns)
 
@@ -321,7 +341,7 @@ def _unguard(state: EngineState, key: Key) -> None:
     guard = state.guards.pop(key, None)
     if guard is not None:
         del state.covers[key]
-        state.moving = moving(state.guards)
+        state.note_guards()
 
 
 def _trailing(state: EngineState, terms: OrderTerms, price: Price) -> Price | None:
@@ -329,7 +349,7 @@ def _trailing(state: EngineState, terms: OrderTerms, price: Price) -> Price | No
     if terms.exits is None or not terms.exits.trails:
         return None
     level = price - terms.exits.distance(price) * terms.side.sign
-    return state.instrument.stop_price(level, terms.side.opposite)
+    return state.instrument_of(terms.symbol).stop_price(level, terms.side.opposite)
 
 
 def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
@@ -357,6 +377,7 @@ def _stop_asked(state: EngineState, envelope: Envelope, body: StopAsked) -> None
     known = state.guards.get(key) or Guard(ClientOrderId(""), None, None, opened_ns=envelope.time_ns)
     state.guards[key] = replace(known, stop_loss=body.stop_loss)
     state.covers[key] = Cover(since_ns=state.covers[key].since_ns if key in state.covers else 0)
+    state.note_guards()
     mind(state, body.symbol, envelope.time_ns)
 
 
@@ -365,6 +386,10 @@ def _stop_moved(state: EngineState, envelope: Envelope, body: StopMoved) -> None
     state.guards[key] = replace(state.guards[key], stop_loss=body.stop_loss)
     state.covers[key].moved_ns = envelope.time_ns
     mind(state, body.symbol, envelope.time_ns)
+
+
+def _stop_passed(state: EngineState, envelope: Envelope, body: StopPassed) -> None:
+    state.covers[body.strategy, body.symbol].passed_ns = 0 if body.limit is None else envelope.time_ns
 
 
 def _protected(state: EngineState, _envelope: Envelope, body: ProtectionComplete) -> None:
@@ -489,6 +514,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     Restored: _restored,
     StopAsked: _stop_asked,
     StopMoved: _stop_moved,
+    StopPassed: _stop_passed,
     ProtectionComplete: _protected,
     ProtectionLate: _protection_late,
     ProtectionFailed: _protection_failed,

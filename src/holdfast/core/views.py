@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from holdfast.core.instruments import AssetClass, instrument_of
+from holdfast.core.instruments import AssetClass
 from holdfast.core.messages import Bar, OrderTerms
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import loss_pct, raises_risk
@@ -48,9 +48,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         limits is not None or not terms.quantity or raises_risk(terms.side, terms.quantity, account)
     )
     if not raising:
-        return RiskView(
-            state.account_state, state.price(symbol), account, instrument=instrument_of(symbol, state.instrument)
-        )
+        return RiskView(state.account_state, state.price(symbol), account, instrument=state.instrument_of(symbol))
     equity = state.portfolio.equity(state.price)
     return RiskView(
         state=state.account_state,
@@ -61,7 +59,9 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         touch=None if terms.limit_price is None else _touch(state, symbol, terms.side),
         strategy=None if limits is None else _strategy_scope(state, strategy, symbol),
         strategy_limits=limits,
-        instrument=instrument_of(symbol, state.instrument),
+        instrument=state.instrument_of(symbol),
+        held_exits=state.exits_held(symbol),
+        own=state.host.projected((strategy, symbol)),
         confidence=confidence,
         twin=_twin(state, terms),
         unexplained=unexplained(state, symbol),
@@ -228,7 +228,7 @@ def volatility_of(state: EngineState, strategy: StrategyId, symbol: str, sizing:
 
 
 def _asset(state: EngineState, symbol: str) -> AssetClass:
-    return instrument_of(symbol, state.instrument).asset_class
+    return state.instrument_of(symbol).asset_class
 
 
 def _touch(state: EngineState, symbol: str, side: Side) -> Price | None:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from holdfast.core.exits import fault_of_exits
-from holdfast.core.instruments import instrument_of
 from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused, Signal
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import check, fit, raises_risk, reference_price
@@ -89,7 +88,7 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
     if signal.action in (Action.BUY, Action.SELL):
         side = Side.BUY if signal.action is Action.BUY else Side.SELL
         if signal.notional is not None:
-            return side, instrument_of(signal.symbol, state.instrument).steps(signal.notional / price)
+            return side, state.instrument_of(signal.symbol).steps(signal.notional / price)
         return side, signal.quantity
     if signal.quantity is None:
         return signal.side or Side.BUY, None
@@ -145,7 +144,7 @@ def _judged(state: EngineState, terms: OrderTerms, confidence: float, way_out: b
     """
     whole = check(terms, risk_view(state, terms, confidence), state.limits, way_out=way_out)
     crosses = _closes(state, terms) > 0
-    if not crosses or (state.orders_cross_zero and isinstance(whole, RiskApproved)):
+    if not crosses or (state.rules.orders_cross_zero and isinstance(whole, RiskApproved)):
         return whole
     close = _up_to_zero(state, terms)
     if isinstance(whole, RiskApproved):
@@ -180,7 +179,7 @@ def follow_up(state: EngineState, order: Order) -> RiskApproved | RiskRefused:
 
 
 def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -> OrderTerms:
-    rules = state.instrument
+    rules = state.instrument_of(signal.symbol)
     limit, stop = signal.limit_price, signal.stop_price
     loss, profit = signal.stop_loss, signal.take_profit
     live_ns = signal.time_to_live_ns

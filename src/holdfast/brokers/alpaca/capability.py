@@ -1,7 +1,17 @@
 """What Alpaca can do, and where that is known from."""
 
+from decimal import Decimal
+
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.connections.alpaca.settings import AlpacaSettings
+from holdfast.core.broker_rules import BrokerRules, HeldExits
+from holdfast.core.types import OrderType
+
+ALPACA_RULES = BrokerRules(
+    orders_cross_zero=False,
+    stocks=HeldExits(step=Decimal(1)),
+    crypto=HeldExits(stop=OrderType.STOP_LIMIT, pairs=False),
+)
 
 
 def alpaca_capability(settings: AlpacaSettings) -> Capability:
@@ -12,10 +22,7 @@ def alpaca_capability(settings: AlpacaSettings) -> Capability:
         negatives=2,
         largest_id=48,
         requests_per_minute=settings.requests_per_minute,
-        linked_exits=True,
-        fractional=True,
-        short_sales=True,
-        extended_hours=False,
+        rules=ALPACA_RULES,
         sources={
             "idempotency": "orders:by_client_order_id (Alpaca's OpenAPI); a used id is refused, also after a cancel "
             "(alpaca-py issue 260)",
@@ -23,9 +30,7 @@ def alpaca_capability(settings: AlpacaSettings) -> Capability:
             "negatives": "ours: one answer may come from a replica that lags",
             "largest_id": "48 characters in older pages, 128 in newer: the smaller",
             "requests_per_minute": "200 a minute and account (documented); what the headers say goes first",
-            "linked_exits": "order class oco (documented); whole shares only",
-            "fractional": "nine decimals; day orders of the simple class only (documented)",
-            "short_sales": "easy to borrow names, whole shares, equity from 2,000 up (documented)",
-            "extended_hours": "Alpaca takes limit orders there; orders here have no such mark yet",
+            "rules": "each way of a reversal is an order of its own (observed); fractions of a share are day orders of the simple class; "
+            "crypto orders are market, limit or stop-limit, of the simple class, and work until canceled (documented)",
         },
     )

@@ -19,7 +19,7 @@ def on_market(state: EngineState, event: MarketEvent) -> Turn | None:
     if host.wishes or host.stops:
         turn = turn or Turn(state)
         attend(state, turn, event)
-    if event.symbol in state.moving:
+    if event.symbol in state.followed:
         turn = follow(state, turn, event.symbol)
     return None if turn is None else turn.finish()
 

@@ -6,17 +6,24 @@ from decimal import Decimal
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
 from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing
-from holdfast.core.messages import RiskApproved
+from holdfast.core.messages import OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
-from holdfast.core.protection.legs import Guard, at_work, leg_terms, plan
-from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, MOVE_EVERY_NS
-from holdfast.core.protection.records import OnFailure, ProtectionComplete, ProtectionFailed, ProtectionLate, StopMoved
+from holdfast.core.protection.legs import Guard, Place, at_work, leg_terms, plan
+from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, MOVE_EVERY_NS, PASSED_NS
+from holdfast.core.protection.records import (
+    OnFailure,
+    ProtectionComplete,
+    ProtectionFailed,
+    ProtectionLate,
+    StopMoved,
+    StopPassed,
+)
 from holdfast.core.protection.trailing import next_stop
 from holdfast.core.risk.check import check
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ZERO, OrderRole, Quantity
+from holdfast.core.types import ZERO, OrderRole, OrderType, Price, Quantity, plain
 
 PROTECTION = "protection"
 """The impairment of an account that starts with a position which is not protected as it should be."""
@@ -47,13 +54,19 @@ def _align(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
     legs = state.legs(*key)
     guard = state.guards.get(key)
     wanted = ZERO if guard is None else to_protect(state, key)
-    todo = plan(wanted, closing_side(state.portfolio.strategy_quantity(*key)), guard, legs)
+    place = _place_of(state, key)
+    todo = plan(wanted, place, guard, legs)
     for leg in legs:
         if leg.terms.client_order_id in todo.cancel:
             cancel(turn, leg, _why(leg, guard))
     quantity = min(todo.protect, _free(state, key))
+    roles = () if guard is None else guard.roles_for(wanted, place.held)
+    if len(roles) > 1:
+        quantity = place.held.whole(quantity)
     if guard is not None and quantity > 0 and _may_place(state, turn, key, cause):
-        _place(state, turn, key, guard, Quantity(quantity), cause)
+        ids = [state.ids.order(state.order_count + 1), state.ids.order(state.order_count + 2)]
+        for terms in leg_terms(guard, place, roles, Quantity(quantity), ids):
+            _send(state, turn, terms, cause)
 
 
 def _free(state: EngineState, key: Key) -> Decimal:
@@ -67,6 +80,19 @@ def _free(state: EngineState, key: Key) -> Decimal:
     return state.portfolio.quantity(key[1]) * -side.sign - working
 
 
+def _place_of(state: EngineState, key: Key) -> Place:
+    strategy, symbol = key
+    side = closing_side(state.portfolio.strategy_quantity(strategy, symbol))
+    return Place(strategy, symbol, side, state.exits_held(symbol), state.instrument_of(symbol))
+
+
+def _send(state: EngineState, turn: Turn, terms: OrderTerms, cause: str) -> None:
+    decision = check(terms, wishes.risk_view(state, terms), state.limits)
+    answer = turn.record(decision, cause, SOURCE)
+    if isinstance(decision, RiskApproved):
+        prepare(state, turn, decision, answer.id)
+
+
 def _why(leg: Order, guard: Guard | None) -> str:
     is_moved = guard is not None and leg.terms.stop_price not in (None, guard.stop_loss) and guard.moves_stop
     return "its stop moves" if is_moved else "not what the position needs"
@@ -77,16 +103,24 @@ def _may_place(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
     cover, on_failure = state.covers[key], state.protection.on_failure
     if cover.failures >= LEG_TRIES and not cover.has_failed:
         reason = _last_reason(state, cover.failed)
-        text = f"{cover.failures} protective orders in a row came to nothing; the last: {reason}"
-        turn.record(ProtectionFailed(*key, on_failure, text), cause, SOURCE)
-        if on_failure is OnFailure.FLATTEN:
-            close_position(state, turn, key, "it can't be protected", cause)
+        _fail(
+            state, turn, key, f"{cover.failures} protective orders in a row came to nothing; the last: {reason}", cause
+        )
+        if key in state.closing:
             return False
     if cover.has_failed and on_failure is not OnFailure.RETRY:
         return False
     if cover.failures >= CLEAR_AFTER:
         clear_the_way(state, turn, key[1], closing_side(state.portfolio.strategy_quantity(*key)))
     return state.now_ns >= cover.retry_ns
+
+
+def _fail(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
+    """Protection can't be had: say so, and carry out the account's policy."""
+    on_failure = state.protection.on_failure
+    turn.record(ProtectionFailed(*key, on_failure, reason), cause, SOURCE)
+    if on_failure is OnFailure.FLATTEN:
+        close_position(state, turn, key, "it can't be protected", cause)
 
 
 def _last_reason(state: EngineState, failed: str) -> str:
@@ -98,17 +132,6 @@ def _last_reason(state: EngineState, failed: str) -> str:
     return next(reasons, "") or "no reason was given"
 
 
-def _place(state: EngineState, turn: Turn, key: Key, guard: Guard, quantity: Quantity, cause: str) -> None:
-    strategy, symbol = key
-    side = closing_side(state.portfolio.strategy_quantity(strategy, symbol))
-    ids = [state.ids.order(state.order_count + 1), state.ids.order(state.order_count + 2)]
-    for terms in leg_terms(guard, strategy, symbol, side, quantity, ids):
-        decision = check(terms, wishes.risk_view(state, terms), state.limits)
-        answer = turn.record(decision, cause, SOURCE)
-        if isinstance(decision, RiskApproved):
-            prepare(state, turn, decision, answer.id)
-
-
 def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
     for key, cover in state.covers.items():
         if key[1] == symbol and cover.since_ns and is_covered(state, key):
@@ -118,17 +141,20 @@ def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
         restore(state, turn, PROTECTION, _PROTECTED)
 
 
-# --- stops that move --------------------------------------------------------------------------------------------------
+# --- stops and the market -----------------------------------------------------------------------------------------------
 
 
 def follow(state: EngineState, turn: Turn | None, symbol: str) -> Turn | None:
-    """Move the stops in a symbol that follow the market, where it has gone far enough."""
+    """Move the stops in a symbol that follow the market, where it has gone far enough, and note where it has passed a limit."""
     price = state.price(symbol)
     for key, guard in list(state.guards.items()):
-        if key[1] != symbol or not guard.moves_stop or price is None or not _may_move(state, key):
+        if key[1] != symbol or price is None:
+            continue
+        turn = _note_passed(state, turn, key, price)
+        if not guard.moves_stop or not _may_move(state, key):
             continue
         ledger = state.portfolio.ledgers[key]
-        found = next_stop(guard, ledger.quantity, ledger.average_price, price, state.instrument)
+        found = next_stop(guard, ledger.quantity, ledger.average_price, price, state.instrument_of(symbol))
         if found is not None:
             turn = turn or Turn(state)
             moved = turn.record(StopMoved(*key, *found), source=SOURCE)
@@ -142,6 +168,25 @@ def _may_move(state: EngineState, key: Key) -> bool:
     return is_at_rest and state.now_ns - cover.moved_ns >= MOVE_EVERY_NS
 
 
+def _note_passed(state: EngineState, turn: Turn | None, key: Key, price: Price) -> Turn | None:
+    limit = _passed_limit(state, key, price)
+    if (limit is not None) is bool(state.covers[key].passed_ns):
+        return turn
+    turn = turn or Turn(state)
+    turn.record(StopPassed(*key, limit), source=SOURCE)
+    state.wake_ns = 0  # the clock is to look at it
+    return turn
+
+
+def _passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
+    """The limit of a position's stop-limit order that the market is beyond; None where it is beyond none."""
+    for leg in state.legs(*key):
+        limit, side = leg.terms.limit_price, leg.terms.side
+        if leg.terms.order_type is OrderType.STOP_LIMIT and limit is not None and (price - limit) * side.sign > 0:
+            return limit
+    return None
+
+
 # --- what the clock brings --------------------------------------------------------------------------------------------
 
 
@@ -152,14 +197,31 @@ def tend(state: EngineState, turn: Turn) -> None:
             continue
         cover, closes_ns = state.covers[key], guard.closes_ns
         if cover.since_ns and not cover.is_late and state.now_ns >= cover.since_ns + state.protection.late_after_ns:
-            held, covered = Quantity(to_protect(state, key)), Quantity(confirmed(state, key, guard))
+            held = Quantity(to_protect(state, key))
+            covered = Quantity(confirmed(state, key, guard, held))
             turn.record(ProtectionLate(*key, held, covered, state.now_ns - cover.since_ns), source=SOURCE)
         if state.flattening:
             continue
+        if cover.passed_ns and state.now_ns >= cover.passed_ns + PASSED_NS:
+            _give_up_passed(state, turn, key)
         if closes_ns is not None and state.now_ns >= closes_ns and key not in state.closing:
             close_position(state, turn, key, "it was to be held no longer")
         elif cover.since_ns and cover.retry_ns:
             protect(state, turn, key[1])
+
+
+def _give_up_passed(state: EngineState, turn: Turn, key: Key) -> None:
+    """A stop-limit that the market has jumped over: it stays open, and the position with it."""
+    price = state.price(key[1])
+    limit = None if price is None else _passed_limit(state, key, price)
+    if limit is None or price is None or state.covers[key].has_failed or key in state.closing:
+        return
+    _fail(
+        state,
+        turn,
+        key,
+        f"the market is at {plain(price)}, beyond {plain(limit)}, the limit of its stop, which is open still",
+    )
 
 
 def due_ns(state: EngineState) -> list[int]:
@@ -174,6 +236,8 @@ def due_ns(state: EngineState) -> list[int]:
             found.append(cover.since_ns + late_after_ns)
         if cover.since_ns and cover.retry_ns > state.now_ns:
             found.append(cover.retry_ns)
+        if cover.passed_ns and cover.passed_ns + PASSED_NS > state.now_ns:
+            found.append(cover.passed_ns + PASSED_NS)
     return found
 
 

@@ -25,7 +25,8 @@ class Cover(msgspec.Struct):
     ``since_ns`` is since when less is confirmed at the broker than is to be protected (0: nothing is missing), ``is_late``
     whether that was an alarm. ``failures`` counts protective orders that came to nothing one after the other, ``failed`` names
     the last, and no other is placed before ``retry_ns``. ``has_failed`` once protection was found not to be had, ``moved_ns``
-    when the stop was last moved.
+    when the stop was last moved, ``passed_ns`` since when the market is beyond the limit of a stop-limit that is still open
+    (0: it isn't).
     """
 
     since_ns: int = 0
@@ -35,6 +36,7 @@ class Cover(msgspec.Struct):
     retry_ns: int = 0
     has_failed: bool = False
     moved_ns: int = 0
+    passed_ns: int = 0
 
 
 class Closing(msgspec.Struct):
@@ -78,18 +80,19 @@ def _stays(state: "EngineState", key: Key) -> Decimal:
     return min(abs(position), abs(projected)) if position * projected > 0 else ZERO
 
 
-def confirmed(state: "EngineState", key: Key, guard: Guard) -> Decimal:
-    """How much of a position the broker is known to protect in every way that its guard asks for."""
-    roles = guard.roles
+def confirmed(state: "EngineState", key: Key, guard: Guard, wanted: Decimal) -> Decimal:
+    """How much of the ``wanted`` quantity the broker is known to protect, in every way that its guard asks for and the broker has."""
+    roles = guard.roles_for(wanted, state.exits_held(key[1]))
     if not roles:
-        return abs(state.portfolio.strategy_quantity(*key))
+        return wanted
     legs = state.legs(*key)
     return min(covered_by(legs, role, confirmed=True) for role in roles)
 
 
 def is_covered(state: "EngineState", key: Key) -> bool:
     """Whether all that is to be protected of a guarded position is, at the broker."""
-    return confirmed(state, key, state.guards[key]) >= to_protect(state, key)
+    wanted = to_protect(state, key)
+    return confirmed(state, key, state.guards[key], wanted) >= wanted
 
 
 def mind(state: "EngineState", symbol: str, now_ns: int) -> None:

@@ -4,12 +4,16 @@ A guard remembers what a strategy asked for. After every change :func:`plan` com
 protective orders at work and says what to cancel and how much to place.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from holdfast.core.broker_rules import HeldExits
 from holdfast.core.exits import Exits
+from holdfast.core.instruments import Instrument
 from holdfast.core.messages import OrderTerms
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import (
@@ -21,7 +25,6 @@ from holdfast.core.types import (
     Quantity,
     Side,
     StrategyId,
-    TimeInForce,
 )
 
 
@@ -39,9 +42,14 @@ class Guard(msgspec.Struct, frozen=True):
 
     @property
     def roles(self) -> tuple[OrderRole, ...]:
-        """The kinds of order that it takes."""
+        """The kinds of order that it asks for, the stop first."""
         prices = ((OrderRole.STOP_LOSS, self.stop_loss), (OrderRole.TAKE_PROFIT, self.take_profit))
         return tuple(role for role, price in prices if price is not None)
+
+    def roles_for(self, quantity: Decimal, held: HeldExits) -> tuple[OrderRole, ...]:
+        """The kinds of order that it gets for so much: the stop alone where the broker holds no pair for it."""
+        roles = self.roles
+        return roles if len(roles) < 2 or held.takes_pair(quantity) else roles[:1]
 
     @property
     def moves_stop(self) -> bool:
@@ -81,9 +89,14 @@ def guard_of(terms: OrderTerms, before: Guard | None, trailing: Price | None, no
     return Guard(terms.client_order_id, stop, terms.take_profit, terms.exits, now_ns)
 
 
-def moving(guards: Mapping[tuple[StrategyId, str], Guard]) -> frozenset[str]:
-    """The symbols in which the market moves a stop."""
-    return frozenset(symbol for (_, symbol), guard in guards.items() if guard.moves_stop)
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where protective orders are to stand: whose they are, the side that closes the position, and what the broker holds there."""
+
+    strategy: StrategyId
+    symbol: str
+    side: Side
+    held: HeldExits
+    instrument: Instrument
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -96,15 +109,16 @@ class Plan(msgspec.Struct, frozen=True):
 NOTHING = Plan()
 
 
-def plan(wanted: Decimal, closing: Side, guard: Guard | None, legs: Sequence[Order]) -> Plan:
+def plan(wanted: Decimal, place: Place, guard: Guard | None, legs: Sequence[Order]) -> Plan:
     """What brings the protective orders in line.
 
-    ``wanted`` is how much is to be protected, ``closing`` the side that does, ``legs`` the position's live protective orders. A pair of
-    which one is missing, a stop where it is no longer wanted, and the newest of too many are canceled; what then is
-    missing is placed when the cancels are confirmed: two orders too many could open a position, none for a moment can't.
+    ``wanted`` is how much is to be protected, ``legs`` the position's live protective orders. A pair of which one is missing, a stop
+    where it is no longer wanted, and the newest of too many are canceled; what then is missing is placed when the cancels are
+    confirmed: two orders too many could open a position, none for a moment can't.
     """
+    roles = () if guard is None else guard.roles_for(wanted, place.held)
     groups = _groups(legs)
-    stays = {name: group for name, group in groups.items() if _is_in_place(group, closing, guard)}
+    stays = {name: group for name, group in groups.items() if _is_in_place(group, place.side, guard, roles)}
     covered = sum((_quantity(group) for group in stays.values()), ZERO)
     while covered > wanted:
         _, newest = stays.popitem()
@@ -112,7 +126,7 @@ def plan(wanted: Decimal, closing: Side, guard: Guard | None, legs: Sequence[Ord
     going = [leg for name, group in groups.items() if name not in stays for leg in group]
     if going:
         return Plan(cancel=tuple(leg.terms.client_order_id for leg in going if not leg.cancel_released_ns))
-    return Plan(protect=Quantity(wanted - covered)) if guard is not None and guard.roles else NOTHING
+    return Plan(protect=Quantity(wanted - covered)) if roles else NOTHING
 
 
 def at_work(legs: Iterable[Order]) -> Decimal:
@@ -127,11 +141,11 @@ def _groups(legs: Iterable[Order]) -> dict[str, list[Order]]:
     return groups
 
 
-def _is_in_place(group: Sequence[Order], closing: Side, guard: Guard | None) -> bool:
+def _is_in_place(group: Sequence[Order], closing: Side, guard: Guard | None, roles: Sequence[OrderRole]) -> bool:
     """Whether an order or pair is what the guard wants, whole, and nobody has asked for its cancel."""
     if guard is None or any(leg.cancel_released_ns or leg.terms.side is not closing for leg in group):
         return False
-    if any(covered_by(group, role) < _quantity(group) for role in guard.roles):
+    if any(covered_by(group, role) < _quantity(group) for role in roles):
         return False
     stops = [leg.terms.stop_price for leg in group if leg.terms.role is OrderRole.STOP_LOSS]
     return not guard.moves_stop or all(stop == guard.stop_loss for stop in stops)
@@ -153,32 +167,35 @@ _AT_BROKER = (OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED)
 
 
 def leg_terms(
-    guard: Guard, strategy: StrategyId, symbol: str, side: Side, quantity: Quantity, ids: Sequence[ClientOrderId]
+    guard: Guard, place: Place, roles: Sequence[OrderRole], quantity: Quantity, ids: Sequence[ClientOrderId]
 ) -> list[OrderTerms]:
     """The protective orders of a guard for ``quantity``: a stop, a limit, or both linked so that one cancels the other.
 
-    ``side`` closes the position. ``ids`` are two fresh client order ids; the link is named after the first.
+    ``ids`` are two fresh client order ids; the link is named after the first.
     """
-    prices = ((OrderRole.STOP_LOSS, guard.stop_loss), (OrderRole.TAKE_PROFIT, guard.take_profit))
-    group = ids[0] if guard.stop_loss is not None and guard.take_profit is not None else None
+    group = ids[0] if len(roles) > 1 else None
+    common = OrderTerms(
+        client_order_id=ids[0],
+        strategy=place.strategy,
+        symbol=place.symbol,
+        side=place.side,
+        quantity=quantity,
+        time_in_force=place.held.time_in_force(quantity),
+        parent=guard.entry or None,
+        oco_group=group,
+    )
     legs: list[OrderTerms] = []
-    for role, price in prices:
-        if price is not None:
-            stop = role is OrderRole.STOP_LOSS
-            legs.append(
-                OrderTerms(
-                    client_order_id=ids[len(legs)],
-                    strategy=strategy,
-                    symbol=symbol,
-                    side=side,
-                    quantity=quantity,
-                    order_type=OrderType.STOP if stop else OrderType.LIMIT,
-                    time_in_force=TimeInForce.GTC,
-                    stop_price=price if stop else None,
-                    limit_price=None if stop else price,
-                    role=role,
-                    parent=guard.entry or None,
-                    oco_group=group,
-                )
-            )
+    for key, role in zip(ids, roles, strict=False):
+        prices = _stop_prices(guard, place) if role is OrderRole.STOP_LOSS else _target_prices(guard)
+        legs.append(replace(common, client_order_id=key, role=role, **prices))
     return legs
+
+
+def _stop_prices(guard: Guard, place: Place) -> dict[str, Any]:
+    stop, held = guard.stop_loss, place.held
+    limit = None if stop is None else held.limit_of_stop(stop, place.side, place.instrument)
+    return {"order_type": held.stop, "stop_price": stop, "limit_price": limit}
+
+
+def _target_prices(guard: Guard) -> dict[str, Any]:
+    return {"order_type": OrderType.LIMIT, "limit_price": guard.take_profit}

@@ -19,6 +19,8 @@ NOT_SENT_PAUSE_NS = SECOND_NS
 """Before an order that never left is made anew: what kept it (a lease that ran out) is seldom over at once."""
 HELD_NS = MINUTE_NS
 """A protective order that has worked this long was good: its end is no failure in a row with the one before."""
+PASSED_NS = 5 * SECOND_NS
+"""A stop-limit that is open still when the market has been beyond its limit for so long has failed. Its fill would be known by then."""
 MOVE_EVERY_NS = 15 * SECOND_NS
 """A stop is moved no more often than this. Each move takes a cancel and one order (or one linked pair)."""
 MOVE_SHARE = 10

@@ -32,6 +32,14 @@ class StopMoved(Body, frozen=True, gc=False):
     reason: str
 
 
+class StopPassed(Body, frozen=True, gc=False):
+    """The market is beyond the ``limit`` of a stop-limit that protects a position, so that it may not fill; None: no longer."""
+
+    strategy: StrategyId
+    symbol: str
+    limit: Price | None
+
+
 class ProtectionComplete(Body, frozen=True, gc=False):
     """The broker has confirmed protection of all that is to be protected: ``quantity``, after ``unprotected_ns`` without."""
 

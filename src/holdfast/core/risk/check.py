@@ -14,7 +14,7 @@ from holdfast.core.instruments import Instrument
 from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
 from holdfast.core.risk.caps import Cap, caps, free_quantity
 from holdfast.core.risk.limits import RiskLimits
-from holdfast.core.risk.rules import first_refusal
+from holdfast.core.risk.rules import first_refusal, not_whole, pair_step
 from holdfast.core.risk.view import Case, Refusal, RiskView, Scope
 from holdfast.core.types import (
     LARGEST,
@@ -51,7 +51,7 @@ def check(
     scopes = _scopes(terms, view, price, limits)
     raising = terms.quantity > scopes[0].free
     if refusal is None and raising:
-        refusal = _too_small(terms, view, price)
+        refusal = _too_small(terms, view, price) or not_whole(terms, view)
     for scope in scopes:
         if refusal is None and terms.quantity > scope.free:
             refusal = first_refusal(scope.case, scope.account) or _above_a_cap(scope, terms.quantity)
@@ -67,11 +67,26 @@ def fit(
     is left: by the rule that allows none, or by ``size``, which says what made it zero.
     """
     most, refusal = room(terms, view, limits)
-    opening = max(ZERO, round_to(min(wish, most - closing, LARGEST - 1), lot, Rounding.DOWN))
+    opening = _opening(terms, view, min(wish, most - closing, LARGEST - 1), lot, closing)
     quantity = Quantity(closing + opening if opening else min(closing, max(ZERO, most)))
     if quantity:
         return replace(terms, quantity=quantity)
     return refused(terms, refusal if refusal is not None and wish > most else _no_size(wish, lot))
+
+
+def _opening(terms: OrderTerms, view: RiskView, most: Decimal, lot: Decimal, closing: Quantity) -> Decimal:
+    """As many lots as there is room for; where its exits are held for whole steps only, as many as make the position one.
+
+    What raises no risk needs no exits, and may be of any size.
+    """
+    step = pair_step(terms, view)
+    if step is None:
+        return max(ZERO, round_to(most, lot, Rounding.DOWN))
+    begun = (view.own * terms.side.sign + closing) % step  # of a step, by what is held
+    begun += step if begun < 0 else ZERO
+    whole = round_to(most + begun, lot if not lot % step else step, Rounding.DOWN) - begun
+    free = min(most, free_quantity(terms.side, view.account) - closing)
+    return max(ZERO, whole, round_to(free, lot, Rounding.DOWN))
 
 
 def room(terms: OrderTerms, view: RiskView, limits: RiskLimits) -> tuple[Decimal, Refusal | None]:

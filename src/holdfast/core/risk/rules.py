@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+from holdfast.core.messages import OrderTerms
 from holdfast.core.risk.limits import MarketHours, RiskLimits
-from holdfast.core.risk.view import Case, Refusal
+from holdfast.core.risk.view import Case, Refusal, RiskView
 from holdfast.core.types import plain
 
 Rule = Callable[[Case], Refusal | None]
@@ -37,6 +38,30 @@ def stop_distance(case: Case) -> Decimal | None:
     return None if exits.trail_percent is None else case.price * exits.trail_percent / 100
 
 
+def asks_pair(terms: OrderTerms) -> bool:
+    """Whether an entry asks for a stop-loss and a take-profit at once, or will when its stop has moved."""
+    has_stop = terms.stop_loss is not None or (terms.exits is not None and terms.exits.moves_stop)
+    return has_stop and terms.take_profit is not None
+
+
+def pair_step(terms: OrderTerms, view: RiskView) -> Decimal | None:
+    """What a position has to be a multiple of for the broker to hold the exits that an entry asks for; None: of nothing."""
+    return view.held_exits.step if asks_pair(terms) else None
+
+
+def not_whole(terms: OrderTerms, view: RiskView) -> Refusal | None:
+    """The exits that it asks for are such as the broker holds for the quantity that its strategy would then have."""
+    step = pair_step(terms, view)
+    then = view.own + terms.quantity * terms.side.sign
+    if step is None or not then % step:
+        return None
+    text = (
+        f"{plain(abs(then))} {terms.symbol} would be held, and the broker holds a stop-loss and a take-profit at once for multiples of"
+        f" {plain(step)} only: ask for such a quantity, or for one of the two"
+    )
+    return Refusal("protectable", plain(abs(then)), f"multiples of {plain(step)}", text)
+
+
 # --- the account's ----------------------------------------------------------------------------------------------------
 
 
@@ -66,6 +91,17 @@ def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
             text = f"a {terms.side}'s {name} must be {where} {plain(case.price)}, not {plain(level)}"
             return Refusal("protection_side", plain(level), f"{where} {plain(case.price)}", text)
     return None
+
+
+def _protectable(case: Case, _limits: RiskLimits) -> Refusal | None:
+    """Before anything is bought: the exits that it asks for are such as the broker holds."""
+    if case.view.held_exits.pairs or not asks_pair(case.terms):
+        return None
+    text = (
+        f"the broker holds a stop-loss or a take-profit for {case.terms.symbol}, not both: ask for the stop alone and close at the"
+        " target by another order"
+    )
+    return Refusal("protectable", "stop-loss and take-profit", "one of them", text)
 
 
 def _data_is_fresh(case: Case, limits: RiskLimits) -> Refusal | None:
@@ -230,6 +266,7 @@ ACCOUNT_RULES: tuple[AccountRule, ...] = (
     _account_takes_risk,
     _symbol_is_explained,
     _protection_side,
+    _protectable,
     _data_is_fresh,
     _market_hours,
     _drawdown,

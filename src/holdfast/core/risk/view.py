@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from holdfast.core.broker_rules import HeldExits
 from holdfast.core.instruments import US_EQUITY, AssetClass, Instrument
 from holdfast.core.messages import OrderTerms
 from holdfast.core.risk.day_trades import DayTradeRule
@@ -60,7 +61,8 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
 
     ``touch`` is the price that an order on its side meets: the best quote, or ``mark`` where there is none. ``twin`` is an order
     like the draft, ``unexplained`` one in its symbol that the broker can't explain, ``opposite`` one that it could trade with.
-    ``strategy`` and ``strategy_limits`` are there where the draft's strategy has limits of its own. What no limit asks for may
+    ``own`` is what the draft's strategy holds once everything open of it has filled, ``held_exits`` which protective orders the
+    broker holds for the symbol. ``strategy`` and ``strategy_limits`` are there where the draft's strategy has limits of its own. What no limit asks for may
     be left out.
     """
 
@@ -73,6 +75,8 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     strategy: Scope | None = None
     strategy_limits: StrategyLimits | None = None
     instrument: Instrument = US_EQUITY
+    held_exits: HeldExits = HeldExits()
+    own: Decimal = ZERO
     confidence: float = 1.0
     drawdown_pct: Decimal = ZERO
     twin: str | None = None

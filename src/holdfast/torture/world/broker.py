@@ -22,6 +22,7 @@ from holdfast.brokers.port import (
     StreamStatus,
     Unavailable,
 )
+from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.messages import (
     BrokerName,
@@ -68,10 +69,7 @@ def capability(idempotency: IdempotencyClass) -> Capability:
         negatives=2,
         largest_id=20,
         requests_per_minute=100_000,
-        linked_exits=False,
-        fractional=False,
-        short_sales=True,
-        extended_hours=False,
+        rules=ANY_ORDER,
         sources={},
         explain_within_s=EXPLAIN_WITHIN_S,
     )

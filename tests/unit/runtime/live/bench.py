@@ -21,6 +21,7 @@ from holdfast.brokers.port import (
 )
 from holdfast.calendars import trading_calendar
 from holdfast.core import lifecycle
+from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.codec import is_foreign
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import (
@@ -68,10 +69,7 @@ class ShownBroker:
             largest_id=20,
             requests_per_minute=600,
             explain_within_s=0.3,
-            linked_exits=False,
-            fractional=False,
-            short_sales=True,
-            extended_hours=False,
+            rules=ANY_ORDER,
             sources={},
         )
         self.orders: dict[str, BrokerOrder] = {}

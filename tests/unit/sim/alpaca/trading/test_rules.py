@@ -12,6 +12,8 @@ from tests.unit.sim.alpaca.trading.kit import EVENING, MORNING, OPEN, Bench
 
 LIMIT = {"type": "limit", "limit_price": "100"}
 BRACKET = {"order_class": "bracket", "take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
+OCO = {**BRACKET, "order_class": "oco", "type": "limit", "side": "sell"}
+STOP_LIMIT = {"type": "stop_limit", "stop_price": "90", "limit_price": "85.5"}
 COIN = {"symbol": "BTC/USD", "time_in_force": "gtc", "qty": "1"}
 
 
@@ -56,6 +58,8 @@ def refusal(bench: Bench, **body: Any) -> ApiError:
         ({"type": "stop", "stop_price": "120.001"}, 422, 42210000, "invalid stop_price 120.001. sub-penny"),
         ({"qty": "1.5", "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY orders"),
         ({"qty": "1.5", **BRACKET}, 422, 42210000, "fractional orders must be simple orders"),
+        ({"qty": "1.5", **OCO, "time_in_force": "day"}, 422, 42210000, "fractional orders must be simple orders"),
+        ({"qty": "1.5", **OCO, "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY orders"),
         ({"qty": "1.5", "side": "sell"}, 422, 42210000, "fractional orders cannot be sold short"),
         ({"extended_hours": True}, 422, 42210000, "extended hours order must be DAY or GTC limit orders"),
         ({**BRACKET, "extended_hours": True, **LIMIT}, 422, 42210000, "extended hours are not allowed for bracket"),
@@ -71,6 +75,9 @@ def refusal(bench: Bench, **body: Any) -> ApiError:
         ({"qty": True}, 400, 40010000, "failed to decode request body: qty must be a number"),
         ({**COIN, "time_in_force": "day"}, 422, 42210000, "invalid crypto time_in_force"),
         ({**COIN, "type": "stop", "stop_price": "200"}, 422, 42210000, "invalid order type for crypto order"),
+        ({**COIN, "type": "trailing_stop", "trail_percent": "5"}, 422, 42210000, "invalid order type for crypto order"),
+        ({**COIN, **STOP_LIMIT, "time_in_force": "ioc"}, 422, 42210000, "invalid crypto time_in_force"),
+        ({**COIN, **OCO}, 422, 42210000, "crypto orders not allowed for advanced order_class: oco"),
         ({**COIN, **BRACKET}, 422, 42210000, "crypto orders not allowed for advanced order_class: bracket"),
         ({**COIN, "side": "sell"}, 403, 40310000, "insufficient balance for BTC (requested: 1, available: 0)"),
         ({**COIN, "qty": "0.01"}, 403, 40310000, "cost basis must be >= minimal amount of order 10"),
@@ -88,6 +95,25 @@ def test_what_is_refused(body: dict[str, Any], status: int, code: int, words: st
     assert (error.status, error.code) == (status, code)
     assert error.message.startswith(words)
     assert not bench.desk.orders.all()
+
+
+@pytest.mark.parametrize(
+    "exit_order",
+    [
+        {"qty": "1.5", "type": "stop", "stop_price": "90", "time_in_force": "day"},
+        {"qty": "1.5", "type": "limit", "limit_price": "110", "time_in_force": "day"},
+        {**COIN, **STOP_LIMIT},
+        {**COIN, "type": "limit", "limit_price": "110"},
+    ],
+)
+def test_what_is_taken_of_exits(exit_order: dict[str, Any]) -> None:
+    """A fraction's stop or limit for the day, a coin's stop-limit or limit until canceled."""
+    bench = Bench()
+    for symbol in ("AVOR", "BTC/USD"):
+        bench.price(100, symbol)
+    bench.send(**{name: exit_order[name] for name in ("symbol", "time_in_force", "qty") if name in exit_order})
+    bench.price(100, str(exit_order.get("symbol", "AVOR")))
+    assert bench.send(**exit_order, side="sell").status in ("accepted", "pending_new", "new")
 
 
 @pytest.mark.parametrize(
