@@ -135,8 +135,8 @@ class Model:
         del self.orders[key]
         self.tell(kind(key, "drawn"))
         if twin is not None and twin in self.orders:
-            del self.orders[twin]
-            self.tell(kind(twin, "with its twin"))
+            is_there = self.orders.pop(twin).is_accepted  # then nobody can say that it never came
+            self.tell((OrderCanceled if is_there and kind is OrderNotSent else kind)(twin, "with its twin"))
 
     def fill(self, key: ClientOrderId, share: Decimal) -> None:
         """A part of an order trades; its twin is made smaller, or canceled with the last of it."""

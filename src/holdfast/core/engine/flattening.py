@@ -2,7 +2,7 @@
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import on_signal
-from holdfast.core.engine.protecting import protect
+from holdfast.core.engine.protecting import protect, settle
 from holdfast.core.messages import Flattened
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
@@ -26,3 +26,4 @@ def flatten(state: EngineState, turn: Turn, cause: str) -> None:
         turn.record(Flattened(tuple(f"{strategy}:{symbol}" for strategy, symbol in left)), cause)
         for _, symbol in left:
             protect(state, turn, symbol, cause)
+        settle(state, turn)

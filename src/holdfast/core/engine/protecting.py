@@ -28,7 +28,6 @@ from holdfast.core.types import ZERO, OrderRole, OrderType, Price, Quantity, pla
 PROTECTION = "protection"
 """The impairment of an account that starts with a position which is not protected as it should be."""
 SOURCE = "protection"
-_PROTECTED = "every position is protected, or its policy was carried out"
 
 
 def protect(state: EngineState, turn: Turn, symbol: str, cause: str = "") -> None:
@@ -137,8 +136,13 @@ def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
         if key[1] == symbol and cover.since_ns and is_covered(state, key):
             waited_ns = state.now_ns - cover.since_ns
             turn.record(ProtectionComplete(*key, Quantity(to_protect(state, key)), waited_ns), cause, SOURCE)
+    settle(state, turn)
+
+
+def settle(state: EngineState, turn: Turn) -> None:
+    """Let the account trade again that a start found unprotected, once nothing is missing any more, however that came about."""
     if PROTECTION in state.impairments and not _missing(state):
-        restore(state, turn, PROTECTION, _PROTECTED)
+        restore(state, turn, PROTECTION, "every position is protected, or its policy was carried out")
 
 
 # --- stops and the market -----------------------------------------------------------------------------------------------
@@ -192,6 +196,7 @@ def _passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
 
 def tend(state: EngineState, turn: Turn) -> None:
     """Close positions whose time is over, raise alarms that are due, and try again what was put off."""
+    settle(state, turn)
     for key, guard in list(state.guards.items()):
         if key not in state.guards:
             continue
@@ -254,8 +259,7 @@ def begin_protected(state: EngineState, turn: Turn) -> None:
     if missing:
         names = ", ".join(f"{symbol} of {strategy}" for strategy, symbol in missing)
         impair(state, turn, PROTECTION, f"not protected yet: {names}", is_connection=True)
-    else:  # what an earlier start found missing may have ended while no engine ran
-        restore(state, turn, PROTECTION, _PROTECTED)
+    settle(state, turn)
 
 
 def _missing(state: EngineState) -> list[Key]:

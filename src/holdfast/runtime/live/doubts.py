@@ -23,7 +23,7 @@ from holdfast.core.messages import (
     OrderUnknown,
 )
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.state import Policy
+from holdfast.core.state import Policy, ends_when_lost
 from holdfast.core.types import HOUR_NS, ClientOrderId, plain
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.live.evidence import Evidence
@@ -201,6 +201,9 @@ class Doubts:
         elif order.cancel_released_ns:
             self.forget(key)
             self._found([OrderCanceled(key, f"its cancel was asked for; {proof}")])
+        elif doubt.is_lost and ends_when_lost(self._state, order):  # its cancel was refused: there is nothing to cancel
+            self.forget(key)
+            self._found([OrderCanceled(key, f"the broker no longer shows it; {proof}")])
         elif not doubt.is_lost:
             doubt.is_lost = True
             self._found([OrderLost(key, f"{proof}, which it had accepted")])

@@ -19,6 +19,7 @@ from holdfast.core.findings import Resolution, Resolve, SupervisorCycle
 from holdfast.core.instruments import US_EQUITY
 from holdfast.core.messages import SubmitOrder
 from holdfast.core.orders.order import OrderState
+from holdfast.core.protection.cover import is_covered
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
 from holdfast.core.state import EngineState
@@ -117,7 +118,20 @@ class Life:
             and not self.desk.reconciler.in_doubt
             and not (self.wire.under_way["POST"] or self.wire.under_way["DELETE"])
             and not any(order.state in unknown or order.cancel_released_ns for order in orders)
+            and not self.unsettled
         )
+
+    @property
+    def unsettled(self) -> list[str]:
+        """What keeps the account from trading though its cause is gone, and positions without the protection they ask for."""
+        state, missing = self.state, self.desk.monitor.missing
+        found = [f"impaired by {cause}" for cause in state.impairments if cause not in missing]
+        for key in state.guards:
+            closing = state.closing.get(key)
+            is_decided = state.covers[key].has_failed or (closing is not None and closing.is_left)
+            if not is_decided and not is_covered(state, key):
+                found.append(f"{key} is not protected")
+        return found
 
 
 class World:
@@ -243,7 +257,7 @@ class World:
         if not life.loop.recovered.is_set():
             return f"{life.process.name} has not recovered; in doubt: {list(life.desk.reconciler.in_doubt)}"
         states = [f"{key} {order.state}" for key, order in life.state.orders.live.items()]
-        return f"in doubt: {list(life.desk.reconciler.in_doubt)}; live: {states}; {life.state.account_state}"
+        return f"in doubt: {list(life.desk.reconciler.in_doubt)}; live: {states}; {life.unsettled}; {life.state.account_state}"
 
     def _bury(self) -> None:
         """End what is left, so that nothing of it runs when it is collected."""
