@@ -80,7 +80,9 @@ def resend(state: EngineState, order: Order) -> Turn:
     terms = order.terms
     if terms.expires_ns is not None and state.now_ns > terms.expires_ns:
         late = OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now")
-        return on_report(state, Report(state.now_ns, late))  # what waits for the order's end hears of it
+        turn = on_report(state, Report(state.now_ns, late))  # what waits for the order's end hears of it
+        state.wake_ns = 0  # and may have to do something about it in time
+        return turn
     turn = Turn(state, "recovery")
     links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
     turn.record(OrderReleased(terms.client_order_id, attempt=order.attempts + 1), **links)

@@ -53,6 +53,7 @@ from holdfast.core.milestones import (
     Impaired,
     MarketFresh,
     MarketStale,
+    RecoveryCompleted,
     Restored,
     StrategyStopped,
     TradingDayStarted,
@@ -487,6 +488,12 @@ def _flattened(state: EngineState, _envelope: Envelope, _body: Flattened) -> Non
 def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> None:
     state.epoch = body.epoch
     state.ids = Ids(state.account, body.epoch)
+    state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
+
+
+def _recovered(state: EngineState, envelope: Envelope, _body: RecoveryCompleted) -> None:
+    if state.account_state is AccountState.PRESERVATION:
+        state.preserved_ns = envelope.time_ns
 
 
 def _feed(state: EngineState, _envelope: Envelope, body: FeedOpened) -> None:
@@ -531,6 +538,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     Flatten: _flatten,
     Flattened: _flattened,
     EngineStarted: _started,
+    RecoveryCompleted: _recovered,
     FeedOpened: _feed,
     MarketStale: _stale,
     MarketFresh: _fresh,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core.engine.acts import impair, record_value, restore
-from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.clock import turn_at, wake_in_time
 from holdfast.core.engine.commands import on_request
 from holdfast.core.engine.market import on_heartbeat, on_market
 from holdfast.core.engine.protecting import protect
@@ -29,7 +29,10 @@ Input = MarketEvent | Report | Request | Health | Heartbeat | Comparison | Cycle
 
 def step(state: EngineState, event: Input) -> Turn | None:
     """Take one input; None when nothing came of it. Raises :class:`~holdfast.errors.Fatal` if an invariant is broken."""
-    return _INPUTS[type(event)](state, event)
+    turn = _INPUTS[type(event)](state, event)
+    if turn is not None:
+        wake_in_time(state)
+    return turn
 
 
 def on_health(state: EngineState, health: Health) -> Turn | None:

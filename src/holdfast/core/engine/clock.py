@@ -1,7 +1,8 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
 from holdfast.core.engine.acts import DAILY_LOSS, impair, keep_loss_limits, record_value, restore
-from holdfast.core.engine.closing import retreat, retreat_ns
+from holdfast.core.engine.closing import retreat, retreat_begins_ns, retreat_ns
+from holdfast.core.engine.flattening import LOOK_NS, press
 from holdfast.core.engine.protecting import due_ns, tend
 from holdfast.core.milestones import MarketStale, TradingDayStarted
 from holdfast.core.session.calendar import TradingDay
@@ -35,8 +36,10 @@ def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
     if day.date != state.trading_day:
         _begin_day(state, turn, day, before_ns)
     tend(state, turn)
-    acts_ns = retreat_ns(state)
-    if acts_ns is not None and now_ns >= acts_ns:
+    if state.flattening:
+        press(state, turn)
+    begins_ns = retreat_begins_ns(state)
+    if begins_ns is not None and now_ns >= begins_ns:
         retreat(state, turn)
     schedule(state)
     if now_ns // HOUR_NS != state.hour:  # after the schedule: a loss has the clock looked at again at once
@@ -76,12 +79,14 @@ def schedule(state: EngineState) -> None:
 
 
 def wake_in_time(state: EngineState) -> None:
-    """See that the clock is looked at when protection needs it."""
-    if state.guards:
-        state.wake_ns = min(state.wake_ns, *due_ns(state), state.wake_ns)
+    """See that the clock is looked at when protection, PRESERVATION or a flatten needs it. Called after whatever may have changed that."""
+    wanted = due_ns(state)
     acts_ns = retreat_ns(state)
-    if acts_ns is not None and acts_ns > state.now_ns:
-        state.wake_ns = min(state.wake_ns, acts_ns)
+    if acts_ns is not None:
+        wanted.append(acts_ns)
+    if state.flattening:
+        wanted.append(state.now_ns + LOOK_NS)
+    state.wake_ns = min([state.wake_ns, *wanted])
 
 
 def _mark_stale(state: EngineState, turn: Turn, stale_after_ns: int, open_ns: int) -> None:

@@ -1,5 +1,7 @@
 """Closes single positions: because their time is over, protection can't be had, or PRESERVATION is to."""
 
+from collections.abc import Iterator
+
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, on_signal
 from holdfast.core.messages import Action, Signal
@@ -9,9 +11,11 @@ from holdfast.core.protection.policy import CLOSE_TRIES, Preservation
 from holdfast.core.protection.records import PositionClosing, PositionLeft
 from holdfast.core.state import EngineState, worst_case
 from holdfast.core.turn import Turn
-from holdfast.core.types import ZERO, OrderRole, Quantity, Side
+from holdfast.core.types import SECOND_NS, ZERO, OrderRole, Quantity, Side
 
 SOURCE = "protection"
+CANCEL_AGAIN_NS = 5 * SECOND_NS
+"""How long after the last word of an entry that works on in PRESERVATION its cancel is asked for (again: one may be refused)."""
 
 
 def close_position(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
@@ -71,25 +75,52 @@ def retreat(state: EngineState, turn: Turn) -> None:
     for order in list(state.orders.live.values()):
         if not order.cancel_released_ns and wishes.raises(state, order):
             cancel(turn, order, "the account is in PRESERVATION")
-    policy = state.protection.preservation
-    if policy is Preservation.HOLD:
-        return
-    for strategy, symbol, _ in list(state.portfolio.open_ledgers()):
-        key = (strategy, symbol)
-        if key not in state.closing and (policy is Preservation.CLOSE_ALL or _is_unprotected(state, key)):
+    for key, due_ns in list(_risky(state)):
+        if state.now_ns >= due_ns:
             close_position(state, turn, key, "the account is in PRESERVATION")
 
 
-def _is_unprotected(state: EngineState, key: Key) -> bool:
-    """Whether a position of ours has no stop that the broker has confirmed. What others hold is theirs."""
+def _risky(state: EngineState) -> Iterator[tuple[Key, int]]:
+    """The positions that the account's policy calls risky, and from when on."""
+    policy = state.protection.preservation
+    if policy is Preservation.HOLD:
+        return
+    for strategy, symbol, _ in state.portfolio.open_ledgers():
+        key = (strategy, symbol)
+        due_ns = 0 if policy is Preservation.CLOSE_ALL else _unprotected_ns(state, key)
+        if key not in state.closing and due_ns is not None:
+            yield key, due_ns
+
+
+def _unprotected_ns(state: EngineState, key: Key) -> int | None:
+    """From when on a position of ours counts as one without a stop that the broker has confirmed; None: it has one.
+
+    A stop that is on its way, or is being moved, is waited for as long as a connection is. What others hold is theirs.
+    """
     if key[0] == EXTERNAL:
-        return False
+        return None
     guard = state.guards.get(key)
-    return guard is None or guard.stop_loss is None or not is_covered(state, key)
+    if guard is None or guard.stop_loss is None:
+        return 0
+    since_ns = state.covers[key].since_ns
+    return None if is_covered(state, key) else since_ns + state.protection.preservation_after_ns
+
+
+def retreat_begins_ns(state: EngineState) -> int | None:
+    """From when on PRESERVATION acts: at once, or when it is only a connection that is missing, if that lasts. None outside of it."""
+    if not state.preserved_ns or not state.impairments:
+        return None
+    return state.preserved_ns + (0 if state.lasting else state.protection.preservation_after_ns)
 
 
 def retreat_ns(state: EngineState) -> int | None:
-    """When PRESERVATION acts: at once, or when it is only a connection that is missing, if that lasts. None outside of it."""
-    if not state.preserved_ns:
-        return None
-    return state.preserved_ns + (0 if state.lasting else state.protection.preservation_after_ns)
+    """When PRESERVATION has something to do next; None: nothing as things stand, or the account is not in it.
+
+    What comes after it began (an entry fills before its cancel takes hold, or turns up again) is dealt with as it comes.
+    """
+    begins_ns = retreat_begins_ns(state)
+    if begins_ns is None or state.now_ns < begins_ns:
+        return begins_ns
+    entries = (order for order in state.orders.live.values() if not order.cancel_released_ns)
+    due_ns = [order.updated_ns + CANCEL_AGAIN_NS for order in entries if wishes.raises(state, order)]
+    return min([*due_ns, *(from_ns for _, from_ns in _risky(state))], default=None)

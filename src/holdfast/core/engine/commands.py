@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, is_closing, on_signal
-from holdfast.core.engine.clock import turn_at, wake_in_time
+from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.closing import retreat
 from holdfast.core.engine.flattening import flatten
 from holdfast.core.engine.protecting import protect
@@ -117,7 +117,9 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
         turn.account(AccountEvent.ORDERED, "orders are open")
     if state.flattening:
         left = tuple(f"{strategy}:{symbol}" for strategy, symbol, _ in state.portfolio.open_ledgers())
-        turn.record(Flattened(left), record.id)
+        given_up = turn.record(Flattened(left), record.id)
+        for symbol in sorted({key[1] for key in state.guards}):  # the flatten has canceled their exits
+            protect(state, turn, symbol, given_up.id)
         return CommandDone(accepted=True, text=f"resumed; the flatten is given up with {len(left)} position(s) open")
     return CommandDone(accepted=True, text="resumed")
 
@@ -145,7 +147,6 @@ def _protect(state: EngineState, turn: Turn, command: Protect, record: Envelope)
         return CommandDone(accepted=False, text=f"nothing was done: {fault}")
     asked = turn.record(StopAsked(*key, stop, price), record.id)
     protect(state, turn, command.symbol, asked.id)
-    wake_in_time(state)
     return CommandDone(accepted=True, text=f"{plain(position)} {command.symbol} of {key[0]}: a stop at {plain(stop)}")
 
 

@@ -1,14 +1,18 @@
 """Closes everything there is, step by step."""
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import on_signal
+from holdfast.core.engine.acts import cancel, on_signal
 from holdfast.core.engine.protecting import protect, settle
 from holdfast.core.messages import Flattened
+from holdfast.core.orders.order import Order
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
+from holdfast.core.types import SECOND_NS, OrderRole, OrderType
 
 FLATTEN_TRIES = 3
 """How often flatten orders a position closed that won't close before it leaves the rest to a person."""
+LOOK_NS = 5 * SECOND_NS
+"""How often a flatten looks for orders that nobody has asked to cancel: a refused cancel, an order thought to be gone."""
 
 
 def flatten(state: EngineState, turn: Turn, cause: str) -> None:
@@ -27,3 +31,18 @@ def flatten(state: EngineState, turn: Turn, cause: str) -> None:
         for _, symbol in left:
             protect(state, turn, symbol, cause)
         settle(state, turn)
+
+
+def press(state: EngineState, turn: Turn) -> None:
+    """Ask for the cancel of what still holds a flatten up; one that was refused is asked for again."""
+    for order in list(state.orders.live.values()):
+        if not _closes(state, order):
+            cancel(turn, order, "flatten")
+
+
+def _closes(state: EngineState, order: Order) -> bool:
+    """Whether an order does what the flatten is for, as the flatten's own do."""
+    terms = order.terms
+    held = -state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign
+    is_market = terms.role is OrderRole.ENTRY and terms.order_type is OrderType.MARKET
+    return is_market and order.outstanding <= held

@@ -31,7 +31,12 @@ SOURCE = "protection"
 
 
 def protect(state: EngineState, turn: Turn, symbol: str, cause: str = "") -> None:
-    """Bring the protective orders in a symbol in line with what is held, and note when nothing is missing any more."""
+    """Bring the protective orders in a symbol in line with what is held, and note when nothing is missing any more.
+
+    Not while a flatten is on: it waits until no order is live, and has what it leaves protected itself.
+    """
+    if state.flattening:
+        return
     for key in list(_positions(state, symbol)):
         if key in state.closing and not state.closing[key].is_left:
             go_on_closing(state, turn, key, cause)

@@ -2,7 +2,7 @@
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import attend, cancel, impair, prepare, record_value
-from holdfast.core.engine.clock import turn_at, wake_in_time
+from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.flattening import flatten
 from holdfast.core.engine.protecting import protect
 from holdfast.core.findings import OrderLost, OrderOverdue
@@ -138,7 +138,6 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         pass  # why is being asked for: what comes of that brings protection in line, and a second cancel would not
     elif not (isinstance(body, OrderFilled) and _is_linked(state, order)):  # the linked order's own report comes next
         protect(state, turn, terms.symbol, record.id)
-    wake_in_time(state)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
     else:

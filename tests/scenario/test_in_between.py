@@ -1,0 +1,271 @@
+# mypy: disable-error-code="comparison-overlap", no-warn-unreachable
+# (quantities are compared with plain numbers)
+"""What happens between an engine's asking and its broker's answer: flattens, PRESERVATION and closes that meet something on their way."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from holdfast.core.exits import Exits
+from holdfast.core.findings import Comparison
+from holdfast.core.messages import (
+    Action,
+    CancelRefused,
+    Flatten,
+    Flattened,
+    Health,
+    OrderAccepted,
+    OrderCanceled,
+    OrderNotSent,
+    PlaceOrder,
+    Preserve,
+    Resume,
+    Signal,
+)
+from holdfast.core.protection.policy import Preservation, ProtectionPolicy
+from holdfast.core.protection.records import PositionClosing, ProtectionLate
+from holdfast.core.risk.limits import RiskLimits
+from holdfast.core.types import SECOND_NS, ClientOrderId, OrderType, Quantity, Side, StrategyId
+from tests.property.test_protection import Model
+from tests.scenario.desk import Desk, bar, price
+from tests.scenario.test_engine_protection import STOP, legs
+from tests.scenario.test_engine_protection_failure import start_again
+from tests.scenario.test_preservation import AFTER_NS, later, lose, trading
+
+
+class Quiet:
+    """An account at a broker that says nothing by itself."""
+
+    def __init__(self, **rules: Any) -> None:
+        self.model = Model()
+        self.desk = self.model.desk = Desk(exchange=self.model, **rules)
+        self.desk.run(bar(1, 100.0), bar(1, 100.0, symbol="XYZ"))
+
+    def order(
+        self, side: Side, quantity: int, strategy: str = "s0", symbol: str = "ABC", **terms: Any
+    ) -> ClientOrderId:
+        """Order something; its id."""
+        action = Action.BUY if side is Side.BUY else Action.SELL
+        signal = Signal(StrategyId(strategy), symbol, action, side, Quantity(Decimal(quantity)), **terms)
+        self.desk.ask(PlaceOrder(signal), f"c{self.desk.state.sequence}")
+        return self.last()
+
+    def last(self) -> ClientOrderId:
+        """The order made last."""
+        return self.desk.state.ids.order(self.desk.state.order_count)
+
+    def hold(self, quantity: int, strategy: str = "s0", symbol: str = "ABC", **terms: Any) -> None:
+        """Buy something; what protects it works."""
+        self.model.fill(self.order(Side.BUY, quantity, strategy, symbol, **terms), Decimal(1))
+        self.accept()
+
+    def accept(self) -> None:
+        """Every order works."""
+        for key in [key for key, order in self.model.orders.items() if not order.is_accepted]:
+            self.model.accept(key)
+
+    def stop(self, symbol: str = "ABC") -> ClientOrderId:
+        """The stop in a symbol."""
+        (key,) = [
+            key for key, order in self.model.orders.items() if (order.terms.symbol, order.terms.role) == (symbol, STOP)
+        ]
+        return key
+
+    def canceling(self) -> list[ClientOrderId]:
+        """The orders whose cancel was asked for."""
+        return [key for key, order in self.model.orders.items() if order.is_canceling]
+
+    def stops_of(self, symbol: str) -> list[Decimal]:
+        """What the stops in a symbol would close."""
+        live = self.desk.state.orders.live.values()
+        return [order.remaining for order in live if (order.terms.symbol, order.terms.role) == (symbol, STOP)]
+
+
+# --- flattens ---------------------------------------------------------------------------------------------------------
+
+
+def half_flattened() -> Quiet:
+    """Two protected positions and a flatten; the cancel of one stop is confirmed, that of the other not yet."""
+    quiet = Quiet()
+    quiet.hold(100, stop_loss=price(90))
+    quiet.hold(10, symbol="XYZ", stop_loss=price(90))
+    quiet.desk.ask(Flatten(), "f")
+    quiet.model.end(quiet.stop(), OrderCanceled)
+    return quiet
+
+
+def go_to_the_end(quiet: Quiet) -> None:
+    """The other cancel is confirmed as well, and what the flatten orders then fills."""
+    quiet.model.end(quiet.stop("XYZ"), OrderCanceled)
+    for key in list(quiet.model.orders):
+        quiet.model.fill(key, Decimal(1))
+
+
+def start(quiet: Quiet) -> None:
+    start_again(quiet.desk, 2)
+
+
+def accept_what_is_there(quiet: Quiet) -> None:
+    state = quiet.desk.state
+    held = tuple((symbol, Quantity(line.quantity), price(100)) for symbol, line in state.portfolio.open_lines())
+    quiet.desk.take(Comparison(state.now_ns, state.portfolio.cash, held, accept=True, reason="a test"))
+
+
+@pytest.mark.parametrize("meanwhile", [start, accept_what_is_there])
+def test_nothing_is_protected_while_a_flatten_is_on(meanwhile: Callable[[Quiet], None]) -> None:
+    """A new start, or a person who accepts what the broker has: a stop placed then would hold the flatten up for ever."""
+    quiet = half_flattened()
+    meanwhile(quiet)
+    assert quiet.stops_of("ABC") == []
+    go_to_the_end(quiet)
+    assert quiet.desk.of(Flattened) == [Flattened()]
+
+
+def test_a_flatten_that_is_given_up_leaves_nothing_bare() -> None:
+    """A resume in the middle: the stop whose cancel was confirmed before is placed again at once."""
+    quiet = half_flattened()
+    quiet.desk.ask(Resume(), "r")
+    assert quiet.stops_of("ABC") == [100]
+
+
+def test_a_refused_cancel_does_not_hold_a_flatten_up() -> None:
+    """The broker refuses one and the order works on: it is asked for again."""
+    quiet = half_flattened()
+    key = quiet.stop("XYZ")
+    quiet.model.orders[key].is_canceling = False
+    quiet.model.tell(CancelRefused(key, "not now"))
+    later(quiet.desk, SECOND_NS)
+    assert quiet.canceling() == []
+    later(quiet.desk, 4 * SECOND_NS)
+    assert quiet.canceling() == [key]
+    go_to_the_end(quiet)
+    assert quiet.desk.of(Flattened) == [Flattened()]
+
+
+def test_an_order_that_turns_up_during_a_flatten_is_canceled() -> None:
+    """One that was proven not to be there, and is: nobody had asked for its cancel."""
+    quiet = Quiet()
+    quiet.hold(5, stop_loss=price(90))
+    lost = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
+    quiet.model.tell(OrderNotSent(lost, "not there"))
+    quiet.desk.ask(Flatten(), "f")
+    quiet.model.tell(OrderAccepted(lost, "b1"))
+    later(quiet.desk, 5 * SECOND_NS)
+    assert set(quiet.canceling()) == {lost, quiet.stop()}
+
+
+def test_what_a_flatten_itself_orders_works_on() -> None:
+    """However long a close takes, it isn't taken for one that is in the way."""
+    quiet = Quiet()
+    quiet.hold(100)
+    quiet.desk.ask(Flatten(), "f")
+    quiet.accept()
+    later(quiet.desk, 60 * SECOND_NS)
+    assert (len(quiet.model.orders), quiet.canceling()) == (1, [])
+
+
+# --- PRESERVATION -----------------------------------------------------------------------------------------------------
+
+
+def test_a_start_finds_a_connection_back_and_sells_nothing() -> None:
+    """It was missing when the last engine died an hour ago: the time it has to come back begins with the new start."""
+    desk = trading(Preservation.CLOSE_ALL)
+    lose(desk, "order events")
+    desk.state.now_ns += 3600 * SECOND_NS
+    start_again(desk, 2)
+    desk.take_health(Health(desk.state.now_ns, "order events", ok=True, reason="after a new start"))
+    assert (desk.state.account_state.takes_risk, desk.of(PositionClosing)) == (True, [])
+
+
+def test_a_start_waits_for_a_connection_as_long_as_ever() -> None:
+    """One that stays away after the start as well is acted on, no sooner than it says."""
+    desk = trading(Preservation.CLOSE_ALL)
+    lose(desk, "market data")
+    desk.state.now_ns += 3600 * SECOND_NS
+    start_again(desk, 2)
+    later(desk, AFTER_NS - 1)
+    assert desk.of(PositionClosing) == []
+    later(desk, 1)
+    assert len(desk.of(PositionClosing)) == 2
+
+
+def test_a_start_does_not_wait_where_nothing_may_come_back() -> None:
+    """What a person asked for is carried out with the first look at the clock."""
+    desk = trading()
+    desk.ask(Preserve())
+    desk.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_ALL)
+    start_again(desk, 2)
+    later(desk, 1)
+    assert len(desk.of(PositionClosing)) == 2
+
+
+@pytest.mark.parametrize("policy", [Preservation.CLOSE_UNPROTECTED, Preservation.CLOSE_ALL])
+def test_an_entry_that_fills_after_its_cancel_was_asked_for_is_closed(policy: Preservation) -> None:
+    """PRESERVATION has acted before: what opens after that is closed as it comes, not with the next hour."""
+    quiet = Quiet()
+    quiet.desk.state.protection = ProtectionPolicy(preservation=policy)
+    key = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
+    quiet.accept()
+    lose(quiet.desk)
+    later(quiet.desk, AFTER_NS)
+    assert quiet.canceling() == [key]
+    quiet.model.fill(key, Decimal(1))
+    later(quiet.desk, 1)
+    assert len(quiet.desk.of(PositionClosing)) == 1
+
+
+def test_an_entry_that_turns_up_in_preservation_is_canceled() -> None:
+    """Within seconds, not with the next hour; and once only while its cancel is on the way."""
+    quiet = Quiet()
+    key = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
+    quiet.model.tell(OrderNotSent(key, "not there"))
+    lose(quiet.desk)
+    later(quiet.desk, AFTER_NS)
+    quiet.model.tell(OrderAccepted(key, "b1"))
+    later(quiet.desk, 5 * SECOND_NS)
+    assert quiet.canceling() == [key]
+
+
+def test_a_position_whose_stop_is_being_moved_is_not_one_without() -> None:
+    """Between the cancel's confirmation and the new stop's the clock is looked at: nothing is sold for that."""
+    quiet = Quiet(limits=RiskLimits(daily_loss_pct=Decimal(50)))
+    desk = quiet.desk
+    desk.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_UNPROTECTED)
+    quiet.hold(10, exits=Exits(trail_amount=price(10)))
+    lose(desk)
+    later(desk, AFTER_NS)
+    desk.run(bar(5, 120.0))
+    later(desk, 55 * SECOND_NS)
+    quiet.model.end(quiet.stop(), OrderCanceled)
+    later(desk, 10 * SECOND_NS)  # a new minute has begun: losses are looked at
+    quiet.accept()
+    later(desk, 3600 * SECOND_NS)
+    assert (desk.of(PositionClosing), legs(desk)) == ([], [(STOP, 10)])
+
+
+def test_a_stop_that_does_not_come_back_is_waited_for_so_long_and_no_longer() -> None:
+    """Unconfirmed for as long as a connection may be away, its position is one without a stop."""
+    quiet = Quiet()
+    desk = quiet.desk
+    desk.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_UNPROTECTED)
+    quiet.hold(10, stop_loss=price(90))
+    desk.ask(Preserve())
+    quiet.model.end(quiet.stop(), OrderCanceled)
+    later(desk, AFTER_NS - 1)
+    assert desk.of(PositionClosing) == []
+    later(desk, 1)
+    assert len(desk.of(PositionClosing)) == 1
+
+
+# --- alarms -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_alarm_for_a_stop_that_the_market_set_is_in_time() -> None:
+    """A stop that comes with break-even, at a broker that says nothing of it."""
+    quiet = Quiet()
+    quiet.hold(10, exits=Exits(break_even_at=price(110)))
+    quiet.desk.run(bar(2, 111.0))
+    later(quiet.desk, 10 * SECOND_NS)
+    assert len(quiet.desk.of(ProtectionLate)) == 1
