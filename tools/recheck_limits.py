@@ -15,7 +15,7 @@ import sqlite3
 import sys
 import tomllib
 from bisect import bisect_left, bisect_right
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -86,7 +86,7 @@ class Market:
 
     def __init__(self, path: Path | None, bar_ns: int | None) -> None:
         self.times: dict[str, list[int]] = defaultdict(list)
-        self.moments: dict[str, list[Moment]] = defaultdict(list)
+        self.prices: dict[str, list[tuple[float, float, float]]] = defaultdict(list)  # last, bid, ask
         self.filled: dict[str, tuple[int, Fraction]] = {}
         if path is not None:
             self._read(path, bar_ns)
@@ -103,9 +103,8 @@ class Market:
         prices = table["price" if "price" in table else "close"].tolist()
         late_ns = 0 if "price" in table else (bar_ns or _gap(symbols, times))
         for symbol, time_ns, price in zip(symbols, times, prices, strict=True):
-            exact = Fraction(repr(float(price)))
             self.times[symbol].append(time_ns + late_ns)
-            self.moments[symbol].append(Moment(exact, exact, exact))
+            self.prices[symbol].append((price, price, price))
 
     def _quotes(self, symbols: list[str], times: list[int], bids: list[float], asks: list[float]) -> None:
         known: dict[str, tuple[float, float]] = {}
@@ -115,15 +114,13 @@ class Market:
             if bid or ask:
                 last = (bid + ask) / 2 if bid and ask else bid or ask
                 self.times[symbol].append(time_ns)
-                self.moments[symbol].append(
-                    Moment(*(Fraction(repr(float(x))) for x in (last, bid or last, ask or last)))
-                )
+                self.prices[symbol].append((last, bid or last, ask or last))
 
     def around(self, symbol: str, time_ns: int) -> list[Moment]:
         """All that may have been the latest at a time: what came at that time, the last before, and our own last execution."""
-        times, moments = self.times.get(symbol, []), self.moments.get(symbol, [])
+        times, prices = self.times.get(symbol, []), self.prices.get(symbol, [])
         first, end = bisect_left(times, time_ns), bisect_right(times, time_ns)
-        found = moments[max(0, first - 1) : end]
+        found = [Moment(*(Fraction(repr(float(price))) for price in row)) for row in prices[max(0, first - 1) : end]]
         filled_ns, price = self.filled.get(symbol, (-1, NOTHING))
         if filled_ns >= 0 and (first == 0 or filled_ns >= times[first - 1]):
             found = [*found, Moment(price, price, price)]
@@ -242,6 +239,7 @@ class Account:
         self.day_start = Fraction(body["day_start_equity"])
         self.day_start_pnl = {who: Fraction(pnl) for who, pnl in body.get("strategy_pnl", {}).items()}
         self.opened = {}
+        self.streaks.clear()
         self.day_trades = [date for date in self.day_trades if date >= body.get("day_trades_from", "")]
 
 
@@ -513,7 +511,13 @@ class Recheck:
         self.breaches: list[Breach] = []
         self.checked: dict[str, int] = defaultdict(int)
         self.nearest: dict[str, tuple[Fraction, Fraction]] = {}
+        self.refused: Counter[str] = Counter()
         self.orders = self.records = 0
+
+    @property
+    def entries(self) -> int:
+        """How many approved orders were judged: those that could add risk."""
+        return self.checked["raises_risk"]
 
     def take(self, sequence: int, time_ns: int, kind: str, body: dict[str, Any], ids: tuple[str, str]) -> None:
         """One record, in order. ``ids`` are its own and its cause's."""
@@ -526,6 +530,8 @@ class Recheck:
             for finding in self.judge.judge(body, account.signals.get(cause, {}), time_ns):
                 self._note(sequence, finding, body["terms"])
             account.approved[body["terms"]["client_order_id"]] = body["terms"]
+        elif kind == "RiskRefused":
+            self.refused[body["rule"]] += 1
         elif kind == "OrderPrepared":
             self._prepared(sequence, time_ns, body["terms"])
         elif kind == "OrderAdopted":
@@ -655,7 +661,8 @@ def recheck(config: Path, account: str | None = None) -> Recheck:
 
 def show(found: Recheck) -> None:
     """Print what was checked and what was broken."""
-    print(f"{found.records} records, {found.orders} orders")
+    print(f"{found.records} records, {found.orders} orders, {found.entries} entries judged")
+    print("refused:", ", ".join(f"{rule} {count}" for rule, count in found.refused.most_common()) or "nothing")
     broken: dict[str, int] = defaultdict(int)
     for breach in found.breaches:
         broken[breach.finding.rule] += 1
