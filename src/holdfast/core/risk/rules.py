@@ -222,9 +222,12 @@ def _stop(case: Case) -> Refusal | None:
             return None
         return Refusal("require_stop", "none", "a stop", "an entry needs a stop_loss or a trail here")
     percent = distance * 100 / case.price
-    for limit, beyond, word in ((limits.min_stop_pct, -1, "least"), (limits.max_stop_pct, 1, "most")):
+    for limit, beyond, words in (
+        (limits.min_stop_pct, -1, "at least {}% is required"),
+        (limits.max_stop_pct, 1, "at most {}% is allowed"),
+    ):
         if limit is not None and (percent - limit) * beyond > 0:
-            text = f"the stop is {percent:.2f}% from {plain(case.price)}; at {word} {plain(limit)}% is asked for"
+            text = f"the stop is {percent:.2f}% from {plain(case.price)}; {words.format(plain(limit))}"
             return Refusal("stop_distance", f"{percent:.2f}%", f"{plain(limit)}%", text)
     return None
 
