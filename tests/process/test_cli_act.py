@@ -98,6 +98,22 @@ def test_halt_lets_no_risk_out_until_resume(engine: Path) -> None:
     assert run(engine, "resume").status == 3
 
 
+def test_status_says_what_risk_refused(engine: Path) -> None:
+    """Each rule with how often, the figure and the limit of the last time, for people and as JSON."""
+    for quantity in ("1000000", "2000000"):
+        assert run(engine, "buy", "AVOR", quantity, "--yes").status == 3
+    assert run(engine, "buy", "AVOR", "1", "--stop-loss", "100000", "--yes").status == 3
+    rows = {row["rule"]: row for row in succeed(engine, "status", "--json").json["accounts"][0]["refusals"]}
+    power, side = rows["buying_power"], rows["protection_side"]
+    assert (power["count"], power["symbol"], power["strategy"]) == (2, "AVOR", "manual")
+    assert float(power["figure"]) > float(power["limit"]) > 0
+    assert (side["count"], side["figure"]) == (1, "100000")
+    words = " ".join(succeed(engine, "status").out.split())
+    assert "refused 2 x buying_power, last" in words
+    assert f"all positions could reach {float(power['figure']):,.2f}; {float(power['limit']):,.2f} is allowed" in words
+    assert "refused 1 x protection_side, last" in words
+
+
 def test_a_position_is_given_a_stop(engine: Path) -> None:
     """``protect`` places a stop for what is held; a second one, a symbol that nobody holds and an impossible price are refused."""
     assert run(engine, "protect", "AVOR", "--stop-loss", FAR_BELOW).status == 3

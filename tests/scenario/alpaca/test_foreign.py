@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,23 @@ import requests
 
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.engine.reports import FOREIGN
-from holdfast.core.messages import CancelOrders, Flatten, Flattened, OrderAdopted, OrderAnomaly, OrderFilled, Resume
+from holdfast.core.messages import (
+    Action,
+    CancelOrders,
+    Flatten,
+    Flattened,
+    OrderAdopted,
+    OrderAnomaly,
+    OrderFilled,
+    PlaceOrder,
+    Resume,
+    RiskRefused,
+    Signal,
+)
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.state import worst_case
+from holdfast.core.types import Quantity, StrategyId
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
@@ -70,6 +85,31 @@ def test_an_order_from_elsewhere_is_adopted_at_once_and_its_fill_is_booked(tmp_p
         price_moves(server, 0.9)
         becomes(running, order, OrderState.FILLED)
         assert running.state.portfolio.strategy_quantity(EXTERNAL, "AVOR") == 3
+        agree_in_the_end(running, Theirs(server))
+
+
+@pytest.mark.proves("S6", "L7")
+def test_an_order_for_money_from_elsewhere_counts_as_what_it_may_buy_until_that_is_known(tmp_path: Path) -> None:
+    """While it works nothing is bought that would be too much beside it; once it has filled, its quantity is what counts."""
+    with market() as server, idle_engine(server, tmp_path) as running:
+        order = {"symbol": "AVOR", "side": "buy", "time_in_force": "day", "type": "limit", "notional": "200000"}
+        order |= {"limit_price": FAR_BELOW}
+        answer = requests.post(f"{server.trading_url}/v2/orders", json=order, headers=KEYS, timeout=10)
+        answer.raise_for_status()
+        foreign = adopted(running, answer.json())
+        assert (foreign.terms.quantity, foreign.terms.notional) == (Decimal(0), Decimal(200_000))
+        price = running.state.price("AVOR")
+        assert price is not None
+        most, _ = worst_case(running.state, "AVOR")
+        assert 200_000 <= most * price <= 203_000
+        half = int(200_000 / price)
+        ask(running, PlaceOrder(Signal(StrategyId("all"), "AVOR", Action.BUY, quantity=Quantity(Decimal(half)))))
+        running.wait_for(lambda: bodies(running, RiskRefused), "the refusal")
+        assert [refused.rule for refused in bodies(running, RiskRefused)] == ["buying_power"]
+        price_moves(server, 0.9)
+        becomes(running, foreign, OrderState.FILLED)
+        assert worst_case(running.state, "AVOR")[0] == foreign.filled_quantity > 0
+        assert not running.state.orders.by_notional
         agree_in_the_end(running, Theirs(server))
 
 

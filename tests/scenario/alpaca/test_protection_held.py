@@ -140,6 +140,22 @@ def test_both_exits_of_a_fraction_are_refused_before_a_byte_leaves(tmp_path: Pat
         assert sorted(exits(server)) == [("limit", "10", "gtc"), ("stop", "10", "gtc")]
 
 
+def test_refusals_are_counted_by_rule(tmp_path: Path) -> None:
+    """The metric of a live desk has each rule by its name, as often as it refused."""
+    with engine(tmp_path, SHARE) as (_, running):
+        prices = {"stop_loss": near(running, SHARE, 0.9), "take_profit": near(running, SHARE, 1.1)}
+        for quantity, terms in (("1.5", prices), ("2.5", prices), ("1000000", {})):
+            place(running, SHARE, quantity, **terms)
+        running.wait_for(lambda: len(bodies(running, RiskRefused)) == 3, "the refusals")
+        view = running.engine.broker_view
+        assert view is not None
+        counts = {
+            rule: view.metrics.registry.get_sample_value("holdfast_risk_refusals_total", {"rule": rule})
+            for rule in ("protectable", "buying_power", "position_pct")
+        }
+        assert counts == {"protectable": 2, "buying_power": 1, "position_pct": None}
+
+
 def test_a_sale_that_leaves_a_fraction_of_a_pair_leaves_it_with_a_stop(tmp_path: Path) -> None:
     """Half of five shares stays: it has a stop for the day, and is not sold as well."""
     with engine(tmp_path, SHARE) as (server, running):
