@@ -141,8 +141,7 @@ def build_state(
 
 def build_exchange(config: Config, account: AccountConfig) -> Exchange:
     """The paper broker's exchange for an account."""
-    instrument = instrument_for(account.calendar)
-    return Exchange(config.venue.settings(), calendar_of(account), instrument.tick)
+    return Exchange(config.venue.settings(), calendar_of(account), instrument_for(account.calendar))
 
 
 def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:

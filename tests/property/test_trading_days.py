@@ -49,7 +49,7 @@ class Life:
     def __init__(self, calendar: str) -> None:
         self.calendar = trading_calendar(calendar)
         self.past: list[Bar | Envelope] = []
-        self.exchange = Exchange(VenueSettings(), self.calendar, lambda _: Decimal("0.01"))
+        self.exchange = Exchange(VenueSettings(), self.calendar)
         self.epoch = 0
         self.state: EngineState
         self.begin()

@@ -136,7 +136,7 @@ class Desk:
         self.state = new_state(limits or RiskLimits(), calendar, instrument, stale_after_ns, rules)
         for number, strategy in enumerate(strategies):
             self.state.host.add(Runner(StrategyId(f"s{number}"), strategy, tuple(symbols), MINUTE_NS), MINUTE_NS)
-        self.exchange = exchange or Exchange(venue or VenueSettings(), calendar, instrument.tick)
+        self.exchange = exchange or Exchange(venue or VenueSettings(), calendar, instrument)
         self.records: list[Envelope] = []
         self.turns: list[Turn] = []
         self._inbox: deque[Report] = deque()

@@ -12,7 +12,7 @@ from holdfast.brokers.alpaca.capability import ALPACA_RULES
 from holdfast.core import snapshot
 from holdfast.core.broker_rules import STOP_LIMIT_PCT
 from holdfast.core.instruments import CRYPTO, US_EQUITY
-from holdfast.core.messages import OrderExpired, OrderPrepared, OrderTerms, Protect, RiskRefused
+from holdfast.core.messages import OrderExpired, OrderFilled, OrderPrepared, OrderTerms, Protect, RiskRefused
 from holdfast.core.protection.policy import PASSED_NS, ProtectionPolicy
 from holdfast.core.protection.records import (
     OnFailure,
@@ -26,6 +26,7 @@ from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.risk.sizing import Method, Sizing
 from holdfast.core.state import apply
 from holdfast.core.types import DAY_NS, SECOND_NS, OrderRole, OrderType, TimeInForce
+from holdfast.venue.settings import VenueSettings
 from tests.scenario.desk import Desk, Scripted, bar, new_state, price
 from tests.scenario.test_engine_protection import STOP, TARGET, Picky, legs, live
 from tests.scenario.test_engine_protection_failure import beats
@@ -279,3 +280,11 @@ def test_prices_of_a_coin_are_on_its_own_tick_in_an_account_of_shares() -> None:
         desk.closes(1, 100, 110, symbol=symbol)
         begun = [body.terms.stop_price for body in desk.of(OrderPrepared) if body.terms.role is STOP]
         assert begun == [D(stop) for stop in stops]
+
+
+def test_the_paper_exchange_rounds_a_coin_to_its_own_tick() -> None:
+    """Slippage on a coin of small price comes to that much, and not to a cent."""
+    for symbol, paid in (("ABC", "0.0501"), ("PEPE/USD", "0.050005")):
+        desk = Desk(Scripted({1: buys(1000, symbol)}), symbols=(symbol,), venue=VenueSettings(slippage_bps=D(1)))
+        desk.closes(1, 0.05, symbol=symbol)
+        assert [fill.price for fill in desk.of(OrderFilled)] == [D(paid)]

@@ -6,7 +6,7 @@ happens when, and where that is not what a real market would do, is written in `
 
 from collections.abc import Sequence
 
-from holdfast.core.instruments import US_EQUITY
+from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
     Bar,
     CancelRefused,
@@ -22,7 +22,6 @@ from holdfast.core.types import ClientOrderId, Quantity, TimeInForce
 from holdfast.venue.book import InFlight, OrderBook
 from holdfast.venue.market import Market, price_of, start_ns
 from holdfast.venue.matching import Matching
-from holdfast.venue.models import TickRule
 from holdfast.venue.order import NEVER_NS, VenueOrder, fault_of, new_order
 from holdfast.venue.rules import at_price
 from holdfast.venue.settings import VenueSettings
@@ -37,7 +36,8 @@ class Exchange:
     """One venue for any number of symbols.
 
     Every call takes times that don't go back. ``calendar`` says when day, opg and cls orders end; its error for a time that
-    it doesn't cover comes through. ``tick`` says the price increment that slipped prices and trailing stops are rounded to.
+    it doesn't cover comes through. ``instrument`` has the price increments that slipped prices and trailing
+    stops are rounded to; a pair of currencies has its own.
 
     To restart: `observe` every market event, and after each event put back what had been reported by then, in order:
     `restore_order` for an acceptance, `restore_fill`, `restore_quantity` for a replacement, `remove` for an end. Then send
@@ -45,12 +45,11 @@ class Exchange:
     that was never interrupted.
     """
 
-    def __init__(self, settings: VenueSettings, calendar: TradingCalendar, tick: TickRule = US_EQUITY.tick) -> None:
+    def __init__(self, settings: VenueSettings, calendar: TradingCalendar, instrument: Instrument = US_EQUITY) -> None:
         self._settings = settings
-        self._tick = tick
         self._calendar = calendar
         self._book = OrderBook()
-        self._matching = Matching(settings, tick, self._book)
+        self._matching = Matching(settings, instrument, self._book)
         self._markets = self._book.markets
         self._due_ns = NEVER_NS
         self._session_ns = (0, 0)
@@ -149,7 +148,7 @@ class Exchange:
         came_before_last = last is not None and accepted_ns < last.time_ns
         source = self._matching.source_on_arrival(order, market.previous if came_before_last else market)
         if source is not None:
-            at_price(order, price_of(source, terms.side), self._tick)
+            at_price(order, price_of(source, terms.side), self._matching.tick_of(order))
         order.arrived_on = source
         if came_before_last and last is not None:
             self._matching.advance(order, last)

@@ -2,6 +2,7 @@
 
 from decimal import ROUND_FLOOR, Decimal
 
+from holdfast.core.instruments import Instrument, instrument_of
 from holdfast.core.messages import (
     Bar,
     MarketEvent,
@@ -27,10 +28,14 @@ _FOK, _OPG, _CLS = TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS
 class Matching:
     """Lets the orders of a book trade. What happens is appended to the ``reports`` each call is given."""
 
-    def __init__(self, settings: VenueSettings, tick: TickRule, book: OrderBook) -> None:
+    def __init__(self, settings: VenueSettings, instrument: Instrument, book: OrderBook) -> None:
         self._settings = settings
-        self._tick = tick
+        self._instrument = instrument
         self._book = book
+
+    def tick_of(self, order: VenueOrder) -> TickRule:
+        """The price increments that hold for an order."""
+        return instrument_of(order.terms.symbol, self._instrument).tick
 
     # --- one order meets the market ----------------------------------------------------------------------------------
 
@@ -39,7 +44,7 @@ class Matching:
         market = self._book.market(order.terms.symbol)
         source = self.source_on_arrival(order, market)
         if source is not None:
-            offer = at_price(order, price_of(source, order.terms.side), self._tick)
+            offer = at_price(order, price_of(source, order.terms.side), self.tick_of(order))
             self._trade(order, market, source, offer, order.accepted_ns, reports)
             self._end_if_at_once(order, order.accepted_ns, reports)
 
@@ -64,7 +69,7 @@ class Matching:
         market = self._book.market(order.terms.symbol)
         source = market.standing(order.terms.side)
         if source is not None:
-            offer = at_price(order, price_of(source, order.terms.side), self._tick)
+            offer = at_price(order, price_of(source, order.terms.side), self.tick_of(order))
             self._trade(order, market, source, offer, order.expires_ns, reports)
 
     def advance(self, order: VenueOrder, event: MarketEvent) -> None:
@@ -72,12 +77,12 @@ class Matching:
         if order.terms.time_in_force in AUCTION_ONLY:
             return
         if isinstance(event, Bar):
-            at_price(order, event.open, self._tick)
-            in_range(order, event, self._tick)
+            at_price(order, event.open, self.tick_of(order))
+            in_range(order, event, self.tick_of(order))
             return
         price = price_of(event, order.terms.side)
         if price:
-            at_tick(order, price, self._tick)
+            at_tick(order, price, self.tick_of(order))
 
     # --- all orders of a symbol meet an event ------------------------------------------------------------------------
 
@@ -86,13 +91,13 @@ class Matching:
         orders = tuple(market.orders)
         for order in orders:
             if order.terms.time_in_force is not _CLS and not order.done and order.opens_ns <= bar.start_ns:
-                self._meet(order, market, bar, at_price(order, bar.open, self._tick), reports)
+                self._meet(order, market, bar, at_price(order, bar.open, self.tick_of(order)), reports)
         for order in orders:
             if not order.done and order.terms.time_in_force not in AUCTION_ONLY:
-                self._trade(order, market, bar, in_range(order, bar, self._tick), bar.time_ns, reports)
+                self._trade(order, market, bar, in_range(order, bar, self.tick_of(order)), bar.time_ns, reports)
         for order in orders:
             if order.terms.time_in_force is _CLS and not order.done and order.expires_ns <= bar.time_ns:
-                self._trade(order, market, bar, at_price(order, bar.close, self._tick), bar.time_ns, reports)
+                self._trade(order, market, bar, at_price(order, bar.close, self.tick_of(order)), bar.time_ns, reports)
                 if not order.done:
                     self.end_expired(order, bar.time_ns, reports)
 
@@ -103,7 +108,7 @@ class Matching:
                 continue
             price = price_of(event, order.terms.side)
             if price:
-                self._meet(order, market, event, at_tick(order, price, self._tick), reports)
+                self._meet(order, market, event, at_tick(order, price, self.tick_of(order)), reports)
 
     def _meet(
         self, order: VenueOrder, market: Market, event: MarketEvent, offer: Offer | None, reports: list[Report]
@@ -134,7 +139,7 @@ class Matching:
             return
         price, slips = offer
         if slips:
-            price = settings.slipped(price, terms.symbol, terms.side, time_ns, self._tick)
+            price = settings.slipped(price, terms.symbol, terms.side, time_ns, self.tick_of(order))
         if share is not None:
             market.take(source, terms.side, quantity)
         cost = fee(settings.commission, price, quantity, order.filled)

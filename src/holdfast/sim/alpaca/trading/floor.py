@@ -8,7 +8,6 @@ orders of; when an order comes it is told the market as it stands.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from holdfast.core.instruments import CRYPTO, US_EQUITY
 from holdfast.core.messages import MarketEvent, OrderTerms, Report, Trade
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, StrategyId, from_float
 from holdfast.sim.alpaca.trading.hours import Hours, Session, session_of
@@ -117,8 +116,7 @@ class Floor:
         return exchange
 
     def _build(self, session: Session) -> Exchange:
-        tick = CRYPTO.tick if session is Session.ALWAYS else US_EQUITY.tick
-        return Exchange(VenueSettings(), self._hours.calendar(session), tick)
+        return Exchange(VenueSettings(), self._hours.calendar(session))
 
     def _show_market(self, exchange: Exchange, symbol: str, session: Session, now_ns: int) -> None:
         """Tells the market as it stands. A quote from before the session gives way to a trade or bar of it."""
