@@ -88,7 +88,7 @@ def test_an_order_from_elsewhere_is_adopted_at_once_and_its_fill_is_booked(tmp_p
         agree_in_the_end(running, Theirs(server))
 
 
-@pytest.mark.proves("S6", "L7")
+@pytest.mark.proves("S6")
 def test_an_order_for_money_from_elsewhere_counts_as_what_it_may_buy_until_that_is_known(tmp_path: Path) -> None:
     """While it works nothing is bought that would be too much beside it; once it has filled, its quantity is what counts."""
     with market() as server, idle_engine(server, tmp_path) as running:
