@@ -44,6 +44,11 @@ class Arena:
         arguments = ["run", "-c", "holdfast.toml", *options]
         return self._spawner.start(arguments, self.folder, output or self.output, surroundings(self.store, extra))
 
+    def watchdog(self, output: Path, **extra: str) -> Program:
+        """A watchdog for the same account, not awaited."""
+        arguments = ["watchdog", "-c", "holdfast.toml", "--json"]
+        return self._spawner.start(arguments, self.folder, output, surroundings(self.store, extra))
+
     def environment(self) -> dict[str, str]:
         """What programs that read the journal are given."""
         return surroundings(self.store, {})
