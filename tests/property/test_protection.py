@@ -86,7 +86,9 @@ class Model:
         self.orders[terms.client_order_id] = AtBroker(terms, terms.quantity)
         if terms.role is not OrderRole.ENTRY:
             self._fits(terms)
-        elif (terms.strategy, terms.symbol) in self.desk.state.closing and not self.desk.state.flattening:
+            return []
+        closing = self.desk.state.closing.get((terms.strategy, terms.symbol))
+        if closing is not None and not closing.is_left and not self.desk.state.flattening:
             held = self.desk.state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
             assert held * terms.side.sign < 0
             assert terms.quantity <= min(abs(held), abs(self.held))

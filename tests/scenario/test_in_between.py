@@ -8,28 +8,49 @@ from typing import Any
 
 import pytest
 
+from holdfast.core import lifecycle
+from holdfast.core.broker_rules import BrokerRules
+from holdfast.core.codec import foreign_order_id
+from holdfast.core.engine.market import show
 from holdfast.core.exits import Exits
 from holdfast.core.findings import Comparison
 from holdfast.core.messages import (
     Action,
+    CancelOrders,
     CancelRefused,
+    FillBusted,
     Flatten,
     Flattened,
     Health,
     OrderAccepted,
+    OrderAdopted,
     OrderCanceled,
+    OrderFilled,
     OrderNotSent,
+    OrderTerms,
     PlaceOrder,
     Preserve,
+    Report,
     Resume,
     Signal,
 )
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.policy import Preservation, ProtectionPolicy
-from holdfast.core.protection.records import PositionClosing, ProtectionLate
+from holdfast.core.protection.records import PositionClosing, PositionLeft, ProtectionLate
 from holdfast.core.risk.limits import RiskLimits
-from holdfast.core.types import SECOND_NS, ClientOrderId, OrderType, Quantity, Side, StrategyId
+from holdfast.core.types import (
+    MINUTE_NS,
+    NO_MONEY,
+    SECOND_NS,
+    ClientOrderId,
+    Money,
+    OrderType,
+    Quantity,
+    Side,
+    StrategyId,
+)
 from tests.property.test_protection import Model
-from tests.scenario.desk import Desk, bar, price
+from tests.scenario.desk import Desk, bar, new_state, price
 from tests.scenario.test_engine_protection import STOP, legs
 from tests.scenario.test_engine_protection_failure import start_again
 from tests.scenario.test_preservation import AFTER_NS, later, lose, trading
@@ -269,3 +290,158 @@ def test_the_alarm_for_a_stop_that_the_market_set_is_in_time() -> None:
     quiet.desk.run(bar(2, 111.0))
     later(quiet.desk, 10 * SECOND_NS)
     assert len(quiet.desk.of(ProtectionLate)) == 1
+
+
+# --- closes -----------------------------------------------------------------------------------------------------------
+
+
+def held_for_a_minute(**rules: Any) -> Quiet:
+    quiet = Quiet(**rules)
+    quiet.hold(10, exits=Exits(hold_ns=60 * SECOND_NS))
+    return quiet
+
+
+def test_a_close_does_not_wait_for_an_order_that_rests() -> None:
+    """Another strategy's limit far from the market has sold the shares already: it is canceled, and the position closed."""
+    quiet = held_for_a_minute()
+    resting = quiet.order(Side.SELL, 10, "s1", limit_price=price(150), order_type=OrderType.LIMIT)
+    quiet.accept()
+    later(quiet.desk, 60 * SECOND_NS)
+    assert quiet.canceling() == [resting]
+    quiet.model.end(resting, OrderCanceled)
+    quiet.model.fill(quiet.last(), Decimal(1))
+    assert quiet.desk.position() == 0
+
+
+def test_a_close_that_somebody_elses_order_bars_is_left_to_a_person() -> None:
+    """What a person has on sale in the broker's app is not ours to cancel: an alarm says what stands in the way."""
+    quiet = held_for_a_minute()
+    key = foreign_order_id("app")
+    terms = OrderTerms(key, EXTERNAL, "ABC", Side.SELL, Quantity(Decimal(10)), OrderType.LIMIT, limit_price=price(150))
+    quiet.model.tell(OrderAdopted(terms, "app"))
+    later(quiet.desk, 60 * SECOND_NS)
+    (left,) = quiet.desk.of(PositionLeft)
+    assert left.reason == "it was to be held no longer, and order app of somebody else has it"
+    assert not quiet.desk.state.orders.live[key].cancel_released_ns
+
+
+def test_a_refused_cancel_does_not_hold_a_close_up() -> None:
+    """The stop's cancel is refused and it works on: the cancel is asked for again, and then the position closed."""
+    quiet = Quiet()
+    quiet.hold(10, stop_loss=price(90), exits=Exits(hold_ns=60 * SECOND_NS))
+    later(quiet.desk, 60 * SECOND_NS)
+    key = quiet.stop()
+    quiet.model.orders[key].is_canceling = False
+    quiet.model.tell(CancelRefused(key, "not now"))
+    later(quiet.desk, 5 * SECOND_NS)
+    assert quiet.canceling() == [key]
+    quiet.model.end(key, OrderCanceled)
+    quiet.model.fill(quiet.last(), Decimal(1))
+    assert quiet.desk.position() == 0
+
+
+def test_a_position_that_was_left_and_is_wanted_again_is_closed_in_time() -> None:
+    """The account held none of it, so that it was left; it does again, and a new entry asks for a time of its own."""
+    quiet = held_for_a_minute()
+    quiet.model.elsewhere(1, Side.SELL, 10)
+    later(quiet.desk, 60 * SECOND_NS)
+    assert len(quiet.desk.of(PositionLeft)) == 1
+    quiet.model.elsewhere(2, Side.BUY, 10)
+    quiet.hold(5, exits=Exits(hold_ns=60 * SECOND_NS))
+    later(quiet.desk, 60 * SECOND_NS)
+    quiet.model.fill(quiet.last(), Decimal(1))
+    assert quiet.desk.position() == 0
+
+
+def test_what_was_to_follow_an_order_is_given_up_with_it() -> None:
+    """A sale through zero goes in two; the first fills before its cancel takes hold, whatever the broker says of the cancel."""
+    quiet = Quiet(rules=BrokerRules(orders_cross_zero=False))
+    quiet.hold(10)
+    key = quiet.order(Side.SELL, 30)
+    assert quiet.desk.state.orders.live[key].terms.then == 20
+    quiet.desk.ask(CancelOrders(key), "x")
+    quiet.model.tell(CancelRefused(key, "it is filling"))
+    quiet.model.fill(key, Decimal(1))
+    assert (quiet.last(), quiet.desk.position(), quiet.desk.state.orders.open_net) == (key, 0, {})
+
+
+# --- executions that are undone ---------------------------------------------------------------------------------------
+
+
+def undo(quiet: Quiet, number: int, at: float = 100) -> FillBusted:
+    """The exchange undoes the whole execution of the ``number``-th order."""
+    order = quiet.desk.order(number)
+    terms, execution = order.terms, order.execution_ids[0]
+    bust = FillBusted(
+        terms.client_order_id, execution, terms.symbol, terms.side, order.filled_quantity, price(at), NO_MONEY, "undone"
+    )
+    quiet.model.held -= order.filled_quantity * terms.side.sign
+    quiet.model.tell(bust)
+    return bust
+
+
+def test_what_guarded_a_position_is_gone_when_that_is_turned_round_by_a_bust() -> None:
+    """A part was stopped out, then the entry is undone: a buy at the old stop's price would trade at once, or never."""
+    quiet = Quiet()
+    quiet.hold(100, stop_loss=price(90), take_profit=price(120))
+    quiet.model.fill(quiet.stop(), Decimal("0.6"))
+    undo(quiet, 1)
+    for key in quiet.canceling():
+        if key in quiet.model.orders:
+            quiet.model.end(key, OrderCanceled)
+    assert (quiet.desk.position(), quiet.desk.state.guards, legs(quiet.desk)) == (-60, {}, [])
+
+
+@pytest.mark.parametrize("corrected", [Decimal(89), Decimal(91)])
+def test_a_loss_whose_price_is_corrected_is_counted_once(corrected: Decimal) -> None:
+    """To a greater loss or a smaller: the row of losing trades is neither longer nor over for that. The next loss counts."""
+    quiet = Quiet()
+    desk, strategy = quiet.desk, StrategyId("s0")
+    streaks = desk.state.counters.loss_streaks
+    quiet.hold(10)
+    key = quiet.order(Side.SELL, 10)
+    desk.take(Report(desk.state.now_ns, fill_at(key, "e1", 90)))
+    assert streaks[strategy] == 1
+    undo(quiet, 2, 90)
+    quiet.model.tell(fill_at(key, "e1@", corrected))
+    assert (desk.position(), streaks[strategy]) == (0, 1)
+    later(desk, 3600 * SECOND_NS)  # else the same orders again would be taken for repeats
+    quiet.hold(10)
+    quiet.model.tell(fill_at(quiet.order(Side.SELL, 10), "e2", 90))
+    assert streaks[strategy] == 2
+
+
+def fill_at(key: ClientOrderId, execution: str, at: Any) -> OrderFilled:
+    return OrderFilled(key, execution, "ABC", Side.SELL, Quantity(Decimal(10)), price(at), NO_MONEY)
+
+
+# --- what comes from outside ------------------------------------------------------------------------------------------
+
+
+def test_shares_that_are_moved_in_are_no_loss_of_the_day() -> None:
+    """A person accepts what the broker has, at an average price far above the market's: no limit is hit, now or a minute later."""
+    desk = Desk(limits=RiskLimits(daily_loss_pct=Decimal(3), max_drawdown_pct=Decimal(3))).closes(1, 250)
+    held = (("ABC", Quantity(Decimal(100)), price(300)),)
+    desk.take(Comparison(desk.state.now_ns, desk.state.portfolio.cash, held, accept=True, reason="moved in"))
+    later(desk, 2 * MINUTE_NS)
+    assert (desk.state.price("ABC"), desk.state.day_start_equity) == (250, 125_000)
+    assert desk.state.impairments == {}
+
+
+def test_a_first_start_values_what_is_there_at_the_market() -> None:
+    """History has told the price before the account's positions are taken, at what they cost once."""
+    state = new_state(RiskLimits())
+    show(state, bar(1, 250.0))
+    lifecycle.adopt(state, Money(Decimal(0)), [("ABC", Quantity(Decimal(100)), price(300))])
+    assert state.portfolio.equity(state.price) == 25_000
+
+
+def test_data_that_was_silent_is_fresh_again_though_nobody_asks_any_more() -> None:
+    """``stale_after_s`` is taken out of the configuration while the account is in PRESERVATION for it."""
+    desk = Desk(stale_after_ns=5 * MINUTE_NS).run(bar(1, 10.0))
+    later(desk, 10 * MINUTE_NS)
+    assert list(desk.state.impairments) == ["stale data"]
+    desk.state.stale_after_ns = None
+    start_again(desk, 2)
+    desk.run(bar(20, 10.0))
+    assert (desk.state.impairments, desk.state.stale) == ({}, {})

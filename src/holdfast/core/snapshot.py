@@ -22,7 +22,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.errors import JournalCorrupt
 
-VERSION = 6
+VERSION = 7
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]

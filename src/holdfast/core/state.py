@@ -330,6 +330,8 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
         known = state.guards.get(key)
         guard = state.guards[key] = guard_of(terms, known, _trailing(state, terms, body.price), envelope.time_ns)
         if guard is not known:
+            if key in state.closing and state.closing[key].is_left:  # it is wanted again
+                del state.closing[key]
             since_ns = state.covers[key].since_ns if known is not None else 0
             state.covers[key] = Cover(since_ns=since_ns)
             state.note_guards()
@@ -355,8 +357,11 @@ def _trailing(state: EngineState, terms: OrderTerms, price: Price) -> Price | No
 
 def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
     terms = state.orders.apply(envelope).terms
+    before = state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
     ledger = state.portfolio.book(terms.strategy, reversal(body))
-    if not ledger.quantity:
+    if not before:
+        state.counters.reopen_trip(terms.strategy, terms.symbol)
+    elif ledger.quantity * before <= 0:
         _unguard(state, (terms.strategy, terms.symbol))
         state.counters.void_trip(terms.strategy, terms.symbol, ledger.earned)
     mind(state, terms.symbol, envelope.time_ns)
@@ -369,7 +374,8 @@ def _adopted(state: EngineState, envelope: Envelope, body: PositionAdopted) -> N
         _unguard(state, (EXTERNAL, body.symbol))
     if not ledger.quantity:
         state.counters.void_trip(EXTERNAL, body.symbol, ledger.earned)
-    state.mark(body.symbol, body.price)
+    if body.symbol not in state.marks:  # what it cost once says less than any price of the market
+        state.mark(body.symbol, body.price)
     mind(state, body.symbol, envelope.time_ns)
 
 

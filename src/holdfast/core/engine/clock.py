@@ -2,9 +2,10 @@
 
 from holdfast.core.engine.acts import DAILY_LOSS, impair, keep_loss_limits, record_value, restore
 from holdfast.core.engine.closing import retreat, retreat_begins_ns, retreat_ns
-from holdfast.core.engine.flattening import LOOK_NS, press
+from holdfast.core.engine.flattening import press
 from holdfast.core.engine.protecting import due_ns, tend
 from holdfast.core.milestones import MarketStale, TradingDayStarted
+from holdfast.core.protection.policy import LOOK_NS
 from holdfast.core.session.calendar import TradingDay
 from holdfast.core.session.counters import DAY_TRADE_DAYS
 from holdfast.core.state import EngineState

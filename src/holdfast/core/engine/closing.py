@@ -7,15 +7,13 @@ from holdfast.core.engine.acts import cancel, on_signal
 from holdfast.core.messages import Action, Signal
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, closing_side, is_covered
-from holdfast.core.protection.policy import CLOSE_TRIES, Preservation
+from holdfast.core.protection.policy import CLOSE_TRIES, LOOK_NS, Preservation
 from holdfast.core.protection.records import PositionClosing, PositionLeft
 from holdfast.core.state import EngineState, worst_case
 from holdfast.core.turn import Turn
-from holdfast.core.types import SECOND_NS, ZERO, OrderRole, Quantity, Side
+from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side
 
 SOURCE = "protection"
-CANCEL_AGAIN_NS = 5 * SECOND_NS
-"""How long after the last word of an entry that works on in PRESERVATION its cancel is asked for (again: one may be refused)."""
 
 
 def close_position(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
@@ -43,9 +41,10 @@ def go_on_closing(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
         draft = wishes.draft(state, signal, way_out=True)
         if draft is not None and on_signal(state, turn, signal, draft, SOURCE, cause) is not None:
             return
-    elif not quantity and _is_on_its_way(state, key[1], side):
+    why_not = "" if quantity else _why_not(state, turn, key, side)
+    if not quantity and not why_not:
         return  # the orders of others have it; their end is heard of
-    reason = f"{closing.tries} orders did not close it" if quantity else "the account holds none of it"
+    reason = why_not or f"{closing.tries} orders did not close it"
     turn.record(PositionLeft(*key, position, f"{closing.reason}, and {reason}"), cause, SOURCE)
 
 
@@ -65,9 +64,22 @@ def _to_close(state: EngineState, key: Key, side: Side) -> Quantity:
     return Quantity(max(ZERO, min(abs(state.portfolio.strategy_quantity(*key)), held)))
 
 
-def _is_on_its_way(state: EngineState, symbol: str, side: Side) -> bool:
-    held = state.portfolio.quantity(symbol) * -side.sign
-    return held > 0
+def _why_not(state: EngineState, turn: Turn, key: Key, side: Side) -> str:
+    """Why nothing of a position can be closed; empty when others' orders have it and soon give it up, by their fill or their cancel.
+
+    One that rests may have it for weeks: ours is canceled, somebody else's is for a person.
+    """
+    if state.portfolio.quantity(key[1]) * -side.sign <= 0:
+        return "the account holds none of it"
+    for order in list(state.orders.live.values()):
+        terms = order.terms
+        is_in_the_way = terms.role is OrderRole.ENTRY and (terms.symbol, terms.side) == (key[1], side)
+        if not is_in_the_way or terms.order_type is OrderType.MARKET or order.cancel_released_ns:
+            continue
+        if terms.strategy == EXTERNAL:
+            return f"order {order.broker_order_id} of somebody else has it"
+        cancel(turn, order, f"it has what {key[0]} is to close")
+    return ""
 
 
 def retreat(state: EngineState, turn: Turn) -> None:
@@ -122,5 +134,5 @@ def retreat_ns(state: EngineState) -> int | None:
     if begins_ns is None or state.now_ns < begins_ns:
         return begins_ns
     entries = (order for order in state.orders.live.values() if not order.cancel_released_ns)
-    due_ns = [order.updated_ns + CANCEL_AGAIN_NS for order in entries if wishes.raises(state, order)]
+    due_ns = [order.updated_ns + LOOK_NS for order in entries if wishes.raises(state, order)]
     return min([*due_ns, *(from_ns for _, from_ns in _risky(state))], default=None)

@@ -7,12 +7,10 @@ from holdfast.core.messages import Flattened
 from holdfast.core.orders.order import Order
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import SECOND_NS, OrderRole, OrderType
+from holdfast.core.types import OrderRole, OrderType
 
 FLATTEN_TRIES = 3
 """How often flatten orders a position closed that won't close before it leaves the rest to a person."""
-LOOK_NS = 5 * SECOND_NS
-"""How often a flatten looks for orders that nobody has asked to cancel: a refused cancel, an order thought to be gone."""
 
 
 def flatten(state: EngineState, turn: Turn, cause: str) -> None:

@@ -13,7 +13,7 @@ def on_market(state: EngineState, event: MarketEvent) -> Turn | None:
     """Show a market event to the strategies and act on what they wish."""
     turn = turn_at(state, event.time_ns) if event.time_ns >= state.wake_ns else None
     show(state, event)
-    if state.stale_after_ns is not None:
+    if state.stale_after_ns is not None or state.stale:  # what an earlier run noted ends though nobody asks any more
         turn = _freshen(state, turn, event)
     host = state.host
     if host.wishes or host.stops:

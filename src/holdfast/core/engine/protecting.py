@@ -10,7 +10,7 @@ from holdfast.core.messages import OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
 from holdfast.core.protection.legs import Guard, Place, at_work, leg_terms, plan
-from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, MOVE_EVERY_NS, PASSED_NS
+from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, LOOK_NS, MOVE_EVERY_NS, PASSED_NS
 from holdfast.core.protection.records import (
     OnFailure,
     ProtectionComplete,
@@ -218,6 +218,14 @@ def tend(state: EngineState, turn: Turn) -> None:
             close_position(state, turn, key, "it was to be held no longer")
         elif cover.since_ns and cover.retry_ns:
             protect(state, turn, key[1])
+    _press_closing(state, turn)
+
+
+def _press_closing(state: EngineState, turn: Turn) -> None:
+    """Go on with what is being closed: a cancel that the broker has refused is asked for again."""
+    for key, closing in list(state.closing.items()):
+        if not (closing.is_left or state.flattening):
+            go_on_closing(state, turn, key, "")
 
 
 def _give_up_passed(state: EngineState, turn: Turn, key: Key) -> None:
@@ -237,7 +245,8 @@ def _give_up_passed(state: EngineState, turn: Turn, key: Key) -> None:
 def due_ns(state: EngineState) -> list[int]:
     """When :func:`tend` is wanted next."""
     late_after_ns = state.protection.late_after_ns
-    found: list[int] = []
+    is_closing = any(not closing.is_left for closing in state.closing.values())
+    found = [state.now_ns + LOOK_NS] if is_closing else []
     for key, guard in state.guards.items():
         cover = state.covers[key]
         if guard.closes_ns is not None and key not in state.closing:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from holdfast.core.messages import (
     AnyBody,
     CancelRefused,
@@ -244,6 +246,7 @@ def _replaced(order: Order, body: OrderReplaced, _time_ns: int) -> None:
 
 def _cancel_released(order: Order, _body: CancelReleased, time_ns: int) -> None:
     order.cancel_released_ns = time_ns
+    order.terms = replace(order.terms, then=None)  # who cancels it wants what was to follow least of all
 
 
 def _cancel_refused(order: Order, _body: CancelRefused, _time_ns: int) -> None:

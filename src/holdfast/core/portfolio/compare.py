@@ -114,8 +114,8 @@ def take_over(
 ) -> Iterator[CashDeposited | PositionAdopted]:
     """The records that bring the books to what the broker has, to the last digit.
 
-    A difference in a position is taken over at the broker's average price; where it holds none, at the last price or what it
-    cost here.
+    A difference in a position is taken over at the last price, so that it is neither a gain nor a loss of the day; where none is
+    known at the broker's average price, or at what it cost here.
     """
     missing = [(line, Quantity(line.theirs - line.ours)) for line in lines if not line.agrees]
     priced = [(line.symbol, quantity, _price(portfolio, line, price_of)) for line, quantity in missing]
@@ -128,5 +128,5 @@ def take_over(
 
 
 def _price(portfolio: Portfolio, line: BookLine, price_of: Callable[[str], Price | None]) -> Price:
-    known = line.price or price_of(line.symbol)
+    known = price_of(line.symbol) or line.price
     return known if known is not None else Price(portfolio.lines[line.symbol].average_price)

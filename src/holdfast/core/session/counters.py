@@ -21,7 +21,7 @@ class Counters(msgspec.Struct):
     last asked for and as the trading day began. ``loss_streaks`` are the trading day's completed losing round trips in a row, by
     strategy and for the account; ``trip_start`` is what a strategy had earned in a symbol (realised - fees) when its last round trip there ended.
     ``opened_today`` is the signed quantity opened in a symbol today and since its last day trade; ``day_trades`` are the dates
-    of day trades, oldest first.
+    of day trades, oldest first. ``reopened`` are positions that an undone execution has brought back.
     """
 
     last_equity: Money | None = None
@@ -32,6 +32,7 @@ class Counters(msgspec.Struct):
     trip_start: dict[tuple[StrategyId, str], Money] = {}
     opened_today: dict[str, Decimal] = {}
     day_trades: list[str] = []
+    reopened: list[tuple[StrategyId, str]] = []
 
     def value(self, equity: Money, pnl: Mapping[StrategyId, Money]) -> None:
         """The account is worth this now, and its strategies have made this (empty: that wasn't asked)."""
@@ -61,12 +62,22 @@ class Counters(msgspec.Struct):
         """
         lost = earned < self.trip_start.get((strategy, symbol), NO_MONEY)
         self.trip_start[strategy, symbol] = earned
+        if (strategy, symbol) in self.reopened:  # it has been counted
+            self.reopened.remove((strategy, symbol))
+            return
         for who in (strategy, ACCOUNT):
             self.loss_streaks[who] = self.loss_streaks.get(who, 0) + 1 if lost else 0
 
     def void_trip(self, strategy: StrategyId, symbol: str, earned: Money) -> None:
         """A position is flat, though nobody traded it away: no trip has won or lost."""
         self.trip_start[strategy, symbol] = earned
+        if (strategy, symbol) in self.reopened:
+            self.reopened.remove((strategy, symbol))
+
+    def reopen_trip(self, strategy: StrategyId, symbol: str) -> None:
+        """The execution that ended a round trip is undone. The trip stays counted as it was, and its next end, as that of a corrected price, isn't."""
+        if (strategy, symbol) not in self.reopened:
+            self.reopened.append((strategy, symbol))
 
     def trade(self, symbol: str, held: Decimal, traded: Decimal, date: str) -> None:
         """The account holds ``held`` of a symbol and trades ``traded`` (both signed) on a trading day.
