@@ -94,11 +94,14 @@ def test_it_joins_a_target() -> None:
     [
         (100, {}, "wrong side of the market, which is at 100"),
         (101, {}, "wrong side"),
+        ("NaN", {}, "stop_loss must be a finite number"),
+        (0, {}, "stop_loss must be above zero"),
+        (95, {"price": price("-1")}, "price must be above zero"),
         (95, {"price": price(94)}, "which is at 94"),
         (95, {"strategy": StrategyId("s0")}, "s0 holds ABC"),
     ],
 )
-def test_what_would_close_at_once_or_is_nobodys_is_refused(stop: int, fields: dict[str, Any], text: str) -> None:
+def test_what_would_close_at_once_or_is_nobodys_is_refused(stop: object, fields: dict[str, Any], text: str) -> None:
     """Nothing is recorded but the refusal."""
     desk = holding()
     done = protect(desk, stop, **fields)

@@ -36,7 +36,8 @@ from holdfast.core.protection.records import StopAsked
 from holdfast.core.session.account import AccountEvent, AccountState
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import StrategyId, plain
+from holdfast.core.types import StrategyId, plain, to_price
+from holdfast.errors import InvalidValue
 
 BY_HAND = "by hand"
 """The impairment of an account that a person has put into PRESERVATION. No connection: its policy is carried out at once."""
@@ -126,6 +127,12 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
 
 def _protect(state: EngineState, turn: Turn, command: Protect, record: Envelope) -> CommandDone:
     """Give a position a stop. One that has its stop keeps it: two would both sell, and the second may be a command told twice."""
+    try:
+        to_price(command.stop_loss, "stop_loss")
+        if command.price is not None:
+            to_price(command.price, "price")
+    except InvalidValue as error:
+        return CommandDone(accepted=False, text=f"nothing was done: {error}")
     whose = _whose(state, command.symbol, command.strategy)
     if len(whose) != 1:
         return CommandDone(accepted=False, text=_not_one(whose, command))
