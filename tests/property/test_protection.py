@@ -222,9 +222,9 @@ def prices_of(kind: str, side: Side) -> dict[str, Any]:
 class Run:
     """One example: an account at the model, and what happens to it."""
 
-    def __init__(self, on_failure: OnFailure, rules: BrokerRules) -> None:
+    def __init__(self, on_failure: OnFailure, rules: BrokerRules, make_desk: type[Desk] = Desk) -> None:
         self.model = Model()
-        self.desk = self.model.desk = Desk(exchange=self.model, rules=rules)
+        self.desk = self.model.desk = make_desk(exchange=self.model, rules=rules)
         self.desk.state.protection = ProtectionPolicy(on_failure)
         self.desk.run(bar(1, 100.0))
         self.number = 0

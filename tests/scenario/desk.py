@@ -8,7 +8,7 @@ from typing import Any
 from holdfast.core import lifecycle
 from holdfast.core.body import Body
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
-from holdfast.core.engine import step
+from holdfast.core.engine import Input, step
 from holdfast.core.findings import Comparison
 from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
@@ -153,8 +153,12 @@ class Desk:
                 self.state.cursor += 1
                 self._inbox.extend(self.exchange.on_market(event))
                 self._drain()
-            self._work(step(self.state, event))
+            self._work(self.step(event))
         return self
+
+    def step(self, event: Input) -> Turn | None:
+        """Let the core take an input."""
+        return step(self.state, event)
 
     def _work(self, turn: Turn | None) -> None:
         self._carry_out(turn)
@@ -162,7 +166,7 @@ class Desk:
 
     def _drain(self) -> None:
         while self._inbox:
-            self._carry_out(step(self.state, self._inbox.popleft()))
+            self._carry_out(self.step(self._inbox.popleft()))
 
     def _carry_out(self, turn: Turn | None) -> None:
         if turn is None:
@@ -182,12 +186,12 @@ class Desk:
     def take(self, event: Report | Request | Comparison) -> list[Envelope]:
         """Let the engine take a report or a command, and give back what was recorded for it and all that followed."""
         before = len(self.records)
-        self._work(step(self.state, event))
+        self._work(self.step(event))
         return self.records[before:]
 
     def take_health(self, health: Health) -> None:
         """Let the engine hear how things stand."""
-        self._work(step(self.state, health))
+        self._work(self.step(health))
 
     def ask(self, command: Command, command_id: str = "c1") -> list[Envelope]:
         """Let a person ask for something."""

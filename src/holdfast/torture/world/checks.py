@@ -208,7 +208,7 @@ def check_at_rest(checks: Checks, disk: Disk, exchange: Exchange, state: EngineS
         if record.time_ns < last_ns:
             checks.fail("I15", f"record {record.sequence} is of {iso_time(record.time_ns)}, before the one before it")
         last_ns = record.time_ns
-    if _comparable(fresh) != _comparable(state):
+    if comparable(fresh) != comparable(state):
         checks.fail("I9", "the records don't give the state that the engine has")
     _check_views(checks, disk, state)
 
@@ -258,7 +258,7 @@ def _check_views(checks: Checks, disk: Disk, state: EngineState) -> None:
         checks.fail("I16", f"the account's row says {disk.state} and {disk.cash}")
 
 
-def _comparable(state: EngineState) -> snapshot.Snapshot:
+def comparable(state: EngineState) -> snapshot.Snapshot:
     """What of a state comes from records alone: not the market as it was shown, nor the time that only went by."""
     whole = msgspec.msgpack.decode(snapshot.take(state), type=snapshot.Snapshot)
     return msgspec.structs.replace(
