@@ -11,6 +11,7 @@ import pytest
 from holdfast.core import lifecycle
 from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.codec import foreign_order_id
+from holdfast.core.engine import step
 from holdfast.core.engine.market import show
 from holdfast.core.exits import Exits
 from holdfast.core.findings import Comparison
@@ -22,6 +23,7 @@ from holdfast.core.messages import (
     Flatten,
     Flattened,
     Health,
+    Heartbeat,
     OrderAccepted,
     OrderAdopted,
     OrderCanceled,
@@ -50,7 +52,7 @@ from holdfast.core.types import (
     StrategyId,
 )
 from tests.property.test_protection import Model
-from tests.scenario.desk import Desk, bar, new_state, price
+from tests.scenario.desk import Desk, Scripted, bar, minute, new_state, price
 from tests.scenario.test_engine_protection import STOP, legs
 from tests.scenario.test_engine_protection_failure import start_again
 from tests.scenario.test_preservation import AFTER_NS, later, lose, trading
@@ -159,7 +161,7 @@ def test_a_refused_cancel_does_not_hold_a_flatten_up() -> None:
     quiet.model.tell(CancelRefused(key, "not now"))
     later(quiet.desk, SECOND_NS)
     assert quiet.canceling() == []
-    later(quiet.desk, 4 * SECOND_NS)
+    later(quiet.desk, MINUTE_NS)
     assert quiet.canceling() == [key]
     go_to_the_end(quiet)
     assert quiet.desk.of(Flattened) == [Flattened()]
@@ -173,7 +175,7 @@ def test_an_order_that_turns_up_during_a_flatten_is_canceled() -> None:
     quiet.model.tell(OrderNotSent(lost, "not there"))
     quiet.desk.ask(Flatten(), "f")
     quiet.model.tell(OrderAccepted(lost, "b1"))
-    later(quiet.desk, 5 * SECOND_NS)
+    later(quiet.desk, MINUTE_NS)
     assert set(quiet.canceling()) == {lost, quiet.stop()}
 
 
@@ -183,7 +185,7 @@ def test_what_a_flatten_itself_orders_works_on() -> None:
     quiet.hold(100)
     quiet.desk.ask(Flatten(), "f")
     quiet.accept()
-    later(quiet.desk, 60 * SECOND_NS)
+    later(quiet.desk, 2 * MINUTE_NS)
     assert (len(quiet.model.orders), quiet.canceling()) == (1, [])
 
 
@@ -238,14 +240,14 @@ def test_an_entry_that_fills_after_its_cancel_was_asked_for_is_closed(policy: Pr
 
 
 def test_an_entry_that_turns_up_in_preservation_is_canceled() -> None:
-    """Within seconds, not with the next hour; and once only while its cancel is on the way."""
+    """Within a minute, not with the next hour; and once only while its cancel is on the way."""
     quiet = Quiet()
     key = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
     quiet.model.tell(OrderNotSent(key, "not there"))
     lose(quiet.desk)
     later(quiet.desk, AFTER_NS)
     quiet.model.tell(OrderAccepted(key, "b1"))
-    later(quiet.desk, 5 * SECOND_NS)
+    later(quiet.desk, MINUTE_NS)
     assert quiet.canceling() == [key]
 
 
@@ -333,7 +335,7 @@ def test_a_refused_cancel_does_not_hold_a_close_up() -> None:
     key = quiet.stop()
     quiet.model.orders[key].is_canceling = False
     quiet.model.tell(CancelRefused(key, "not now"))
-    later(quiet.desk, 5 * SECOND_NS)
+    later(quiet.desk, MINUTE_NS)
     assert quiet.canceling() == [key]
     quiet.model.end(key, OrderCanceled)
     quiet.model.fill(quiet.last(), Decimal(1))
@@ -429,11 +431,26 @@ def test_shares_that_are_moved_in_are_no_loss_of_the_day() -> None:
 
 
 def test_a_first_start_values_what_is_there_at_the_market() -> None:
-    """History has told the price before the account's positions are taken, at what they cost once."""
-    state = new_state(RiskLimits())
+    """History has told the price before the account's positions are taken, at what they cost once: that is no loss, and was no peak."""
+    state = new_state(RiskLimits(daily_loss_pct=Decimal(3), max_drawdown_pct=Decimal(3)))
     show(state, bar(1, 250.0))
     lifecycle.adopt(state, Money(Decimal(0)), [("ABC", Quantity(Decimal(100)), price(300))])
-    assert state.portfolio.equity(state.price) == 25_000
+    for number in (2, 3):
+        step(state, Heartbeat(minute(number)))
+    assert (state.day_start_equity, state.counters.peak_equity, state.impairments) == (25_000, 25_000, {})
+
+
+def test_a_drawdown_is_counted_from_the_moment_of_the_resume() -> None:
+    """Nobody trades, and the hour is not over: what is lost after the resume is lost from what there was at the resume."""
+    limits = RiskLimits(max_drawdown_pct=Decimal(10))
+    desk = Desk(Scripted({1: lambda context, _: context.buy("ABC", 500)}), limits=limits).closes(1, 100, 75)
+    later(desk, MINUTE_NS)
+    assert list(desk.state.impairments) == ["drawdown"]
+    desk.ask(Resume())
+    assert desk.state.account_state.takes_risk
+    desk.closes(5, 50)
+    later(desk, MINUTE_NS)
+    assert list(desk.state.impairments) == ["drawdown"]
 
 
 def test_data_that_was_silent_is_fresh_again_though_nobody_asks_any_more() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, impair, is_closing, on_signal
+from holdfast.core.engine.acts import cancel, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.closing import retreat
 from holdfast.core.engine.flattening import flatten
@@ -34,7 +34,7 @@ from holdfast.core.protection.cover import closing_side
 from holdfast.core.protection.policy import Preservation
 from holdfast.core.protection.records import StopAsked
 from holdfast.core.session.account import AccountEvent, AccountState
-from holdfast.core.state import EngineState
+from holdfast.core.state import DRAWDOWN, EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import StrategyId, plain, to_price
 from holdfast.errors import InvalidValue
@@ -111,9 +111,12 @@ def _preserve(state: EngineState, turn: Turn, command: Preserve, _record: Envelo
 def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -> CommandDone:
     if state.account_state.takes_risk:
         return CommandDone(accepted=False, text=f"the account is {state.account_state}, not halted")
-    for cause in list(state.impairments):
+    causes = list(state.impairments)
+    for cause in causes:
         turn.record(Restored(cause, "resumed by a person"), record.id)
     turn.account(AccountEvent.RESUMED, command.reason or "asked by a person")
+    if DRAWDOWN in causes:  # the new peak is what the account is worth now, not what is left of it in an hour
+        record_value(state, turn, record.id)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
     if state.flattening:

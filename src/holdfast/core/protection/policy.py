@@ -25,8 +25,9 @@ MOVE_EVERY_NS = 15 * SECOND_NS
 """A stop is moved no more often than this. Each move takes a cancel and one order (or one linked pair)."""
 MOVE_SHARE = 10
 """A trailing stop is moved by at least this part of its distance (a tenth), and at least by one tick."""
-LOOK_NS = 5 * SECOND_NS
-"""How often a flatten, a close or PRESERVATION looks for orders in its way whose cancel nobody asks for (any more): it was refused, or they were thought gone."""
+LOOK_NS = MINUTE_NS
+"""How often a flatten, a close or PRESERVATION looks for orders in its way whose cancel nobody asks for (any more): it was refused, or they were
+thought gone. Longer than it takes to prove one absent: each ask, and its refusal, has that begin anew."""
 CLOSE_TRIES = 3
 """How many orders may be made to close a position before it is left to a person."""
 

@@ -43,9 +43,10 @@ class Counters(msgspec.Struct):
             self.peak_equity = equity
 
     def deposit(self, amount: Money) -> None:
-        """Money from outside is neither a gain nor a loss: the peak and the last value move with it."""
-        if self.last_equity is not None:
-            self.last_equity = Money(self.last_equity + amount)
+        """Money from outside is neither a gain nor a loss: the peak and the last value move with it. Before the first value there is neither."""
+        if self.last_equity is None:
+            return
+        self.last_equity = Money(self.last_equity + amount)
         self.peak_equity = Money(max(ZERO, self.peak_equity + amount))
 
     def begin_day(self, pnl: Mapping[StrategyId, Money], day_trades_from: str) -> None:
