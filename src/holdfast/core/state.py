@@ -567,11 +567,6 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
 }
 
 
-def ends_when_lost(state: EngineState, order: Order) -> bool:
-    """Whether an order that the broker no longer shows is given up: by policy, and protection because it has to be had anew."""
-    return state.lost_orders is Policy.CANCEL or order.terms.role is not OrderRole.ENTRY
-
-
 def worst_case(state: EngineState, symbol: str) -> tuple[Decimal, Decimal]:
     """The account's position in a symbol if every open buy filled, and if every open sell did."""
     position = state.portfolio.quantity(symbol)

@@ -24,9 +24,9 @@ from holdfast.core.orders.book import event_of, judge
 from holdfast.core.orders.life import Kind
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.session.account import AccountEvent
-from holdfast.core.state import EngineState, Policy, ends_when_lost
+from holdfast.core.state import EngineState, Policy
 from holdfast.core.turn import Turn
-from holdfast.core.types import StrategyId
+from holdfast.core.types import OrderRole, StrategyId
 
 FOREIGN_ORDERS = "foreign orders"
 """The impairment of an account in which somebody else trades, where that is to stop it; a person's resume ends it."""
@@ -114,7 +114,7 @@ def _lose(turn: Turn, order: Order, body: OrderLost, source: str) -> None:
         return
     note = OrderAnomaly(body.client_order_id, order.state.value, LOST, body.reason)
     turn.record(note, lost.id, source, order.correlation_id)
-    if ends_when_lost(state, order):
+    if state.lost_orders is Policy.CANCEL or order.terms.role is not OrderRole.ENTRY:  # protection has to be had anew
         cancel(turn, order, "the broker no longer shows it")
 
 

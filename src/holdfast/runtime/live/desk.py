@@ -13,6 +13,7 @@ from holdfast.core.findings import Reconcile
 from holdfast.core.messages import (
     BrokerReport,
     CancelOrder,
+    CancelRefused,
     Effect,
     Flattened,
     Health,
@@ -175,6 +176,8 @@ class LiveDesk:
             if isinstance(record.body, OrderAdopted):
                 order = self.account.state.orders.find(record.body.client_order_id)
                 self.account.broker.know([order] if order is not None else [])
+            if isinstance(record.body, CancelRefused):
+                self.reconciler.doubts.cancel_refused(record.body.client_order_id)
             if isinstance(record.body, Reconcile):
                 self._compare(record.body.reason, accept=record.body.accept)
             if isinstance(record.body, Flattened):

@@ -23,7 +23,7 @@ from holdfast.core.messages import (
     OrderUnknown,
 )
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.state import Policy, ends_when_lost
+from holdfast.core.state import Policy
 from holdfast.core.types import HOUR_NS, ClientOrderId, plain
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.live.evidence import Evidence
@@ -51,6 +51,8 @@ class Doubt(msgspec.Struct):
     by_force: bool = False
     """Its executions are to be looked at even if their sum is right."""
     is_lost: bool = False
+    cancel_refused: bool = False
+    """Its cancel was asked for, and the broker refused it: of an order that is not there it has nothing to cancel."""
     last_record_id: str = ""
     """The last that was recorded of it when it was not there."""
     proof: str = ""
@@ -112,6 +114,12 @@ class Doubts:
         """Why an order is known not to be at the broker; empty when that isn't known."""
         doubt = self._doubts.get(key)
         return doubt.proof if doubt is not None else ""
+
+    def cancel_refused(self, key: ClientOrderId) -> None:
+        """The broker has refused an order's cancel. Somebody wants the order to end; if it is not there, it has."""
+        known = self._doubts.get(key)
+        if known is not None:
+            known.cancel_refused, known.wait_s = True, FIRST_WAIT_S
 
     def forget(self, key: ClientOrderId) -> None:
         """What was found of an order says nothing any more: it is being sent again, or is over."""
@@ -198,12 +206,9 @@ class Doubts:
         elif order.state in UNANSWERED:
             self.forget(key)
             self._found([OrderNotSent(key, proof)])
-        elif order.cancel_released_ns:
+        elif order.cancel_released_ns or doubt.cancel_refused:
             self.forget(key)
             self._found([OrderCanceled(key, f"its cancel was asked for; {proof}")])
-        elif doubt.is_lost and ends_when_lost(self._state, order):  # its cancel was refused: there is nothing to cancel
-            self.forget(key)
-            self._found([OrderCanceled(key, f"the broker no longer shows it; {proof}")])
         elif not doubt.is_lost:
             doubt.is_lost = True
             self._found([OrderLost(key, f"{proof}, which it had accepted")])
@@ -238,7 +243,7 @@ class Doubts:
                 self._others(found)
                 return True
             self._found([OrderAccepted(key, found.broker_order_id)])
-        doubt.negatives, doubt.is_lost, doubt.proof = 0, False, ""
+        doubt.negatives, doubt.is_lost, doubt.proof, doubt.cancel_refused = 0, False, "", False
         if found.filled_quantity != order.filled_quantity or doubt.by_force:
             await self._bring_fills(order, found, doubt, asked_s)
         if found.filled_quantity == order.filled_quantity:
