@@ -6,6 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.core import lifecycle
@@ -53,7 +54,7 @@ from holdfast.core.types import (
 )
 from tests.property.test_protection import Model
 from tests.scenario.desk import Desk, Scripted, bar, minute, new_state, price
-from tests.scenario.test_engine_protection import STOP, legs
+from tests.scenario.test_engine_protection import STOP, covered, enter, legs
 from tests.scenario.test_engine_protection_failure import start_again
 from tests.scenario.test_preservation import AFTER_NS, later, lose, trading
 
@@ -462,3 +463,34 @@ def test_data_that_was_silent_is_fresh_again_though_nobody_asks_any_more() -> No
     start_again(desk, 2)
     desk.run(bar(20, 10.0))
     assert (desk.state.impairments, desk.state.stale) == ({}, {})
+
+
+def stopped_out() -> tuple[Desk, OrderFilled]:
+    """A desk whose stop at 90, of a pair, has just closed its position of 100."""
+    desk = Desk(Scripted({1: enter()})).closes(1, 100, 100)
+    desk.run(bar(3, 90.0, low=89.0), bar(4, 100.0))
+    assert (desk.position(), desk.state.guards) == (0, {})
+    return desk, desk.of(OrderFilled)[-1]
+
+
+def undone(fill: OrderFilled) -> Report:
+    bust = FillBusted(fill.client_order_id, fill.execution_id, "ABC", fill.side, fill.quantity, fill.price, fill.fee)
+    return Report(minute(4), bust)
+
+
+def test_a_position_that_is_back_because_its_stop_s_execution_was_undone_has_its_exits_again() -> None:
+    """The exchange says that the stop never traded: what is held is protected as before."""
+    desk, fill = stopped_out()
+    desk.take(undone(fill))
+    assert (desk.position(), covered(desk)) == (100, True)
+    prices = [(order.terms.stop_price, order.terms.limit_price) for order in desk.state.orders.live.values()]
+    assert prices == [(90, None), (None, 120)]
+
+
+def test_a_corrected_price_of_a_stop_leaves_no_exits_behind() -> None:
+    """A correction is a bust and another fill: the position is gone again, and so is what was made for it."""
+    desk, fill = stopped_out()
+    again = msgspec.structs.replace(fill, execution_id=f"{fill.execution_id}@89", price=price(89))
+    desk.take(undone(fill))
+    desk.take(Report(minute(4), again))
+    assert (desk.position(), list(desk.state.orders.live), desk.state.guards) == (0, [], {})

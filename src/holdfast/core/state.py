@@ -361,10 +361,28 @@ def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
     ledger = state.portfolio.book(terms.strategy, reversal(body))
     if not before:
         state.counters.reopen_trip(terms.strategy, terms.symbol)
+        if terms.role is not OrderRole.ENTRY:
+            _guard_again(state, terms)
     elif ledger.quantity * before <= 0:
         _unguard(state, (terms.strategy, terms.symbol))
         state.counters.void_trip(terms.strategy, terms.symbol, ledger.earned)
     mind(state, terms.symbol, envelope.time_ns)
+
+
+def _guard_again(state: EngineState, leg: OrderTerms) -> None:
+    """A position that is back because its exit's execution was undone is guarded as it was: where that exit stood, and as its entry asked."""
+    entry = None if leg.parent is None else state.orders.find(leg.parent)
+    guard = Guard(leg.parent or ClientOrderId(""), None, None)
+    if entry is not None:
+        terms = entry.terms
+        guard = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit, terms.exits, entry.updated_ns)
+    key = (leg.strategy, leg.symbol)
+    is_stop = leg.role is OrderRole.STOP_LOSS
+    state.guards[key] = (
+        replace(guard, stop_loss=leg.stop_price) if is_stop else replace(guard, take_profit=leg.limit_price)
+    )
+    state.covers[key] = Cover()
+    state.note_guards()
 
 
 def _adopted(state: EngineState, envelope: Envelope, body: PositionAdopted) -> None:
