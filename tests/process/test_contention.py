@@ -50,15 +50,32 @@ def test_eight_workers(tmp_path: Path, kind: str, request: pytest.FixtureRequest
         command = [sys.executable, "-m", "tests.process.test_contention", url]
         workers = [
             subprocess.Popen(
-                [*command, str(number)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                [*command, str(number)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
             )
             for number in range(WORKERS)
         ]
+        let_go_together(workers)
         said = [worker.communicate(timeout=PATIENCE_S) for worker in workers]
         assert [(worker.returncode, err) for worker, (_, err) in zip(workers, said, strict=True)] == [(0, "")] * WORKERS
         results = [json.loads(out.splitlines()[-1]) for out, _ in said]
         check(url, results)
     show(request, results)
+
+
+def let_go_together(workers: list["subprocess.Popen[str]"]) -> None:
+    """Each has claimed an order before any goes on: none is done before the others have begun."""
+    for worker in workers:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("go\n")
+        worker.stdin.flush()
 
 
 def check(url: str, results: list[dict[str, Any]]) -> None:
@@ -69,7 +86,7 @@ def check(url: str, results: list[dict[str, Any]]) -> None:
     ended = Counter(key for result in results for key in result["ended"])
     assert ended == {f"order-{number}": 1 for number in range(ORDERS)}
     assert [result["refused"] for result in results] == [0] * WORKERS
-    assert sum(bool(result["taken"]) for result in results) > 1
+    assert all(result["taken"] for result in results)
     assert verify(url).problems == []
     with Reader.open(url) as reader:
         for result in results:
@@ -105,10 +122,11 @@ def work(url: str, number: int) -> dict[str, Any]:
         result["waits_s"].append(time.monotonic() - began_s)
         return answer
 
-    while True:
-        taken = timed(claims.take, POOL, me, chance.randrange(1, 6), 120.0)
-        if not taken and not is_left(url):
-            break
+    taken = timed(claims.take, POOL, me, 1, PATIENCE_S)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    while taken or is_left(url):
         for claim in taken:
             result["taken"].append((claim.client_order_id, claim.fence))
             cash += 1
@@ -120,6 +138,7 @@ def work(url: str, number: int) -> dict[str, Any]:
             result["refused"] += not timed(claims.settle, claim, None if is_last else 0.0, "no answer")
             if is_last:
                 result["ended"].append(claim.client_order_id)
+        taken = timed(claims.take, POOL, me, chance.randrange(1, 6), 120.0)
     journal.append(trader.batch([CashDeposited(Money(Decimal(1)), "the end")]))
     journal.wait_durable(me, trader.sequence, PATIENCE_S)
     journal.close()
