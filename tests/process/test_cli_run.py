@@ -149,6 +149,29 @@ def test_backtest_to_stdout_is_json_alone(ran: Path) -> None:
     assert all(word in report for word in ("one", "two", "ema", "reversion", "max drawdown", "equity"))
 
 
+CHATTY = """
+import structlog
+from holdfast.core.strategy.api import Strategy
+
+class Chatty(Strategy):
+    def on_bar(self, context, bar):
+        structlog.get_logger().error("look at this", symbol=bar.symbol)
+"""
+
+
+@pytest.mark.parametrize("command", [["run", "--for", "0.2s", "--json"], ["backtest", "--json", "-"]])
+def test_what_is_logged_is_not_on_stdout(tmp_path: Path, command: list[str]) -> None:
+    """A strategy that logs, as the engine does of a slow database, doesn't get between a program and its JSON."""
+    (tmp_path / "chatty.py").write_text(CHATTY)
+    config = CONFIG.replace("holdfast.strategies:EmaCross", "chatty:Chatty").replace(
+        "params = { fast = 3, slow = 8, allow_short = true }", ""
+    )
+    (tmp_path / "holdfast.toml").write_text(config)
+    done = succeed(tmp_path, *command)
+    assert done.json["bars"] > 0
+    assert "look at this" in done.err
+
+
 def test_a_finished_run_starts_again_and_ends_again(ran: Path) -> None:
     """A second run over a feed that has ended trades nothing anew, and says where it is."""
     before = succeed(ran, "fills", "--limit", "100000", "--json").json

@@ -1,5 +1,6 @@
 """Everything that can be typed. What a command does is in the module it imports, so that ``--help`` starts at once."""
 
+import logging
 import os
 import sys
 import traceback
@@ -46,12 +47,15 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")]
 
 @app.callback(invoke_without_command=True)
 def start(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """Nothing but the version is done without a command."""
+    """Nothing but the version is done without a command. What any command logs goes to stderr: stdout is what was asked for."""
     if version:
         from holdfast import __version__
 
         print(f"holdfast {__version__}")
         raise typer.Exit
+    from holdfast.observe.logs import LogFormat, set_up_logs
+
+    set_up_logs(LogFormat.CONSOLE, logging.ERROR)
 
 
 @app.command(rich_help_panel="Trade")

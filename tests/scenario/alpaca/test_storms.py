@@ -8,6 +8,7 @@ import requests
 from holdfast.brokers.alpaca.broker import AlpacaBroker
 from holdfast.core.codec import foreign_order_id
 from holdfast.core.orders.order import OrderState
+from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.loop import QUEUE
 from tests.local_alpaca import local_alpaca
 from tests.scenario.alpaca.breaking import FAR_BELOW, becomes, buy, desk_of, idle_engine, price_moves, started_engine
@@ -58,7 +59,9 @@ def test_a_stream_that_breaks_off_again_and_again(tmp_path: Path) -> None:
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=600) as server,
         engine_on(server, tmp_path) as running,
     ):
-        broker = desk_of(running).account.broker
+        contained = desk_of(running).account.broker
+        assert isinstance(contained, Contained)
+        broker = contained._broker
         assert isinstance(broker, AlpacaBroker)
         server.call(server.world.clock.resume)
         for times in range(1, STORM + 1):
