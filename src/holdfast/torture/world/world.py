@@ -123,13 +123,17 @@ class Life:
 
     @property
     def unsettled(self) -> list[str]:
-        """What keeps the account from trading though its cause is gone, and positions without the protection they ask for."""
+        """What keeps the account from trading though its cause is gone, and positions without the protection they ask for.
+
+        Not those of an exit that works at a broker which can't be asked for it: only a person knows.
+        """
         state, missing = self.state, self.desk.monitor.missing
         found = [f"impaired by {cause}" for cause in state.impairments if cause not in missing]
         for key in state.guards:
             closing = state.closing.get(key)
             is_decided = state.covers[key].has_failed or (closing is not None and closing.is_left)
-            if not is_decided and not is_covered(state, key):
+            is_unknowable = any(leg.terms.client_order_id in state.overdue for leg in state.legs(*key))
+            if not is_decided and not is_unknowable and not is_covered(state, key):
                 found.append(f"{key} is not protected")
         return found
 
