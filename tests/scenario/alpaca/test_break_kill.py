@@ -68,13 +68,13 @@ def write(server: LocalAlpaca, journal: str, folder: Path) -> None:
 
 
 def start(folder: Path) -> "subprocess.Popen[bytes]":
-    """The engine as a user starts it, with the strategy in reach and everything it can say in a file."""
+    """The engine as a user starts it, with the strategy in reach and what it says in a file."""
     path = os.pathsep.join([PACKAGES, str(ROOT)])
     with (folder / "output.txt").open("ab") as output:
         return subprocess.Popen(
             [*COMMAND, "run", "-c", "holdfast.toml"],
             cwd=folder,
-            env=environment(PYTHONPATH=path, HOLDFAST_LOG_LEVEL="debug"),
+            env=environment(PYTHONPATH=path),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

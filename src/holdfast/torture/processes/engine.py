@@ -71,7 +71,7 @@ def configure(folder: Path, broker: Broker, seed: int) -> None:
 
 def surroundings(store: Store, extra: Mapping[str, str]) -> dict[str, str]:
     """The engine's environment."""
-    return {"HOLDFAST_JOURNAL__URL": store.engine_url, "HOLDFAST_LOG_LEVEL": "warning", **extra}
+    return {"HOLDFAST_JOURNAL__URL": store.engine_url, **extra}
 
 
 class Watch:
