@@ -20,13 +20,32 @@ def shared_data() -> Path:
 
     Where it is absent the test is skipped; on CI it fails, so that a run without the data can't pass for one with it.
     """
-    folder = Path(os.environ.get("HOLDFAST_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    folder = _beside("data", "HOLDFAST_SHARED_DATA")
+    if not folder.is_dir() and ON_CI:
+        pytest.fail(_absent("real market data", folder, "HOLDFAST_SHARED_DATA"), pytrace=False)
     if not folder.is_dir():
-        text = f"no real market data at {folder}: put it there, or name its folder in HOLDFAST_SHARED_DATA"
-        if ON_CI:
-            pytest.fail(text, pytrace=False)
-        pytest.skip(text)
+        pytest.skip(_absent("real market data", folder, "HOLDFAST_SHARED_DATA"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of small inputs that once gave a wrong result: ``HOLDFAST_SHARED_CASES``, or ``../shared/cases``.
+
+    Where it is absent the test is skipped.
+    """
+    folder = _beside("cases", "HOLDFAST_SHARED_CASES")
+    if not folder.is_dir():
+        pytest.skip(_absent("cases", folder, "HOLDFAST_SHARED_CASES"))
+    return folder
+
+
+def _beside(name: str, variable: str) -> Path:
+    return Path(os.environ.get(variable) or ROOT.parent / "shared" / name)
+
+
+def _absent(what: str, folder: Path, variable: str) -> str:
+    return f"no {what} at {folder}: put it there, or name its folder in {variable}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
