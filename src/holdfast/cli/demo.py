@@ -68,7 +68,7 @@ def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool,
     duration_s = duration_of(duration)
     config = with_speed(_prepare(seed, fresh), speed)
     session, console = Session(config), terminal.console()
-    with terminal.console(stderr=True).status("the market is about to open"):  # the calendars take a second to load
+    with terminal.console(stderr=True).status("the market is about to open"):  # libraries take a moment to load
         tape = Tape(build_feed(config), calendar_of(config.accounts[0]))
     screen = Screen(session, tape)
     with open_engine(config, screen.watch, tape) as engine:

@@ -9,16 +9,21 @@ from collections.abc import Sequence
 
 import msgspec
 
+from holdfast.core.types import iso_time
 from holdfast.errors import InvalidValue
 
 
 class TradingDay(msgspec.Struct, frozen=True):
-    """One session: ISO ``date``, the day's start, and the regular hours ``[open_ns, close_ns)``."""
+    """One session: ISO ``date``, the day's start, and the regular hours ``[open_ns, close_ns)``.
+
+    ``break_ns`` is the pause within them, if the exchange has one: ``[start, end)``, no trading between.
+    """
 
     date: str
     start_ns: int
     open_ns: int
     close_ns: int
+    break_ns: tuple[int, int] | None = None
 
 
 class SpecialSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,5 +77,5 @@ class TradingCalendar:
     def _day(self, index: int, time_ns: int) -> TradingDay:
         if not 0 <= index < len(self.days):
             first, last = self.days[0].date, self.days[-1].date
-            raise InvalidValue(f"calendar {self.name} covers {first} to {last}, not the time {time_ns} ns")
+            raise InvalidValue(f"calendar {self.name} covers {first} to {last}, not the time {iso_time(time_ns)}")
         return self.days[index]

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from holdfast.calendars import trading_calendar
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import SECOND_NS
 from holdfast.sim.alpaca.market.timeframe import NEW_YORK
@@ -33,16 +34,19 @@ class CalendarDay(msgspec.Struct, frozen=True):
 @cache
 def calendar_days(name: str) -> tuple[CalendarDay, ...]:
     """Every day from `FIRST_DATE` to `LAST_DATE` on which the exchange of this calendar trades."""
-    import exchange_calendars
-
-    calendar = exchange_calendars.get_calendar(name, start=FIRST_DATE, end=LAST_DATE)
-    dates = calendar.sessions.strftime("%Y-%m-%d").tolist()
-    opens = calendar.opens.dt.tz_convert(NEW_YORK).dt.strftime("%H:%M").tolist()
-    closes = calendar.closes.dt.tz_convert(NEW_YORK).dt.strftime("%H:%M").tolist()
+    days = [day for day in trading_calendar(name).days if FIRST_DATE <= day.date <= LAST_DATE]
+    dates = [day.date for day in days]
     return tuple(
-        CalendarDay(date, opens[place], closes[place], "0400", "2000", _settlement(dates, place))
-        for place, date in enumerate(dates)
+        CalendarDay(
+            day.date, _clock_time(day.open_ns), _clock_time(day.close_ns), "0400", "2000", _settlement(dates, place)
+        )
+        for place, day in enumerate(days)
     )
+
+
+def _clock_time(time_ns: int) -> str:
+    """``HH:MM`` in New York."""
+    return dt.datetime.fromtimestamp(time_ns // SECOND_NS, _ZONE).strftime("%H:%M")
 
 
 def _settlement(dates: list[str], place: int) -> str:

@@ -233,12 +233,12 @@ def test_files_that_can_not_be_served_are_refused(tmp_path: Path) -> None:
     """Bars below a minute, bars given twice, times the calendar does not cover, and nothing at all: each says what it is."""
     header = "symbol,ts,open,high,low,close,volume"
     seconds = write(tmp_path / "s.csv", header, [f"ACME,2024-01-03T14:30:{s:02d}Z,1,1,1,1,1" for s in (1, 2, 3)])
-    ancient = write(tmp_path / "a.csv", header, [f"ACME,1980-01-0{day}T00:00:00Z,1,1,1,1,1" for day in (2, 3, 4)])
+    ancient = write(tmp_path / "a.csv", header, [f"ACME,1965-01-0{day}T00:00:00Z,1,1,1,1,1" for day in (2, 3, 4)])
     bars = two_days(tmp_path)
     (tmp_path / "empty").mkdir()
     for paths, named in (
         ([seconds], "below a minute"),
-        ([ancient], "1990"),
+        ([ancient], "1970"),
         ([bars, bars], "only once"),
         ([tmp_path / "empty"], "no market data"),
         ([tmp_path / "nowhere.csv"], "nowhere.csv"),
@@ -270,4 +270,4 @@ def test_no_symbols_are_no_market() -> None:
     with pytest.raises(InvalidValue, match="symbols"):
         opening.synthetic_store(1, [" "], CALENDAR, at("2024-07-10T09:30"))
     with pytest.raises(InvalidValue, match="60 days"):
-        opening.synthetic_store(1, ["AVOR"], CALENDAR, at("1990-01-10T09:30"))
+        opening.synthetic_store(1, ["AVOR"], CALENDAR, at("1970-01-10T09:30"))
