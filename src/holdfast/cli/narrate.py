@@ -10,6 +10,7 @@ from rich.text import Text
 from holdfast.cli import terminal
 from holdfast.cli.session import Session
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, count, price, when
+from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.messages import (
     Envelope,
@@ -40,7 +41,7 @@ from holdfast.core.protection.records import (
     ProtectionLate,
     StopAsked,
 )
-from holdfast.core.types import SECOND_NS
+from holdfast.core.types import SECOND_NS, plain
 from holdfast.runtime.compose import Engine
 
 MOST_LINES = 8
@@ -138,6 +139,13 @@ def _adopted(_narrator: Narrator, _record: Envelope, body: PositionAdopted) -> T
     )
 
 
+def _adjusted(_narrator: Narrator, _record: Envelope, body: AccountAdjusted) -> Text:
+    money = f"{body.amount:+,.2f}" if body.amount else ""
+    units = f"{plain(body.quantity)} {body.symbol}" if body.quantity else ""
+    what = " and ".join(part for part in (units, money) if part) or "nothing more than was booked"
+    return Text.assemble((f"{body.kind:<8} ", DIM), f"{what}: {body.reason}")
+
+
 def _foreign(_narrator: Narrator, _record: Envelope, body: OrderAdopted) -> Text:
     terms = body.terms
     deal = f"{terms.side} {count(terms.quantity)} {terms.symbol}"
@@ -231,6 +239,7 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     OrderNotSent: _not_sent,
     FillBusted: _busted,
     PositionAdopted: _adopted,
+    AccountAdjusted: _adjusted,
     OrderAdopted: _foreign,
     OrderOverdue: _overdue,
     BooksCompared: _compared,

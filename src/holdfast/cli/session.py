@@ -11,6 +11,7 @@ from decimal import Decimal
 from holdfast.cli.place import seconds
 from holdfast.cli.rows import Json, position_fields
 from holdfast.config import Config
+from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.messages import (
     BrokerName,
@@ -56,6 +57,7 @@ NOTABLE = {
     OrderNotSent,
     FillBusted,
     PositionAdopted,
+    AccountAdjusted,
     OrderOverdue,
     OrderAdopted,
     BooksCompared,

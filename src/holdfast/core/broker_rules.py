@@ -4,8 +4,22 @@ from decimal import Decimal
 
 import msgspec
 
+from holdfast.core.adjustments import CASH
 from holdfast.core.instruments import AssetClass, Instrument
-from holdfast.core.types import OrderType, Price, Rounding, Side, TimeInForce, round_to
+from holdfast.core.types import (
+    NO_MONEY,
+    ZERO,
+    Money,
+    OrderType,
+    Price,
+    Quantity,
+    Rounding,
+    Side,
+    TimeInForce,
+    round_to,
+)
+
+CENT = Decimal("0.01")
 
 STOP_LIMIT_PCT = Decimal(5)
 """How far beyond its stop the limit of a stop-limit order is, in percent of the stop.
@@ -49,12 +63,43 @@ class HeldExits(msgspec.Struct, frozen=True, gc=False):
         return instrument.stop_price(stop + stop * STOP_LIMIT_PCT / 100 * side.sign, side)
 
 
+class FeeBounds(msgspec.Struct, frozen=True):
+    """The most that a broker takes by itself, beside the executions and often long before it lists it; by default nothing.
+
+    ``coin_pct``: of what a trade in coins brings, in percent: of the coins bought, of the money got for them. ``sale_pct``: of the
+    proceeds of shares, in percent. ``per_share``: of every share bought or sold, in money. Money is taken in whole cents, rounded up
+    ``roundings`` times.
+    """
+
+    coin_pct: Decimal = ZERO
+    sale_pct: Decimal = ZERO
+    per_share: Money = NO_MONEY
+    roundings: int = 0
+
+    def most_of(
+        self, symbol: str, side: Side, quantity: Quantity, price: Price, *, is_coin: bool
+    ) -> tuple[str, Decimal]:
+        """What an execution's fee is taken from, a symbol's units or `CASH`, and how much that may be."""
+        if is_coin and side is Side.BUY:
+            return symbol, quantity * self.coin_pct / 100
+        if is_coin:
+            most = quantity * price * self.coin_pct / 100
+        else:
+            sold = quantity * price if side is Side.SELL else ZERO
+            most = sold * self.sale_pct / 100 + quantity * self.per_share
+        return CASH, most + CENT * self.roundings if most else ZERO
+
+
+NO_FEES = FeeBounds()
+
+
 class BrokerRules(msgspec.Struct, frozen=True):
-    """What a broker takes. ``orders_cross_zero``: one order may turn a position round."""
+    """What a broker takes. ``orders_cross_zero``: one order may turn a position round. ``fees`` are those it takes by itself."""
 
     orders_cross_zero: bool = True
     stocks: HeldExits = HeldExits()
     crypto: HeldExits = HeldExits()
+    fees: FeeBounds = NO_FEES
 
     def exits(self, asset: AssetClass) -> HeldExits:
         """Which protective orders it holds for an asset class."""

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown
 from holdfast.core.body import Body
 from holdfast.core.exits import Exits
 from holdfast.core.findings import (
@@ -525,6 +526,8 @@ AnyBody = (
     | OrderEventIgnored
     | OrderAnomaly
     | CashDeposited
+    | AccountAdjusted
+    | ActivitiesKnown
     | PositionAdopted
     | PositionChanged
     | PnlSnapshot

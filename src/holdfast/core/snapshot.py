@@ -13,6 +13,7 @@ import msgspec
 from holdfast.core.codec import Ids
 from holdfast.core.milestones import FeedOpened
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.activities import Activities
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.protection.cover import Closing, Cover
 from holdfast.core.protection.legs import Guard
@@ -22,7 +23,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.errors import JournalCorrupt
 
-VERSION = 7
+VERSION = 8
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -66,6 +67,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     trading_day: str
     day_start_equity: Money
     counters: Counters
+    activities: Activities
     guards: list[tuple[Key, Guard]]
     covers: list[tuple[Key, Cover]]
     closing: list[tuple[Key, Closing]]
@@ -98,6 +100,7 @@ _VALUES = [
     "trading_day",
     "day_start_equity",
     "counters",
+    "activities",
     "flattening",
     "preserved_ns",
     "hour",

@@ -12,11 +12,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from holdfast.core.adjusted import adjust
+from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
 from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
 from holdfast.core.findings import OrderOverdue
-from holdfast.core.instruments import Instrument, instrument_of
+from holdfast.core.instruments import AssetClass, Instrument, instrument_of
 from holdfast.core.messages import (
     BrokerName,
     CancelRefused,
@@ -60,6 +62,7 @@ from holdfast.core.milestones import (
 )
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
+from holdfast.core.portfolio.activities import Activities
 from holdfast.core.portfolio.portfolio import EXTERNAL, Portfolio, reversal
 from holdfast.core.protection.cover import Closing, Cover, mind, note_end
 from holdfast.core.protection.legs import Guard, asks_protection, guard_of
@@ -164,6 +167,7 @@ class EngineState:
         self.trading_day = ""
         self.day_start_equity: Money = NO_MONEY
         self.counters = Counters()
+        self.activities = Activities()
         self.guards: dict[Key, Guard] = {}
         self.protection = ProtectionPolicy()
         self.covers: dict[Key, Cover] = {}  # one for each guard
@@ -217,6 +221,11 @@ class EngineState:
             if guard.moves_stop
             or (guard.stop_loss is not None and self.exits_held(symbol).stop is OrderType.STOP_LIMIT)
         )
+
+    def note_fee(self, fill: OrderFilled) -> None:
+        """A fill of which the broker may take a fee by itself."""
+        is_coin = self.instrument_of(fill.symbol).asset_class is AssetClass.CRYPTO
+        self.activities.fill(fill, self.rules.fees, is_coin=is_coin)
 
     def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
         """The live protective orders of a strategy in a symbol."""
@@ -321,6 +330,7 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
     ledger = state.portfolio.book(terms.strategy, body)
     state.counters.trade(body.symbol, held, body.quantity * body.side.sign, state.trading_day)
     state.mark(body.symbol, body.price)  # our own execution is the latest price there is
+    state.note_fee(body)
     key = (terms.strategy, terms.symbol)
     if ledger.quantity * before <= 0:  # flat, or turned round: what guarded the old position would close the new one
         if before:
@@ -454,6 +464,23 @@ def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> 
         state.day_start_equity = Money(state.day_start_equity + body.amount)
 
 
+def _account_adjusted(state: EngineState, envelope: Envelope, body: AccountAdjusted) -> None:
+    before = {
+        change.strategy: state.portfolio.strategy_quantity(change.strategy, body.symbol) for change in body.changes
+    }
+    adjust(state, body)
+    for strategy, held in before.items():
+        ledger = state.portfolio.ledgers[strategy, body.symbol]
+        if held and ledger.quantity * held <= 0:
+            _unguard(state, (strategy, body.symbol))
+            state.counters.void_trip(strategy, body.symbol, ledger.earned)
+    mind(state, body.symbol, envelope.time_ns)
+
+
+def _activities_known(state: EngineState, _envelope: Envelope, body: ActivitiesKnown) -> None:
+    state.activities.know(body)
+
+
 def _account(state: EngineState, envelope: Envelope, body: AccountStateChanged) -> None:
     state.account_state = body.new
     state.preserved_ns = envelope.time_ns if body.new is AccountState.PRESERVATION else 0
@@ -486,6 +513,7 @@ def _trading_day(state: EngineState, _envelope: Envelope, body: TradingDayStarte
     state.trading_day = body.trading_day
     state.day_start_equity = body.day_start_equity
     state.counters.begin_day(body.strategy_pnl, body.day_trades_from)
+    state.activities.begin_day()
 
 
 def _refused(state: EngineState, _envelope: Envelope, body: RiskRefused) -> None:
@@ -553,6 +581,8 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     PositionLeft: _position_left,
     PositionChanged: _position,
     CashDeposited: _deposited,
+    AccountAdjusted: _account_adjusted,
+    ActivitiesKnown: _activities_known,
     AccountStateChanged: _account,
     PnlSnapshot: _valued,
     TradingDayStarted: _trading_day,

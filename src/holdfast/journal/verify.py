@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.messages import (
     CancelRefused,
     CancelReleased,
@@ -218,6 +219,8 @@ class _AccountAudit:
             self._portfolio.deposit(body.amount)
         if isinstance(body, PositionAdopted):
             self._portfolio.adopt(body)
+        if isinstance(body, AccountAdjusted):
+            self._portfolio.adjust(body)
         if not isinstance(body, ORDER_RECORDS):
             return None
         try:

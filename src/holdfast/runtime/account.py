@@ -6,9 +6,11 @@ from typing import Generic, TypeVar
 
 from holdfast.brokers.port import Broker
 from holdfast.core import snapshot
+from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.engine import Input, step
 from holdfast.core.findings import Comparison
 from holdfast.core.messages import (
+    AnyBody,
     BrokerReport,
     CommandDone,
     Cycle,
@@ -25,7 +27,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ClientOrderId
+from holdfast.core.types import ClientOrderId, StrategyId
 from holdfast.journal.batch import Batch, CommandAnswer, PositionRow
 from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
@@ -160,18 +162,26 @@ def _orders(state: EngineState, records: Iterable[Envelope]) -> list[Order]:
 
 
 def _positions(state: EngineState, records: Iterable[Envelope]) -> list[PositionRow]:
-    """Every position that the records' fills changed: the strategy's ledger and the account's line ("")."""
+    """Every position that the records changed: the strategy's ledger and the account's line ("")."""
     rows: dict[tuple[str, str], PositionRow] = {}
     for record in records:
-        fill = record.body
-        if not isinstance(fill, OrderFilled | FillBusted | PositionAdopted):
-            continue
-        order = None if isinstance(fill, PositionAdopted) else state.orders.find(fill.client_order_id)
-        strategy = order.terms.strategy if order is not None else EXTERNAL
-        ledger = state.portfolio.ledgers.get((strategy, fill.symbol))
-        for name, book in ((strategy, ledger), ("", state.portfolio.lines[fill.symbol])):
-            if book is not None:
-                rows[name, fill.symbol] = PositionRow(
-                    name, fill.symbol, book.quantity, book.cost, book.average_price, book.realised, book.fees
-                )
+        for strategy, symbol in _changed(state, record.body):
+            ledger = state.portfolio.ledgers.get((strategy, symbol))
+            for name, book in ((strategy, ledger), ("", state.portfolio.lines[symbol])):
+                if book is not None:
+                    rows[name, symbol] = PositionRow(
+                        name, symbol, book.quantity, book.cost, book.average_price, book.realised, book.fees
+                    )
     return list(rows.values())
+
+
+def _changed(state: EngineState, body: AnyBody) -> list[tuple[StrategyId, str]]:
+    """The ledgers that a record has changed."""
+    if isinstance(body, AccountAdjusted):
+        return [(change.strategy, body.symbol) for change in body.changes]
+    if isinstance(body, PositionAdopted):
+        return [(EXTERNAL, body.symbol)]
+    if not isinstance(body, OrderFilled | FillBusted):
+        return []
+    order = state.orders.find(body.client_order_id)
+    return [(order.terms.strategy if order is not None else EXTERNAL, body.symbol)]

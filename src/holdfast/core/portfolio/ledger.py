@@ -64,6 +64,17 @@ class Ledger(msgspec.Struct):
         self.realised = realised
         self.fees = Money(self.fees + fee)
 
+    def adjust(self, quantity: Decimal, amount: Money) -> None:
+        """Units that came for no cost, or went for none (a split), and money that was earned without a trade; below zero: that it cost.
+
+        Where nothing is left its cost is realised: what was paid for it is lost, or comes as this money.
+        """
+        self.quantity = Quantity(self.quantity + quantity)
+        self.realised = Money(self.realised + amount)
+        if quantity and not self.quantity:
+            self.realised = Money(self.realised - self.cost)
+            self.cost = NO_MONEY
+
 
 def _share(cost: Money, part: Decimal, whole: Decimal) -> Money:
     return Money((cost * part / whole).quantize(COST_STEP, rounding=ROUND_HALF_EVEN))

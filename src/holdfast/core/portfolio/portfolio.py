@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind, LedgerChange
 from holdfast.core.messages import FillBusted, OrderFilled, PositionAdopted
 from holdfast.core.portfolio.ledger import Ledger, value_of
 from holdfast.core.types import (
@@ -42,7 +43,7 @@ class Valuation(msgspec.Struct, frozen=True):
 
 
 class Portfolio:
-    """Changed only by :meth:`deposit`, :meth:`book` and :meth:`adopt`, which the engine calls when it applies a record."""
+    """Changed only by :meth:`deposit`, :meth:`book`, :meth:`adjust` and :meth:`adopt`, which the engine calls when it applies a record."""
 
     def __init__(self) -> None:
         self.cash: Money = NO_MONEY
@@ -79,6 +80,36 @@ class Portfolio:
         side = Side.BUY if position.quantity > 0 else Side.SELL
         quantity = Quantity(abs(position.quantity))
         return self.book(EXTERNAL, OrderFilled(ClientOrderId(""), "", position.symbol, side, quantity, position.price))
+
+    def adjust(self, adjusted: AccountAdjusted) -> None:
+        """Book what came or went without a trade, by its kind.
+
+        Fees are paid. Units taken as a fee are sold at the record's price to pay it; units transferred are bought at it, with money
+        from outside. Dividends and interest are realised profit. A split changes the quantity and leaves the cost.
+        """
+        for change in adjusted.changes:
+            line = self.lines.setdefault(adjusted.symbol, Ledger())
+            ledger = self.ledgers.setdefault((change.strategy, adjusted.symbol), Ledger())
+            before = line.realised
+            if adjusted.kind in (AdjustmentKind.FEE, AdjustmentKind.TRANSFER):
+                self._move(adjusted, change, (line, ledger))
+            else:
+                for book in (line, ledger):
+                    book.adjust(change.quantity, change.amount)
+            self.realised = Money(self.realised + line.realised - before)
+            self.cash = Money(self.cash + change.amount)
+
+    def _move(self, adjusted: AccountAdjusted, change: LedgerChange, books: tuple[Ledger, Ledger]) -> None:
+        """Book a fee or a transfer: the units at the record's price, the money as what it is. Cash moves by the money alone."""
+        price = adjusted.price or Price(books[0].average_price)
+        moved = Money(change.amount + value_of(change.quantity, price))
+        if adjusted.kind is AdjustmentKind.FEE:
+            self.fees = Money(self.fees - moved)
+        else:
+            self.deposits = Money(self.deposits + moved)
+        fee = Money(-moved) if adjusted.kind is AdjustmentKind.FEE else NO_MONEY
+        for book in books:
+            book.book(change.quantity, price, fee)
 
     def quantity(self, symbol: str) -> Quantity:
         """The account's signed position in a symbol."""

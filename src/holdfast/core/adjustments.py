@@ -1,0 +1,72 @@
+"""Cash and positions that change without a trade, for a reason that is known: a part of `messages.py`."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from holdfast.core.body import Body
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, ZERO, Money, Price, Quantity, StrategyId
+
+CASH = "cash"
+"""The symbol under which ledgers keep what belongs to no symbol: interest, fees of the whole day."""
+
+
+class AdjustmentKind(StrEnum):
+    """What an adjustment is, which says how it is booked."""
+
+    FEE = "fee"  # what a broker, an exchange or an authority takes, in money or in the coin that was traded
+    DIVIDEND = "dividend"  # paid in money, less what was withheld of it
+    INTEREST = "interest"
+    TRANSFER = "transfer"  # money or securities from outside, or to outside: neither a gain nor a loss
+    SPLIT = "split"  # another quantity for the same cost: splits, reverse splits, dividends paid in shares
+
+
+class LedgerChange(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One strategy's part of an adjustment, signed: units of the symbol, and money."""
+
+    strategy: StrategyId
+    quantity: Quantity = NO_QUANTITY
+    amount: Money = NO_MONEY
+
+
+class AccountAdjusted(Body, frozen=True, gc=False):
+    """Cash or a position changed without a trade, and it is known why.
+
+    ``changes`` say whose it is, and add up to what the account got (below zero: gave). ``symbol`` is `CASH` where there is none.
+    ``price`` is what a unit is worth where units came or went: those taken as a fee are booked as sold at it, those transferred as
+    bought. Of a split it is the last price after it, and ``new`` for ``old`` is its ratio. ``activity_id`` is the broker's id of it,
+    unique for ever (empty: nobody gave one), ``time_ns`` its time there. An ``expected`` fee is one that the broker has taken and not
+    listed yet; of a listed one ``settles`` is how much was booked so before (above zero), and ``changes`` are the rest.
+    """
+
+    kind: AdjustmentKind
+    symbol: str
+    changes: tuple[LedgerChange, ...]
+    price: Price | None = None
+    new: int = 1
+    old: int = 1
+    activity_id: str = ""
+    reason: str = ""
+    time_ns: int = 0
+    expected: bool = False
+    settles: Decimal = ZERO
+
+    @property
+    def amount(self) -> Money:
+        """The money that came in all; below zero: that went."""
+        return Money(sum((change.amount for change in self.changes), NO_MONEY))
+
+    @property
+    def quantity(self) -> Quantity:
+        """The units that came in all; below zero: that went."""
+        return Quantity(sum((change.quantity for change in self.changes), NO_QUANTITY))
+
+
+class ActivitiesKnown(Body, frozen=True, gc=False):
+    """These of the broker's activities are in the books already: the account was taken, or accepted, with what they had made of it.
+
+    Each is its id, its time, and the money and the units that it moved. What is listed later and isn't among them is booked.
+    """
+
+    activities: tuple[tuple[str, int, Money, Quantity], ...]
