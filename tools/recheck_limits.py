@@ -143,11 +143,12 @@ def _gap(symbols: list[str], times: list[int]) -> int:
 
 
 class Open(NamedTuple):
-    """A live order: its terms, what of it may still trade, and when it was made."""
+    """A live order: its terms, what of it may still trade, when it was made, and whether its cancel was asked for."""
 
     terms: Mapping[str, Any]
     left: Fraction
     made_ns: int
+    is_canceling: bool = False
 
     @property
     def is_entry(self) -> bool:
@@ -458,13 +459,15 @@ class Judge:
         window_ns = Fraction(str(self.limits["duplicate_window_s"])) * SECOND_NS
         twins = [order for order in self.account.live.values() if _wish(order.terms) == _wish(terms)]
         return any(
-            not order.terms.get("then") and order.left and time_ns - order.made_ns < window_ns for order in twins
+            not (order.is_canceling or order.terms.get("then")) and order.left and time_ns - order.made_ns < window_ns
+            for order in twins
         )
 
 
 def _wish(terms: Mapping[str, Any]) -> dict[str, Any]:
     prices = ("limit_price", "stop_price", "trail_amount", "trail_percent")
-    return {name: terms.get(name) for name in ("strategy", "symbol", "side", "quantity", "order_type", *prices)}
+    names = ("strategy", "symbol", "side", "quantity", "order_type", "time_in_force", *prices)
+    return {name: terms.get(name) for name in names}
 
 
 def _could_trade(terms: Mapping[str, Any], order: Open) -> bool:
@@ -545,7 +548,11 @@ class Recheck:
             order = account.live[body["client_order_id"]]
             filled = Fraction(order.terms["quantity"]) - order.left
             changed = {**order.terms, "quantity": body["quantity"]}
-            account.live[body["client_order_id"]] = Open(changed, Fraction(body["quantity"]) - filled, order.made_ns)
+            left = Fraction(body["quantity"]) - filled
+            account.live[body["client_order_id"]] = order._replace(terms=changed, left=left)
+        elif kind in ("CancelReleased", "CancelRefused") and body["client_order_id"] in account.live:
+            order = account.live[body["client_order_id"]]
+            account.live[body["client_order_id"]] = order._replace(is_canceling=kind == "CancelReleased")
         else:
             self._milestone(sequence, time_ns, kind, body)
 

@@ -48,6 +48,7 @@ def digest(state: EngineState) -> dict[str, Any]:
         "live": list(book.live.items()),
         "finished": list(book.finished.items()),
         "sums": (book.live_entries, dict(book.open_net), dict(book.open_buys), dict(book.open_sells)),
+        "unwanted": dict(book.unwanted_net),
         "cash": (portfolio.cash, portfolio.deposits, portfolio.realised, portfolio.fees),
         "lines": portfolio.lines,
         "ledgers": portfolio.ledgers,

@@ -20,7 +20,7 @@ from holdfast.core.protection.legs import Guard
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.counters import Counters
 from holdfast.core.state import EngineState
-from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
+from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId, TimeInForce
 from holdfast.errors import JournalCorrupt
 
 VERSION = 8
@@ -33,6 +33,7 @@ Intent = tuple[
     Side,
     Quantity,
     OrderType,
+    TimeInForce,
     Price | None,
     Price | None,
     Price | None,
@@ -76,7 +77,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     flattening: bool
     flatten_tries: list[tuple[Key, int]]
     entry_times: list[int]
-    intents: list[tuple[Intent, tuple[int, ClientOrderId]]]
+    intents: list[tuple[Intent, tuple[ClientOrderId, ...]]]
     refusals: list[tuple[Key, tuple[Side, Quantity, str]]]
     hour: int
     marks: dict[str, float]

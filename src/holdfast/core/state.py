@@ -98,7 +98,7 @@ from holdfast.core.types import (
 from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
-"""How many order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
+"""How many different order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
 
 DRAWDOWN = "drawdown"
 """The impairment of an account that has fallen too far below its peak; a person's resume begins a new peak."""
@@ -179,7 +179,7 @@ class EngineState:
         self.flatten_tries: dict[Key, int] = {}
 
         self.entry_times: deque[int] = deque(maxlen=limits.max_orders_per_minute)
-        self.intents: OrderedDict[tuple[Any, ...], tuple[int, ClientOrderId]] = OrderedDict()
+        self.intents: OrderedDict[tuple[Any, ...], tuple[ClientOrderId, ...]] = OrderedDict()
         self.refusals: dict[Key, tuple[Any, ...]] = {}
 
         self.hour = 0
@@ -248,11 +248,48 @@ def intent_of(terms: OrderTerms) -> tuple[Any, ...]:
         terms.side,
         terms.quantity,
         terms.order_type,
+        terms.time_in_force,
         terms.limit_price,
         terms.stop_price,
         terms.trail_amount,
         terms.trail_percent,
     )
+
+
+def twin_of(state: EngineState, terms: OrderTerms) -> ClientOrderId | None:
+    """The latest order that a draft would be a repeat of: one like it that works, or was just made. None: it is no repeat.
+
+    One whose cancel was asked for is none, and neither is one that has ended without a fill, unless it was refused: nothing is
+    had twice. Without a window equal orders are meant.
+    """
+    if not state.limits.duplicate_window_ns:
+        return None
+    known = reversed(state.intents.get(intent_of(terms), ()))
+    return next((key for key in known if _may_be_repeated(state, key)), None)
+
+
+def _may_be_repeated(state: EngineState, client_order_id: ClientOrderId) -> bool:
+    order = state.orders.find(client_order_id)
+    if order is None or order.cancel_released_ns:
+        return False
+    if order.is_live:
+        return True
+    if order.state in _CAME_TO_NOTHING and not order.filled_quantity:
+        return False
+    return state.now_ns - order.created_ns < state.limits.duplicate_window_ns
+
+
+_CAME_TO_NOTHING = frozenset({OrderState.CANCELED, OrderState.EXPIRED, OrderState.NOT_SENT})
+
+
+def _note_intent(state: EngineState, terms: OrderTerms) -> None:
+    """Remember an order by what it is for, beside those like it that a draft could still repeat, now or if a cancel is refused."""
+    intent = intent_of(terms)
+    before = state.intents.pop(intent, ())
+    kept = (key for key in before if key in state.orders.live or _may_be_repeated(state, key))
+    state.intents[intent] = (*kept, terms.client_order_id)
+    if len(state.intents) > RECENT_INTENTS:
+        state.intents.popitem(last=False)
 
 
 def apply(state: EngineState, envelope: Envelope) -> None:
@@ -312,11 +349,7 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
         closing.order = terms.client_order_id
     state.refusals.pop(key, None)
     state.entry_times.append(envelope.time_ns)
-    intent = intent_of(terms)
-    state.intents[intent] = (envelope.time_ns, terms.client_order_id)
-    state.intents.move_to_end(intent)
-    if len(state.intents) > RECENT_INTENTS:
-        state.intents.popitem(last=False)
+    _note_intent(state, terms)
     if state.flattening:
         state.flatten_tries[key] = state.flatten_tries.get(key, 0) + 1
 

@@ -14,7 +14,7 @@ from holdfast.core.risk.sizing import Measure, Sizing
 from holdfast.core.risk.view import DayTrades, Holding, RiskView, Scope
 from holdfast.core.risk.volatility import bars_in_a_year
 from holdfast.core.session.counters import ACCOUNT
-from holdfast.core.state import EngineState, intent_of, worst_case
+from holdfast.core.state import EngineState, twin_of, worst_case
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,
@@ -63,7 +63,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         held_exits=state.exits_held(symbol),
         own=state.host.projected((strategy, symbol)),
         confidence=confidence,
-        twin=_twin(state, terms),
+        twin=twin_of(state, terms),
         unexplained=unexplained(state, symbol),
         is_stale=symbol in state.stale,
         **_asked_for(state, terms, state.limits, equity),
@@ -235,16 +235,6 @@ def _touch(state: EngineState, symbol: str, side: Side) -> Price | None:
     bid, ask = state.quotes.get(symbol, (0.0, 0.0))
     best = ask if side is Side.BUY else bid
     return Price(from_float(best)) if best else None
-
-
-def _twin(state: EngineState, terms: OrderTerms) -> str | None:
-    """An order like this one that is live, or so recent that this one must be a repeat."""
-    known = state.intents.get(intent_of(terms))
-    if known is None:
-        return None
-    made_ns, client_order_id = known
-    recent = state.now_ns - made_ns < state.limits.duplicate_window_ns
-    return client_order_id if recent or client_order_id in state.orders.live else None
 
 
 def _opposite(state: EngineState, terms: OrderTerms) -> str | None:

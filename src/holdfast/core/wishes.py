@@ -90,9 +90,11 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
         if signal.notional is not None:
             return side, state.instrument_of(signal.symbol).steps(signal.notional / price)
         return side, signal.quantity
+    coming = state.host.wanted((signal.strategy, signal.symbol))
     if signal.quantity is None:
-        return signal.side or Side.BUY, None
-    missing = signal.quantity - state.host.projected((signal.strategy, signal.symbol))
+        side = signal.side or Side.BUY
+        return None if coming * side.sign > 0 else (side, None)
+    missing = signal.quantity - coming
     if not missing:
         return None
     return (Side.BUY if missing > 0 else Side.SELL), Quantity(abs(missing))
@@ -109,7 +111,7 @@ def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms 
     if isinstance(size, Unsized):
         return _refused(signal, "size", "0", "a size", size.why)
     lot = sizing.lot or view.instrument.lot
-    held = state.host.projected((signal.strategy, signal.symbol)) * -terms.side.sign
+    held = state.host.wanted((signal.strategy, signal.symbol)) * -terms.side.sign
     closing = Quantity(max(ZERO, held) if signal.action is Action.TARGET else ZERO)
     return fit(terms, view, state.limits, size, lot, closing)
 

@@ -94,8 +94,9 @@ def judge(order: Order, body: AnyBody) -> Cell:
 class OrderBook:
     """Orders by client order id. ``live`` holds those that may still trade, ``live_entries`` counts the unprotective ones.
 
-    ``by_notional`` holds the live ones for an amount of money, ``open_net`` (strategy and symbol, signed), ``open_buys`` and ``open_sells`` (symbol, positive) sum what may still fill of
-    the entries.
+    ``by_notional`` holds the live ones for an amount of money. ``open_net`` (strategy and symbol, signed), ``open_buys`` and
+    ``open_sells`` (symbol, positive) sum what may still fill of the entries; ``unwanted_net`` (as ``open_net``) is the part of it
+    whose cancel was asked for: it may fill still, and nobody waits for it.
     """
 
     def __init__(self) -> None:
@@ -104,6 +105,7 @@ class OrderBook:
         self.live_entries = 0
         self.by_notional: dict[ClientOrderId, Order] = {}
         self.open_net: dict[tuple[StrategyId, str], Decimal] = {}
+        self.unwanted_net: dict[tuple[StrategyId, str], Decimal] = {}
         self.open_buys: dict[str, Decimal] = {}
         self.open_sells: dict[str, Decimal] = {}
 
@@ -126,7 +128,7 @@ class OrderBook:
         to = LIFE[order.state][_EVENT_OF.get(kind) or event_of(order, body)].to
         if to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
-        before = order.outstanding
+        before, unwanted = order.outstanding, order.unwanted
         _CHANGES[kind](order, body, envelope.time_ns)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
@@ -135,6 +137,8 @@ class OrderBook:
         after = order.outstanding
         if after != before:
             self._count(order, after - before)
+        if order.cancel_released_ns or unwanted:
+            self._count_unwanted(order, order.unwanted - unwanted)
         return order
 
     def _adopt(self, envelope: Envelope, body: OrderAdopted) -> Order:
@@ -178,6 +182,7 @@ class OrderBook:
         if order.terms.notional is not None:
             self.by_notional[order.terms.client_order_id] = order
         self._count(order, order.outstanding)
+        self._count_unwanted(order, order.unwanted)
 
     def _move(self, order: Order, to: OrderState) -> None:
         was_live = order.state not in TERMINAL
@@ -206,6 +211,11 @@ class OrderBook:
             buys = terms.side is Side.BUY
             _add_to(self.open_net, (terms.strategy, terms.symbol), change if buys else -change)
             _add_to(self.open_buys if buys else self.open_sells, terms.symbol, change)
+
+    def _count_unwanted(self, order: Order, change: Decimal) -> None:
+        terms = order.terms
+        if terms.role is OrderRole.ENTRY and change:
+            _add_to(self.unwanted_net, (terms.strategy, terms.symbol), change * terms.side.sign)
 
 
 def _add_to(sums: dict[Any, Decimal], key: object, amount: Decimal) -> None:

@@ -146,7 +146,8 @@ def _day_trades(case: Case, _limits: RiskLimits) -> Refusal | None:
 def _duplicate_intent(case: Case, _limits: RiskLimits) -> Refusal | None:
     if case.view.twin is None:
         return None
-    return Refusal("duplicate_intent", case.view.twin, "none", f"the same order was just made as {case.view.twin}")
+    text = f"the same order is there, or was just made, as {case.view.twin}: cancel that one, or allow equal orders by risk duplicate_window_s = 0"
+    return Refusal("duplicate_intent", case.view.twin, "none", text)
 
 
 def _wash_trade(case: Case, _limits: RiskLimits) -> Refusal | None:

@@ -219,20 +219,20 @@ class Context:
     ) -> None:
         """Ask for a position: signed ``quantity``, or ``direction`` alone with the size left to risk.
 
-        What is open already counts, so asking again for what is on its way does nothing. Protection is asked for as in
-        :meth:`buy`.
+        What is open already counts, so asking again for what is on its way does nothing; what was asked to be canceled doesn't
+        count. Protection is asked for as in :meth:`buy`.
         """
         host = self._host
         if host.muted:
             return
         if quantity is not None:
             wanted = quantity if type(quantity) is Decimal else to_decimal(quantity, "target quantity")
-            if host.projected(self._keys.get(symbol) or self._key(symbol)) == wanted:
-                return
+            if host.wanted(self._keys.get(symbol) or self._key(symbol)) == wanted and not host.wishes:
+                return  # nothing is to be done, and nothing that was asked for just now can change that
             to_decimal(wanted, "target quantity")
         elif direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
-        elif host.projected(self._key(symbol)) * direction.sign > 0:
+        elif host.wanted(self._key(symbol)) * direction.sign > 0 and not host.wishes:
             return
         else:
             wanted = None

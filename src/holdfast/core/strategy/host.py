@@ -208,6 +208,11 @@ class Host:
         held = ledger.quantity if ledger is not None else ZERO
         return held + open_net[key] if key in open_net else held
 
+    def wanted(self, key: tuple[StrategyId, str]) -> Decimal:
+        """A strategy's position once everything open has filled, but for what was asked to be canceled: what a target goes by."""
+        unwanted = self.orders.unwanted_net
+        return self.projected(key) - unwanted[key] if key in unwanted else self.projected(key)
+
     def set_timer(self, runner: Runner, name: str, due_ns: int, interval_ns: int | None) -> None:
         """Put a timer on the list; one that repeats takes the place of the strategy's other of that name."""
         if interval_ns is not None:
