@@ -26,7 +26,7 @@ DEV     := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run test check lint types contracts tidy bench torture lock clean
+.PHONY: help setup demo run quick test campaign check lint types contracts tidy bench torture lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,8 +39,14 @@ demo: $(RUNTIME) ## watch strategies trade on a made-up market, offline
 run: $(RUNTIME) ## trade as CONFIG says (holdfast.toml)
 	@$(BIN)/holdfast run -c $(CONFIG) $(ARGS)
 
-test: $(DEV) ## run the tests (ARGS="-k name" for some of them)
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+quick: $(DEV) ## run the tests that need no process and no server, with few examples: under 90 seconds
+	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q --ignore=tests/crash --ignore=tests/process --ignore=tests/torture $(ARGS)
+
+test: $(DEV) ## run the tests: under 8 minutes on two idle cores (ARGS="-k name" for some of them)
+	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n 2 $(ARGS)
+
+campaign: $(DEV) ## run the long proofs, for hours
+	HOLDFAST_TESTS=campaign $(BIN)/python -m pytest -n 2 -m "campaign or not process" $(ARGS)
 
 check: lint types contracts tidy ## style, types, architecture, sizes (make -k check goes on after a failure)
 

@@ -1,4 +1,4 @@
-"""What all tests share: the folder of real market data, and how hypothesis searches."""
+"""What all tests share: the folder of real market data, how hypothesis searches, and which tests a run leaves out."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.budget import TIER, Tier
+
 ROOT = Path(__file__).resolve().parent.parent
 ON_CI = os.environ.get("CI", "").lower() == "true"
+NEED_A_SERVER = ("postgresql", "mariadb", "redis")
 
-settings.register_profile("dev", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)  # the same cases in every run
-settings.load_profile("ci" if ON_CI else "dev")
+# A busy machine is no fault: nothing has a deadline. A campaign searches at random; other runs try the same cases each time.
+settings.register_profile("same", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("random" if TIER is Tier.CAMPAIGN else "same")
 
 
 @pytest.fixture(scope="session")
@@ -48,8 +52,24 @@ def _absent(what: str, folder: Path, variable: str) -> str:
     return f"no {what} at {folder}: put it there, or name its folder in {variable}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that reads the real data, so that ``-m "not real_data"`` leaves out exactly those."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark every test that reads the real data, and leave out what this run has no time for (tests/budget.py)."""
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("real_data")
+    left_out = [item for item in items if _too_long(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _too_long(item)]
+
+
+def _too_long(item: pytest.Item) -> bool:
+    """Whether a run of this tier leaves the test out."""
+    if TIER is Tier.CAMPAIGN:
+        return False
+    marks = {mark.name for mark in item.iter_markers()}
+    if TIER is Tier.TEST:
+        return "campaign" in marks
+    given = getattr(item, "callspec", None)
+    on_a_server = given is not None and any(value in NEED_A_SERVER for value in map(str, given.params.values()))
+    return on_a_server or not marks.isdisjoint({"campaign", "process", "slow"})

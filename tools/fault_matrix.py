@@ -1,15 +1,18 @@
 """What can go wrong, and the tests that make it go wrong: ``docs/fault-matrix.md`` is made from the rows here and the tests' marks.
 
-python -m tools.fault_matrix            ends with 1 when a row has no test, a mark names no row, or the page is another
+python -m tools.fault_matrix            ends with 1 when a row has no test, or none that `make test` runs, when a mark names no
+                                        row, or when the page is another
 python -m tools.fault_matrix --write    makes the page
 
-A test says what it shows with ``@pytest.mark.proves("K3", "I1")``; a file does for all its tests with ``pytestmark``.
+A test says what it shows with ``@pytest.mark.proves("K3", "I1")``; a file does for all its tests with ``pytestmark``. A test
+that only `make campaign` runs says so with ``@pytest.mark.campaign``.
 """
 
 import ast
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from tools import pages
 
@@ -168,25 +171,32 @@ def known() -> set[str]:
     return {name for rows in ROWS.values() for name in rows} | set(INVARIANTS)
 
 
-def marks() -> dict[str, list[str]]:
-    """For each id that tests name, those tests as ``path::name``, relative to ``tests/``."""
-    found: dict[str, list[str]] = defaultdict(list)
+class Proof(NamedTuple):
+    """A test that shows something, as ``path::name``, relative to ``tests/``; and whether `make test` leaves it out."""
+
+    test: str
+    campaign: bool
+
+
+def marks() -> dict[str, list[Proof]]:
+    """For each id that tests name, those tests."""
+    found: dict[str, list[Proof]] = defaultdict(list)
     for path in sorted(TESTS.rglob("test_*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        whole = list(_proven(tree, "pytestmark"))
+        of_all = [node for value in _values(tree, "pytestmark") for node in ast.walk(value)]
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                mine = [name for decorator in node.decorator_list for name in _names(decorator)]
-                for name in dict.fromkeys([*whole, *mine]):
-                    found[name].append(f"{path.relative_to(TESTS)}::{node.name}")
+                given = [*of_all, *node.decorator_list]
+                proof = Proof(f"{path.relative_to(TESTS)}::{node.name}", any(map(_is_campaign, given)))
+                for name in dict.fromkeys(name for mark in given for name in _names(mark)):
+                    found[name].append(proof)
     return found
 
 
-def _proven(tree: ast.Module, variable: str) -> Iterator[str]:
+def _values(tree: ast.Module, variable: str) -> Iterator[ast.expr]:
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == variable for t in node.targets):
-            for call in ast.walk(node.value):
-                yield from _names(call)
+            yield node.value
 
 
 def _names(node: ast.AST) -> Iterator[str]:
@@ -197,12 +207,23 @@ def _names(node: ast.AST) -> Iterator[str]:
                 yield str(argument.value)
 
 
+def _is_campaign(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "campaign"
+
+
 def problems() -> list[str]:
-    """Rows without a test, and marks that name no row."""
+    """Rows without a test, rows whose tests `make test` leaves out, and marks that name no row."""
     found = marks()
     missing = [f"nothing proves {name}" for name in sorted(known() - set(found))]
-    strange = [f"{name} is no row: {', '.join(found[name])}" for name in sorted(set(found) - known())]
-    return missing + strange
+    rare = [
+        f"{name} is proven by `make campaign` alone: leave a smaller test of it in `make test`"
+        for name in sorted(known() & set(found))
+        if all(proof.campaign for proof in found[name])
+    ]
+    strange = [
+        f"{name} is no row: {', '.join(proof.test for proof in found[name])}" for name in sorted(set(found) - known())
+    ]
+    return missing + rare + strange
 
 
 def page() -> str:
@@ -210,7 +231,7 @@ def page() -> str:
     return HEAD + "\n".join(_sections(marks())) + "\n"
 
 
-def _sections(found: dict[str, list[str]]) -> Iterator[str]:
+def _sections(found: dict[str, list[Proof]]) -> Iterator[str]:
     yield "\n## What always holds\n"
     yield "| | | tests |"
     yield "|---|---|---|"
@@ -224,11 +245,11 @@ def _sections(found: dict[str, list[str]]) -> Iterator[str]:
             yield f"| {name} | {fault} | {expected} | {_tests(found[name])} |"
 
 
-def _tests(names: list[str]) -> str:
+def _tests(proofs: list[Proof]) -> str:
     files: dict[str, list[str]] = defaultdict(list)
-    for name in names:
-        path, _, test = name.partition("::")
-        files[path].append(test.removeprefix("test_"))
+    for proof in proofs:
+        path, _, test = proof.test.partition("::")
+        files[path].append(test.removeprefix("test_") + (" (campaign)" if proof.campaign else ""))
     return "<br>".join(f"`{path}`: {', '.join(tests)}" for path, tests in files.items())
 
 

@@ -25,6 +25,7 @@ from holdfast.runtime.live.again import Broke, keep_going
 from holdfast.runtime.live.contained import Contained
 from holdfast.torture.world.faults import BREAKING, CLASSES, FAULTS, RATES, Options, Rates
 from holdfast.torture.world.run import Outcome, quiet, run_seed
+from tests.budget import examples
 
 
 @pytest.fixture(autouse=True)
@@ -51,9 +52,8 @@ def world(seed: int, idempotency: IdempotencyClass, **rates: float) -> Outcome:
     return run_seed(seed, Options(seed, idempotency, Rates(**rates), 0.3))
 
 
-@pytest.mark.slow
 @pytest.mark.proves("X4", "X5")
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples())
 @given(st.integers(0, 10**9), st.sampled_from(CLASSES), BROKEN, BESIDES)
 def test_what_an_adapter_or_a_feed_raises_ends_nothing(
     seed: int, idempotency: IdempotencyClass, broken: dict[str, float], besides: dict[str, float]

@@ -28,6 +28,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.book import OrderBook, judge
 from holdfast.core.types import ClientOrderId, OrderRole, Price, Quantity, Side, StrategyId
+from tests.budget import examples
 
 PLAIN = (
     OrderRejected,
@@ -92,7 +93,7 @@ def recomputed(book: OrderBook) -> tuple[Any, ...]:
     return (len(entries), *sums)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples())
 @given(happenings)
 @pytest.mark.proves("I7", "S4")
 def test_the_sums_are_what_the_orders_add_up_to(story: list[Any]) -> None:

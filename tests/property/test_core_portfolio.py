@@ -13,6 +13,7 @@ from holdfast.core.messages import OrderFilled
 from holdfast.core.portfolio.ledger import COST_STEP, Ledger
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.types import ClientOrderId, Money, Price, Quantity, Side, StrategyId, from_float
+from tests.budget import examples
 
 ticks = st.integers(1, 10**8).map(lambda number: Decimal(number) / 10_000)
 measured = st.floats(0.0001, 99_999.0).map(from_float)  # as a quote prints it: up to seventeen digits
@@ -46,7 +47,7 @@ def booked(deposit: Decimal, story: list[Any]) -> Portfolio:
     return portfolio
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples())
 @given(st.integers(0, 10**11).map(lambda number: Decimal(number) / 100), deals, prices, prices)
 @pytest.mark.proves("I6")
 def test_the_books_balance_exactly(deposit: Decimal, story: list[Any], mark_a: Decimal, mark_b: Decimal) -> None:
@@ -62,7 +63,7 @@ def test_the_books_balance_exactly(deposit: Decimal, story: list[Any], mark_a: D
             assert value.equity == portfolio.equity(price_of)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(deals)
 def test_cash_is_what_changed_hands(story: list[Any]) -> None:
     """Cash is deposits less all that was bought, plus all that was sold, less fees: to half a step of 10**-10 a fill."""
@@ -73,7 +74,7 @@ def test_cash_is_what_changed_hands(story: list[Any]) -> None:
     assert portfolio.fees == sum((deal[5] for deal in story), Decimal(0))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(deals)
 def test_the_strategies_add_up_to_the_account(story: list[Any]) -> None:
     """Quantities and fees of the ledgers sum to the account's, and so does realised profit less the cost still held."""
@@ -87,7 +88,7 @@ def test_the_strategies_add_up_to_the_account(story: list[Any]) -> None:
     assert Fraction(portfolio.realised) == sum(Fraction(line.realised) for line in portfolio.lines.values())
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(deals)
 @pytest.mark.proves("I6")
 def test_a_position_is_the_sum_of_its_fills(story: list[Any]) -> None:

@@ -14,6 +14,7 @@ from holdfast.core.messages import Envelope
 from holdfast.core.state import EngineState, apply
 from holdfast.errors import JournalCorrupt
 from holdfast.journal.reader import Reader
+from tests.budget import examples
 from tests.crash.test_every_cut import HARD, configuration, run
 
 NOT_IN_RECORDS = {"host", "limits", "strategy_limits", "exit_rules", "calendar", "instrument", "volatility"}
@@ -61,9 +62,8 @@ def replayed(state: EngineState, records: Iterator[Envelope] | list[Envelope]) -
     return state
 
 
-@pytest.mark.slow
 @pytest.mark.proves("I9", "K12")
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40, campaign=400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1))
 def test_snapshot_and_tail_are_as_good_as_all(recorded: Recording, share: float) -> None:
     """Wherever the snapshot is taken; compared attribute by attribute, so that a new one can't be forgotten."""

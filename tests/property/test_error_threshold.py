@@ -45,6 +45,7 @@ from holdfast.torture.world.exchange import Exchange
 from holdfast.torture.world.faults import Chance, Options, Rates
 from holdfast.torture.world.loop import WORLD, Process, VirtualLoop
 from holdfast.torture.world.wire import Network, Wire
+from tests.budget import examples
 from tests.scenario.desk import DAYS, START_NS, Scripted, bar
 
 NEVER_S = 1e9
@@ -263,8 +264,7 @@ class Rig:
                 assert body.old is not AccountState.PRESERVATION or by_person or restored
 
 
-@pytest.mark.slow
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=examples())
 @given(st.integers(1, 4), st.booleans(), SCRIPTS)
 def test_preservation_is_entered_at_the_threshold_and_left_by_policy(
     threshold: int, manual: bool, script: list[tuple[Any, ...]]

@@ -14,6 +14,7 @@ from holdfast.brokers.port import AtBroker, BrokerFill, BrokerOrder
 from holdfast.core.messages import OrderFilled
 from holdfast.core.types import ClientOrderId, Money, Price, Quantity, Side
 from holdfast.journal.verify import verify
+from tests.budget import examples
 from tests.unit.runtime.live.bench import START_NS, SYMBOL, Bench, bench
 
 SIZE = 4
@@ -67,7 +68,7 @@ class Others:
 
 
 @pytest.mark.proves("S6", "S4", "I3", "I4", "I6")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25, campaign=250))
 @given(steps=STEPS, kind=st.sampled_from(IdempotencyClass))
 def test_whatever_others_do_the_books_follow(steps: list[Step], kind: IdempotencyClass) -> None:
     """Placed, filled in parts, canceled, looked at in between or not: every execution is booked once, and the audit agrees."""

@@ -20,6 +20,7 @@ from holdfast.core.state import EngineState, apply
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, Side
 from holdfast.torture.world.checks import comparable
+from tests.budget import examples
 from tests.property.test_protection import RULES, STRATEGIES, Run, operations
 from tests.scenario.desk import DEPOSIT, Desk, new_state
 
@@ -140,9 +141,8 @@ def live(on_failure: OnFailure, rules: BrokerRules, drawn: list[tuple[Any, ...]]
     return run
 
 
-@pytest.mark.slow
 @pytest.mark.proves("I6", "I9", "S7")
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=examples())
 @given(st.sampled_from(list(OnFailure)), st.sampled_from(RULES), st.lists(MORE, min_size=5, max_size=35))
 def test_whatever_comes_together_the_books_agree_and_what_is_held_is_protected(
     on_failure: OnFailure, rules: BrokerRules, drawn: list[tuple[Any, ...]]

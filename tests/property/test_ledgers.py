@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.types import Side, StrategyId
+from tests.budget import examples
 from tests.property.test_core_portfolio import fill
 
 whole = st.lists(
@@ -41,7 +42,7 @@ class Oracle:
         self.held += signed
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=examples())
 @given(whole)
 def test_realised_profit_is_what_each_close_earned_and_ledgers_sum_at_every_step(story: list[Any]) -> None:
     """Long, short and through zero: after every fill each ledger is the oracle's, fees apart, and all sum to the line."""

@@ -21,6 +21,7 @@ from holdfast.core.strategy.api import Context, Strategy, Timer
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import Fatal, InvalidValue
 from holdfast.venue.settings import VenueSettings
+from tests.budget import examples
 from tests.scenario.desk import Desk, bar, minute
 
 CALLBACKS = ("on_start", "on_bar", "on_quote", "on_trade", "on_fill", "on_timer")
@@ -196,8 +197,7 @@ def check_stopped(desk: Desk, faulty: Faulty, strategy: str) -> None:
         assert all(order.state is not OrderState.SUBMITTED or order.cancel_released_ns for order in working)
 
 
-@pytest.mark.slow
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=examples())
 @given(MARKET, st.lists(FAULTS, min_size=1, max_size=3), st.booleans(), st.booleans())
 def test_a_strategy_that_raises_stops_alone(
     market: list[tuple[str, str, float]], faults: list[tuple[str, int, Any]], first: bool, in_parts: bool

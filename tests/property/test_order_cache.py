@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +49,7 @@ from holdfast.core.types import SECOND_NS, Money, OrderType, Price, Quantity, Si
 from holdfast.journal import Journal, Reader
 from holdfast.journal.reader import OrderRow
 from holdfast.runtime.account import AccountAtWork
+from tests.budget import examples
 from tests.property.test_risk_interleaved import Silent
 from tests.scenario.desk import Desk, Scripted, bar, minute, new_state
 
@@ -243,8 +243,7 @@ class Replayed(Player):
         check_records(self.desk, [decode(encode(record)) for record in self.desk.records])
 
 
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=examples())
 @given(SCRIPTS)
 def test_the_records_give_the_orders_that_are_in_memory(script: list[tuple[Any, ...]]) -> None:
     """At each look, every order, live or over, is in the same state with the same fills, and so is all that is summed up of them."""
@@ -336,8 +335,7 @@ class Journaled(Player):
         check_records(self.desk, list(reader.records("main")))
 
 
-@pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100))
 @given(SCRIPTS, st.integers(1, 40))
 def test_the_journal_keeps_the_orders_that_are_in_memory(script: list[tuple[Any, ...]], every: int) -> None:
     """At each look the table has the same orders in the same states with the same fills; so have the records that were read back."""

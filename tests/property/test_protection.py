@@ -51,6 +51,7 @@ from holdfast.core.types import (
     StrategyId,
     TimeInForce,
 )
+from tests.budget import examples
 from tests.scenario.desk import Desk, bar, minute, price
 
 STRATEGIES = (StrategyId("s0"), StrategyId("s1"))
@@ -364,7 +365,7 @@ class Run:
             assert closes <= max(ZERO, -self.model.held * side.sign)
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=examples())
 @given(st.sampled_from(list(OnFailure)), st.sampled_from(RULES), st.lists(operations, min_size=3, max_size=25))
 @example(
     OnFailure.ALERT,

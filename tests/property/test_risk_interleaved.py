@@ -32,6 +32,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.sizing import Sizing
 from holdfast.core.types import ZERO, Money, OrderRole, OrderType, Price, Quantity, Side, StrategyId
+from tests.budget import examples
 from tests.scenario.desk import Desk, Scripted, bar
 
 D = Decimal
@@ -233,9 +234,8 @@ class Player:
         self.desk.take(Report(self.desk.state.now_ns, body))
 
 
-@pytest.mark.slow
 @pytest.mark.proves("I7")
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=examples())
 @given(TURNS, st.booleans())
 def test_no_accepted_order_breaks_a_limit(turns: list[tuple[Any, ...]], orders_cross_zero: bool) -> None:
     """Two strategies, three symbols, orders accepted, filled in part and whole, canceled, UNKNOWN; prices move in between."""
@@ -244,8 +244,7 @@ def test_no_accepted_order_breaks_a_limit(turns: list[tuple[Any, ...]], orders_c
         player.take(turn)
 
 
-@pytest.mark.slow
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=examples())
 @given(TURNS, st.booleans())
 def test_a_close_is_never_refused(turns: list[tuple[Any, ...]], orders_cross_zero: bool) -> None:
     """Whatever has happened, once nothing else is open each position that the account's books have can be closed, halted or not."""

@@ -4,7 +4,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -19,9 +18,10 @@ from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.view import Holding, RiskView, Scope
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import ClientOrderId, Money, OrderRole, OrderType, Price, Quantity, Side, StrategyId
+from tests.budget import examples
 
 D = Decimal
-CASES = settings(max_examples=2000, deadline=None)
+CASES = settings(max_examples=examples())
 
 
 def decimals(low: str, high: str, places: int) -> st.SearchStrategy[Decimal]:
@@ -122,7 +122,6 @@ def _without_steps(view: RiskView) -> RiskView:
     return replace(view, instrument=free)
 
 
-@pytest.mark.slow
 @CASES
 @given(drafts(), views(), LIMITS, UNITS, st.sampled_from(["1", "0.001", "0.000000001"]))
 def test_what_sizing_gives_validation_accepts(
@@ -139,7 +138,6 @@ def test_what_sizing_gives_validation_accepts(
         assert not accepts(terms, found.quantity + D(lot), view, limits)
 
 
-@pytest.mark.slow
 @CASES
 @given(drafts(), views(), LIMITS, UNITS.filter(bool))
 def test_what_validation_accepts_sizing_fills(
@@ -151,7 +149,6 @@ def test_what_validation_accepts_sizing_fills(
     assert filled is accepts(terms, quantity, view, limits)
 
 
-@pytest.mark.slow
 @CASES
 @given(drafts(), views(), LIMITS, UNITS.filter(bool))
 def test_a_smaller_order_is_never_refused_for_its_size(
@@ -163,7 +160,6 @@ def test_a_smaller_order_is_never_refused_for_its_size(
     assert accepts(terms, quantity, view, limits) is (quantity <= most)
 
 
-@pytest.mark.slow
 @CASES
 @given(drafts(), views(), LIMITS, UNITS.filter(bool))
 def test_ways_out_are_never_barred(terms: OrderTerms, view: RiskView, limits: RiskLimits, quantity: Decimal) -> None:
@@ -180,7 +176,6 @@ def exact(value: Decimal) -> Fraction:
     return Fraction(value)
 
 
-@pytest.mark.slow
 @CASES
 @given(drafts(), views(), LIMITS, UNITS.filter(bool))
 def test_an_accepted_order_keeps_every_limit(

@@ -29,6 +29,7 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import MANUAL, MINUTE_NS, Money, Quantity
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import VenueSettings
+from tests.budget import examples
 from tests.scenario.desk import DEPOSIT, new_state
 from tests.scenario.test_trading_day import MUMBAI, NEW_YORK, UTC, at, bar_at
 
@@ -117,9 +118,8 @@ def lived(calendar: str, story: list[tuple[int, int, str, bool]], *, dies: bool)
     return life
 
 
-@pytest.mark.slow
 @pytest.mark.proves("C1")
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=examples())
 @given(st.sampled_from(sorted(BEGINNINGS)), stories)
 def test_a_trading_day_begins_once_whenever_the_engine_dies(
     calendar: str, story: list[tuple[int, int, str, bool]]
@@ -133,7 +133,7 @@ def test_a_trading_day_begins_once_whenever_the_engine_dies(
     assert broken.state.counters == alone.state.counters
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples())
 @given(st.sampled_from(sorted(BEGINNINGS)), stories)
 def test_a_day_begins_with_cash_and_holdings_at_the_price_before_it(
     calendar: str, story: list[tuple[int, int, str, bool]]

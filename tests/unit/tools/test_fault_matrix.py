@@ -25,7 +25,7 @@ def test_a_row_that_lost_its_test_is_found(
     folder.mkdir()
     mark = "@pytest.mark.proves"
     (folder / "test_some.py").write_text(
-        f'import pytest\n\npytestmark = [pytest.mark.slow, pytest.mark.proves("I1")]\n\n\n{mark}("K3", "K99")\ndef test_it() -> None:\n    """It."""\n'
+        f'import pytest\n\npytestmark = [pytest.mark.process, pytest.mark.proves("I1")]\n\n\n{mark}("K3", "K99")\ndef test_it() -> None:\n    """It."""\n'
     )
     monkeypatch.setattr(fault_matrix, "TESTS", tmp_path)
     monkeypatch.setattr(fault_matrix, "PAGE", tmp_path / "page.md")
@@ -38,3 +38,20 @@ def test_a_row_that_lost_its_test_is_found(
     assert "`crash/test_some.py`: it" in fault_matrix.PAGE.read_text(encoding="utf-8")
     assert fault_matrix.main([]) == 1
     assert "nothing proves K4" in capsys.readouterr().err
+
+
+def test_a_row_that_only_a_campaign_proves_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row needs a test that every run of `make test` does; a campaign's is one more, and the page says that it is one."""
+    (tmp_path / "test_long.py").write_text(
+        "import pytest\n\n\n"
+        '@pytest.mark.campaign\n@pytest.mark.proves("K3", "K4")\ndef test_long() -> None:\n    """It."""\n\n\n'
+        '@pytest.mark.proves("K4")\ndef test_short() -> None:\n    """It."""\n'
+    )
+    (tmp_path / "test_all_long.py").write_text(
+        'import pytest\n\npytestmark = [pytest.mark.campaign, pytest.mark.proves("K5")]\n\n\n'
+        'def test_long() -> None:\n    """It."""\n'
+    )
+    monkeypatch.setattr(fault_matrix, "TESTS", tmp_path)
+    found = [problem for problem in fault_matrix.problems() if "campaign" in problem]
+    assert [problem.split()[0] for problem in found] == ["K3", "K5"]
+    assert "`test_long.py`: long (campaign), short" in fault_matrix.page()
