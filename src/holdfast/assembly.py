@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from holdfast.brokers.alpaca.capability import ALPACA_RULES
-from holdfast.calendars import trading_calendar
+from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
 from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.exits import ExitRules
@@ -42,6 +42,13 @@ BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES}
 def calendar_of(account: AccountConfig) -> TradingCalendar:
     """An account's calendar. Raises ConfigError."""
     return trading_calendar(account.calendar, account.calendar_sessions)
+
+
+def calendar_notes(config: Config, date: str) -> list[str]:
+    """What a person who trades on ``date`` (ISO) should know about the calendars. Raises ConfigError."""
+    calendars = {calendar.name: calendar for calendar in map(calendar_of, config.accounts)}
+    notes = [calendar_note(calendar, date) for calendar in calendars.values()]
+    return [note for note in notes if note is not None]
 
 
 def build_feed(config: Config) -> Feed:

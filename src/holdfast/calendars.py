@@ -7,7 +7,8 @@ What the library lacks, and what a configuration says, is added here.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -23,17 +24,36 @@ ALWAYS_OPEN_DATES = dt.date(1990, 1, 1), dt.date(2100, 1, 1)
 """The first date of `ALWAYS_OPEN`, and the one after its last."""
 
 KNOWN_SPECIAL_SESSIONS: dict[str, tuple[SpecialSession, ...]] = {
-    # Muhurat trading: an hour on the holiday of Diwali, which exchange_calendars has as closed. The hours are those of the
-    # normal market in the circulars of BSE and NSE, as the press told them:
+    # Bombay and the National Stock Exchange, equity segments; the hours are those of the normal market in their circulars, as
+    # the press told them. Muhurat trading is an hour on the holiday of Diwali.
     "XBOM": (
-        SpecialSession("2021-11-04", "18:15", "19:15"),  # indianexpress.com, 2021-11-04
-        SpecialSession("2022-10-24", "18:15", "19:15"),  # livemint.com, 2022-10-12
-        SpecialSession("2023-11-12", "18:15", "19:15"),  # tradingqna.com, 155247
-        SpecialSession("2024-11-01", "18:00", "19:00"),  # ndtvprofit.com, 2024-10-31
-        SpecialSession("2025-10-21", "13:45", "14:45"),  # dnaindia.com, 2025-09-22
+        SpecialSession("2015-02-28", "09:15", "15:30"),  # a Saturday, Union Budget; rediff.com, 2024-12-23
+        SpecialSession("2018-11-07", "17:30", "18:30"),  # Muhurat; livemint.com, 2018-11-06
+        SpecialSession("2019-10-27", "18:15", "19:15"),  # Muhurat, a Sunday; newzviewz.com
+        SpecialSession("2020-02-01", "09:15", "15:30"),  # a Saturday, Union Budget; rediff.com, 2024-12-23
+        SpecialSession("2020-11-14", "18:15", "19:15"),  # Muhurat, a Saturday; ndtv.com, 2020-11-14
+        SpecialSession("2021-02-24", "09:15", "17:00"),  # extended after an outage of NSE; devdiscourse.com, 2021-02-24
+        SpecialSession("2021-11-04", "18:15", "19:15"),  # Muhurat; indianexpress.com, 2021-11-04
+        SpecialSession("2022-10-24", "18:15", "19:15"),  # Muhurat; livemint.com, 2022-10-12
+        SpecialSession("2023-11-12", "18:15", "19:15"),  # Muhurat, a Sunday; tradingqna.com, 155247
+        SpecialSession("2024-01-20", "09:15", "15:30"),  # a Saturday for the Monday after; dtnext.in, 2024-01-20
+        # Two Saturdays on which the exchanges moved to their disaster recovery sites between two parts of the session:
+        SpecialSession("2024-03-02", "09:15", "12:30", ("10:00", "11:30")),  # hindustantimes.com, 2024-03-01
+        SpecialSession("2024-05-18", "09:15", "12:30", ("10:00", "11:30")),  # ndtvprofit.com, 2024-05-07
+        SpecialSession("2024-11-01", "18:00", "19:00"),  # Muhurat; ndtvprofit.com, 2024-10-31
+        SpecialSession("2025-02-01", "09:15", "15:30"),  # a Saturday, Union Budget; rediff.com, 2024-12-23
+        SpecialSession("2025-10-21", "13:45", "14:45"),  # Muhurat; dnaindia.com, 2025-09-22
+        SpecialSession("2026-02-01", "09:15", "15:30"),  # a Sunday, Union Budget; udayavani.com, 2026-01-17
     ),
 }
 """Sessions that exchange_calendars lacks and whose hours are known; a configuration adds others (``calendar_sessions``)."""
+
+GUESSED_YEARS = 30
+"""How far a calendar goes on by rule after what is known: an engine that runs must not die of a table's end."""
+RULE_YEARS = 8
+"""A date on which the exchange was closed on each weekday in so many years is taken for a holiday each year."""
+WARNED_DAYS = 60
+"""So many days before the end of what is known a person is told."""
 
 
 @cache
@@ -52,8 +72,19 @@ def trading_calendar(name: str, sessions: Sequence[SpecialSession] = ()) -> Trad
         raise ConfigError(_unknown(name))
     table = read_table(name)
     zone = ZoneInfo(table.zone)
-    special = [_special(session, zone) for session in (*KNOWN_SPECIAL_SESSIONS.get(name, ()), *sessions)]
-    return TradingCalendar(name, _with(table.days(), special))
+    days = [*table.days(), *_guessed(table)]
+    return TradingCalendar(name, _with(days, (*KNOWN_SPECIAL_SESSIONS.get(name, ()), *sessions), zone))
+
+
+def calendar_note(calendar: TradingCalendar, date: str) -> str | None:
+    """What to tell a person whose trading has come to ``date`` (ISO), if the known days of the calendar end soon after it."""
+    known = calendar.known_until
+    if dt.date.fromisoformat(known) - dt.date.fromisoformat(date) >= dt.timedelta(days=WARNED_DAYS):
+        return None
+    return (
+        f"calendar {calendar.name}: holidays are known up to {known}; later trading days are a guess by weekday. Upgrade Holdfast, "
+        "or name holidays and special sessions in calendar_sessions"
+    )
 
 
 def _unknown(name: str) -> str:
@@ -65,27 +96,43 @@ def _unknown(name: str) -> str:
 
 
 def _special(session: SpecialSession, zone: dt.tzinfo) -> TradingDay:
+    def at(time: str) -> int:
+        return int(dt.datetime.fromisoformat(f"{session.date}T{time}").replace(tzinfo=zone).timestamp()) * SECOND_NS
+
     try:
-        midnight, opens, closes = (
-            int(dt.datetime.fromisoformat(f"{session.date}T{time}").replace(tzinfo=zone).timestamp()) * SECOND_NS
-            for time in ("00:00", session.open, session.close)
-        )
+        midnight_ns, open_ns, close_ns = at("00:00"), at(session.open), at(session.close)
+        break_ns = None if session.pause is None else (at(session.pause[0]), at(session.pause[1]))
     except ValueError as error:
         raise ConfigError(f'calendar_sessions: {error}; an example: date = "2026-11-08", open = "18:00"') from None
-    if not midnight <= opens < closes:
+    if not midnight_ns <= open_ns < close_ns:
         raise ConfigError(f"calendar_sessions: {session.date} opens at {session.open} and closes at {session.close}")
-    return TradingDay(session.date, midnight, opens, closes)
+    if break_ns is not None and not open_ns < break_ns[0] < break_ns[1] < close_ns:
+        raise ConfigError(f"calendar_sessions: the pause of {session.date} is not within the session")
+    return TradingDay(session.date, midnight_ns, open_ns, close_ns, break_ns)
 
 
-def _with(days: Sequence[TradingDay], special: Iterable[TradingDay]) -> list[TradingDay]:
-    """The days and the special ones among them, in order. One beyond the table would leave a gap before it."""
+def _with(days: Sequence[TradingDay], special: Iterable[SpecialSession], zone: dt.tzinfo) -> list[TradingDay]:
+    """The days with the special ones among them, in order. One beyond the table would leave a gap before it."""
     by_date = {day.date: day for day in days}
-    for day in special:
-        if not days[0].date <= day.date <= days[-1].date:
+    for session in special:
+        if not days[0].date <= session.date <= days[-1].date:
             covers = f"{days[0].date} to {days[-1].date}"
-            raise ConfigError(f"calendar_sessions: {day.date} is not in what the calendar covers, {covers}")
-        by_date[day.date] = day
+            raise ConfigError(f"calendar_sessions: {session.date} is not in what the calendar covers, {covers}")
+        if not session.closed:
+            by_date[session.date] = _special(session, zone)
+        elif session.open or session.close or session.pause:
+            raise ConfigError(f"calendar_sessions: {session.date} is closed and has hours; keep one of the two")
+        else:
+            _is_date(session.date)
+            by_date.pop(session.date, None)
     return sorted(by_date.values(), key=lambda day: day.start_ns)
+
+
+def _is_date(text: str) -> None:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f'calendar_sessions: {error}; an example: date = "2026-11-08", closed = true') from None
 
 
 def _always_open() -> TradingCalendar:
@@ -98,6 +145,45 @@ def _always_open() -> TradingCalendar:
         date = (first + dt.timedelta(days=number)).isoformat()
         days.append(TradingDay(date=date, start_ns=opens_ns, open_ns=opens_ns, close_ns=opens_ns + DAY_NS))
     return TradingCalendar(ALWAYS_OPEN, days)
+
+
+# --- beyond what is known ---------------------------------------------------------------------------------------------
+
+
+def _guessed(table: "CalendarTable") -> list[TradingDay]:
+    """Days after the table's end, by rule.
+
+    Each weekday has the hours that it had most often in the table's last year, or none; dates that were holidays in each of
+    `RULE_YEARS` years (Christmas, a national day) stay so. Holidays that move are not guessed.
+    """
+    last = dt.date.fromisoformat(table.last)
+    sessions = {date: hours for date, hours in table.sessions() if date.year > last.year - RULE_YEARS}
+    week = [_usual(sessions, last, weekday) for weekday in range(7)]
+    holidays = _yearly_holidays(sessions, week, last)
+    dates = (last + dt.timedelta(days=number) for number in range(1, GUESSED_YEARS * 365))
+    open_dates = ((date, week[date.weekday()]) for date in dates if (date.month, date.day) not in holidays)
+    guessed = trading_days(table.zone, ((date, hours) for date, hours in open_dates if hours))
+    return [msgspec.structs.replace(day, is_guess=True) for day in guessed]
+
+
+def _usual(sessions: Mapping[dt.date, "Hours"], last: dt.date, weekday: int) -> "Hours | None":
+    """The hours that this weekday had most often in the year up to ``last``; None if it mostly had none."""
+    past = [last - dt.timedelta(days=number) for number in range(364)]
+    counted = Counter(sessions.get(date) for date in past if date.weekday() == weekday)
+    return counted.most_common(1)[0][0]
+
+
+def _yearly_holidays(
+    sessions: Mapping[dt.date, "Hours"], week: Sequence["Hours | None"], last: dt.date
+) -> set[tuple[int, int]]:
+    """Month and day of the dates without a session in every year, weekdays that never have one aside."""
+    there: dict[tuple[int, int], list[bool]] = defaultdict(list)
+    date = min(sessions, default=last)
+    while date <= last:
+        if week[date.weekday()]:
+            there[date.month, date.day].append(date in sessions)
+        date += dt.timedelta(days=1)
+    return {key for key, opened in there.items() if len(opened) >= RULE_YEARS // 2 and not any(opened)}
 
 
 # --- the tables ---------------------------------------------------------------------------------------------------------

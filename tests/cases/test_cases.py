@@ -22,6 +22,11 @@ def fills(result: Any) -> list[str]:
     return [f"{fill['side']} {fill['quantity']} @ {fill['price']}" for fill in result["fills_list"]]
 
 
+def orders(result: Any) -> list[str]:
+    """Every order's last state and the time of its last change, in the order in which they ended."""
+    return [f"{order['state']} {order['updated']}" for order in result["orders_list"]]
+
+
 class Case(NamedTuple):
     """``config`` is the file's path in the folder of cases."""
 
@@ -32,6 +37,10 @@ class Case(NamedTuple):
 
 CASES = [
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
+    # NSE traded on a Saturday: a day order of it ends with that session
+    Case("sat_session/holdfast.toml", orders, ["EXPIRED 2025-02-01T10:00:00Z"]),
+    # the data goes on after what the calendar knows, and the run with it
+    Case("cal_end/holdfast.toml", fills, ["buy 1 @ 1500"]),
 ]
 
 

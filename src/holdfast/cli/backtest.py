@@ -10,7 +10,7 @@ from typing import IO, Any
 import msgspec
 from rich.console import Console
 
-from holdfast.assembly import build_feed, timeframe_notes
+from holdfast.assembly import build_feed, calendar_of, timeframe_notes
 from holdfast.backtest.results import AccountResult, FillEntry, OrderEntry, Recorder
 from holdfast.backtest.run import Backtest
 from holdfast.cli import report, terminal
@@ -37,6 +37,8 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
     total = check_data(feed)
     with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
         runs = [_run(config, index, feed, total, Path(folder)) for index in range(len(config.accounts))]
+        for note in _guessed_days(config, runs):
+            terminal.say(note)
         if json_to == STDOUT:
             _write_json(runs, feed, print_piece)
         elif json_to is not None:
@@ -67,6 +69,14 @@ def _run(config: Config, index: int, feed: Feed, total: int | None, folder: Path
     with watched(f"backtest {account.name}", "bars", total, lambda: run.done):
         result = run.run()
     return result, run.recorder
+
+
+def _guessed_days(config: Config, runs: list[Run]) -> Iterator[str]:
+    """What to say of accounts whose data went beyond the days that their calendar knows."""
+    for account, (result, _) in zip(config.accounts, runs, strict=True):
+        calendar = calendar_of(account)
+        if iso_time(result.end_ns)[:10] > calendar.known_until:
+            yield f"{account.name}: the trading days of {calendar.name} after {calendar.known_until} are a guess by weekday"
 
 
 def _report(runs: list[Run], feed: Feed, console: Console) -> None:

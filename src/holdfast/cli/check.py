@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.assembly import build_feed, build_live_feed, build_runner, calendar_of, timeframe_notes
+from holdfast.assembly import build_feed, build_live_feed, build_runner, calendar_notes, calendar_of, timeframe_notes
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data
 from holdfast.cli.progress import progress
@@ -107,8 +107,11 @@ class _Checks:
     def calendars(self) -> Iterator[Finding]:
         """Each account's calendar."""
         for account in self._config.accounts:
-            days = calendar_of(account).days
-            yield "calendar", OK, f"{account.calendar} for {account.name}: {days[0].date} to {days[-1].date}"
+            calendar = calendar_of(account)
+            covers = f"{calendar.days[0].date} to {calendar.known_until}"
+            yield "calendar", OK, f"{account.calendar} for {account.name}: {covers}"
+        for note in calendar_notes(self._config, time.strftime("%Y-%m-%d", time.gmtime())):
+            yield "calendar", NOTE, note
 
     def feed(self) -> Iterator[Finding]:
         """The market data, every row of it; of live data what can be seen without asking for it."""

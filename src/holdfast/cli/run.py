@@ -1,5 +1,6 @@
 """``holdfast run``: an engine on the configured feed, and what happens as lines."""
 
+import datetime as dt
 import logging
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.assembly import build_feed, timeframe_notes
+from holdfast.assembly import build_feed, calendar_notes, timeframe_notes
 from holdfast.cli import report, terminal
 from holdfast.cli.backtest import check_data
 from holdfast.cli.narrate import Narrator
@@ -39,7 +40,8 @@ def run(config_file: Path | None, speed: str | None, duration: str | None, stand
     total = None if feed is None else check_data(feed)
     session, console = Session(config), terminal.console()
     with open_engine(config, session.watch, feed, Waiting(stands_by, terminal.say)) as engine:
-        for note in timeframe_notes(config, engine.feed):
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        for note in [*timeframe_notes(config, engine.feed), *calendar_notes(config, today)]:
             terminal.say(note)
         if as_json:
             session.run(engine, duration_s, session.news.clear)

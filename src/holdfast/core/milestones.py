@@ -47,13 +47,14 @@ class TradingDayStarted(Body, frozen=True, gc=False):
     """A new trading day of the account's calendar (``trading_day``: ISO date); daily counters start from here.
 
     ``strategy_pnl`` is each strategy's profit so far: realised + unrealised - fees. Day trades since ``day_trades_from`` (ISO
-    date) still count.
+    date) still count. ``is_guess``: the calendar's holidays of that year aren't known, the day is one by rule.
     """
 
     trading_day: str
     day_start_equity: Money
     strategy_pnl: dict[StrategyId, Money] = msgspec.field(default_factory=dict)
     day_trades_from: str = ""
+    is_guess: bool = False
 
 
 class StrategyStarted(Body, frozen=True, gc=False):

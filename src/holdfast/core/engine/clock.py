@@ -64,7 +64,7 @@ def _begin_day(state: EngineState, turn: Turn, day: TradingDay, before_ns: int) 
     else:
         pnl |= counters.last_pnl
     counted_from = state.calendar.window_start(state.now_ns - 1, DAY_TRADE_DAYS)
-    turn.record(TradingDayStarted(day.date, equity, pnl, counted_from))
+    turn.record(TradingDayStarted(day.date, equity, pnl, counted_from, day.is_guess))
     restore(state, turn, DAILY_LOSS, "a new trading day")
 
 

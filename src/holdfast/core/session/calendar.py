@@ -16,7 +16,8 @@ from holdfast.errors import InvalidValue
 class TradingDay(msgspec.Struct, frozen=True):
     """One session: ISO ``date``, the day's start, and the regular hours ``[open_ns, close_ns)``.
 
-    ``break_ns`` is the pause within them, if the exchange has one: ``[start, end)``, no trading between.
+    ``break_ns`` is the pause within them, if the exchange has one: ``[start, end)``, no trading between. ``is_guess``: the
+    exchange's holidays of that year aren't known, and the day is one by rule alone.
     """
 
     date: str
@@ -24,17 +25,21 @@ class TradingDay(msgspec.Struct, frozen=True):
     open_ns: int
     close_ns: int
     break_ns: tuple[int, int] | None = None
+    is_guess: bool = False
 
 
 class SpecialSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A session that a calendar doesn't have, or has at other hours.
+    """A session that a calendar doesn't have, or has at other hours; or, with ``closed``, a day on which there is none.
 
-    ``date`` is ISO; ``open`` and ``close`` are ``HH:MM`` in the exchange's own time.
+    ``date`` is ISO; ``open``, ``close`` and the two times of ``pause`` (no trading between them) are ``HH:MM`` in the exchange's
+    own time.
     """
 
     date: str
-    open: str
-    close: str
+    open: str = ""
+    close: str = ""
+    pause: tuple[str, str] | None = None
+    closed: bool = False
 
 
 class TradingCalendar:
@@ -46,6 +51,11 @@ class TradingCalendar:
         self._starts = [day.start_ns for day in self.days]
         self._opens = [day.open_ns for day in self.days]
         self._closes = [day.close_ns for day in self.days]
+
+    @property
+    def known_until(self) -> str:
+        """The ISO date of the last day that is no guess; the last of all when none is one."""
+        return next((day.date for day in reversed(self.days) if not day.is_guess), self.days[-1].date)
 
     def day_at(self, time_ns: int) -> TradingDay:
         """The trading day that a time belongs to."""
