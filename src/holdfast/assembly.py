@@ -4,6 +4,7 @@ import datetime as dt
 import importlib
 import sys
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,11 +202,25 @@ def _params(config: StrategyConfig, strategy_class: type[Strategy]) -> Any:
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known) or 'none'}"
             raise ConfigError(f"strategy {config.id}: {strategy_class.__name__} has no parameter {key!r}; {hint}")
+    for key, value in config.params.items():
+        if not _is_sound(value):
+            raise ConfigError(f"strategy {config.id}: params.{key} must be finite, not {value}")
     try:
         return msgspec.convert(config.params, strategy_class.Params, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         text = str(error).replace(" - at `$.", " at `params.")
         raise ConfigError(f"strategy {config.id}: {strategy_class.__name__}: {text}") from None
+
+
+def _is_sound(value: object) -> bool:
+    """Whether no number in a parameter is infinite or none at all, also where it is written as text."""
+    if isinstance(value, dict):
+        return all(_is_sound(part) for part in value.values())
+    if isinstance(value, list):
+        return all(_is_sound(part) for part in value)
+    if isinstance(value, str):
+        return value.strip().lower().lstrip("+-") not in ("nan", "snan", "inf", "infinity")
+    return not isinstance(value, float) or isfinite(value)
 
 
 def timeframe_notes(config: Config, feed: Feed | LiveFeed) -> list[str]:

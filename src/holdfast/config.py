@@ -11,33 +11,62 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
 
-from holdfast.connections.alpaca.environment import AlpacaSection
+from holdfast.connections.alpaca.environment import AlpacaSection, check_section
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import BrokerName
 from holdfast.core.protection.policy import Preservation, ProtectionPolicy
 from holdfast.core.protection.records import OnFailure
+from holdfast.core.ranges import (
+    Amount,
+    Count,
+    CountOrZero,
+    Milliseconds,
+    Percent,
+    Ranged,
+    Seconds,
+    Seed,
+    Within,
+)
 from holdfast.core.risk.limits import PROFILES, RiskLimits, StrategyLimits
 from holdfast.core.session.calendar import SpecialSession
+from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import SECOND_NS, Money
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, HoldfastError, Refused
 from holdfast.feeds.alpaca.wire import Kind
+from holdfast.feeds.pace import parse_speed
 from holdfast.venue.models import Commission, NoCommission
 from holdfast.venue.settings import FillAt, VenueSettings
 
 PREFIX = "HOLDFAST_"
 DEFAULT_PATH = Path("holdfast.toml")
 SQLITE = "sqlite:///"
-MAY_BE_ZERO = ("duplicate_window_s", "min_confidence", "min_stop_pct", "cash_reserve", "cash_reserve_pct")
-"""Limits for which zero is a sensible value."""
+JOURNALS = {
+    "sqlite": "sqlite:///holdfast.db",
+    "postgresql": "postgresql://user@host/database",
+    "mariadb": "mariadb://user@host/database",
+    "mysql": "mariadb://user@host/database",
+}
+ADAPTERS = (BrokerName.PAPER, BrokerName.ALPACA)
+"""The brokers that there is code for. The others have a name in the journal's messages and nothing else yet."""
+LOCK_STORES = {"redis": "redis://host:6379/0", "rediss": "redis://host:6379/0", "unix": "redis://host:6379/0"}
+LOCAL = ("sqlite", "unix")
+"""Schemes of what is a file."""
+LARGEST_FILE = 1 << 20
+"""Bytes. A configuration of a thousand strategies has a tenth of it."""
 NAME_LENGTH = 64
 """The longest id of a strategy and the longest symbol, in characters: a journal on a server keeps no longer ones."""
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+BasisPoints = Annotated[Decimal, Within(0, 10_000, below=True)]
+"""Hundredths of a percent, less than all."""
+
+
+class Section(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the parts of a configuration."""
 
 
@@ -63,14 +92,14 @@ class FeedConfig(Section, frozen=True):
     start: str | None = None
     end: str | None = None
     bar: str | None = None
-    seed: int = 1
+    seed: Seed = 1
     symbols: list[str] | None = None
-    days: int | None = None
-    history_days: int = 1
+    days: Annotated[int, Within(1, 100_000)] | None = None
+    history_days: Annotated[int, Within(0, 100_000)] = 1
     ticks: bool = False
     streams: list[Kind] = msgspec.field(default_factory=lambda: [Kind.BARS])
-    warm_up_minutes: int = 390
-    stale_after_s: float = 300.0
+    warm_up_minutes: Annotated[int, Within(0, 1_000_000)] = 390
+    stale_after_s: Seconds = 300.0
 
 
 class VenueConfig(Section, frozen=True):
@@ -82,12 +111,12 @@ class VenueConfig(Section, frozen=True):
 
     fill: FillAt = FillAt.CLOSE
     commission: Literal["none"] | dict[str, Any] = "none"
-    slippage_bps: Decimal = Decimal(0)
-    slippage_noise_bps: Decimal = Decimal(0)
-    volume_share: Decimal | None = None
-    latency_ms: float = 0
-    latency_jitter_ms: float = 0
-    seed: int = 1
+    slippage_bps: BasisPoints = Decimal(0)
+    slippage_noise_bps: BasisPoints = Decimal(0)
+    volume_share: Annotated[Decimal, Within(0, 1, above=True)] | None = None
+    latency_ms: Milliseconds = 0
+    latency_jitter_ms: Milliseconds = 0
+    seed: Seed = 1
 
     def settings(self) -> VenueSettings:
         """What the venue is built with. Raises :class:`~holdfast.errors.ConfigError`."""
@@ -124,15 +153,12 @@ class ProtectionConfig(Section, frozen=True):
     """
 
     on_failure: OnFailure = OnFailure.FLATTEN
-    late_after_s: float = 10.0
+    late_after_s: Seconds = 10.0
     preservation: Preservation = Preservation.HOLD
-    preservation_after_s: float = 15.0
+    preservation_after_s: Seconds = 15.0
 
     def policy(self) -> ProtectionPolicy:
-        """What the engine is built with. Raises :class:`~holdfast.errors.ConfigError` for impossible lengths of time."""
-        for name in ("late_after_s", "preservation_after_s"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"protection.{name} must be above zero, not {getattr(self, name)}")
+        """What the engine is built with."""
         return ProtectionPolicy(
             self.on_failure,
             int(self.late_after_s * SECOND_NS),
@@ -150,7 +176,7 @@ class AccountConfig(Section, frozen=True):
 
     name: str
     broker: BrokerName = BrokerName.PAPER
-    cash: Decimal = Decimal(100_000)
+    cash: Amount = Money(Decimal(100_000))
     calendar: str = "XNYS"
     calendar_sessions: tuple[SpecialSession, ...] = ()
     protection: ProtectionConfig = ProtectionConfig()
@@ -170,10 +196,10 @@ class LiveConfig(Section, frozen=True):
     every ``check_every_s``, and books, orders and executions are compared with its own every ``reconcile_every_s``.
     """
 
-    error_threshold: int = 3
+    error_threshold: Count = 3
     leave_preservation: Literal["auto", "manual"] = "auto"
-    check_every_s: float = 10.0
-    reconcile_every_s: float = 30.0
+    check_every_s: Seconds = 10.0
+    reconcile_every_s: Seconds = 30.0
 
 
 class LeaseConfig(Section, frozen=True):
@@ -183,8 +209,8 @@ class LeaseConfig(Section, frozen=True):
     must be longer than sending takes: the time allowed for connecting and for an answer.
     """
 
-    duration_s: float = 40.0
-    margin_s: float = 15.0
+    duration_s: Seconds = 40.0
+    margin_s: Seconds = 15.0
 
 
 class LocksConfig(Section, frozen=True):
@@ -208,12 +234,12 @@ class SupervisorConfig(Section, frozen=True):
     it ends.
     """
 
-    interval_s: float = 5.0
-    lease_s: float = 30.0
-    batch: int = 100
-    resubmissions: int = 2
-    back_off_s: float = 1.0
-    time_to_live_s: float = 60.0
+    interval_s: Seconds = 5.0
+    lease_s: Seconds = 30.0
+    batch: Count = 100
+    resubmissions: CountOrZero = 2
+    back_off_s: Seconds = 1.0
+    time_to_live_s: Seconds = 60.0
     foreign_orders: Literal["adopt", "alert", "cancel", "quarantine"] = "alert"
     lost_orders: Literal["adopt", "alert", "cancel", "quarantine"] = "quarantine"
 
@@ -227,10 +253,10 @@ class WatchdogConfig(Section, frozen=True):
     ``default_stop_pct`` goes with ``place``: a position for which nobody asked for one gets a stop so many percent from the broker's price.
     """
 
-    silent_after_s: float = 60.0
-    check_every_s: float = 10.0
+    silent_after_s: Seconds = 60.0
+    check_every_s: Seconds = 10.0
     action: Literal["place", "flatten", "alert"] = "place"
-    default_stop_pct: Decimal | None = None
+    default_stop_pct: Percent | None = None
 
 
 class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
@@ -245,7 +271,7 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     account: str
     symbols: list[str]
     timeframe: str = "1Min"
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
     risk: StrategyLimits = StrategyLimits()
     exits: ExitRules = ExitRules()
 
@@ -262,24 +288,39 @@ class Config(Section, frozen=True):
     locks: LocksConfig = LocksConfig()
     supervisor: SupervisorConfig = SupervisorConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
-    accounts: list[AccountConfig] = []
-    strategies: list[StrategyConfig] = []
+    accounts: list[AccountConfig] = msgspec.field(default_factory=list)
+    strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
     """Read, override, check. Raises :class:`~holdfast.errors.ConfigError` with every mistake that can be told at once."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(_text_of(path))
     except FileNotFoundError:
         raise ConfigError(
             f"there is no configuration file {path}; `holdfast demo` needs none, `-c FILE` names one"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"the configuration file {path} is not UTF-8 text ({error.reason}); save it as UTF-8"
+        ) from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, tomllib.TOMLDecodeError):
+            raise ConfigError(f"{path} is not valid TOML: {error}") from None
         raise ConfigError(f"the configuration file {path} can't be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
     _override(data, os.environ if environment is None else environment)
     return parse_config(data, str(path), path.resolve().parent)
+
+
+def _text_of(path: Path) -> str:
+    """What is in the file, which may be a pipe; one without an end is given up. Raises OSError and UnicodeDecodeError."""
+    with path.open("rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(
+            f"{path} is larger than {LARGEST_FILE:,} bytes: that is no configuration file; name another with -c"
+        )
+    return data.decode("utf-8")
 
 
 def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
@@ -376,31 +417,50 @@ def _check(config: Config, name: str) -> None:
                 raise ConfigError(
                     f"{name}: strategy {strategy.id!r}: an id or symbol has at most {NAME_LENGTH} printable characters, not {text!r}"
                 )
-    for strategy in config.strategies:
-        _check_limits(strategy.risk, f"{name}: strategy {strategy.id}")
     for account in config.accounts:
         _check_limits(account.risk, f"{name}: account {account.name}")
+    _check_texts(config, name)
     _check_live(config, name)
     _check_lease(config, name)
     if config.watchdog != WatchdogConfig():  # one that nobody has written says nothing of a lease of another length
         check_watchdog(config, name)
-    for account in config.accounts:
-        if account.cash <= 0:
-            raise ConfigError(f"{name}: account {account.name} needs cash above zero, not {account.cash}")
 
 
-def _check_limits(limits: StrategyLimits, whose: str) -> None:
-    """A limit of zero or less would bar everything, and is a mistake."""
-    for field in limits.__struct_fields__:
-        value = getattr(limits, field)
-        if (
-            isinstance(value, int | float | Decimal)
-            and not isinstance(value, bool)
-            and value <= 0
-            and field not in MAY_BE_ZERO
-        ):
-            raise ConfigError(f"{whose}: risk limit {field} must be above zero, not {value}; leave it out for none")
-    if isinstance(limits, RiskLimits) and limits.max_group_pct is not None and not limits.correlation_groups:
+def _check_texts(config: Config, name: str) -> None:
+    """Everything that is written as text and means something else: addresses, speeds, lengths of bars, the venue's rules."""
+    try:
+        parse_speed(str(config.feed.speed))
+        for timeframe in (config.feed.bar, *(strategy.timeframe for strategy in config.strategies)):
+            if timeframe is not None:
+                parse_timeframe(timeframe)
+        config.venue.settings()
+        check_section(config.alpaca)
+    except HoldfastError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    _check_url(f"{name}: journal.url", config.journal.url, JOURNALS)
+    if config.locks.url is not None:
+        _check_url(f"{name}: locks.url", config.locks.url, {**JOURNALS, **LOCK_STORES})
+
+
+def _check_url(what: str, url: str, forms: Mapping[str, str]) -> None:
+    """Refuse a URL that is none of ``forms`` (scheme to an example) without showing it: there may be a password in it."""
+    examples = " or ".join(dict.fromkeys(forms.values()))
+    try:
+        parts = urlsplit(url)
+        scheme, host, _ = parts.scheme.partition("+")[0], parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError(f"{what} can't be read; write it as {examples}") from None
+    if scheme not in forms:
+        raise ConfigError(
+            f"{what} begins with none of {', '.join(f'{known}:' for known in forms)}; write it as {examples}"
+        )
+    if not url.isprintable() or (scheme not in LOCAL and not host) or (scheme in LOCAL and not parts.path.strip("/")):
+        raise ConfigError(f"{what} names no {'file' if scheme in LOCAL else 'host'}; write it as {examples}")
+
+
+def _check_limits(limits: RiskLimits, whose: str) -> None:
+    """A limit on groups needs groups."""
+    if limits.max_group_pct is not None and not limits.correlation_groups:
         raise ConfigError(
             f'{whose}: risk limit max_group_pct needs correlation_groups, such as {{ tech = ["AAPL", "MSFT"] }}'
         )
@@ -408,6 +468,13 @@ def _check_limits(limits: StrategyLimits, whose: str) -> None:
 
 def _check_live(config: Config, name: str) -> None:
     """Live data and a live broker belong together: neither can be played again, and neither waits."""
+    for account in config.accounts:
+        if account.broker not in ADAPTERS:
+            there = " and ".join(ADAPTERS)
+            raise Refused(
+                f"{name}: account {account.name} is at {account.broker}, and this version can't trade there: it would trade on paper "
+                f"under that name; brokers are {there}"
+            )
     at_alpaca = [account.name for account in config.accounts if account.broker is BrokerName.ALPACA]
     elsewhere = [account.name for account in config.accounts if account.broker is not BrokerName.ALPACA]
     if config.feed.kind == "alpaca" and elsewhere:
@@ -421,17 +488,14 @@ def _check_live(config: Config, name: str) -> None:
         raise ConfigError(
             f"{name}: accounts {' and '.join(at_alpaca)} are at Alpaca; one engine has one pair of keys, and so one account there"
         )
-    for field in ("error_threshold", "check_every_s", "reconcile_every_s"):
-        if getattr(config.live, field) <= 0:
-            raise ConfigError(f"{name}: live.{field} must be above zero, not {getattr(config.live, field)}")
 
 
 def _check_lease(config: Config, name: str) -> None:
     """Between two renewals an engine must be able to send, and what it sends must arrive before somebody else may."""
     lease, alpaca = config.lease, config.alpaca
-    if lease.margin_s <= 0 or lease.duration_s <= 2 * lease.margin_s:
+    if lease.duration_s <= 2 * lease.margin_s:
         raise ConfigError(
-            f"{name}: lease.margin_s must be above zero and less than half of lease.duration_s, "
+            f"{name}: lease.margin_s must be less than half of lease.duration_s, "
             f"not {lease.margin_s:g} of {lease.duration_s:g}"
         )
     sending_s = alpaca.connect_timeout_s + alpaca.read_timeout_s
@@ -450,12 +514,7 @@ def check_watchdog(config: Config, name: str) -> None:
             f"{name}: watchdog.silent_after_s must be longer than lease.duration_s ({lease_s:g}), "
             f"not {watchdog.silent_after_s:g}"
         )
-    if watchdog.check_every_s <= 0:
-        raise ConfigError(f"{name}: watchdog.check_every_s must be above zero, not {watchdog.check_every_s:g}")
-    percent = watchdog.default_stop_pct
-    if percent is not None and not 0 < percent < 100:
-        raise ConfigError(f"{name}: watchdog.default_stop_pct must be above 0 and below 100, not {percent}")
-    if percent is not None and watchdog.action != "place":
+    if watchdog.default_stop_pct is not None and watchdog.action != "place":
         raise ConfigError(
             f'{name}: watchdog.default_stop_pct goes with action = "place"; with "{watchdog.action}" no stop is placed: leave it out'
         )

@@ -60,8 +60,8 @@ def test_a_strategy_gets_its_own_limits() -> None:
     [
         ({"profile": "brave"}, None, "there is no risk profile 'brave'; there are default, conservative, prop-firm"),
         ({"max_positon_pct": 3}, None, "unknown key accounts[0].risk.max_positon_pct; did you mean max_position_pct?"),
-        ({"max_position_pct": 0}, None, "account a: risk limit max_position_pct must be above zero, not 0"),
-        (None, {"max_open_orders": -1}, "strategy m: risk limit max_open_orders must be above zero, not -1"),
+        ({"max_position_pct": 0}, None, "accounts[0].risk: max_position_pct must be above 0 and at most 100,000, not 0"),
+        (None, {"max_open_orders": -1}, "strategies[0].risk: max_open_orders must be at least 1 and at most 1,000,000,000, not -1"),
         (None, {"leverage": 2}, "unknown key strategies[0].risk.leverage"),
         ({"max_group_pct": 30}, None, "risk limit max_group_pct needs correlation_groups"),
         ({"sizing": {"method": "fixed_quantity"}}, None, "sizing by fixed_quantity needs sizing.quantity"),

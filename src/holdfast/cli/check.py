@@ -19,7 +19,6 @@ from holdfast.connections.alpaca.rest import AlpacaRest
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import HoldfastError
 from holdfast.feeds.live import LiveFeed
-from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
 from holdfast.journal.database import Database, open_database
 from holdfast.journal.reader import Reader
@@ -97,8 +96,6 @@ class _Checks:
     def configuration(self) -> Iterator[Finding]:
         """The file, and what only makes sense as a whole."""
         self._config = config = load_config(self._path)
-        parse_speed(str(config.feed.speed))
-        config.venue.settings()
         accounts, strategies = len(config.accounts), len(config.strategies)
         yield "configuration", OK, f"{self._path}: accounts {accounts}, strategies {strategies}"
         if not strategies:
@@ -166,7 +163,7 @@ class _Checks:
             found = verify(self._config.journal.url, update)
         records = sum(account.records for account in found.accounts)
         if found.ok:
-            yield "journal", OK, f"{database.shown}: {records:,} records, all proven"
+            yield "journal", OK, f"{database.shown}: {terminal.many(records, 'record')}, all proven"
         else:
             yield "journal", FAIL, f"{found.problems[0]} (`holdfast audit verify` lists all; restore a backup)"
 

@@ -43,8 +43,18 @@ def print_json(value: Any) -> None:
 
 
 def when(time_ns: int) -> str:
-    """A time in UTC to the second, as people read it."""
-    return iso_time(time_ns)[:19].replace("T", " ")
+    """A time in UTC to the second, as people read it; blank before the first event, when it is no time yet."""
+    return to_the_second(iso_time(time_ns)) if time_ns else " " * len("2024-01-02 14:30:00")
+
+
+def to_the_second(iso: str) -> str:
+    """An ISO time as people read it: nobody needs nanoseconds."""
+    return iso[:19].replace("T", " ")
+
+
+def many(number: int, what: str) -> str:
+    """``1 order``, ``2 orders``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def money(amount: Decimal) -> str:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from holdfast.core.ranges import Percent, Ranged, Seconds
 from holdfast.core.types import SECOND_NS, Price, Side
 
 
@@ -37,27 +38,22 @@ class Exits(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return price * (self.trail_percent or Decimal(0)) / 100
 
 
-class ExitRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ExitRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The ways out that a strategy's entries get where they ask for none themselves, as its configuration says.
 
     ``stop_loss_pct``, ``take_profit_pct`` and ``break_even_pct`` are distances from the price that the entry is decided on, in percent
     of it; ``trail_percent`` is that of a stop which follows the market; the position is closed after ``hold_s``.
     """
 
-    stop_loss_pct: Decimal | None = None
-    take_profit_pct: Decimal | None = None
-    trail_percent: Decimal | None = None
-    break_even_pct: Decimal | None = None
-    hold_s: float | None = None
+    stop_loss_pct: Percent | None = None
+    take_profit_pct: Percent | None = None
+    trail_percent: Percent | None = None
+    break_even_pct: Percent | None = None
+    hold_s: Seconds | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a distance or a time that can't be."""
-        for name in ("stop_loss_pct", "take_profit_pct", "trail_percent", "break_even_pct"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < 100:
-                raise ValueError(f"{name} must be above 0 and below 100, not {value}")
-        if self.hold_s is not None and self.hold_s <= 0:
-            raise ValueError(f"hold_s must be above zero, not {self.hold_s}")
+        super().__post_init__()
         if self.stop_loss_pct is not None and self.trail_percent is not None:
             raise ValueError("a stop stays where it is or trails: give stop_loss_pct or trail_percent")
 

@@ -7,6 +7,7 @@ Times are integers: nanoseconds since the Unix epoch, UTC.
 """
 
 import datetime as dt
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from enum import StrEnum
 from math import isfinite
@@ -21,6 +22,8 @@ Quantity = NewType("Quantity", Decimal)
 Money = NewType("Money", Decimal)
 """An amount in the account's currency."""
 
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
+"""How a number is written. `Decimal` takes more: blanks, underscores and the digits of every script, which are mistakes in an order."""
 LARGEST = Decimal(10) ** 15
 """Prices, quantities and amounts stay below this in size; arithmetic with 28 digits has room for them and their fractions."""
 
@@ -115,6 +118,8 @@ def to_decimal(value: object, name: str) -> Decimal:
     elif isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise InvalidValue(f"{name} must be a number, not {value!r}")
     else:
+        if isinstance(value, str) and _NUMBER.fullmatch(value) is None:
+            raise InvalidValue(f"{name} must be a number, not {value!r}")
         try:
             number = Decimal(repr(float(value)) if isinstance(value, float) else value)
         except InvalidOperation:

@@ -7,6 +7,8 @@ from holdfast.core.types import MINUTE_NS, SECOND_NS
 from holdfast.errors import InvalidValue
 
 FLAT_OUT = "max"
+SLOWEST, FASTEST = 0.001, 1_000_000_000
+"""A second of market time in a quarter of an hour; thirty years in a second."""
 LONGEST_GAP_NS = 30 * MINUTE_NS
 """What is longer is taken for a night or a weekend, which nobody wants to sit through."""
 LARGEST_DEBT_NS = SECOND_NS
@@ -30,8 +32,10 @@ def parse_speed(text: str) -> float | None:
 
 
 def _checked(speed: float, text: str) -> float:
-    if not 0 < speed < math.inf:
-        raise InvalidValue(f"speed must be {FLAT_OUT} or a number above zero (1 is real pace), not {text!r}")
+    if not SLOWEST <= speed <= FASTEST:
+        raise InvalidValue(
+            f"speed must be {FLAT_OUT} or a number above zero (1 is real pace), not {text!r}; from {SLOWEST:g} to {FASTEST:,.0f}"
+        )
     return speed
 
 

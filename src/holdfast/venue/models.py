@@ -8,11 +8,12 @@ other ids than an uninterrupted one would.
 import hashlib
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
+from holdfast.core.ranges import Ranged, Within
 from holdfast.core.types import NO_MONEY, ZERO, Money, Price, Quantity, Rounding, Side, notional, round_to
-from holdfast.errors import InvalidValue
 
 CENT = Decimal("0.01")
 BASIS_POINTS = Decimal(10_000)
@@ -51,49 +52,38 @@ def _up_to_the_cent(amount: Decimal) -> Money:
     return Money(round_to(amount, CENT, Rounding.UP))
 
 
-def _require_not_negative(name: str, value: Decimal) -> None:
-    if value < 0:
-        raise InvalidValue(f"commission {name} must not be below zero, and is {value}")
+Rate = Annotated[Decimal, Within(0, 1_000_000)]
+"""Money for one unit or one order; hundredths of a percent of a fill's value."""
 
 
 class NoCommission(msgspec.Struct, frozen=True, tag="none"):
     """Trading is free."""
 
 
-class PerShare(msgspec.Struct, frozen=True, tag="per_share"):
+class PerShare(Ranged, frozen=True, tag="per_share"):
     """``rate`` for each unit, but at least ``minimum`` for each order that trades at all, rounded up to the cent.
 
     Rate, minimum and rounding hold for the order as a whole: the fees of its fills add up to the fee of one fill.
     """
 
-    rate: Decimal
-    minimum: Decimal = ZERO
-
-    def __post_init__(self) -> None:
-        _require_not_negative("rate", self.rate)
-        _require_not_negative("minimum", self.minimum)
+    rate: Rate
+    minimum: Rate = ZERO
 
     def charge(self, filled: Decimal) -> Money:
         """The fee of an order that has filled so much."""
         return _up_to_the_cent(max(self.minimum, self.rate * filled)) if filled else NO_MONEY
 
 
-class BpsOfNotional(msgspec.Struct, frozen=True, tag="bps"):
+class BpsOfNotional(Ranged, frozen=True, tag="bps"):
     """``bps`` hundredths of a percent of each fill's value, rounded up to the cent."""
 
-    bps: Decimal
-
-    def __post_init__(self) -> None:
-        _require_not_negative("bps", self.bps)
+    bps: Annotated[Decimal, Within(0, 10_000)]
 
 
-class PerOrder(msgspec.Struct, frozen=True, tag="per_order"):
+class PerOrder(Ranged, frozen=True, tag="per_order"):
     """``amount`` once for each order that trades, with its first fill; rounded up to the cent."""
 
-    amount: Decimal
-
-    def __post_init__(self) -> None:
-        _require_not_negative("amount", self.amount)
+    amount: Rate
 
 
 Commission = NoCommission | PerShare | BpsOfNotional | PerOrder

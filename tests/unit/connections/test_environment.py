@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.connections.alpaca.environment import LIVE_CONSENT, AlpacaSection, load_alpaca
 from holdfast.connections.alpaca.settings import LIVE_TRADING_URL, PAPER_TRADING_URL, AlpacaSettings, Mode, StockFeed
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, InvalidValue
 from holdfast.observe.redact import REDACTOR
 
 PAPER = {"ALPACA_PAPER_API_KEY": "PKPAPER123456789", "ALPACA_PAPER_API_SECRET": "paperSecret123456789"}
@@ -202,8 +202,8 @@ def test_the_feed_is_iex_or_sip() -> None:
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_bounds_are_above_zero(name: str, value: float) -> None:
     """A timeout of nothing or for ever, or an allowance of none, is refused."""
-    with pytest.raises(ConfigError, match=f"alpaca.{name} must be above zero"):
-        load(PAPER, None, **{name: value})
+    with pytest.raises(InvalidValue, match=f"{name} must be at least"):
+        AlpacaSection(**{name: value})  # type: ignore[arg-type]
 
 
 def test_the_section_shows_nothing() -> None:

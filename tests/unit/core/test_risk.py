@@ -304,12 +304,13 @@ EVERYTHING_BARRED: dict[str, Any] = {
     "drawdown_pct": D(99), "day_loss_pct": D(99), "loss_streak": 99, "confidence": 0.01, "bar_volume": D(0),
     "day_trades": DayTrades(DAY_TRADE_RULES[0], 99, 99),
 }  # fmt: skip
+LEAST = D("0.000000000001")
 NOTHING_ALLOWED = RiskLimits(
-    max_position_value=Money(D(0)), max_gross_exposure=Money(D(0)), max_open_orders=0, max_orders_per_minute=0,
-    daily_loss_pct=D(1), leverage=D(0), max_position_pct=D(0), max_gross_pct=D(0), max_net_exposure=Money(D(0)),
-    max_net_pct=D(0), max_positions=0, max_loss_streak=0, min_confidence=D(1), require_stop=True, max_drawdown_pct=D(0),
-    max_volume_pct=D(0), max_data_age_s=0.0, allow_short=False, market_hours=MarketHours.REGULAR, cash_reserve=Money(D(10**9)),
-    correlation_groups={"all": ("ABC",)}, max_group_pct=D(0), avoid_wash_trades=True, day_trade_rule=True,
+    max_position_value=Money(LEAST), max_gross_exposure=Money(LEAST), max_open_orders=1, max_orders_per_minute=1,
+    daily_loss_pct=LEAST, leverage=LEAST, max_position_pct=LEAST, max_gross_pct=LEAST, max_net_exposure=Money(LEAST),
+    max_net_pct=LEAST, max_positions=1, max_loss_streak=1, min_confidence=D(1), require_stop=True, max_drawdown_pct=LEAST,
+    max_volume_pct=LEAST, max_data_age_s=0.001, allow_short=False, market_hours=MarketHours.REGULAR, cash_reserve=Money(D(10**9)),
+    correlation_groups={"all": ("ABC",)}, max_group_pct=LEAST, avoid_wash_trades=True, day_trade_rule=True,
 )  # fmt: skip
 
 

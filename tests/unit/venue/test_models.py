@@ -73,7 +73,7 @@ def test_settings_out_of_range_are_refused(bad: dict[str, Decimal]) -> None:
 def test_a_commission_below_zero_is_refused(make: object) -> None:
     """Rebates are not modelled."""
     assert callable(make)
-    with pytest.raises(InvalidValue, match="commission"):
+    with pytest.raises(InvalidValue, match="must be at least 0"):
         make()
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
 from dotenv import dotenv_values
 
 from holdfast.connections.alpaca.settings import (
@@ -24,6 +23,7 @@ from holdfast.connections.alpaca.settings import (
     StockFeed,
 )
 from holdfast.connections.secret import Secret
+from holdfast.core.ranges import Count, Ranged, Seconds
 from holdfast.errors import ConfigError
 from holdfast.observe.redact import protect
 
@@ -41,10 +41,17 @@ PLACEHOLDER = re.compile(
 KEY_PREFIX = {Mode.PAPER: "PK", Mode.LIVE: "AK"}
 """How Alpaca's keys begin (observed, not promised)."""
 
+_ADDRESSES = {
+    "trading_url": (PAPER_TRADING_URL, ("https", "http")),
+    "data_url": (DATA_URL, ("https", "http")),
+    "data_stream_url": (DATA_STREAM_URL, ("wss", "ws", "https", "http")),
+}
+"""Each address with what it is by default and the schemes it may have."""
+
 Lookup = Callable[[str], str | None]
 
 
-class AlpacaSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AlpacaSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[alpaca]`` of the configuration file; the environment overrides each key.
 
     ``api_key`` and ``api_secret`` are those of ``mode``'s account and serve no other. URLs are for a server of one's own.
@@ -57,13 +64,13 @@ class AlpacaSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     data_url: str | None = None
     data_stream_url: str | None = None
     stock_feed: str | None = None
-    connect_timeout_s: float = 5.0
-    read_timeout_s: float = 10.0
-    answer_timeout_s: float = 30.0
-    settle_s: float = 30.0
-    requests_per_minute: int = 200
-    data_requests_per_minute: int = 200
-    symbol_limit: int = 30
+    connect_timeout_s: Seconds = 5.0
+    read_timeout_s: Seconds = 10.0
+    answer_timeout_s: Seconds = 30.0
+    settle_s: Seconds = 30.0
+    requests_per_minute: Count = 200
+    data_requests_per_minute: Count = 200
+    symbol_limit: Count = 30
 
     def __repr__(self) -> str:
         """Says nothing of what is in it: that may be a key."""
@@ -169,17 +176,21 @@ def _check_consent(consent: str | None) -> None:
         )
 
 
+def check_section(section: AlpacaSection) -> None:
+    """What can be told of a section without keys: addresses and the tape. Raises :class:`~holdfast.errors.ConfigError`."""
+    for field, (_, schemes) in _ADDRESSES.items():
+        url = getattr(section, field)
+        if url is not None:
+            _url(f"alpaca.{field}", url, schemes)
+    _stock_feed(section.stock_feed)
+
+
 def _urls(lookup: Lookup, section: AlpacaSection, mode: Mode) -> dict[str, str]:
-    trading = LIVE_TRADING_URL if mode is Mode.LIVE else PAPER_TRADING_URL
-    wanted = {
-        "trading_url": (trading, ("https", "http")),
-        "data_url": (DATA_URL, ("https", "http")),
-        "data_stream_url": (DATA_STREAM_URL, ("wss", "ws", "https", "http")),
-    }
     urls = {}
-    for field, (default, schemes) in wanted.items():
+    for field, (default, schemes) in _ADDRESSES.items():
         name = f"ALPACA_{field.upper()}"
-        urls[field] = _url(name, lookup(name) or getattr(section, field) or default, schemes)
+        standard = LIVE_TRADING_URL if mode is Mode.LIVE and field == "trading_url" else default
+        urls[field] = _url(name, lookup(name) or getattr(section, field) or standard, schemes)
     other = PAPER_TRADING_URL if mode is Mode.LIVE else LIVE_TRADING_URL
     if urlsplit(urls["trading_url"]).hostname == urlsplit(other).hostname:
         raise ConfigError(f"the mode is {mode} and ALPACA_TRADING_URL is {urls['trading_url']}: make them agree")
@@ -228,8 +239,4 @@ def _numbers(section: AlpacaSection) -> dict[str, Any]:
         "data_requests_per_minute",
         "symbol_limit",
     )
-    numbers = {name: getattr(section, name) for name in names}
-    for name, value in numbers.items():
-        if not 0 < value < 1_000_000:
-            raise ConfigError(f"alpaca.{name} must be above zero and below a million, not {value}")
-    return numbers
+    return {name: getattr(section, name) for name in names}

@@ -3,13 +3,25 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from holdfast.core.instruments import AssetClass
+from holdfast.core.ranges import (
+    Amount,
+    AmountOrZero,
+    Count,
+    Multiple,
+    Percent,
+    PercentOfEquity,
+    Ranged,
+    Seconds,
+    SecondsOrZero,
+    Within,
+)
 from holdfast.core.risk.sizing import Sizing
-from holdfast.core.types import SECOND_NS, Money
+from holdfast.core.types import SECOND_NS
 
 
 class MarketHours(StrEnum):
@@ -19,7 +31,7 @@ class MarketHours(StrEnum):
     ANY = "any"
 
 
-class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StrategyLimits(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a strategy may risk, judged on its own positions and orders; the account has the same limits on all of them.
 
     None: no such limit. Percentages are of the account's equity. Worst case counts everywhere: positions, and whatever is
@@ -37,22 +49,22 @@ class StrategyLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     * ``sizing``: how big a signal is that leaves its size to risk.
     """
 
-    max_position_value: Money | None = None
-    max_position_pct: Decimal | None = None
-    max_gross_exposure: Money | None = None
-    max_gross_pct: Decimal | None = None
-    max_net_exposure: Money | None = None
-    max_net_pct: Decimal | None = None
-    max_positions: int | None = None
-    max_positions_by_class: dict[AssetClass, int] | None = None
-    max_open_orders: int | None = None
-    max_orders_per_minute: int | None = None
-    daily_loss_pct: Decimal | None = None
-    max_loss_streak: int | None = None
-    min_confidence: Decimal | None = None
+    max_position_value: Amount | None = None
+    max_position_pct: PercentOfEquity | None = None
+    max_gross_exposure: Amount | None = None
+    max_gross_pct: PercentOfEquity | None = None
+    max_net_exposure: Amount | None = None
+    max_net_pct: PercentOfEquity | None = None
+    max_positions: Count | None = None
+    max_positions_by_class: dict[AssetClass, Count] | None = None
+    max_open_orders: Count | None = None
+    max_orders_per_minute: Count | None = None
+    daily_loss_pct: Percent | None = None
+    max_loss_streak: Count | None = None
+    min_confidence: Annotated[Decimal, Within(0, 1)] | None = None
     require_stop: bool | None = None
-    min_stop_pct: Decimal | None = None
-    max_stop_pct: Decimal | None = None
+    min_stop_pct: Annotated[Decimal, Within(0, 100, below=True)] | None = None
+    max_stop_pct: Percent | None = None
     sizing: Sizing | None = None
 
 
@@ -73,20 +85,20 @@ class RiskLimits(StrategyLimits, frozen=True, kw_only=True, forbid_unknown_field
     * ``day_trade_rule``: whether the US rule on day trades is kept on the dates when it was in force (`day_trades.py`).
     """
 
-    max_open_orders: int | None = 200
-    max_orders_per_minute: int | None = 300
+    max_open_orders: Count | None = 200
+    max_orders_per_minute: Count | None = 300
     sizing: Sizing | None = Sizing()
-    leverage: Decimal = Decimal(2)
-    cash_reserve: Money | None = None
-    cash_reserve_pct: Decimal | None = None
-    correlation_groups: dict[str, tuple[str, ...]] = {}
-    max_group_pct: Decimal | None = None
-    max_drawdown_pct: Decimal | None = None
-    max_volume_pct: Decimal | None = None
-    volume_bars: int = 1
-    price_collar_pct: Decimal = Decimal(10)
-    duplicate_window_s: float = 1.0
-    max_data_age_s: float | None = None
+    leverage: Multiple = Decimal(2)
+    cash_reserve: AmountOrZero | None = None
+    cash_reserve_pct: Annotated[Decimal, Within(0, 100, below=True)] | None = None
+    correlation_groups: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    max_group_pct: PercentOfEquity | None = None
+    max_drawdown_pct: Percent | None = None
+    max_volume_pct: PercentOfEquity | None = None
+    volume_bars: Annotated[int, Within(1, 100_000)] = 1
+    price_collar_pct: PercentOfEquity = Decimal(10)
+    duplicate_window_s: SecondsOrZero = 1.0
+    max_data_age_s: Seconds | None = None
     allow_short: bool = True
     market_hours: MarketHours = MarketHours.ANY
     avoid_wash_trades: bool = False

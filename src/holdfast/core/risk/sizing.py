@@ -6,10 +6,12 @@ smallest cap and rounded down to the lot (`check.fit`).
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
-from holdfast.core.types import ZERO, Money, Price, from_float
+from holdfast.core.ranges import Amount, Multiple, PercentOfEquity, Ranged, Seconds, Within
+from holdfast.core.types import LARGEST, ZERO, Money, Price, from_float
 
 
 class Method(StrEnum):
@@ -32,7 +34,7 @@ class Measure(StrEnum):
     REALISED = "realised"
 
 
-class Sizing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Sizing(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How big a signal is that leaves its size to risk.
 
     ``quantity`` (units) and ``notional`` (money) are those of the fixed methods. The percent methods give ``max_pct`` at full
@@ -47,31 +49,23 @@ class Sizing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     method: Method = Method.PERCENT_EQUITY
-    quantity: Decimal | None = None
-    notional: Money | None = None
-    base_pct: Decimal | None = None
-    max_pct: Decimal = Decimal(10)
-    risk_pct: Decimal = Decimal(1)
+    quantity: Annotated[Decimal, Within(0, float(LARGEST), above=True, below=True)] | None = None
+    notional: Amount | None = None
+    base_pct: PercentOfEquity | None = None
+    max_pct: PercentOfEquity = Decimal(10)
+    risk_pct: PercentOfEquity = Decimal(1)
     volatility: Measure = Measure.ATR
-    bars: int = 14
-    multiple: Decimal = Decimal(2)
-    target_volatility_pct: Decimal = Decimal(10)
-    time_to_live_s: float = 3600.0
-    confidence_floor: Decimal = ZERO
-    confidence_exponent: Decimal = Decimal(1)
-    lot: Decimal | None = None
+    bars: Annotated[int, Within(2, 100_000)] = 14
+    multiple: Multiple = Decimal(2)
+    target_volatility_pct: PercentOfEquity = Decimal(10)
+    time_to_live_s: Seconds = 3600.0
+    confidence_floor: Annotated[Decimal, Within(0, 1)] = ZERO
+    confidence_exponent: Multiple = Decimal(1)
+    lot: Annotated[Decimal, Within(0, 1_000_000_000, above=True)] | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for values that can't be, or that the method lacks."""
-        for name in ("quantity", "notional", "base_pct", "max_pct", "risk_pct", "multiple", "target_volatility_pct",
-                     "time_to_live_s", "confidence_exponent", "lot"):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"sizing.{name} must be above zero, not {value}")
-        if self.bars < 2:
-            raise ValueError(f"sizing.bars must be at least 2, not {self.bars}")
-        if not 0 <= self.confidence_floor <= 1:
-            raise ValueError(f"sizing.confidence_floor must be from 0 to 1, not {self.confidence_floor}")
+        super().__post_init__()
         if self.base_pct is not None and self.base_pct > self.max_pct:
             raise ValueError(f"sizing.base_pct is {self.base_pct}, above max_pct, which is {self.max_pct}")
         for method, name in ((Method.FIXED_QUANTITY, "quantity"), (Method.FIXED_NOTIONAL, "notional")):
