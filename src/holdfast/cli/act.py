@@ -306,7 +306,7 @@ def _flattened(desk: Desk, answer: CommandAnswer, left: Json, as_json: bool) -> 
         held = ", ".join(f"{row['quantity']} {row['symbol']} of {row['strategy']}" for row in left["positions"])
         more = "and would not close" if left["over"] else "and the engine goes on closing"
         terminal.say(
-            f"{desk.account} is not flat yet: {held or 'no position'}, {len(left['orders'])} orders open, {more}"
+            f"{desk.account} is not flat yet: {held or 'no position'}, {terminal.many(len(left['orders']), 'order')} open, {more}"
         )
     return 0 if is_flat else FAILED
 

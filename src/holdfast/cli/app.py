@@ -30,17 +30,31 @@ app.add_typer(audit_app, name="audit", rich_help_panel="Look")
 sim_app = typer.Typer(help="A broker on this machine, to try a program on.", no_args_is_help=True)
 app.add_typer(sim_app, name="sim", rich_help_panel="Try")
 
+MOST = 1_000_000_000
+"""The largest number that any option takes: no more can be shown, and databases count no further than 64 bits."""
+
+
+def _finite(seconds: float) -> float:
+    """What is no number of seconds passes every comparison, and is refused here."""
+    if not 0 <= seconds <= MOST:
+        raise typer.BadParameter(f"{seconds} is no number of seconds from 0 to {MOST:,}")
+    return seconds
+
+
 ConfigFile = Annotated[
     Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.  [default: holdfast.toml]")
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON value on stdout, and nothing else there.")]
 Account = Annotated[str | None, typer.Option("-a", "--account", help="Which account; may be left out if there is one.")]
 Limit = Annotated[
-    int | None, typer.Option("-n", "--limit", min=1, help="How many at most, the newest first (50; with --json all).")
+    int | None,
+    typer.Option("-n", "--limit", min=1, max=MOST, help="How many at most, the newest first (50; with --json all)."),
 ]
 Speed = Annotated[str | None, typer.Option(metavar="N|max", help="Market time against real time; max is flat out.")]
 Duration = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Stop after this long: 20s, 5m, 2h.")]
-Timeout = Annotated[float, typer.Option(metavar="SECONDS", min=0, help="How long to wait for the engine.")]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0, callback=_finite, help="How long to wait for the engine.")
+]
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")]
 
@@ -196,7 +210,7 @@ def trail(order_id: str, config: ConfigFile = None, as_json: Json = False) -> No
 @audit_app.command()
 def tail(
     config: ConfigFile = None,
-    number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 20,
+    number: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many.")] = 20,
     account: Account = None,
     as_json: Json = False,
 ) -> None:
@@ -407,7 +421,7 @@ def alpaca(
         Path | None, typer.Option(metavar="FILE", help="Keeps accounts and orders over a restart.")
     ] = None,
     requests: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Allowed to an account in a minute; 0 is no limit.")
+        int, typer.Option(min=0, max=MOST, metavar="N", help="Allowed to an account in a minute; 0 is no limit.")
     ] = 200,
     as_json: Json = False,
 ) -> None:
@@ -422,9 +436,11 @@ def alpaca(
 def torture(
     broker: Annotated[str, typer.Option(help="Which broker, on this machine: alpaca.")] = "alpaca",
     db: Annotated[str, typer.Option(metavar="sqlite|postgres|mariadb", help="Where the journal is.")] = "sqlite",
-    kills: Annotated[int, typer.Option(min=1, help="How often the engine is killed.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Another plan of kills and faults.")] = 1,
-    at_once: Annotated[int, typer.Option(min=1, help="Engines beside each other, each on a broker of its own.")] = 2,
+    kills: Annotated[int, typer.Option(min=1, max=MOST, help="How often the engine is killed.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, max=MOST, help="Another plan of kills and faults.")] = 1,
+    at_once: Annotated[
+        int, typer.Option(min=1, max=1000, help="Engines beside each other, each on a broker of its own.")
+    ] = 2,
     json_to: Annotated[
         str | None, typer.Option("--json", metavar="OUT|-", help="The results as JSON; - is stdout.")
     ] = None,
@@ -433,7 +449,9 @@ def torture(
     ] = None,
     world: Annotated[
         int | None,
-        typer.Option(min=1, metavar="SEEDS", help="Instead, live through so many simulated worlds, from --seed on."),
+        typer.Option(
+            min=1, max=MOST, metavar="SEEDS", help="Instead, live through so many simulated worlds, from --seed on."
+        ),
     ] = None,
 ) -> None:
     """Kill engines on a broker that fails, and count what was lost or doubled. Exit status 1 if anything was."""

@@ -11,7 +11,7 @@ from holdfast.cli.place import config_for_reading, known_account
 from holdfast.cli.progress import progress
 from holdfast.cli.rows import Json
 from holdfast.cli.story import words
-from holdfast.cli.terminal import BAD, DIM, GOOD
+from holdfast.cli.terminal import BAD, DIM, GOOD, many
 from holdfast.core.messages import Envelope, OrderPrepared
 from holdfast.core.types import iso_time
 from holdfast.errors import InvalidValue
@@ -37,7 +37,8 @@ def _print(found: Verification) -> None:
     console = terminal.console()
     for row in found.accounts:
         console.print(
-            f"{row.account}: {row.records:,} records, {row.orders:,} orders, {row.fills:,} fills", soft_wrap=True
+            f"{row.account}: {many(row.records, 'record')}, {many(row.orders, 'order')}, {many(row.fills, 'fill')}",
+            soft_wrap=True,
         )
     for problem in found.problems:
         console.print(Text(f"  {problem}", style=BAD), soft_wrap=True)
@@ -106,7 +107,17 @@ def record_json(record: Envelope) -> Json:
     """A record with its time as people read it, and its body under its type's name."""
     fields: Json = {
         name: getattr(record, name)
-        for name in ("sequence", "id", "account", "source", "epoch", "cursor", "correlation_id", "causation_id")
+        for name in (
+            "sequence",
+            "id",
+            "account",
+            "broker",
+            "source",
+            "epoch",
+            "cursor",
+            "correlation_id",
+            "causation_id",
+        )
     }
     return fields | {"time": iso_time(record.time_ns), "type": record.type, "body": msgspec.to_builtins(record.body)}
 

@@ -17,19 +17,18 @@ from holdfast.cli import report, terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.progress import progress, watched
 from holdfast.cli.rows import Json, fill_fields, order_fields, position_fields
+from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.config import Config
 from holdfast.core.types import ZERO, iso_time, plain
-from holdfast.errors import DataError
 from holdfast.feeds.files import FileFeed
 from holdfast.feeds.port import Feed
-
-STDOUT = "-"
 
 Run = tuple[AccountResult, Recorder]
 
 
 def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -> int:
     """Check the data, run, prove what was kept, report. Exit status 0; raises HoldfastError."""
+    target = target_of(json_to)
     config = _with_data(config_for_reading(config_file), data)
     feed = build_feed(config)
     for note in timeframe_notes(config, feed):
@@ -41,8 +40,9 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
             terminal.say(note)
         if json_to == STDOUT:
             _write_json(runs, feed, print_piece)
-        elif json_to is not None:
-            _write_file(runs, feed, Path(json_to))
+        elif target is not None:
+            with written(target) as file:
+                _write_json(runs, feed, _writer(file))
         if json_to != STDOUT:
             _report(runs, feed, terminal.console())
     return 0
@@ -93,21 +93,6 @@ def _report(runs: list[Run], feed: Feed, console: Console) -> None:
 def print_piece(text: str) -> None:
     """To stdout, as it is."""
     print(text, end="")
-
-
-def _write_file(runs: list[Run], feed: Feed, path: Path) -> None:
-    """The file appears when it is complete."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            _write_json(runs, feed, _writer(file))
-        unfinished.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path}: can't be written ({error.strerror or error}); the backtest itself went through"
-        ) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _writer(file: IO[str]) -> Callable[[str], None]:

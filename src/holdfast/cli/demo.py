@@ -15,7 +15,7 @@ from holdfast.cli.run import summary, with_speed
 from holdfast.cli.screen import Screen
 from holdfast.cli.session import TICK_S, Session, audited, duration_of
 from holdfast.cli.tape import Tape
-from holdfast.cli.terminal import money, signed, when
+from holdfast.cli.terminal import many, money, signed, when
 from holdfast.config import Config, load_config
 from holdfast.errors import ConfigError, InvalidValue, Refused
 from holdfast.journal.lease import is_running
@@ -153,7 +153,7 @@ def _status(session: Session, engine: Engine) -> Text:
         (f"{when(state.now_ns)}  ", "dim"),
         f"equity {money(value.equity)} (",
         gain,
-        f")  {orders} orders  {fills} fills",
+        f")  {many(orders, 'order')}  {many(fills, 'fill')}",
     )
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from holdfast.cli import terminal
 from holdfast.cli.session import Session
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, count, price, when
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, count, many, price, when
 from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.messages import (
@@ -86,20 +86,21 @@ class Narrator:
         state = self._accounts[record.account].state
         if not body.records:
             return Text(f"{record.account} begins, with {terminal.money(state.portfolio.deposits)}", style=GOOD)
-        held = len(list(state.portfolio.open_lines()))
         resent = f"{body.resent} sent again" if body.resent else "nothing sent again"
         stale = f", {body.not_sent} too old to send" if body.not_sent else ""
+        found = [many(body.open_orders, "open order")]
+        found += [] if body.positions is None else [many(body.positions, "position")]
         text = (
-            f"{record.account} is back at {when(record.time_ns)} from {body.records:,} records: "
-            f"{body.open_orders} open orders, {held} positions, {resent}{stale}"
+            f"{record.account} is back at {when(record.time_ns)} from {many(body.records, 'record')}: "
+            f"{', '.join(found)}, {resent}{stale}"
         )
         return Text(text, style=f"bold {GOOD}")
 
 
 def _many(records: list[Envelope]) -> Text:
     kinds = Counter(type(record.body) for record in records)
-    parts = [f"{kinds[OrderFilled]:,} fills"] if kinds[OrderFilled] else []
-    parts += [f"{kinds[RiskRefused]:,} refusals"] if kinds[RiskRefused] else []
+    parts = [many(kinds[OrderFilled], "fill")] if kinds[OrderFilled] else []
+    parts += [many(kinds[RiskRefused], "refusal")] if kinds[RiskRefused] else []
     return Text(f"... {' and '.join(parts)}", style=DIM)
 
 

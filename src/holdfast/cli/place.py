@@ -11,7 +11,7 @@ from holdfast.errors import InvalidValue
 DEMO_FOLDER = Path(".holdfast")
 DEMO_CONFIG = DEMO_FOLDER / "demo.toml"
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 

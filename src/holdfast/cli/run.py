@@ -14,7 +14,7 @@ from holdfast.cli.backtest import check_data
 from holdfast.cli.narrate import Narrator
 from holdfast.cli.progress import Update, progress
 from holdfast.cli.session import Session, Ticker, audited, duration_of
-from holdfast.cli.terminal import DIM, Cell, Column, count, money, percent, price, signed, table, when
+from holdfast.cli.terminal import DIM, Cell, Column, count, many, money, percent, price, signed, table, when
 from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.core.state import EngineState
 from holdfast.feeds.live import LiveFeed
@@ -113,8 +113,8 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
         console.print("It was still on its way back: nothing was traded, nothing was recorded.", soft_wrap=True)
         return
     again = f", {loop.replayed:,} seen again" if loop.replayed else ""
-    done = f"{counts['OrderPrepared']:,} orders, {counts['OrderFilled']:,} fills"
-    refused = f", {counts['RiskRefused']:,} refusals" if counts["RiskRefused"] else ""
+    done = f"{many(counts['OrderPrepared'], 'order')}, {many(counts['OrderFilled'], 'fill')}"
+    refused = f", {many(counts['RiskRefused'], 'refusal')}" if counts["RiskRefused"] else ""
     events = "bars" if engine.feed.bar_ns is not None else "trades and quotes"
     facts: list[tuple[str, Cell]] = [
         ("this run", f"{loop.events:,} {events}{again}, {done}{refused}"),
@@ -155,7 +155,13 @@ def _accounts(engine: Engine) -> list[tuple[str, Cell]]:
         )
         pairs.append((account.name, text))
         pairs.append(
-            ("", Text(f"market time {when(state.now_ns)}, {state.sequence:,} records, epoch {state.epoch}", style=DIM))
+            (
+                "",
+                Text(
+                    f"market time {when(state.now_ns)}, {many(state.sequence, 'record')}, epoch {state.epoch}",
+                    style=DIM,
+                ),
+            )
         )
     return pairs
 

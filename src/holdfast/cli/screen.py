@@ -14,7 +14,7 @@ from rich.text import Text
 from holdfast.cli import terminal
 from holdfast.cli.session import Session
 from holdfast.cli.tape import Quotation, Tape
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, count, money, percent, price, signed, when
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, count, many, money, percent, price, signed, when
 from holdfast.core.messages import OrderFilled, OrderPrepared
 from holdfast.core.milestones import RecoveryCompleted
 from holdfast.core.orders.order import OrderState
@@ -136,7 +136,7 @@ class Screen:
             return Text(f"coming back: {self._engine.loop.replayed:,} events", style=WARN)
         if not self._recovery.records:
             return Text("")
-        return Text(f"resumed from {self._recovery.records:,} records", style=f"bold {GOOD}")
+        return Text(f"resumed from {many(self._recovery.records, 'record')}", style=f"bold {GOOD}")
 
     def _market(self, console: Console) -> Table:
         table = _table("", "last", "today", "", "volume", right={1, 2, 4})
@@ -182,7 +182,7 @@ class Screen:
         uptime_s = time.monotonic() - self._session.started_s
         durable = self._engine.journal.watermark(state.account)
         first = [
-            f"journal {state.sequence:,} records, {durable:,} on disk",
+            f"journal {many(state.sequence, 'record')}, {durable:,} on disk",
             f"{restarts} restart{'s' if restarts != 1 else ''} survived",
             "" if commit_ms is None else f"commit {commit_ms:.1f} ms",
             f"up {terminal.ago(uptime_s)}",

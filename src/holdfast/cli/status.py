@@ -11,7 +11,7 @@ from rich.text import Text
 
 from holdfast.cli import report, rows, terminal
 from holdfast.cli.place import config_for_reading
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, money, percent, signed
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, to_the_second
 from holdfast.config import AccountConfig, Config
 from holdfast.core.findings import SupervisorCycle
 from holdfast.core.messages import Envelope, PnlSnapshot, RiskRefused
@@ -260,21 +260,24 @@ def _print(found: rows.Json, console: Console) -> None:
         pairs.append(("supervisor", _supervisor_text(found["supervisor"])))
     for row in found["refusals"]:
         pairs.append(
-            ("refused", Text(f"{row['count']} x {row['rule']}, last {row['time']}: {row['text']}", style=WARN))
+            (
+                "refused",
+                Text(f"{row['count']} x {row['rule']}, last {to_the_second(row['time'])}: {row['text']}", style=WARN),
+            )
         )
     if found["stale"]:
         pairs.append(("stale", Text(", ".join(found["stale"]), style=WARN)))
-    time_text = (found["market_time"] or "").replace("T", " ").rstrip("Z")
+    time_text = to_the_second(found["market_time"] or "")
     pairs.append(("market", f"{time_text} UTC on {found['feed']}"))
     age = terminal.ago(found["last_write_age_s"])
-    pairs.append(("journal", f"{found['last_record']:,} records, epoch {found['epoch']}, last written {age} ago"))
+    pairs.append(("journal", f"{many(found['last_record'], 'record')}, epoch {found['epoch']}, last written {age} ago"))
     console.print(report.facts(pairs))
     console.print()
 
 
 def _supervisor_text(row: rows.Json) -> Text:
     counts = ", ".join(f"{row[name]} {name.replace('_', ' ')}" for name in SUPERVISED if row[name])
-    text = Text(f"{row['pending']} pending; {counts or 'nothing done'} at {row['last_run']}")
+    text = Text(f"{row['pending']} pending; {counts or 'nothing done'} at {to_the_second(row['last_run'])}")
     return text.append(f"  {row['last_error']}", style=WARN) if row["last_error"] else text
 
 
@@ -295,7 +298,7 @@ def _equity(found: rows.Json) -> Text:
     )
     if found["valued"]:
         text.append(" ").append_text(percent(Decimal(found["day_pnl_pct"])))
-        text.append(f"  as of {found['valued'].replace('T', ' ').rstrip('Z')}", style=DIM)
+        text.append(f"  as of {to_the_second(found['valued'])}", style=DIM)
     return text
 
 

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -10,8 +9,8 @@ from rich.text import Text
 
 from holdfast.cli import report, terminal
 from holdfast.cli.progress import progress
+from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import BAD, GOOD, Cell, Column, count, table
-from holdfast.errors import ConfigError
 from holdfast.observe.crash_points import CrashPoint
 from holdfast.torture.processes.campaign import Options, torture
 from holdfast.torture.processes.result import Result, quantile
@@ -22,10 +21,8 @@ MOST_SHOWN = 20
 
 def run(options: Options, json_to: str | None) -> int:
     """Torture, print the table, write the JSON. Exit status 0, or 1 when anything is wrong; raises HoldfastError."""
-    target = None if json_to in (None, "-") else Path(str(json_to))
-    if target is not None and not target.resolve().parent.is_dir():
-        raise ConfigError(f"{target}: there is no folder {target.resolve().parent} to write it to")
-    quiet = json_to == "-"
+    target = target_of(json_to)
+    quiet = json_to == STDOUT
     done = itertools.count(1)
     with progress(f"torture on {options.database}", "kills", options.kills) as update:
         result = torture(options, lambda: update(next(done), options.kills))
@@ -34,7 +31,8 @@ def run(options: Options, json_to: str | None) -> int:
     else:
         show(result, terminal.console())
     if target is not None:
-        target.write_bytes(msgspec.json.format(msgspec.json.encode(result.as_json()), indent=2) + b"\n")
+        with written(target) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(result.as_json()), indent=2).decode() + "\n")
     return 0 if result.is_good else 1
 
 

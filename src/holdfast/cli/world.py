@@ -1,15 +1,13 @@
 """``holdfast torture --world``: engines in a simulated world, seed by seed, and what came of them."""
 
-from pathlib import Path
-
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from holdfast.cli import report, terminal
 from holdfast.cli.progress import progress
+from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import BAD, GOOD, Column, count, table
-from holdfast.errors import ConfigError
 from holdfast.torture.world.run import Summary, run_seeds
 
 MOST_SHOWN = 3
@@ -18,17 +16,16 @@ MOST_SHOWN = 3
 
 def run(first: int, seeds: int, processes: int, json_to: str | None) -> int:
     """Live through the worlds, print what came of them, write the JSON. Exit status 1 when an invariant was violated."""
-    target = None if json_to in (None, "-") else Path(str(json_to))
-    if target is not None and not target.resolve().parent.is_dir():
-        raise ConfigError(f"{target}: there is no folder {target.resolve().parent} to write it to")
+    target = target_of(json_to)
     with progress("worlds", "seeds", seeds) as update:
         summary = run_seeds(first, seeds, processes, lambda done, _failed: update(done, seeds))
-    if json_to == "-":
+    if json_to == STDOUT:
         terminal.print_json(msgspec.to_builtins(summary))
     else:
         show(summary, terminal.console())
     if target is not None:
-        target.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+        with written(target) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode() + "\n")
     return 1 if summary.failed else 0
 
 

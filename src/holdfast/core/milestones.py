@@ -118,3 +118,4 @@ class RecoveryCompleted(Body, frozen=True, gc=False):
     open_orders: int
     resent: int
     not_sent: int
+    positions: int | None = None  # None in journals from before it was counted

@@ -187,7 +187,7 @@ class CsvTable:
             return reader.read_next_batch()
         except StopIteration:
             return None
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _unreadable(self._path, error) from None
 
     def _ragged(self, row: pa.csv.InvalidRow) -> DataError:
@@ -210,7 +210,7 @@ class CsvTable:
                     include_columns=list(columns), column_types=dict.fromkeys(columns, pa.string())
                 ),
             )
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise _unreadable(self._path, error) from None
 
 
@@ -226,5 +226,9 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
+    if isinstance(error, UnicodeDecodeError):
+        return DataError(
+            f"{path}: the text is not UTF-8 (some programs write UTF-16 or Windows-1252); save it as UTF-8"
+        )
     reason = str(error).splitlines()[0].rstrip(".")
     return DataError(f"{path}: can't be read ({reason}); check that the file is whole, and is what its name says")

@@ -12,6 +12,7 @@ import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from holdfast.observe.redact import REDACTOR
+from holdfast.observe.repeats import Repeats
 
 
 class LogFormat(StrEnum):
@@ -34,6 +35,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 def set_up_logs(log_format: LogFormat, level: int = logging.INFO, stream: TextIO | None = None) -> None:
     """Send everything that is logged in this process, redacted, to ``stream`` (stderr). A second call replaces the first."""
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
+    handler.addFilter(Repeats())
     handler.setFormatter(_formatter(log_format, handler.stream))
     root = logging.getLogger()
     for old in [old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)]:

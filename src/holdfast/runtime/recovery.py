@@ -172,6 +172,7 @@ class Recovery:
             open_orders=len(state.orders.live),
             resent=len(resent) - not_sent,
             not_sent=not_sent,
+            positions=len(list(state.portfolio.open_lines())),
         )
         account.keep(lifecycle.recovered(state, report))
 

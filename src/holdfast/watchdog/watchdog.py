@@ -135,7 +135,10 @@ class Watchdog:
                 f"for {account.account_id}: nothing is touched"
             )
         if not found:
-            self._say(Kind.PROTECTED, f"{len(account.positions)} positions, each with its stop at the broker")
+            self._say(
+                Kind.PROTECTED,
+                f"{len(account.positions)} position{'s' * (len(account.positions) != 1)}, each with its stop at the broker",
+            )
             return True
         self._say(Kind.UNPROTECTED, "; ".join(_told(gap, state) for gap in found))
         todo = [gap for gap in found if is_to_mend(self._settings, state, gap)]

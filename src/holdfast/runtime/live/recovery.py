@@ -206,5 +206,6 @@ class LiveRecovery:
             open_orders=len(state.orders.live),
             resent=0,
             not_sent=unanswered,
+            positions=len(list(state.portfolio.open_lines())),
         )
         account.keep(lifecycle.recovered(state, report))
