@@ -73,7 +73,7 @@ def body(event: Any, key: ClientOrderId, amount: int, buys: bool, symbol: str, n
 
 def sums_of(book: OrderBook) -> tuple[Any, ...]:
     """The sums that the book keeps."""
-    return book.live_entries, book.open_net, book.open_buys, book.open_sells, book.unwanted_net
+    return book.live_entries, book.open_net, book.open_buys, book.open_sells, book.open_sides, set(book.canceling)
 
 
 def recomputed(book: OrderBook) -> tuple[Any, ...]:
@@ -81,16 +81,16 @@ def recomputed(book: OrderBook) -> tuple[Any, ...]:
     net: defaultdict[Any, Decimal] = defaultdict(Decimal)
     buys: defaultdict[Any, Decimal] = defaultdict(Decimal)
     sells: defaultdict[Any, Decimal] = defaultdict(Decimal)
-    unwanted: defaultdict[Any, Decimal] = defaultdict(Decimal)
+    open_sides: defaultdict[Any, Decimal] = defaultdict(Decimal)
     entries = [order for order in book.live.values() if order.terms.role is OrderRole.ENTRY]
     for order in entries:
         left, terms = order.quantity - order.filled_quantity, order.terms
         net[terms.strategy, terms.symbol] += left * terms.side.sign
         (buys if terms.side is Side.BUY else sells)[terms.symbol] += left
-        if order.cancel_released_ns:
-            unwanted[terms.strategy, terms.symbol] += left * terms.side.sign
-    sums = [{key: total for key, total in side.items() if total} for side in (net, buys, sells, unwanted)]
-    return (len(entries), *sums)
+        open_sides[terms.strategy, terms.symbol, terms.side] += left
+    sums = [{key: total for key, total in side.items() if total} for side in (net, buys, sells, open_sides)]
+    canceling = {key for key, order in book.live.items() if order.cancel_released_ns}
+    return (len(entries), *sums, canceling)
 
 
 @settings(max_examples=examples())

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.core import snapshot
+from holdfast.core.exposure import worst_case
 from holdfast.core.messages import (
     Action,
     Bar,
@@ -21,7 +22,6 @@ from holdfast.core.messages import (
     RiskRefused,
 )
 from holdfast.core.risk.limits import RiskLimits
-from holdfast.core.state import worst_case
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import Money, OrderType, Quantity, Side
 from tests.property.test_risk_interleaved import Silent
@@ -150,7 +150,7 @@ def test_a_target_that_is_on_its_way_asks_for_nothing() -> None:
     desk.ask(CancelOrders(client_order_id=desk.state.ids.order(1)))
     tell(desk, CancelRefused(desk.state.ids.order(1), "pending"))
     desk.closes(3, 100)
-    assert desk.state.host.wanted((desk.order(1).terms.strategy, "ABC")) == 10
+    assert desk.state.host.projected((desk.order(1).terms.strategy, "ABC")) == 10
 
 
 def test_protection_counts_a_canceled_exit_as_one_that_may_fill() -> None:

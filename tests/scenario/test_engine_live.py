@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from holdfast.core.broker_rules import BrokerRules
+from holdfast.core.exposure import worst_case
 from holdfast.core.messages import (
     Action,
     CancelOrders,
@@ -21,7 +22,6 @@ from holdfast.core.messages import (
 from holdfast.core.milestones import Impaired, Restored
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.session.account import AccountState
-from holdfast.core.state import worst_case
 from holdfast.core.turn import Turn
 from holdfast.core.types import MANUAL, NO_MONEY, OrderType, Price, Quantity, Side
 from tests.scenario.desk import DEPOSIT, Desk, bar

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.core.exposure import worst_case
 from holdfast.core.messages import (
     Action,
     Bar,
@@ -22,7 +23,7 @@ from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.risk.limits import MarketHours, RiskLimits, StrategyLimits
 from holdfast.core.risk.sizing import Method, Sizing
 from holdfast.core.session.account import AccountState
-from holdfast.core.state import DRAWDOWN, worst_case
+from holdfast.core.state import DRAWDOWN
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.venue.settings import FillAt, VenueSettings

@@ -159,6 +159,29 @@ class Signal(Body, frozen=True, gc=False):
     exits: Exits | None = None
 
 
+class WishWaits(Body, frozen=True, gc=False):
+    """A wish can't be carried out yet, because of the orders in ``until``; it is taken up again when they are over.
+
+    ``goal`` is the position, signed, that a wish to buy or sell so much would have led to; what closes the position meanwhile
+    counts to it. None for a target, which names its position itself, and for a wish that opens one.
+    """
+
+    signal: Signal
+    until: tuple[ClientOrderId, ...]
+    reason: str
+    goal: Quantity | None = None
+    since_ns: int = 0
+    """When it was first wished; 0: now."""
+
+
+class WishOver(Body, frozen=True, gc=False):
+    """The wish that has waited longest, of a strategy in a symbol, waits no more: it is taken up, or is not wanted any more."""
+
+    strategy: StrategyId
+    symbol: str
+    reason: str
+
+
 # --- orders ----------------------------------------------------------------------------------------------------------
 
 
@@ -517,6 +540,8 @@ BrokerReport = (
 AnyBody = (
     MarketEvent
     | Signal
+    | WishWaits
+    | WishOver
     | RiskApproved
     | RiskRefused
     | OrderPrepared

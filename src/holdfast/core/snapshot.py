@@ -21,9 +21,10 @@ from holdfast.core.session.account import AccountState
 from holdfast.core.session.counters import Counters
 from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId, TimeInForce
+from holdfast.core.waiting import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 8
+VERSION = 9
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -76,6 +77,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     stopped: list[StrategyId]
     flattening: bool
     flatten_tries: list[tuple[Key, int]]
+    waiting: list[tuple[Key, list[Waiting]]]
     entry_times: list[int]
     intents: list[tuple[Intent, tuple[ClientOrderId, ...]]]
     refusals: list[tuple[Key, tuple[Side, Quantity, str]]]
@@ -107,7 +109,7 @@ _VALUES = [
     "hour",
 ]
 _DICTIONARIES = ("overdue", "impairments", "marks", "quotes", "seen_ns", "stale")
-_PAIRS = ("guards", "covers", "closing", "flatten_tries", "refusals", "intents")
+_PAIRS = ("guards", "covers", "closing", "flatten_tries", "waiting", "refusals", "intents")
 """Dictionaries whose keys are more than a text."""
 _MONEY = ("cash", "deposits", "realised", "fees")
 

@@ -6,7 +6,6 @@ reads, so a restart can't come to another state than the one it left.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +44,8 @@ from holdfast.core.messages import (
     PositionAdopted,
     PositionChanged,
     RiskRefused,
+    WishOver,
+    WishWaits,
 )
 from holdfast.core.milestones import (
     AccountBound,
@@ -86,7 +87,6 @@ from holdfast.core.strategy.host import Host
 from holdfast.core.types import (
     HOUR_NS,
     NO_MONEY,
-    ZERO,
     ClientOrderId,
     Money,
     OrderRole,
@@ -95,6 +95,7 @@ from holdfast.core.types import (
     StrategyId,
     from_float,
 )
+from holdfast.core.waiting import Waiting
 from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
@@ -159,9 +160,7 @@ class EngineState:
         self.foreign_orders = Policy.ALERT
         self.lost_orders = Policy.QUARANTINE
         self.held_executions: tuple[str, ...] = ()  # part of what the account held when it was first taken
-        self.overdue: dict[
-            ClientOrderId, str
-        ] = {}  # orders without an explanation, and the symbol that each quarantines
+        self.overdue: dict[ClientOrderId, str] = {}  # orders nobody explains, and the symbol that each quarantines
         self.impairments: dict[str, str] = {}  # cause: reason
         self.lasting: set[str] = set()  # the causes among them that are no mere connection
         self.trading_day = ""
@@ -177,6 +176,9 @@ class EngineState:
         self.stopped: set[StrategyId] = set()
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
+        self.waiting: dict[
+            Key, list[Waiting]
+        ] = {}  # wishes that can't be carried out yet, in the order in which they came
 
         self.entry_times: deque[int] = deque(maxlen=limits.max_orders_per_minute)
         self.intents: OrderedDict[tuple[Any, ...], tuple[ClientOrderId, ...]] = OrderedDict()
@@ -189,6 +191,7 @@ class EngineState:
         self.stale: dict[str, int] = {}  # when it was last heard of
         self.exact_prices: dict[str, tuple[float, Price]] = {}
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
+        self.host.waiting = self.waiting
 
     def price(self, symbol: str) -> Price | None:
         """The last price of a symbol, exact; None before the first."""
@@ -553,6 +556,31 @@ def _refused(state: EngineState, _envelope: Envelope, body: RiskRefused) -> None
     state.refusals[body.strategy, body.symbol] = (body.side, body.quantity, body.rule)
 
 
+def _waits(state: EngineState, envelope: Envelope, body: WishWaits) -> None:
+    since_ns = body.since_ns or envelope.time_ns
+    found = [state.orders.find(key) for key in body.until]
+    waiting = Waiting(
+        body.signal,
+        body.until,
+        body.goal,
+        since_ns,
+        envelope.id,
+        envelope.correlation_id,
+        envelope.source,
+        any(order is not None and order.terms.role is not OrderRole.ENTRY for order in found),
+    )
+    state.waiting.setdefault((body.signal.strategy, body.signal.symbol), []).append(waiting)
+
+
+def _waits_no_more(state: EngineState, envelope: Envelope, body: WishOver) -> None:
+    key = (body.strategy, body.symbol)
+    waiting = state.waiting[key]
+    del waiting[0]
+    if not waiting:
+        del state.waiting[key]
+    mind(state, body.symbol, envelope.time_ns)
+
+
 def _strategy_stopped(state: EngineState, _envelope: Envelope, body: StrategyStopped) -> None:
     state.stopped.add(body.strategy)
 
@@ -574,6 +602,10 @@ def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> No
     state.epoch = body.epoch
     state.ids = Ids(state.account, body.epoch)
     state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
+    if (
+        state.broker is not BrokerName.PAPER
+    ):  # a market that went on without us: what was wished in another one is not wished now
+        state.waiting.clear()
 
 
 def _recovered(state: EngineState, envelope: Envelope, _body: RecoveryCompleted) -> None:
@@ -620,6 +652,8 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     PnlSnapshot: _valued,
     TradingDayStarted: _trading_day,
     RiskRefused: _refused,
+    WishWaits: _waits,
+    WishOver: _waits_no_more,
     StrategyStopped: _strategy_stopped,
     EngineStopped: _engine_stopped,
     Flatten: _flatten,
@@ -646,25 +680,3 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
         _order,
     ),
 }
-
-
-def worst_case(state: EngineState, symbol: str) -> tuple[Decimal, Decimal]:
-    """The account's position in a symbol if every open buy filled, and if every open sell did."""
-    position = state.portfolio.quantity(symbol)
-    bought = state.orders.open_buys.get(symbol)
-    sold = state.orders.open_sells.get(symbol)
-    worst_long, worst_short = position + bought if bought else position, position - sold if sold else position
-    for order in state.orders.by_notional.values():  # orders of others: hardly ever any
-        if order.terms.symbol == symbol:
-            units = _units_of(order, state.price(symbol))
-            worst_long, worst_short = worst_long + max(units, ZERO), worst_short + min(units, ZERO)
-    return worst_long, worst_short
-
-
-def _units_of(order: Order, price: Price | None) -> Decimal:
-    """What an order for an amount of money may still trade, signed, at the last price; a hundredth more, lest that has moved.
-
-    Without a price a unit counts as 1 (`views._holding`), and so the amount as what it is.
-    """
-    units = order.open_notional * order.terms.side.sign * Decimal("1.01") / (price or 1)
-    return units.quantize(Decimal("1e-9"), rounding=ROUND_UP)

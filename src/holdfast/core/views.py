@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from holdfast.core.exposure import worst_case
 from holdfast.core.instruments import AssetClass
 from holdfast.core.messages import Bar, OrderTerms
 from holdfast.core.orders.order import Order
@@ -14,7 +15,7 @@ from holdfast.core.risk.sizing import Measure, Sizing
 from holdfast.core.risk.view import DayTrades, Holding, RiskView, Scope
 from holdfast.core.risk.volatility import bars_in_a_year
 from holdfast.core.session.counters import ACCOUNT
-from holdfast.core.state import EngineState, twin_of, worst_case
+from holdfast.core.state import EngineState, twin_of
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,

@@ -28,30 +28,50 @@ from holdfast.core.types import (
     to_quantity,
 )
 from holdfast.core.views import exposure_of, risk_view, unexplained, volatility_of
+from holdfast.core.waiting import Wait, contrary, obstacle
 from holdfast.errors import InvalidValue
 
 __all__ = [
     "close_signal",
     "draft",
+    "draft_alone",
     "fault_of",
     "follow_up",
     "is_repeated",
     "live_entries",
     "raises",
+    "refusal",
     "risk_view",
     "unexplained",
 ]
 
 
-def draft(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskApproved | RiskRefused | None:
-    """What a signal comes to: an approved order, a refusal, or None when it is already fulfilled.
+def draft(state: EngineState, signal: Signal) -> RiskApproved | RiskRefused | Wait | None:
+    """What a signal comes to: an approved order, a refusal, orders that have to be over first, or None when it is already fulfilled."""
+    if state.price(signal.symbol) is not None:
+        wait = contrary(state, signal)
+        if wait is not None:
+            return wait
+    answer = draft_alone(state, signal)
+    if not isinstance(answer, RiskApproved):
+        return answer
+    wait = obstacle(state, answer.terms)
+    if wait is None:
+        return answer
+    left_out = answer.left_out.quantity if answer.left_out is not None else None
+    parts = (answer.terms.quantity, answer.terms.then, left_out)
+    return wait._replace(quantity=Quantity(sum((part for part in parts if part is not None), ZERO)))
+
+
+def draft_alone(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskApproved | RiskRefused | None:
+    """What a signal comes to where no order of its strategy in the symbol can be in its way.
 
     ``way_out``: it is one of the orders that together bring the account to zero, so none of them raises risk, even where
     strategies hold opposite sides of a symbol and the first close alone would carry the account through zero.
     """
     price = state.price(signal.symbol)
     if price is None:
-        return _refused(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
+        return refusal(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
     wanted = _wanted(state, signal, signal.limit_price or signal.stop_price or price)
     if wanted is None:
         return None
@@ -64,8 +84,8 @@ def draft(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskA
             return sized
         terms = sized
     elif not quantity:
-        return _refused(signal, "size", "0", "one lot", "the amount of money comes to less than the smallest step")
-    return _judged(state, terms, signal.confidence, way_out)
+        return refusal(signal, "size", "0", "one lot", "the amount of money comes to less than the smallest step")
+    return _judged(state, terms, signal, way_out)
 
 
 def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:
@@ -90,7 +110,7 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
         if signal.notional is not None:
             return side, state.instrument_of(signal.symbol).steps(signal.notional / price)
         return side, signal.quantity
-    coming = state.host.wanted((signal.strategy, signal.symbol))
+    coming = state.host.projected((signal.strategy, signal.symbol))
     if signal.quantity is None:
         side = signal.side or Side.BUY
         return None if coming * side.sign > 0 else (side, None)
@@ -106,12 +126,12 @@ def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms 
     view = risk_view(state, terms, signal.confidence)
     price = reference_price(terms, view.mark)
     if price is None:  # it can't be: the mark is known
-        return _refused(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
+        return refusal(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
     size = wished(sizing, _basis(state, signal, terms, view, price, sizing))
     if isinstance(size, Unsized):
-        return _refused(signal, "size", "0", "a size", size.why)
+        return refusal(signal, "size", "0", "a size", size.why)
     lot = sizing.lot or view.instrument.lot
-    held = state.host.wanted((signal.strategy, signal.symbol)) * -terms.side.sign
+    held = state.host.projected((signal.strategy, signal.symbol)) * -terms.side.sign
     closing = Quantity(max(ZERO, held) if signal.action is Action.TARGET else ZERO)
     return fit(terms, view, state.limits, size, lot, closing)
 
@@ -139,23 +159,29 @@ def _basis(
     )
 
 
-def _judged(state: EngineState, terms: OrderTerms, confidence: float, way_out: bool) -> RiskApproved | RiskRefused:
+def _judged(state: EngineState, terms: OrderTerms, signal: Signal, way_out: bool) -> RiskApproved | RiskRefused:
     """Risk's answer to a draft. One that goes through zero closes first and opens then, unless one order may do both.
 
     What only closes is never held up by limits that bar the whole: it goes alone then, and the rest is refused.
     """
-    whole = check(terms, risk_view(state, terms, confidence), state.limits, way_out=way_out)
+    whole = check(terms, _view(state, terms, signal), state.limits, way_out=way_out)
     crosses = _closes(state, terms) > 0
     if not crosses or (state.rules.orders_cross_zero and isinstance(whole, RiskApproved)):
         return whole
     close = _up_to_zero(state, terms)
     if isinstance(whole, RiskApproved):
-        return check(close, risk_view(state, close, confidence), state.limits, way_out=way_out)
+        return check(close, _view(state, close, signal), state.limits, way_out=way_out)
     close = replace(close, then=None)
-    answer = check(close, risk_view(state, close, confidence), state.limits, way_out=way_out)
+    answer = check(close, _view(state, close, signal), state.limits, way_out=way_out)
     if isinstance(answer, RiskRefused):
         return whole
     return replace(answer, left_out=replace(whole, quantity=Quantity(terms.quantity - close.quantity)))
+
+
+def _view(state: EngineState, terms: OrderTerms, signal: Signal) -> RiskView:
+    """What risk sees. A target counts what is there and what is on its way, so what it asks for is no repeat of anything."""
+    view = risk_view(state, terms, signal.confidence)
+    return replace(view, twin=None) if signal.action in (Action.TARGET, Action.CLOSE) else view
 
 
 def _closes(state: EngineState, terms: OrderTerms) -> Decimal:
@@ -247,10 +273,16 @@ def raises(state: EngineState, order: Order) -> bool:
     return raises_risk(terms.side, NO_QUANTITY, exposure_of(state, terms.symbol))
 
 
-def is_repeated(state: EngineState, refused: RiskRefused) -> bool:
-    """Whether a strategy was refused just this before, and nothing was let through since: no need to record it again."""
-    known = state.refusals.get((refused.strategy, refused.symbol))
-    return known == (refused.side, refused.quantity, refused.rule)
+def is_repeated(state: EngineState, signal: Signal, answer: RiskApproved | RiskRefused | Wait) -> bool:
+    """Whether a strategy was answered just so before, and nothing was let through since: no need to record it again.
+
+    That is a refusal, or a target that waits already.
+    """
+    key = (signal.strategy, signal.symbol)
+    if isinstance(answer, Wait):
+        waiting = state.waiting.get(key, ())
+        return len(waiting) == 1 and waiting[0].is_target and waiting[0].signal == signal
+    return isinstance(answer, RiskRefused) and state.refusals.get(key) == (answer.side, answer.quantity, answer.rule)
 
 
 def live_entries(state: EngineState, strategy: StrategyId, client_order_id: str | None = None) -> Iterator[Order]:
@@ -263,7 +295,8 @@ def live_entries(state: EngineState, strategy: StrategyId, client_order_id: str 
             yield order
 
 
-def _refused(signal: Signal, rule: str, figure: str, limit: str, text: str) -> RiskRefused:
+def refusal(signal: Signal, rule: str, figure: str, limit: str, text: str) -> RiskRefused:
+    """The record of a wish's refusal."""
     return RiskRefused(
         strategy=signal.strategy,
         symbol=signal.symbol,

@@ -11,6 +11,7 @@ import requests
 
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.engine.reports import FOREIGN
+from holdfast.core.exposure import worst_case
 from holdfast.core.messages import (
     Action,
     CancelOrders,
@@ -26,7 +27,6 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL
-from holdfast.core.state import worst_case
 from holdfast.core.types import Quantity, StrategyId
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (

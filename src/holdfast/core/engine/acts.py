@@ -1,7 +1,10 @@
 """The acts that everything else is made of: a wish becomes an order, an order is released or canceled, the account is impaired or restored."""
 
+from msgspec.structs import replace
+
 from holdfast.core import wishes
 from holdfast.core.messages import (
+    Action,
     CancelOrder,
     CancelOrders,
     CancelReleased,
@@ -14,14 +17,17 @@ from holdfast.core.messages import (
     RiskRefused,
     Signal,
     SubmitOrder,
+    WishOver,
+    WishWaits,
 )
 from holdfast.core.milestones import Impaired, Restored, StrategyStopped
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import loss_pct
 from holdfast.core.session.account import AccountEvent
-from holdfast.core.state import DRAWDOWN, EngineState
+from holdfast.core.state import DRAWDOWN, EngineState, Key
 from holdfast.core.turn import Turn
-from holdfast.core.types import ClientOrderId, Money, OrderRole
+from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity
+from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of
 
 DAILY_LOSS = "daily loss"
 """The impairment of an account that has lost what its day may lose."""
@@ -38,6 +44,8 @@ def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None
         turn.record(StrategyStopped(runner.id, reason, detail), source=f"strategy:{runner.id}")
         for order in wishes.live_entries(state, runner.id):
             cancel(turn, order, f"strategy {runner.id} was stopped")
+        for key in [key for key in state.waiting if key[0] == runner.id]:
+            drop_waiting(state, turn, key, "its strategy was stopped")
     for runner, wish in host.take_wishes():
         if isinstance(wish, CancelOrders):
             for order in wishes.live_entries(state, runner.id, wish.client_order_id):
@@ -48,7 +56,10 @@ def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None
         ):  # they wait until no order is live: a new one would hold them up
             continue
         draft = wishes.draft(state, wish)
-        if draft is None or (type(draft) is RiskRefused and wishes.is_repeated(state, draft)):
+        if draft is None:
+            _is_fulfilled(state, turn, wish)
+            continue
+        if wishes.is_repeated(state, wish, draft):
             continue
         if origin is not None and not isinstance(origin, Envelope):
             origin = turn.record(origin, source="feed")
@@ -65,25 +76,110 @@ def is_closing(state: EngineState, signal: Signal) -> bool:
 
 
 def on_signal(
-    state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused, source: str, cause: str
+    state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused | Wait, source: str, cause: str
 ) -> ClientOrderId | None:
-    """A wish and risk's answer to it. An approved one becomes an order, whose id is returned."""
+    """A wish and what comes of it. An approved one becomes an order, whose id is returned."""
     wish = turn.record(signal, cause, source)
     turn.correlation_id = wish.correlation_id
+    if signal.action in (Action.TARGET, Action.CLOSE):
+        drop_waiting(state, turn, (signal.strategy, signal.symbol), "another wish takes its place", wish.id)
+    if isinstance(draft, Wait):
+        _postpone(state, turn, signal, draft, wish)
+        return None
+    return _answer(state, turn, signal, draft, wish.id)
+
+
+def _answer(
+    state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused, cause: str
+) -> ClientOrderId | None:
     turn.account(AccountEvent.WISHED, f"{signal.action} {signal.symbol}")
-    answer = turn.record(draft, wish.id, "risk")
+    answer = turn.record(draft, cause, "risk")
     if isinstance(draft, RiskRefused):
         turn.account(AccountEvent.REFUSED, draft.rule)
         return None
     if draft.left_out is not None:
         turn.record(draft.left_out, answer.id, "risk")
-    terms = draft.terms
-    position = state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
-    if position * terms.side.sign < 0:  # a way out: protection goes first, lest both close and one opens
-        for leg in state.legs(terms.strategy, terms.symbol):
-            cancel(turn, leg, "its position is being closed")
     prepare(state, turn, draft, answer.id)
-    return terms.client_order_id
+    return draft.terms.client_order_id
+
+
+# --- wishes that wait -------------------------------------------------------------------------------------------------
+
+
+def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, wish: Envelope) -> None:
+    """Let a wish wait, and cancel what is in its way. What is to be bought or sold is kept as the position that it leads to."""
+    key = (signal.strategy, signal.symbol)
+    before = state.waiting.get(key, ())
+    if len(before) >= MOST_WAITING:
+        text = f"{MOST_WAITING} wishes in {signal.symbol} wait already: {wait.reason}"
+        _answer(state, turn, signal, wishes.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), wish.id)
+        return
+    goal = None
+    if wait.quantity is not None and signal.action in (Action.BUY, Action.SELL):
+        sign = 1 if signal.action is Action.BUY else -1
+        last = before[-1].goal if before else None
+        goal = Quantity((state.host.projected(key) if last is None else last) + wait.quantity * sign)
+        signal = replace(signal, quantity=wait.quantity, notional=None)
+    until = tuple(order.terms.client_order_id for order in wait.until)
+    record = turn.record(WishWaits(signal, until, wait.reason, goal), wish.id, wish.source)
+    for order in wait.cancel:
+        cancel(turn, order, f"{signal.action} {signal.symbol} waits for its end", record.id)
+
+
+def _is_fulfilled(state: EngineState, turn: Turn, wish: Signal) -> None:
+    """A position is asked for that is there, or on its way: what waited to bring another is not wanted any more."""
+    key = (wish.strategy, wish.symbol)
+    if key in state.waiting:
+        drop_waiting(state, turn, key, "the position is where it is asked to be now")
+
+
+def drop_waiting(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
+    """Let no wish of a strategy in a symbol wait any longer."""
+    for waiting in list(state.waiting.get(key, ())):
+        turn.record(WishOver(*key, reason), cause or waiting.record_id, correlation_id=waiting.correlation_id)
+
+
+def take_up(state: EngineState, turn: Turn, symbol: str, *, is_due: bool = False) -> None:
+    """Carry out the wishes in a symbol that can be now. ``is_due``: also ask once more for cancels that came to nothing."""
+    for key in [key for key in state.waiting if key[1] == symbol]:
+        while key in state.waiting and _take_up(state, turn, state.waiting[key][0], is_due=is_due):
+            pass
+
+
+def _take_up(state: EngineState, turn: Turn, waiting: Waiting, *, is_due: bool) -> bool:
+    """Whether the wish that has waited longest is dealt with, and it is the next one's turn."""
+    live = state.orders.live
+    if not is_due and all(key in live for key in waiting.until):
+        return False
+    signal = left_of(state, waiting)
+    draft = None if signal is None else wishes.draft(state, signal)
+    if isinstance(draft, Wait):
+        until = tuple(order.terms.client_order_id for order in draft.until)
+        is_new = not set(until) <= set(waiting.until)
+        if is_new:
+            _waits_for_others(turn, waiting, draft.reason, until)
+        for order in draft.cancel:
+            if is_due or order.terms.client_order_id not in waiting.until:
+                cancel(
+                    turn, order, f"{waiting.signal.action} {waiting.signal.symbol} waits for its end", waiting.record_id
+                )
+        return False
+    key = (waiting.signal.strategy, waiting.signal.symbol)
+    reason = "it is carried out" if draft is not None else "nothing is left to be done, or it is too old"
+    before, turn.correlation_id = turn.correlation_id, waiting.correlation_id
+    if draft is not None and signal is not None:
+        _answer(state, turn, signal, draft, waiting.record_id)
+    turn.record(WishOver(*key, reason), waiting.record_id)
+    turn.correlation_id = before
+    return True
+
+
+def _waits_for_others(turn: Turn, waiting: Waiting, reason: str, until: tuple[ClientOrderId, ...]) -> None:
+    """Orders that came meanwhile are in its way: it waits for these."""
+    signal, chain = waiting.signal, waiting.correlation_id
+    over = turn.record(WishOver(signal.strategy, signal.symbol, reason), waiting.record_id, correlation_id=chain)
+    again = WishWaits(signal, until, reason, waiting.goal, waiting.since_ns)
+    turn.record(again, over.id, waiting.source, chain)
 
 
 def prepare(state: EngineState, turn: Turn, approved: RiskApproved, cause: str) -> None:
@@ -96,12 +192,12 @@ def prepare(state: EngineState, turn: Turn, approved: RiskApproved, cause: str) 
         turn.account(AccountEvent.ORDERED, terms.client_order_id)
 
 
-def cancel(turn: Turn, order: Order, reason: str) -> None:
+def cancel(turn: Turn, order: Order, reason: str, cause: str = "") -> None:
     """Ask for an order's cancel, once; the order stays live until the broker confirms."""
     if order.cancel_released_ns:
         return
     key = order.terms.client_order_id
-    turn.record(CancelReleased(key, reason), order.last_record_id, correlation_id=order.correlation_id)
+    turn.record(CancelReleased(key, reason), cause or order.last_record_id, correlation_id=order.correlation_id)
     turn.effects.append(CancelOrder(key, turn.state.now_ns))
 
 

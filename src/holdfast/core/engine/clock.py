@@ -1,6 +1,6 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
-from holdfast.core.engine.acts import DAILY_LOSS, impair, keep_loss_limits, record_value, restore
+from holdfast.core.engine.acts import DAILY_LOSS, impair, keep_loss_limits, record_value, restore, take_up
 from holdfast.core.engine.closing import retreat, retreat_begins_ns, retreat_ns
 from holdfast.core.engine.flattening import press
 from holdfast.core.engine.protecting import due_ns, tend
@@ -39,6 +39,8 @@ def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
     tend(state, turn)
     if state.flattening:
         press(state, turn)
+    for symbol in dict.fromkeys(key[1] for key in state.waiting):
+        take_up(state, turn, symbol, is_due=True)
     begins_ns = retreat_begins_ns(state)
     if begins_ns is not None and now_ns >= begins_ns:
         retreat(state, turn)
@@ -85,7 +87,7 @@ def wake_in_time(state: EngineState) -> None:
     acts_ns = retreat_ns(state)
     if acts_ns is not None:
         wanted.append(acts_ns)
-    if state.flattening:
+    if state.flattening or state.waiting:
         wanted.append(state.now_ns + LOOK_NS)
     state.wake_ns = min([state.wake_ns, *wanted])
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, on_signal
+from holdfast.core.engine.acts import cancel, drop_waiting, on_signal
+from holdfast.core.exposure import worst_case
 from holdfast.core.messages import Action, Signal
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, closing_side, is_covered
 from holdfast.core.protection.policy import CLOSE_TRIES, LOOK_NS, Preservation
 from holdfast.core.protection.records import PositionClosing, PositionLeft
-from holdfast.core.state import EngineState, worst_case
+from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side
 
@@ -18,6 +19,7 @@ SOURCE = "protection"
 
 def close_position(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
     """Begin to close a strategy's position in a symbol: its orders are canceled first, then exactly what is open is closed."""
+    drop_waiting(state, turn, key, "the engine closes the position")
     record = turn.record(PositionClosing(*key, reason), cause, SOURCE)
     go_on_closing(state, turn, key, record.id)
 
@@ -38,7 +40,7 @@ def go_on_closing(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
         clear_the_way(state, turn, key[1], side)
     if quantity and closing.tries < CLOSE_TRIES:
         signal = Signal(*key, Action.SELL if side is Side.SELL else Action.BUY, side, quantity)
-        draft = wishes.draft(state, signal, way_out=True)
+        draft = wishes.draft_alone(state, signal, way_out=True)
         if draft is not None and on_signal(state, turn, signal, draft, SOURCE, cause) is not None:
             return
     why_not = "" if quantity else _why_not(state, turn, key, side)

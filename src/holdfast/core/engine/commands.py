@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, impair, is_closing, on_signal, record_value
+from holdfast.core.engine.acts import cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.closing import retreat
 from holdfast.core.engine.flattening import flatten
@@ -37,6 +37,7 @@ from holdfast.core.session.account import AccountEvent, AccountState
 from holdfast.core.state import DRAWDOWN, EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import StrategyId, plain, to_price
+from holdfast.core.waiting import Wait
 from holdfast.errors import InvalidValue
 
 BY_HAND = "by hand"
@@ -65,10 +66,14 @@ def _place(state: EngineState, turn: Turn, command: PlaceOrder, record: Envelope
     if is_closing(state, command.signal):
         text = f"nothing was ordered: the engine is closing {command.signal.symbol}, order when that is done"
         return CommandDone(accepted=False, text=text)
+    key = (command.signal.strategy, command.signal.symbol)
     draft = wishes.draft(state, command.signal)
     if draft is None:
+        drop_waiting(state, turn, key, "the position is where it is asked to be now", record.id)
         return CommandDone(accepted=False, text=f"nothing to do: {command.signal.symbol} is where it is asked to be")
     placed = on_signal(state, turn, command.signal, draft, record.source, record.id)
+    if isinstance(draft, Wait):
+        return CommandDone(accepted=True, text=f"it waits: {draft.reason}; it is ordered when that is over")
     if isinstance(draft, RiskRefused):
         return CommandDone(accepted=False, text=f"refused by {draft.rule}: {draft.text}")
     terms = draft.terms
@@ -76,16 +81,19 @@ def _place(state: EngineState, turn: Turn, command: PlaceOrder, record: Envelope
     return CommandDone(accepted=True, text=text, client_order_ids=(terms.client_order_id,))
 
 
-def _cancel(state: EngineState, turn: Turn, command: CancelOrders, _record: Envelope) -> CommandDone:
+def _cancel(state: EngineState, turn: Turn, command: CancelOrders, record: Envelope) -> CommandDone:
     wanted = [
         order
         for order in state.orders.live.values()
         if command.client_order_id in (None, order.terms.client_order_id)
         and command.symbol in (None, order.terms.symbol)
     ]
+    waiting = [key for key in state.waiting if command.symbol in (None, key[1]) and command.client_order_id is None]
+    for key in waiting:
+        drop_waiting(state, turn, key, "a person has canceled what is open", record.id)
     for order in wanted:
         cancel(turn, order, "asked by a person")
-    if not wanted:
+    if not (wanted or waiting):
         which = command.client_order_id or command.symbol or "any symbol"
         return CommandDone(accepted=False, text=f"no live order of {which}")
     ids = tuple(order.terms.client_order_id for order in wanted)
@@ -192,6 +200,8 @@ def _reconcile(state: EngineState, _turn: Turn, _command: Reconcile, _record: En
 
 def _flatten(state: EngineState, turn: Turn, command: Flatten, record: Envelope) -> CommandDone:
     turn.account(AccountEvent.HALTED, command.reason or "flatten")
+    for key in list(state.waiting):
+        drop_waiting(state, turn, key, "everything is being closed", record.id)
     live, held = len(state.orders.live), len(list(state.portfolio.open_ledgers()))
     for order in list(state.orders.live.values()):
         cancel(turn, order, "flatten")

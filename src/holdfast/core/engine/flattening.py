@@ -21,7 +21,7 @@ def flatten(state: EngineState, turn: Turn, cause: str) -> None:
     for strategy, symbol, _ in list(state.portfolio.open_ledgers()):
         signal = wishes.close_signal(strategy, symbol)
         tried = state.flatten_tries.get((strategy, symbol), 0)
-        draft = wishes.draft(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
+        draft = wishes.draft_alone(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
         if draft is None or on_signal(state, turn, signal, draft, "flatten", cause) is None:
             left.append((strategy, symbol))
     if not state.orders.live:

@@ -1,7 +1,7 @@
 """What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import attend, cancel, impair, prepare, record_value
+from holdfast.core.engine.acts import attend, cancel, impair, prepare, record_value, take_up
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.flattening import flatten
 from holdfast.core.engine.protecting import protect
@@ -132,6 +132,8 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         answer = turn.record(decision, record.id, "risk", record.correlation_id)
         if isinstance(decision, RiskApproved):
             prepare(state, turn, decision, answer.id)
+    if state.waiting:
+        take_up(state, turn, terms.symbol)
     if state.flattening:
         flatten(state, turn, record.id)
     elif isinstance(body, CancelRefused):

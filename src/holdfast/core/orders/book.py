@@ -94,9 +94,9 @@ def judge(order: Order, body: AnyBody) -> Cell:
 class OrderBook:
     """Orders by client order id. ``live`` holds those that may still trade, ``live_entries`` counts the unprotective ones.
 
-    ``by_notional`` holds the live ones for an amount of money. ``open_net`` (strategy and symbol, signed), ``open_buys`` and
-    ``open_sells`` (symbol, positive) sum what may still fill of the entries; ``unwanted_net`` (as ``open_net``) is the part of it
-    whose cancel was asked for: it may fill still, and nobody waits for it.
+    ``by_notional`` holds the live ones for an amount of money, ``canceling`` those whose cancel was asked for. ``open_net``
+    (strategy and symbol, signed), ``open_sides`` (strategy, symbol and side, positive), ``open_buys`` and ``open_sells`` (symbol,
+    positive) sum what may still fill of the entries.
     """
 
     def __init__(self) -> None:
@@ -104,8 +104,9 @@ class OrderBook:
         self.finished: OrderedDict[ClientOrderId, Order] = OrderedDict()
         self.live_entries = 0
         self.by_notional: dict[ClientOrderId, Order] = {}
+        self.canceling: dict[ClientOrderId, Order] = {}
         self.open_net: dict[tuple[StrategyId, str], Decimal] = {}
-        self.unwanted_net: dict[tuple[StrategyId, str], Decimal] = {}
+        self.open_sides: dict[tuple[StrategyId, str, Side], Decimal] = {}
         self.open_buys: dict[str, Decimal] = {}
         self.open_sells: dict[str, Decimal] = {}
 
@@ -128,17 +129,19 @@ class OrderBook:
         to = LIFE[order.state][_EVENT_OF.get(kind) or event_of(order, body)].to
         if to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
-        before, unwanted = order.outstanding, order.unwanted
+        before = order.outstanding
         _CHANGES[kind](order, body, envelope.time_ns)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
+        if kind is CancelReleased:
+            self.canceling[key] = order
+        elif not order.cancel_released_ns:
+            self.canceling.pop(key, None)
         if to is not order.state:
             self._move(order, to)
         after = order.outstanding
         if after != before:
             self._count(order, after - before)
-        if order.cancel_released_ns or unwanted:
-            self._count_unwanted(order, order.unwanted - unwanted)
         return order
 
     def _adopt(self, envelope: Envelope, body: OrderAdopted) -> Order:
@@ -181,8 +184,9 @@ class OrderBook:
         self.live_entries += order.terms.role is OrderRole.ENTRY
         if order.terms.notional is not None:
             self.by_notional[order.terms.client_order_id] = order
+        if order.cancel_released_ns:
+            self.canceling[order.terms.client_order_id] = order
         self._count(order, order.outstanding)
-        self._count_unwanted(order, order.unwanted)
 
     def _move(self, order: Order, to: OrderState) -> None:
         was_live = order.state not in TERMINAL
@@ -193,6 +197,7 @@ class OrderBook:
                 self.live_entries -= order.terms.role is OrderRole.ENTRY
                 del self.live[key]
                 self.by_notional.pop(key, None)
+                self.canceling.pop(key, None)
                 self.finished[key] = order
                 if len(self.finished) > FINISHED_KEPT:
                     self.finished.popitem(last=False)
@@ -200,6 +205,8 @@ class OrderBook:
             self.live_entries += order.terms.role is OrderRole.ENTRY
             del self.finished[key]
             self.live[key] = order
+            if order.cancel_released_ns:
+                self.canceling[key] = order
 
     def _count(self, order: Order, change: Decimal) -> None:
         """Keep the sums that exposure goes by, when what may still fill of an order has changed.
@@ -210,12 +217,8 @@ class OrderBook:
         if terms.role is OrderRole.ENTRY:
             buys = terms.side is Side.BUY
             _add_to(self.open_net, (terms.strategy, terms.symbol), change if buys else -change)
+            _add_to(self.open_sides, (terms.strategy, terms.symbol, terms.side), change)
             _add_to(self.open_buys if buys else self.open_sells, terms.symbol, change)
-
-    def _count_unwanted(self, order: Order, change: Decimal) -> None:
-        terms = order.terms
-        if terms.role is OrderRole.ENTRY and change:
-            _add_to(self.unwanted_net, (terms.strategy, terms.symbol), change * terms.side.sign)
 
 
 def _add_to(sums: dict[Any, Decimal], key: object, amount: Decimal) -> None:

@@ -78,11 +78,6 @@ class Order(msgspec.Struct):
         return self.remaining if then is None or self.state in TERMINAL else Quantity(self.remaining + then)
 
     @property
-    def unwanted(self) -> Quantity:
-        """What may still fill though its cancel was asked for; zero again when the broker refuses that."""
-        return self.outstanding if self.cancel_released_ns else NO_QUANTITY
-
-    @property
     def open_notional(self) -> Money:
         """What may still be spent of an order for an amount of money."""
         amount = self.terms.notional

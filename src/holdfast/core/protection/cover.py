@@ -12,6 +12,7 @@ from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.protection.legs import Guard, covered_by
 from holdfast.core.protection.policy import HELD_NS, NOT_SENT_PAUSE_NS, pause_ns
 from holdfast.core.types import ZERO, ClientOrderId, Side, StrategyId
+from holdfast.core.waiting import leaving
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
@@ -76,8 +77,10 @@ def to_protect(state: "EngineState", key: Key) -> Decimal:
 def _stays(state: "EngineState", key: Key) -> Decimal:
     """What is to stay of a position: what is on its way out already is not protected as well, lest both close."""
     position = state.portfolio.strategy_quantity(*key)
-    projected = state.host.projected(key)
-    return min(abs(position), abs(projected)) if position * projected > 0 else ZERO
+    going = state.orders.open_sides.get((*key, closing_side(position)), ZERO)
+    if key in state.waiting:
+        going = max(going, leaving(state, key))
+    return max(ZERO, abs(position) - going)
 
 
 def confirmed(state: "EngineState", key: Key, guard: Guard, wanted: Decimal) -> Decimal:

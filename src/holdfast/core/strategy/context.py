@@ -219,20 +219,26 @@ class Context:
     ) -> None:
         """Ask for a position: signed ``quantity``, or ``direction`` alone with the size left to risk.
 
-        What is open already counts, so asking again for what is on its way does nothing; what was asked to be canceled doesn't
-        count. Protection is asked for as in :meth:`buy`.
+        What is open already counts, so asking again for what is on its way does nothing. Until it is known what became of an
+        order it may fill or not: the target is gone for only as far as the position stays between what is held, zero and the
+        target either way. Open orders of this strategy that lead away from the target or beyond it are canceled. What can't be
+        done yet is done when those orders are over, without being asked for again; another target takes its place.
+        Protection is asked for as in :meth:`buy`.
         """
         host = self._host
         if host.muted:
             return
         if quantity is not None:
             wanted = quantity if type(quantity) is Decimal else to_decimal(quantity, "target quantity")
-            if host.wanted(self._keys.get(symbol) or self._key(symbol)) == wanted and not host.wishes:
+            key = self._keys.get(symbol) or self._key(symbol)
+            if host.projected(key) == wanted and not (host.wishes or host.is_undecided(key)):
                 return  # nothing is to be done, and nothing that was asked for just now can change that
             to_decimal(wanted, "target quantity")
         elif direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
-        elif host.wanted(self._key(symbol)) * direction.sign > 0 and not host.wishes:
+        elif host.projected(self._key(symbol)) * direction.sign > 0 and not (
+            host.wishes or host.is_undecided(self._key(symbol))
+        ):
             return
         else:
             wanted = None

@@ -6,7 +6,7 @@ While ``muted`` (warm-up on history, recovery) strategies see everything and can
 import heapq
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.bars import BarBuilder
 from holdfast.core.strategy.context import Context, Timer
-from holdfast.core.types import DAY_NS, MINUTE_NS, ZERO, StrategyId
+from holdfast.core.types import DAY_NS, MINUTE_NS, ZERO, Side, StrategyId
 
 WISHES_PER_EVENT = 100
 """More wishes from one callback than this is a flood: ten times what a rebalancing of ten symbols needs."""
@@ -58,7 +58,7 @@ class Stopped(BaseException):
 
 
 class Host:
-    """The strategies of one account. ``marks``, ``orders`` and ``portfolio`` are the engine's own.
+    """The strategies of one account. ``marks``, ``orders``, ``portfolio`` and the wishes that are ``waiting`` are the engine's own.
 
     ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called.
     """
@@ -70,6 +70,7 @@ class Host:
         self.portfolio = portfolio
         self.marks = marks
         self.calendar = calendar
+        self.waiting: Mapping[tuple[StrategyId, str], Sequence[Any]] = {}
         self.now_ns = 0
         self.wake_ns = NEVER
         self.muted = True
@@ -201,17 +202,19 @@ class Host:
         wishes, self.wishes = self.wishes, []
         return wishes
 
+    def is_undecided(self, key: tuple[StrategyId, str]) -> bool:
+        """Whether what is open of a strategy's may well not fill, or may lead to either side of where it is projected."""
+        sides = self.orders.open_sides
+        if key in self.waiting or ((*key, Side.BUY) in sides and (*key, Side.SELL) in sides):
+            return True
+        return any((order.terms.strategy, order.terms.symbol) == key for order in self.orders.canceling.values())
+
     def projected(self, key: tuple[StrategyId, str]) -> Decimal:
         """A strategy's position once everything open has filled."""
         ledger = self.portfolio.ledgers.get(key)
         open_net = self.orders.open_net
         held = ledger.quantity if ledger is not None else ZERO
         return held + open_net[key] if key in open_net else held
-
-    def wanted(self, key: tuple[StrategyId, str]) -> Decimal:
-        """A strategy's position once everything open has filled, but for what was asked to be canceled: what a target goes by."""
-        unwanted = self.orders.unwanted_net
-        return self.projected(key) - unwanted[key] if key in unwanted else self.projected(key)
 
     def set_timer(self, runner: Runner, name: str, due_ns: int, interval_ns: int | None) -> None:
         """Put a timer on the list; one that repeats takes the place of the strategy's other of that name."""

@@ -1,0 +1,151 @@
+"""What stands in the way of a wish: orders whose end has to be known before it can be carried out safely.
+
+Until an order is over it may fill whole, in part or not at all. A wish is carried out only when the position stays between what is
+held, zero and what is asked for in each of these cases; otherwise what is in its way is canceled, and the wish waits.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from holdfast.core.messages import Action, OrderTerms, Signal
+from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.protection.legs import at_work
+from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, StrategyId
+
+if TYPE_CHECKING:
+    from holdfast.core.state import EngineState
+
+WAITS_NS = 60_000_000_000
+"""A wish to buy or sell so much is dropped when it has waited for so long: it was decided at another price. A target holds until it is replaced."""
+MOST_WAITING = 20
+"""Wishes of a strategy in a symbol that wait; one more is refused."""
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A wish that waits, and since when; see :class:`~holdfast.core.messages.WishWaits`. The ids tie what comes of it to its chain."""
+
+    signal: Signal
+    until: tuple[ClientOrderId, ...]
+    goal: Quantity | None
+    since_ns: int
+    record_id: str
+    correlation_id: str
+    source: str
+    takes_exits: bool
+    """It waits for the end of exits: what it closes needs none any more."""
+
+    @property
+    def is_target(self) -> bool:
+        """Whether it names a position."""
+        return self.signal.action in (Action.TARGET, Action.CLOSE)
+
+
+class Wait(NamedTuple):
+    """A wish can't be carried out yet: ``until`` these orders are over, of which ``cancel`` are to be canceled for it."""
+
+    until: tuple[Order, ...]
+    cancel: tuple[Order, ...]
+    reason: str
+    quantity: Quantity | None = None
+    """What a wish to buy or sell comes to."""
+
+
+def contrary(state: "EngineState", signal: Signal) -> Wait | None:
+    """The open entries of its own that a target can't be reached with: those that lead away from it, or beyond it, or are being canceled."""
+    if signal.action in (Action.BUY, Action.SELL):
+        return None
+    key = (signal.strategy, signal.symbol)
+    sides = state.orders.open_sides
+    if (*key, Side.BUY) not in sides and (*key, Side.SELL) not in sides:
+        return None
+    if signal.quantity is None:
+        toward, room = signal.side or Side.BUY, None
+    else:
+        missing = signal.quantity - state.portfolio.strategy_quantity(*key)
+        toward, room = (Side.BUY if missing > 0 else Side.SELL), abs(missing)
+    is_beyond = room is not None and sides.get((*key, toward), ZERO) > room
+    found = [order for order in entries(state, signal.symbol) if order.terms.strategy == signal.strategy]
+    wrong = tuple(o for o in found if is_beyond or o.terms.side is not toward or o.cancel_released_ns)
+    if not wrong:
+        return None
+    return Wait(wrong, wrong, f"{_names(wrong)} may still fill, which is not what is asked for now")
+
+
+def obstacle(state: "EngineState", terms: OrderTerms) -> Wait | None:
+    """What has to be over before an order may leave.
+
+    Exits that would close what it closes too; and orders that leave open on which side of zero the account is, where the broker
+    takes no order through zero.
+    """
+    legs = state.legs(terms.strategy, terms.symbol)
+    if legs:
+        held = max(ZERO, state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign)
+        same = tuple(leg for leg in legs if leg.terms.side is terms.side)
+        others = tuple(leg for leg in legs if leg.terms.side is not terms.side)
+        doubled = (*same, *(others if at_work(others) > held else ()))
+        if doubled:
+            return Wait(doubled, doubled, f"{_names(doubled)} would close the same position")
+    unsettled = _may_be_across(state, terms)
+    if unsettled:
+        return Wait(unsettled, (), f"{_names(unsettled)} decides on which side of zero the account is")
+    return None
+
+
+def entries(state: "EngineState", symbol: str) -> Iterable[Order]:
+    """The live entries in a symbol, whoever's they are."""
+    live = state.orders.live.values()
+    return (order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.ENTRY)
+
+
+def _may_be_across(state: "EngineState", terms: OrderTerms) -> tuple[Order, ...]:
+    """The orders in flight that may put the account on the other side of zero, so that this one would go through it."""
+    if state.rules.orders_cross_zero:
+        return ()
+    quantity = terms.quantity + (terms.then or ZERO)
+    unsettled = tuple(order for order in entries(state, terms.symbol) if _is_unsettled(order))
+    same = sum((order.outstanding for order in unsettled if order.terms.side is terms.side), ZERO)
+    opposite = sum((order.outstanding for order in unsettled if order.terms.side is not terms.side), ZERO)
+    across = opposite - state.portfolio.quantity(terms.symbol) * terms.side.sign
+    return unsettled if across > 0 and quantity + same > across else ()
+
+
+def _is_unsettled(order: Order) -> bool:
+    """Whether an order fills or ends by itself within moments, or nobody knows how it stands."""
+    at_rest = order.state in (OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED)
+    return not at_rest or order.terms.order_type is OrderType.MARKET or bool(order.cancel_released_ns)
+
+
+def leaving(state: "EngineState", key: tuple[StrategyId, str]) -> Decimal:
+    """How much of a position is about to be closed by a wish that waits for the end of its exits."""
+    waiting = state.waiting.get(key)
+    if not waiting or not waiting[-1].takes_exits:
+        return ZERO
+    position, last = state.portfolio.strategy_quantity(*key), waiting[-1]
+    goal = (last.signal.quantity or ZERO) if last.is_target else last.goal or ZERO
+    return abs(position) - min(abs(position), max(ZERO, goal if position > 0 else -goal))
+
+
+def left_of(state: "EngineState", waiting: Waiting) -> Signal | None:
+    """A wish that has waited, as it is worth carrying out now: without what was closed meanwhile, and the time that has gone by."""
+    signal, waited_ns = waiting.signal, state.now_ns - waiting.since_ns
+    live_ns = signal.time_to_live_ns
+    if live_ns is not None and waited_ns > live_ns:
+        return None
+    if live_ns is not None:
+        signal = msgspec.structs.replace(signal, time_to_live_ns=live_ns - waited_ns)
+    if waiting.is_target:
+        return signal
+    if waited_ns > WAITS_NS:
+        return None
+    if waiting.goal is None or signal.quantity is None:
+        return signal
+    sign = 1 if signal.action is Action.BUY else -1
+    missing: Decimal = (waiting.goal - state.host.projected((signal.strategy, signal.symbol))) * sign
+    return msgspec.structs.replace(signal, quantity=Quantity(min(signal.quantity, missing))) if missing > 0 else None
+
+
+def _names(orders: Iterable[Order]) -> str:
+    return ", ".join(f"{order.terms.role.value} {order.terms.client_order_id}" for order in orders)
