@@ -22,6 +22,7 @@ from holdfast.core.messages import BrokerName
 from holdfast.core.protection.policy import Preservation, ProtectionPolicy
 from holdfast.core.protection.records import OnFailure
 from holdfast.core.ranges import (
+    YEAR_S,
     Amount,
     Count,
     CountOrZero,
@@ -39,6 +40,7 @@ from holdfast.core.types import SECOND_NS, Money
 from holdfast.errors import ConfigError, HoldfastError, Refused
 from holdfast.feeds.alpaca.wire import Kind
 from holdfast.feeds.pace import parse_speed
+from holdfast.locks.lock import SHORTEST_LEASE_S
 from holdfast.venue.models import Commission, NoCommission
 from holdfast.venue.settings import FillAt, VenueSettings
 
@@ -235,7 +237,7 @@ class SupervisorConfig(Section, frozen=True):
     """
 
     interval_s: Seconds = 5.0
-    lease_s: Seconds = 30.0
+    lease_s: Annotated[float, Within(SHORTEST_LEASE_S, YEAR_S)] = 30.0
     batch: Count = 100
     resubmissions: CountOrZero = 2
     back_off_s: Seconds = 1.0

@@ -13,11 +13,14 @@ from holdfast.core.engine.reports import LOST
 from holdfast.core.findings import BooksCompared, OrderLost, Reconcile, SupervisorCycle
 from holdfast.core.messages import CashDeposited, OrderAnomaly, OrderNotSent, OrderReleased
 from holdfast.core.orders.order import Order, OrderState
+from holdfast.errors import InvalidValue
 from holdfast.locks import open_locks
+from holdfast.runtime import compose
 from tests.local_alpaca import KEY, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import FAR_BELOW, ask, becomes, bodies, buy, idle_engine, price_moves
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end, requests_at
 from tests.scenario.alpaca.test_faults import disarm, post
+from tests.unit.locks.store_that_fails import StoreThatFails
 
 QUICK: dict[str, Any] = {"interval_s": 0.2, "back_off_s": 0.2}
 
@@ -78,6 +81,42 @@ def test_an_order_that_was_not_taken_is_sent_again_under_its_id(
         running.wait_for(lambda: shown()["pending"] == 0, "the claim to be settled")
         assert shown()["last_success"]
         assert shown()["last_error"] is None
+
+
+class Unforeseen(StoreThatFails):
+    """Fails as no store is meant to, so many times, each time otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__([0.0])
+        self.faults: list[Exception] = [
+            ValueError("a driver's own"),
+            InvalidValue("a lease of 0 s"),
+            OSError(5, "no store"),
+        ]
+
+    def take(self, name: str, token: str, lease_ms: int) -> int | None:
+        """Raises what is left of the faults, the last one first."""
+        if self.faults:
+            raise self.faults.pop()
+        return 1
+
+
+def test_what_nobody_foresaw_in_a_cycle_is_noted_and_the_next_one_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a store of locks raises, the engine lives, the record names it, and the order is explained in the end."""
+    store = Unforeseen()
+    monkeypatch.setattr(compose, "open_locks", lambda url: store)
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path, alpaca={"settle_s": 0.3}, supervisor=QUICK) as running,
+    ):
+        post(server, [{"name": "not_accepted_then_504"}])
+        order = buy(running, limit=FAR_BELOW)
+        becomes(running, order, OrderState.SUBMITTED)
+        assert posts_of(server, order) == 2
+        told = {cycle.error for cycle in bodies(running, SupervisorCycle) if cycle.error}
+        assert told == {"OSError: [Errno 5] no store", "InvalidValue: a lease of 0 s", "ValueError: a driver's own"}
 
 
 @pytest.mark.proves("A2", "B5")

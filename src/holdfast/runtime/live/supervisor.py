@@ -6,7 +6,7 @@ has its own id still, so that a broker which has it after all refuses the second
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 import structlog
@@ -21,13 +21,16 @@ from holdfast.core.messages import Cycle, OrderNotSent
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import SECOND_NS
 from holdfast.core.wishes import raises
-from holdfast.errors import JournalError, LockAcquisitionError
+from holdfast.errors import HoldfastError, JournalError, LockAcquisitionError
 from holdfast.journal.claims import Claim, Claims
 from holdfast.locks import Lock, LockManager
 from holdfast.locks.lock import StoreUnreachable
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.doubts import UNANSWERED, Doubts
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LONGEST_PAUSE_S = 60.0
 """Between two looks at an order that nothing explains."""
@@ -49,6 +52,24 @@ class Verdict(msgspec.Struct, frozen=True):
     count: str
     again_in_s: float | None = None
     error: str = ""
+
+
+class StoreBroken(HoldfastError):
+    """A store of claims or locks failed in a way that nobody foresaw: this cycle is over, the next may go better."""
+
+
+async def _of_store(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a store answers. Only its faults are contained: one of the engine's own, met while deciding, ends the engine.
+
+    Raises JournalError and LockAcquisitionError as the store does, and StoreBroken for everything else.
+    """
+    try:
+        return await asyncio.to_thread(call, *args, **kwargs)
+    except (JournalError, LockAcquisitionError):
+        raise
+    except Exception as error:
+        log.exception("a store of claims or locks failed")
+        raise StoreBroken(f"{type(error).__name__}: {error}") from error
 
 
 class Supervisor:
@@ -97,11 +118,10 @@ class Supervisor:
         if self._has_work():
             try:
                 done = await self._under_lock()
-            except StoreUnreachable as error:
-                done = SupervisorCycle(errors=1, error=str(error))
-            except LockAcquisitionError:
-                done = SupervisorCycle(lock_skips=1)
-            except JournalError as error:
+            except LockAcquisitionError as error:
+                lost = isinstance(error, StoreUnreachable)
+                done = SupervisorCycle(errors=1, error=str(error)) if lost else SupervisorCycle(lock_skips=1)
+            except (JournalError, StoreBroken) as error:
                 done = SupervisorCycle(errors=1, error=str(error))
         if not done.errors and not done.lock_skips:
             done = msgspec.structs.replace(done, last_success_ns=self._clock.now_ns())
@@ -115,19 +135,17 @@ class Supervisor:
 
     async def _under_lock(self) -> SupervisorCycle:
         name, lease_s = f"supervisor:{self._account.name}", self._config.lease_s
-        lock = await asyncio.to_thread(self._stores.locks.acquire, name, 0.0, lease_s)
+        lock = await _of_store(self._stores.locks.acquire, name, 0.0, lease_s)
         try:
             return await self._work(lock)
         finally:
-            await asyncio.to_thread(lock.release)
+            await _of_store(lock.release)
 
     async def _work(self, lock: Lock) -> SupervisorCycle:
         claims, config = self._stores.claims, self._config
         pending = [key for key, order in self._state.orders.live.items() if order.state in UNANSWERED]
-        await asyncio.to_thread(claims.file, self._account.name, pending)
-        taken = await asyncio.to_thread(
-            claims.take, self._account.name, self._stores.worker, config.batch, config.lease_s
-        )
+        await _of_store(claims.file, self._account.name, pending)
+        taken = await _of_store(claims.take, self._account.name, self._stores.worker, config.batch, config.lease_s)
         if self._sweeps_s and self._clock.monotonic_s() >= self._sweeps_s[0]:
             del self._sweeps_s[0]
         self._open.update(pending)
@@ -139,7 +157,7 @@ class Supervisor:
             counts[verdict.count] += 1
             if verdict.again_in_s is None:
                 self._open.discard(claim.client_order_id)
-            await asyncio.to_thread(claims.settle, claim, verdict.again_in_s, verdict.error)
+            await _of_store(claims.settle, claim, verdict.again_in_s, verdict.error)
         return msgspec.structs.replace(SupervisorCycle(claimed=len(taken)), **counts)
 
     def _decide(self, claim: Claim) -> Verdict:
