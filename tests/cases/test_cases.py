@@ -36,6 +36,8 @@ class Case(NamedTuple):
 
 
 CASES = [
+    Case("money/look.toml", fills, ["buy 10 @ 30"]),
+    Case("money/lookc.toml", fills, ["buy 10 @ 30"]),
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # NSE traded on a Saturday: a day order of it ends with that session
     Case("sat_session/holdfast.toml", orders, ["EXPIRED 2025-02-01T10:00:00Z"]),

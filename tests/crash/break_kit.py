@@ -10,7 +10,8 @@ import pytest
 
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.config import Config, parse_config
-from holdfast.core.messages import Bar, Command, CommandDone, MarketEvent, OrderFilled, Quote, Request, Trade
+from holdfast.core.instant import Instant
+from holdfast.core.messages import Bar, Command, CommandDone, OrderFilled, Quote, Request, Trade
 from holdfast.core.strategy.api import Context, Parameters, Strategy, Timer
 from holdfast.core.types import Side
 from holdfast.journal.batch import Batch
@@ -194,15 +195,15 @@ def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> Non
                 answered.add(key)
                 account.inbox.append(Request(account.state.now_ns, key, "cli:person", body))
 
-    async def waiting(loop: Loop, event: MarketEvent) -> None:
+    async def waiting(loop: Loop, time_ns: int) -> None:
         await loop._settle()
         for account in loop._accounts:
             if account.name not in loop._recoveries:
                 ask(account)
-        await wait_for(loop, event)
+        await wait_for(loop, time_ns)
 
-    def reaching(account: AccountAtWork[PaperBroker], event: MarketEvent) -> None:
-        reach_venue(account, event)
+    def reaching(account: AccountAtWork[PaperBroker], instant: Instant) -> None:
+        reach_venue(account, instant)
         ask(account)
 
     patch.setattr(Loop, "_wait_for", waiting)

@@ -64,7 +64,7 @@ class Life:
             if isinstance(item, Envelope):
                 apply(self.state, item)
             else:
-                show(self.state, item)
+                show(self.state, (item,))
         self.keep(lifecycle.start(self.state, self.epoch, "test", "test"))
         lifecycle.warmed_up(self.state)
         self.keep(lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)))

@@ -1,15 +1,17 @@
 """One account on the real exchange, driven through ``step`` as the drivers do: what the engine's scenarios start from."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
-from typing import Any
+from itertools import groupby
+from typing import Any, cast
 
 from holdfast.core import lifecycle
 from holdfast.core.body import Body
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
 from holdfast.core.engine import Input, step
 from holdfast.core.findings import Comparison
+from holdfast.core.instant import instants
 from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
     Action,
@@ -25,13 +27,14 @@ from holdfast.core.messages import (
     Request,
     Signal,
     SubmitOrder,
+    Trade,
 )
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.api import Context, OrderFilled, Strategy
-from holdfast.core.strategy.host import Runner
+from holdfast.core.strategy.host import Call, Host, Runner
 from holdfast.core.turn import Turn
 from holdfast.core.types import DAY_NS, HOUR_NS, MANUAL, MINUTE_NS, Money, Price, Quantity, Side, StrategyId
 from holdfast.venue.exchange import Exchange
@@ -147,13 +150,18 @@ class Desk:
         self._work(lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)))
 
     def run(self, *events: MarketEvent | Heartbeat) -> "Desk":
-        """Let market events happen, first at the venue, then to the strategies."""
-        for event in events:
-            if not isinstance(event, Heartbeat):
+        """Let market events happen, those of one time together: first at the venue, then to the strategies."""
+        for is_beat, group in groupby(events, key=lambda event: isinstance(event, Heartbeat)):
+            if is_beat:
+                for beat in group:
+                    self._work(self.step(beat))
+                continue
+            for instant in instants(cast(Iterator[MarketEvent], group)):
                 self.state.cursor += 1
-                self._inbox.extend(self.exchange.on_market(event))
+                for event in instant:
+                    self._inbox.extend(self.exchange.on_market(event))
                 self._drain()
-            self._work(self.step(event))
+                self._work(self.step(instant))
         return self
 
     def step(self, event: Input) -> Turn | None:
@@ -219,6 +227,21 @@ class Desk:
     def position(self, strategy: str = "s0", symbol: str = "ABC") -> Decimal:
         """What a strategy holds."""
         return self.state.portfolio.strategy_quantity(StrategyId(strategy), symbol)
+
+
+def show_to(host: Host, *events: MarketEvent) -> None:
+    """Show a host's strategies the events of one time, as the engine does."""
+    calls: list[Call] = []
+    for event in events:
+        if isinstance(event, Bar):
+            host.see_bar(event, calls)
+        elif isinstance(event, Trade):
+            host.see_trade(event, calls)
+        else:
+            host.see_quote(event, calls)
+    for _, event, runners in calls:
+        host.call(event, runners)
+    host.call_together()
 
 
 def price(text: str | float) -> Price:

@@ -434,7 +434,7 @@ def test_shares_that_are_moved_in_are_no_loss_of_the_day() -> None:
 def test_a_first_start_values_what_is_there_at_the_market() -> None:
     """History has told the price before the account's positions are taken, at what they cost once: that is no loss, and was no peak."""
     state = new_state(RiskLimits(daily_loss_pct=Decimal(3), max_drawdown_pct=Decimal(3)))
-    show(state, bar(1, 250.0))
+    show(state, (bar(1, 250.0),))
     lifecycle.adopt(state, Money(Decimal(0)), [("ABC", Quantity(Decimal(100)), price(300))])
     for number in (2, 3):
         step(state, Heartbeat(minute(number)))

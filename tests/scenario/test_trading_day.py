@@ -123,7 +123,7 @@ def restarted(calendar: str, records: list[Envelope], *history: Bar) -> EngineSt
     for record in records:
         apply(state, record)
     for event in history:
-        show(state, event)
+        show(state, (event,))
     lifecycle.start(state, 2, "test", "test")
     lifecycle.warmed_up(state)
     lifecycle.recovered(state, lifecycle.nothing_recovered(state))

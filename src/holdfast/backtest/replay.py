@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from holdfast.core import lifecycle
 from holdfast.core.engine import step
 from holdfast.core.engine.market import show
+from holdfast.core.instant import instants
 from holdfast.core.messages import MarketEvent, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
@@ -17,13 +18,14 @@ Recorder = Callable[[Turn], None]
 
 
 class Replay:
-    """One account over one feed; ``state`` holds the books, while it runs and after."""
+    """One account over one feed; ``state`` holds the books, while it runs and after. ``events`` counts what was taken."""
 
     def __init__(self, state: EngineState, exchange: Exchange, recorder: Recorder) -> None:
         self.state = state
         self._exchange = exchange
         self._recorder = recorder
         self._inbox: deque[Report] = deque()
+        self.events = 0
 
     def begin(self, deposit: Money, version: str) -> None:
         """The records every account begins with."""
@@ -37,20 +39,22 @@ class Replay:
         state, exchange = self.state, self._exchange
         on_market = exchange.on_market
         trading = False
-        for event in events:
-            state.cursor += 1  # the event reaches the venue; `show` counts it again when the strategies see it
+        for instant in instants(events):
+            state.cursor += 1  # the instant reaches the venue; `show` counts it again when the strategies see it
+            self.events += len(instant)
             if not trading:
-                if event.time_ns < trading_from_ns:
-                    exchange.observe(event)
-                    show(state, event)
+                if instant[0].time_ns < trading_from_ns:
+                    for event in instant:
+                        exchange.observe(event)
+                    show(state, instant)
                     continue
                 trading = True
                 self._start_trading()
-            reports = on_market(event)
-            if reports:
-                self._inbox.extend(reports)
+            for event in instant:
+                self._inbox.extend(on_market(event))
+            if self._inbox:
                 self._drain()
-            turn = step(state, event)
+            turn = step(state, instant)
             if turn is not None:
                 self._work(turn)
 

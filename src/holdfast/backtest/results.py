@@ -145,14 +145,14 @@ class Recorder:
         self.orders.close()
         self.fills.close()
 
-    def result(self, deposit: Money, seconds: float) -> AccountResult:
-        """What it came to."""
+    def result(self, deposit: Money, seconds: float, events: int) -> AccountResult:
+        """What it came to, after so many market events."""
         state = self._state
         return AccountResult(
             account=state.account,
             start_ns=self._start_ns or state.now_ns,
             end_ns=state.now_ns,
-            bars=state.cursor // 2,
+            bars=events,
             seconds=seconds,
             signals=self._signals,
             orders=self._prepared,

@@ -27,7 +27,7 @@ class Backtest:
     @property
     def done(self) -> int:
         """How many market events have been taken; may be asked from another thread."""
-        return self._state.cursor // 2
+        return self._replay.events
 
     def run(self) -> AccountResult:
         """Take every event of the feed. Raises :class:`~holdfast.errors.DataError` for bad data."""
@@ -37,4 +37,4 @@ class Backtest:
         self._replay.run(self._feed.events(), self._feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()
-        return self.recorder.result(deposit, seconds)
+        return self.recorder.result(deposit, seconds, self._replay.events)

@@ -69,9 +69,9 @@ def adopt(state: EngineState, cash: Money, held: Sequence[tuple[str, Quantity, P
 
 
 def open_feed(state: EngineState, kind: str, name: str, fingerprint: str) -> Turn:
-    """Note where market data comes from; its events are counted from zero."""
+    """Note where market data comes from; its instants are counted from zero."""
     turn = Turn(state, "runtime")
-    turn.record(FeedOpened(kind, name, fingerprint))
+    turn.record(FeedOpened(kind, name, fingerprint, by_instant=True))
     return turn
 
 

@@ -591,8 +591,8 @@ AnyBody = (
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What every kept message travels in.
 
-    ``sequence`` counts an account's records from 1 without gaps. ``cursor`` counts the steps of the current feed's market
-    events up to the record, two an event: odd when the event has reached the venue, even when the strategies have seen it.
+    ``sequence`` counts an account's records from 1 without gaps. ``cursor`` counts the steps of the current feed's
+    instants up to the record, two each: odd when an instant has reached the venue, even when the strategies have seen it.
     With it a restart knows where in the data it was. ``correlation_id`` is
     the id of the market event or command that began the chain, ``causation_id`` that of the direct cause.
     """

@@ -103,11 +103,15 @@ class EngineStopped(Body, frozen=True, gc=False):
 
 
 class FeedOpened(Body, frozen=True, gc=False):
-    """Market data comes from here; ``fingerprint`` tells whether it is the data of the last run."""
+    """Market data comes from here; ``fingerprint`` tells whether it is the data of the last run.
+
+    ``by_instant``: a step of the cursor takes all events of one time. Journals of before counted events one by one.
+    """
 
     kind: str
     name: str
     fingerprint: str
+    by_instant: bool = False
 
 
 class RecoveryCompleted(Body, frozen=True, gc=False):

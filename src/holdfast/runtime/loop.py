@@ -1,6 +1,6 @@
-"""The loop: takes market events, reports and commands one at a time, and waits for the disk where an order is to leave.
+"""The loop: takes instants of the market, reports and commands one at a time, and waits for the disk where an order is to leave.
 
-A feed that can be played again waits for the engine: the next event is taken when everything the last one led to has been
+A feed that can be played again waits for the engine: the next instant is taken when everything the last one led to has been
 made durable, sent and answered. So a paper run is a function of its data, its seed and its commands.
 """
 
@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.core import lifecycle
+from holdfast.core.instant import Instant, instants
 from holdfast.core.messages import MarketEvent
 from holdfast.feeds.pace import Pace
 from holdfast.feeds.port import Feed
@@ -72,7 +73,7 @@ class Loop:
         self._journal.on_durable(wake)
         mailbox = asyncio.create_task(self._mailbox.watch(self._back, self.stop))
         try:
-            await self._take_events(self._feed.events())
+            await self._take_events(instants(self._feed.events()))
             await self._settle()
         finally:
             mailbox.cancel()
@@ -88,16 +89,16 @@ class Loop:
         """The accounts whose recovery is over."""
         return [account for account in self._accounts if account.name not in self._recoveries]
 
-    async def _take_events(self, events: Iterator[MarketEvent]) -> None:
+    async def _take_events(self, events: Iterator[Instant]) -> None:
         turn_ends_s = time.monotonic() + TURN_S
-        for event in events:
-            if self._recoveries and self._take_again(event):
-                self.replayed += 1
+        for instant in events:
+            if self._recoveries and self._take_again(instant):
+                self.replayed += len(instant)
             else:
-                await self._wait_for(event)
+                await self._wait_for(instant[0].time_ns)
                 if self._stop_reason:
                     return
-                await self._take(event)
+                await self._take(instant)
             if time.monotonic() > turn_ends_s:
                 await asyncio.sleep(0)
                 turn_ends_s = time.monotonic() + TURN_S
@@ -108,11 +109,11 @@ class Loop:
             self._is_back(name)
         self.recovered.set()
 
-    def _take_again(self, event: MarketEvent) -> bool:
-        """Show an event to the accounts still in recovery. True when all of them had seen the whole of it before."""
+    def _take_again(self, instant: Instant) -> bool:
+        """Show an instant to the accounts still in recovery. True when all of them had seen the whole of it before."""
         self._seen = {}
         for name, recovery in list(self._recoveries.items()):
-            seen = self._seen[name] = recovery.take(event)
+            seen = self._seen[name] = recovery.take(instant)
             if seen is not Seen.WHOLE:
                 self._is_back(name)
         if not self._recoveries:
@@ -126,32 +127,32 @@ class Loop:
             if account.name == name:
                 self._mailbox.read(account)
 
-    async def _wait_for(self, event: MarketEvent) -> None:
-        """Wait until an event is due, dealing with whatever comes in meanwhile."""
+    async def _wait_for(self, time_ns: int) -> None:
+        """Wait until a time is due, dealing with whatever comes in meanwhile."""
         while True:
             await self._settle()
             self._woken.clear()
             if self._stop_reason:
                 return
-            await self._pace.wait(event.time_ns, self._woken)
+            await self._pace.wait(time_ns, self._woken)
             if not self._woken.is_set():
                 return
 
-    async def _take(self, event: MarketEvent) -> None:
+    async def _take(self, instant: Instant) -> None:
         for account in self._accounts:
             seen = self._seen.get(account.name, Seen.NOT_AT_ALL)
             if seen is Seen.WHOLE:
                 continue
             if seen is Seen.NOT_AT_ALL:
-                reach_venue(account, event)
+                reach_venue(account, instant)
                 if account.inbox:
                     await self._settle()
-            account.take(event)
+            account.take(instant)
             if not account.is_settled:
                 await self._settle()
         self._seen = {}
-        self.events += 1
-        self.last_event = event
+        self.events += len(instant)
+        self.last_event = instant[-1]
 
     async def _settle(self) -> None:
         """Work until nothing waits for the core, the disk or a broker. Raises the error with which the journal failed."""
@@ -177,7 +178,8 @@ class Loop:
             await self._woken.wait()
 
 
-def reach_venue(account: AccountAtWork[PaperBroker], event: MarketEvent) -> None:
-    """Let a market event reach the broker's venue; what it provokes lands in the inbox."""
+def reach_venue(account: AccountAtWork[PaperBroker], instant: Instant) -> None:
+    """Let an instant reach the broker's venue; what it provokes lands in the inbox, to be kept together."""
     account.state.cursor += 1
-    account.broker.on_market(event)
+    for event in instant:
+        account.broker.on_market(event)

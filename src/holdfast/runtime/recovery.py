@@ -14,7 +14,8 @@ from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import BrokerAccount
 from holdfast.core import lifecycle
 from holdfast.core.engine.market import show
-from holdfast.core.messages import CancelOrder, CancelReleased, Envelope, MarketEvent, OrderFilled, OrderReleased
+from holdfast.core.instant import Instant
+from holdfast.core.messages import CancelOrder, CancelReleased, Envelope, OrderFilled, OrderReleased
 from holdfast.core.milestones import FeedOpened, RecoveryCompleted, StrategyStopped
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.state import apply
@@ -28,7 +29,7 @@ UNANSWERED = (OrderState.PREPARED, OrderState.RELEASED, OrderState.UNKNOWN)
 
 
 class Seen(Enum):
-    """How far an event had been taken before the crash."""
+    """How far an instant had been taken before the crash."""
 
     NOT_AT_ALL = "not at all"
     BY_THE_VENUE = "what the venue made of it is recorded; the strategies have not seen it"
@@ -38,7 +39,7 @@ class Seen(Enum):
 class Recovery:
     """Brings one account from its journal to where trading can go on.
 
-    :meth:`take` is given every market event from the feed's first on, until it has not seen one whole.
+    :meth:`take` is given every instant from the feed's first on, until it has not seen one whole.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Recovery:
         self._live_from_ns = feed.trading_from_ns
         self._sent: dict[tuple[ClientOrderId, type], int] = {}  # the records after which live orders and cancels left
         self._started = False
+        self._events = 0
         self.is_over = False
 
     def begin(self, deposit: Money, process: str) -> None:
@@ -75,19 +77,22 @@ class Recovery:
         if self._next is None:
             self._start()
 
-    def take(self, event: MarketEvent) -> Seen:
-        """See an event again, as far as it had been taken before; what is left of it is for the caller to take."""
+    def take(self, instant: Instant) -> Seen:
+        """See an instant again, as far as it had been taken before; what is left of it is for the caller to take."""
         account, state = self._account, self._account.state
-        if self._started and event.time_ns >= self._live_from_ns:
+        time_ns = instant[0].time_ns
+        if self._started and time_ns >= self._live_from_ns:
             self._finish()
             return Seen.NOT_AT_ALL
         state.cursor += 1
-        account.broker.observe(event, is_older_than_orders=event.time_ns < self._live_from_ns)
+        self._events += len(instant)
+        for event in instant:
+            account.broker.observe(event, is_older_than_orders=time_ns < self._live_from_ns)
         if self._apply_up_to(state.cursor) and self._next is None:
             self._start()
             self._finish()
             return Seen.BY_THE_VENUE
-        show(state, event)
+        show(state, instant)
         if self._apply_up_to(state.cursor) and self._next is None:
             self._start()
         return Seen.WHOLE
@@ -168,7 +173,7 @@ class Recovery:
         not_sent = sum(not order.is_live for order in resent)
         report = RecoveryCompleted(
             records=self._tenure.last_sequence,
-            market_events=state.cursor // 2,
+            market_events=self._events,
             open_orders=len(state.orders.live),
             resent=len(resent) - not_sent,
             not_sent=not_sent,
@@ -206,7 +211,12 @@ def _compare(account: AccountAtWork[PaperBroker], at_broker: BrokerAccount) -> N
 
 
 def same_feed_since(last_opened: Envelope | None, feed: Feed) -> int:
-    """The sequence of the record that opened this very feed, if that is the one the journal was on last; otherwise 0."""
-    if last_opened is None or not isinstance(last_opened.body, FeedOpened):
+    """The sequence of the record that opened this very feed, if that is the one the journal was on last; otherwise 0.
+
+    A journal that counted events one by one goes on as from another feed, but where each instant has one event anyway.
+    """
+    opened = None if last_opened is None else last_opened.body
+    if last_opened is None or not isinstance(opened, FeedOpened) or opened.fingerprint != feed.fingerprint():
         return 0
-    return last_opened.sequence if last_opened.body.fingerprint == feed.fingerprint() else 0
+    is_one_by_one = len(feed.symbols) == 1 and feed.bar_ns is not None
+    return last_opened.sequence if opened.by_instant or is_one_by_one else 0

@@ -76,6 +76,9 @@ class Matching:
         """Moves an order's own state (trigger, trailing stop) as meeting the event does, and trades nothing."""
         if order.terms.time_in_force in AUCTION_ONLY:
             return
+        if isinstance(event, Bar) and order.released_ns > event.start_ns:
+            at_price(order, event.close, self.tick_of(order))
+            return
         if isinstance(event, Bar):
             at_price(order, event.open, self.tick_of(order))
             in_range(order, event, self.tick_of(order))
@@ -87,14 +90,21 @@ class Matching:
     # --- all orders of a symbol meet an event ------------------------------------------------------------------------
 
     def match_bar(self, market: Market, bar: Bar, reports: list[Report]) -> None:
-        """All meet the open, then all the range, then those for the close the close."""
+        """All meet the open, then all the range, then those for the close the close.
+
+        What was released after the bar had begun meets its close alone: nothing else of it is certain to have come later.
+        """
         orders = tuple(market.orders)
-        for order in orders:
+        early = [order for order in orders if order.released_ns <= bar.start_ns]
+        for order in early:
             if order.terms.time_in_force is not _CLS and not order.done and order.opens_ns <= bar.start_ns:
                 self._meet(order, market, bar, at_price(order, bar.open, self.tick_of(order)), reports)
-        for order in orders:
+        for order in early:
             if not order.done and order.terms.time_in_force not in AUCTION_ONLY:
                 self._trade(order, market, bar, in_range(order, bar, self.tick_of(order)), bar.time_ns, reports)
+        for order in orders if len(early) < len(orders) else ():
+            if order.released_ns > bar.start_ns and not order.done and order.terms.time_in_force not in AUCTION_ONLY:
+                self._meet(order, market, bar, at_price(order, bar.close, self.tick_of(order)), reports)
         for order in orders:
             if order.terms.time_in_force is _CLS and not order.done and order.expires_ns <= bar.time_ns:
                 self._trade(order, market, bar, at_price(order, bar.close, self.tick_of(order)), bar.time_ns, reports)

@@ -17,7 +17,7 @@ from holdfast.core.strategy.host import Host, Runner
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, StrategyId
 from holdfast.errors import InvalidValue
-from tests.scenario.desk import DAYS, START_NS
+from tests.scenario.desk import DAYS, START_NS, show_to
 
 
 class Collector(Strategy):
@@ -46,13 +46,9 @@ def built(events: list[Any], timeframe_ns: int, feed_bar_ns: int | None, calenda
         host.now_ns = event.time_ns
         if event.time_ns >= host.wake_ns:
             host.wake(event.time_ns)
-        if isinstance(event, Bar):
-            host.on_bar(event)
-        elif isinstance(event, Trade):
-            host.on_trade(event)
-        else:
+        if isinstance(event, Quote):
             marks[event.symbol] = (event.bid + event.ask) / 2
-            host.on_quote(event)
+        show_to(host, event)
     return collector.bars
 
 
@@ -135,7 +131,7 @@ def test_a_bar_comes_with_its_own_end() -> None:
     host.add(Runner(StrategyId("s"), collector, ("ABC",), 5 * MINUTE_NS), MINUTE_NS)
     for number in range(1, 6):
         host.now_ns = START_NS + number * MINUTE_NS
-        host.on_bar(Bar("ABC", host.now_ns, host.now_ns - MINUTE_NS, 1.0, 1.0, 1.0, float(number), 1.0))
+        show_to(host, Bar("ABC", host.now_ns, host.now_ns - MINUTE_NS, 1.0, 1.0, 1.0, float(number), 1.0))
         assert len(collector.bars) == (number == 5)
 
 

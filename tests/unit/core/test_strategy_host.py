@@ -25,7 +25,7 @@ from holdfast.core.types import (
     TimeInForce,
 )
 from holdfast.errors import InvalidValue
-from tests.scenario.desk import DAYS, START_NS, bar, minute
+from tests.scenario.desk import DAYS, START_NS, bar, minute, show_to
 
 Act = Callable[[Context, Any], None]
 
@@ -86,13 +86,11 @@ class Stage:
                 host.wake(event.time_ns)
             if isinstance(event, Bar):
                 self.marks[event.symbol] = event.close
-                host.on_bar(event)
             elif isinstance(event, Trade):
                 self.marks[event.symbol] = event.price
-                host.on_trade(event)
             else:
                 self.marks[event.symbol] = (event.bid + event.ask) / 2
-                host.on_quote(event)
+            show_to(host, event)
         return self
 
     def wishes(self) -> list[Any]:

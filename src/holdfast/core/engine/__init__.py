@@ -1,6 +1,6 @@
 """The engine: one function, :func:`step`, takes an input and gives back what happened and what to do.
 
-Read from the top: a market event is shown to the strategies; a wish becomes a `Signal`; risk approves or refuses it; what is
+Read from the top: the market events of an instant are shown to the strategies; a wish becomes a `Signal`; risk approves or refuses it; what is
 approved is prepared and released, and leaves as an effect once the shell has made the records durable. What the broker
 reports is judged by the table of `orders/life.py`, booked, and shown to the strategy. Commands of people take the same way.
 
@@ -13,10 +13,11 @@ from typing import Any
 from holdfast.core.engine.acts import impair, record_value, restore
 from holdfast.core.engine.clock import turn_at, wake_in_time
 from holdfast.core.engine.commands import on_request
-from holdfast.core.engine.market import on_heartbeat, on_market
+from holdfast.core.engine.market import on_heartbeat, on_instant, on_market
 from holdfast.core.engine.protecting import protect
 from holdfast.core.engine.reports import on_report
 from holdfast.core.findings import BooksCompared, Comparison
+from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Cycle, Health, Heartbeat, MarketEvent, Quote, Report, Request, Trade
 from holdfast.core.portfolio.compare import compare, take_over
 from holdfast.core.state import EngineState
@@ -24,7 +25,7 @@ from holdfast.core.turn import Turn
 
 BOOKS = "books"
 """The impairment of an account whose cash or positions are others at the broker."""
-Input = MarketEvent | Report | Request | Health | Heartbeat | Comparison | Cycle
+Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Cycle
 
 
 def step(state: EngineState, event: Input) -> Turn | None:
@@ -75,6 +76,7 @@ _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
     Bar: on_market,
     Quote: on_market,
     Trade: on_market,
+    tuple: on_instant,
     Report: on_report,
     Request: on_request,
     Health: on_health,

@@ -33,10 +33,11 @@ DAILY_LOSS = "daily loss"
 """The impairment of an account that has lost what its day may lose."""
 
 
-def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None) -> None:
+def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None) -> Envelope | None:
     """Act on what the strategies wished and on those that were stopped. ``origin`` is what they reacted to.
 
-    A market event is recorded when the first order or refusal comes of it, so that every order can be traced to its tick.
+    A market event is recorded when the first order or refusal comes of it, so that every order can be traced to its tick:
+    that record is given back.
     """
     host = state.host
     while host.stops:
@@ -62,11 +63,14 @@ def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None
         if wishes.is_repeated(state, wish, draft):
             continue
         if origin is not None and not isinstance(origin, Envelope):
+            turn.correlation_id = ""  # what comes of one event is no part of what came of another
             origin = turn.record(origin, source="feed")
+        if origin is not None and origin.source == "feed":
             turn.correlation_id = origin.id
         if origin is None:
             turn.correlation_id = ""  # nothing but the time made it wish: a chain of its own
         on_signal(state, turn, wish, draft, f"strategy:{runner.id}", origin.id if origin else "")
+    return origin if isinstance(origin, Envelope) else None
 
 
 def is_closing(state: EngineState, signal: Signal) -> bool:

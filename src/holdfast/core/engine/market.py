@@ -3,54 +3,91 @@
 from holdfast.core.engine.acts import attend, restore
 from holdfast.core.engine.clock import STALE_DATA, turn_at
 from holdfast.core.engine.protecting import follow
-from holdfast.core.messages import Bar, Heartbeat, MarketEvent, Quote, Trade
+from holdfast.core.instant import Instant
+from holdfast.core.messages import Bar, Envelope, Heartbeat, MarketEvent, Quote, Trade
 from holdfast.core.milestones import MarketFresh
 from holdfast.core.state import EngineState
+from holdfast.core.strategy.host import Call
 from holdfast.core.turn import Turn
 
 
 def on_market(state: EngineState, event: MarketEvent) -> Turn | None:
-    """Show a market event to the strategies and act on what they wish."""
-    turn = turn_at(state, event.time_ns) if event.time_ns >= state.wake_ns else None
-    show(state, event)
+    """Show a market event that came alone to the strategies and act on what they wish."""
+    return on_instant(state, (event,))
+
+
+def on_instant(state: EngineState, instant: Instant) -> Turn | None:
+    """Show the market's events of one time to the strategies, when all of them are known, and act on what they wish."""
+    time_ns = instant[0].time_ns
+    turn = turn_at(state, time_ns) if time_ns >= state.wake_ns else None
+    calls = _see(state, instant)
     if state.stale_after_ns is not None or state.stale:  # what an earlier run noted ends though nobody asks any more
-        turn = _freshen(state, turn, event)
+        for event in instant:
+            turn = _freshen(state, turn, event)
     host = state.host
+    origins: dict[int, MarketEvent | Envelope] = {}
+    for origin, event, runners in calls:
+        host.call(event, runners)
+        if host.wishes or host.stops:
+            turn = _attend(state, turn, origins, origin)
+    host.call_together()
     if host.wishes or host.stops:
-        turn = turn or Turn(state)
-        attend(state, turn, event)
-    if event.symbol in state.followed:
-        turn = follow(state, turn, event.symbol)
+        turn = _attend(state, turn, origins, instant[-1])
+    if state.followed:
+        for symbol in dict.fromkeys(event.symbol for event in instant):
+            if symbol in state.followed:
+                turn = follow(state, turn, symbol)
     return None if turn is None else turn.finish()
 
 
-def show(state: EngineState, event: MarketEvent) -> None:
-    """Let the strategies and the marks see an event. Recovery and warm-up do only this, with the strategies muted."""
-    time_ns = event.time_ns
+def _attend(
+    state: EngineState, turn: Turn | None, origins: dict[int, MarketEvent | Envelope], origin: MarketEvent
+) -> Turn:
+    """Act on wishes. The event they come of is recorded once, however often."""
+    turn = turn or Turn(state)
+    known = origins.get(id(origin), origin)
+    origins[id(origin)] = attend(state, turn, known) or known
+    return turn
+
+
+def show(state: EngineState, instant: Instant) -> None:
+    """Let the strategies and the marks see an instant. Recovery and warm-up do only this, with the strategies muted."""
+    host = state.host
+    for _, event, runners in _see(state, instant):
+        host.call(event, runners)
+    host.call_together()
+
+
+def _see(state: EngineState, instant: Instant) -> list[Call]:
+    """Take an instant into marks, histories and built bars. Nobody is called yet but for what was due before: it tells whom to call."""
+    time_ns = instant[0].time_ns
     state.cursor += 1
     host = state.host
     if time_ns > state.now_ns:
         state.now_ns = host.now_ns = time_ns
     if time_ns >= host.wake_ns:
         host.wake(time_ns)
-    if isinstance(event, Bar):
-        state.marks[event.symbol] = event.close
-        host.on_bar(event)
-    elif isinstance(event, Trade):
-        state.marks[event.symbol] = event.price
-        host.on_trade(event)
-    else:
-        _show_quote(state, event)
+    calls: list[Call] = []
+    for event in instant:
+        if isinstance(event, Bar):
+            state.marks[event.symbol] = event.close
+            host.see_bar(event, calls)
+        elif isinstance(event, Trade):
+            state.marks[event.symbol] = event.price
+            host.see_trade(event, calls)
+        else:
+            _mark_quote(state, event)
+            host.see_quote(event, calls)
+    return calls
 
 
-def _show_quote(state: EngineState, quote: Quote) -> None:
+def _mark_quote(state: EngineState, quote: Quote) -> None:
     """The mark is the midpoint of the last known bid and ask, or the one side that is known."""
     bid, ask = state.quotes.get(quote.symbol, (0.0, 0.0))
     bid, ask = quote.bid or bid, quote.ask or ask
     if bid or ask:
         state.quotes[quote.symbol] = bid, ask
         state.marks[quote.symbol] = (bid + ask) / 2 if bid and ask else bid or ask
-    state.host.on_quote(quote)
 
 
 def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:

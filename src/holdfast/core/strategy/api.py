@@ -19,6 +19,7 @@ The same file backtests, paper-trades and goes live. A strategy decides from wha
 randomness, no files, so that a restart brings it back to where it was by showing it the same events again.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -77,7 +78,18 @@ class Strategy:
         """Once, before the first event; the place to set timers."""
 
     def on_bar(self, context: Context, bar: Bar) -> None:
-        """A bar of the strategy's timeframe is complete."""
+        """A bar of the strategy's timeframe is complete.
+
+        All bars of this instant are in `Context.history` and in `Context.price` by now, those of the other symbols too;
+        symbols come in alphabetical order.
+        """
+
+    def on_bars(self, context: Context, bars: Mapping[str, Bar]) -> None:
+        """The bars that became complete at one instant, by symbol in alphabetical order; after `on_bar` of each of them.
+
+        A symbol that did not trade is not among them. Live, neither is one whose bar has not arrived yet: it comes in a call of
+        its own.
+        """
 
     def on_quote(self, context: Context, quote: Quote) -> None:
         """The best bid or ask changed."""

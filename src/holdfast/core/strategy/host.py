@@ -5,12 +5,15 @@ While ``muted`` (warm-up on history, recovery) strategies see everything and can
 
 import heapq
 import traceback
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
-from holdfast.core.messages import Bar, CancelOrders, OrderFilled, Quote, Signal, Trade
+from holdfast.core.messages import Bar, CancelOrders, MarketEvent, OrderFilled, Quote, Signal, Trade
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.session.calendar import TradingCalendar
@@ -26,19 +29,29 @@ WISHES_PER_MINUTE = 600
 NEVER = 1 << 62
 
 Wish = Signal | CancelOrders
+Call = tuple[MarketEvent, MarketEvent, "list[Runner]"]
+"""The event that brought it about, what is to be shown (it, or a bar that it completed), and to whom."""
+
+_CALLBACKS: dict[type, str] = {Bar: "on_bar", Quote: "on_quote", Trade: "on_trade"}
+_by_id = attrgetter("id")
 
 
 class Runner:
-    """One strategy with its symbols, its history of bars and its standing."""
+    """One strategy with its symbols (sorted), its history of bars and its standing.
+
+    ``together`` has the bars of the instant that is being taken, where the strategy wants them together.
+    """
 
     def __init__(self, strategy_id: StrategyId, strategy: Strategy, symbols: Sequence[str], timeframe_ns: int) -> None:
         self.id = strategy_id
         self.strategy = strategy
-        self.symbols = tuple(symbols)
+        self.symbols = tuple(sorted(set(symbols)))
         self.timeframe_ns = timeframe_ns
         self.history: dict[str, deque[Bar]] = {symbol: deque(maxlen=strategy.history_bars) for symbol in symbols}
         self.running = True
         self.wants_fills = self.overrides("on_fill")
+        self.wants_together = self.overrides("on_bars")
+        self.together: dict[str, Bar] = {}
         self.context: Context
         self.wish_times: deque[int] = deque(maxlen=WISHES_PER_MINUTE)
         self.wishes_now = 0
@@ -84,23 +97,28 @@ class Host:
         self._trade_routes: dict[str, list[Runner]] = {}
         self._builders: dict[str, list[tuple[BarBuilder, list[Runner]]]] = {}
         self._traded: set[str] = set()
+        self._together: list[Runner] = []
 
     # --- set-up -------------------------------------------------------------------------------------------------------
 
     def add(self, runner: Runner, feed_bar_ns: int | None) -> None:
-        """Let a strategy take part. Bars shorter than its timeframe, and ticks, are built into bars of it."""
+        """Let a strategy take part. Bars shorter than its timeframe, and ticks, are built into bars of it.
+
+        Strategies are called in the order of their ids, whatever the order in which they were added.
+        """
         runner.context = Context(self, runner, runner.symbols)
         self.runners[runner.id] = runner
         direct = feed_bar_ns is not None and feed_bar_ns >= runner.timeframe_ns
         for symbol in runner.symbols:
             if direct:
-                self._bar_routes.setdefault(symbol, []).append(runner)
+                insort(self._bar_routes.setdefault(symbol, []), runner, key=_by_id)
             else:
-                self._builder_route(symbol, runner.timeframe_ns).append(runner)
+                insort(self._builder_route(symbol, runner.timeframe_ns), runner, key=_by_id)
             if runner.overrides("on_quote"):
-                self._quote_routes.setdefault(symbol, []).append(runner)
+                insort(self._quote_routes.setdefault(symbol, []), runner, key=_by_id)
             if runner.overrides("on_trade"):
-                self._trade_routes.setdefault(symbol, []).append(runner)
+                insort(self._trade_routes.setdefault(symbol, []), runner, key=_by_id)
+        self._builders = dict(sorted(self._builders.items()))
 
     def _builder_route(self, symbol: str, timeframe_ns: int) -> list[Runner]:
         routes = self._builders.setdefault(symbol, [])
@@ -120,45 +138,62 @@ class Host:
     def start(self, now_ns: int) -> None:
         """Call ``on_start`` of every strategy."""
         self.now_ns = now_ns
-        for runner in self.runners.values():
+        for runner in sorted(self.runners.values(), key=_by_id):
             self._call(runner, runner.strategy.on_start)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
-    def on_bar(self, bar: Bar) -> None:
-        """Show a bar of the feed to those who read bars as they come, and build it into longer ones."""
-        for runner in self._bar_routes.get(bar.symbol, ()):
+    def see_bar(self, bar: Bar, calls: list[Call]) -> None:
+        """Take a bar of the feed into the history of those who read bars as they come, and build it into longer ones."""
+        runners = self._bar_routes.get(bar.symbol)
+        if runners:
+            self._remember(bar, runners)
+            calls.append((bar, bar, runners))
+        if self._builders:
+            self._build(bar, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume, calls)
+            self._finish_bars(bar, bar.time_ns, calls)
+
+    def see_trade(self, trade: Trade, calls: list[Call]) -> None:
+        """Build a trade into the bars of its symbol."""
+        self._traded.add(trade.symbol)
+        price = trade.price
+        self._build(trade, trade.time_ns, (price, price, price, price), trade.size, calls)
+        runners = self._trade_routes.get(trade.symbol)
+        if runners:
+            calls.append((trade, trade, runners))
+
+    def see_quote(self, quote: Quote, calls: list[Call]) -> None:
+        """Bars are built from midpoints for symbols that never traded in the data."""
+        if quote.symbol not in self._traded:
+            mid = self.marks.get(quote.symbol)
+            if mid is not None:
+                self._build(quote, quote.time_ns, (mid, mid, mid, mid), 0.0, calls)
+        runners = self._quote_routes.get(quote.symbol)
+        if runners:
+            calls.append((quote, quote, runners))
+
+    def call(self, event: MarketEvent, runners: list[Runner]) -> None:
+        """Show an event, or a bar that was built, to strategies."""
+        name = _CALLBACKS[type(event)]
+        for runner in runners:
             if runner.running:
-                runner.history[bar.symbol].append(bar)
                 runner.wishes_now = 0
                 try:
-                    runner.strategy.on_bar(runner.context, bar)
+                    getattr(runner.strategy, name)(runner.context, event)
                 except KeyboardInterrupt:
                     raise
                 except BaseException as error:  # noqa: BLE001 - see `_call`, which would cost each bar a call
                     self._stop(runner, error)
-        if self._builders:
-            self._build(bar.symbol, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume)
-            self._finish_bars(bar.symbol, bar.time_ns)
 
-    def on_trade(self, trade: Trade) -> None:
-        """Show a trade, after building it into the bars of its symbol."""
-        self._traded.add(trade.symbol)
-        price = trade.price
-        self._build(trade.symbol, trade.time_ns, (price, price, price, price), trade.size)
-        for runner in self._trade_routes.get(trade.symbol, ()):
+    def call_together(self) -> None:
+        """Show the bars of an instant to those strategies that want them together, after each has been shown by itself."""
+        if not self._together:
+            return
+        runners, self._together = sorted(self._together, key=_by_id), []
+        for runner in runners:
+            bars, runner.together = dict(sorted(runner.together.items())), {}
             if runner.running:
-                self._call(runner, runner.strategy.on_trade, trade)
-
-    def on_quote(self, quote: Quote) -> None:
-        """Show a quote. Bars are built from midpoints for symbols that never traded in the data."""
-        if quote.symbol not in self._traded:
-            mid = self.marks.get(quote.symbol)
-            if mid is not None:
-                self._build(quote.symbol, quote.time_ns, (mid, mid, mid, mid), 0.0)
-        for runner in self._quote_routes.get(quote.symbol, ()):
-            if runner.running:
-                self._call(runner, runner.strategy.on_quote, quote)
+                self._call(runner, runner.strategy.on_bars, bars)
 
     def on_fill(self, strategy_id: StrategyId, fill: OrderFilled) -> None:
         """Show a fill to the strategy whose order it is."""
@@ -170,8 +205,7 @@ class Host:
         """Fire the timers due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that ended before."""
         while self._timers and self._timers[0][0] < now_ns:
             due_ns, _, runner, name, interval_ns = heapq.heappop(self._timers)
-            for symbol in self._builders:  # bars that ended by then come first
-                self._finish_bars(symbol, due_ns)
+            self._show_ended(due_ns)  # bars that ended by then come first
             if interval_ns is not None:
                 missed = (now_ns - 1 - due_ns) // interval_ns  # a closed market owes no calls: one, then on
                 self.set_timer(runner, name, due_ns + (missed + 1) * interval_ns, interval_ns)
@@ -179,11 +213,27 @@ class Host:
                 self.now_ns = max(self.now_ns, due_ns)
                 self._call(runner, runner.strategy.on_timer, Timer(name, due_ns))
         self.now_ns = now_ns
-        for symbol in self._builders:  # a shorter bar that ends now still belongs to the bar that ends now
-            self._finish_bars(symbol, now_ns - 1)
+        self._show_ended(now_ns - 1)  # a shorter bar that ends now still belongs to the bar that ends now
         ends = [builder.end_ns + 1 for routes in self._builders.values() for builder, _ in routes if builder.end_ns]
         due = [self._timers[0][0] + 1] if self._timers else []
         self.wake_ns = min(ends + due, default=NEVER)
+
+    def _show_ended(self, until_ns: int) -> None:
+        """Show the built bars that have ended by then, those of one end when all of them are in the histories."""
+        ended: list[tuple[Bar, list[Runner]]] = []
+        for routes in self._builders.values():
+            for builder, runners in routes:
+                bar = builder.finish(until_ns)
+                if bar is not None:
+                    ended.append((bar, runners))
+        ended.sort(key=lambda item: (item[0].time_ns, item[0].symbol, item[0].start_ns))
+        for _, group in groupby(ended, key=lambda item: item[0].time_ns):
+            together = list(group)
+            for bar, runners in together:
+                self._remember(bar, runners)
+            for bar, runners in together:
+                self.call(bar, runners)
+            self.call_together()
 
     # --- for contexts -------------------------------------------------------------------------------------------------
 
@@ -227,24 +277,36 @@ class Host:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _build(self, symbol: str, start_ns: int, prices: tuple[float, float, float, float], volume: float) -> None:
-        self._finish_bars(symbol, start_ns)
-        for builder, _ in self._builders.get(symbol, ()):
+    def _build(
+        self,
+        event: MarketEvent,
+        start_ns: int,
+        prices: tuple[float, float, float, float],
+        volume: float,
+        calls: list[Call],
+    ) -> None:
+        self._finish_bars(event, start_ns, calls)
+        for builder, _ in self._builders.get(event.symbol, ()):
             builder.add(start_ns, prices, volume)
             if builder.end_ns < self.wake_ns:
                 self.wake_ns = builder.end_ns + 1
 
-    def _finish_bars(self, symbol: str, now_ns: int) -> None:
-        for builder, runners in self._builders.get(symbol, ()):
+    def _finish_bars(self, event: MarketEvent, now_ns: int, calls: list[Call]) -> None:
+        for builder, runners in self._builders.get(event.symbol, ()):
             bar = builder.finish(now_ns)
             if bar is not None:
-                self._deliver(bar, runners)
+                self._remember(bar, runners)
+                calls.append((event, bar, runners))
 
-    def _deliver(self, bar: Bar, runners: list[Runner]) -> None:
+    def _remember(self, bar: Bar, runners: list[Runner]) -> None:
+        """Take a bar into the histories of strategies, before any of them is called."""
         for runner in runners:
             if runner.running:
                 runner.history[bar.symbol].append(bar)
-                self._call(runner, runner.strategy.on_bar, bar)
+                if runner.wants_together:
+                    if not runner.together:
+                        self._together.append(runner)
+                    runner.together[bar.symbol] = bar
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
         """Whatever a callback raises stops its strategy alone: sys.exit() too. Ctrl-C is a person's, and ends what runs."""

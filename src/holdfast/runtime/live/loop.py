@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from holdfast.brokers.port import LiveBroker
 from holdfast.core import lifecycle
+from holdfast.core.instant import Instant, instants
 from holdfast.core.messages import Heartbeat, MarketEvent
 from holdfast.errors import HoldfastError
 from holdfast.feeds.live import FeedStatus, LiveFeed
@@ -142,19 +143,20 @@ class LiveLoop:
             if failure is not None:
                 raise failure
             desk.take_inbox()
-        for _ in range(min(TURN, self._queue.qsize())):
-            self._take(self._queue.get_nowait())
+        for instant in instants([self._queue.get_nowait() for _ in range(min(TURN, self._queue.qsize()))]):
+            self._take(instant)
         self._release()
 
-    def _take(self, event: MarketEvent) -> None:
-        self._clock.hint(event.time_ns)
+    def _take(self, instant: Instant) -> None:
+        """Take the events of one time that are here by now. Nothing waits for what may come of that time still."""
+        self._clock.hint(instant[0].time_ns)
         for desk in self._desks:
             desk.account.state.cursor += 1
-            desk.account.take(event)
+            desk.account.take(instant)
             if desk.account.inbox:
                 desk.take_inbox()
-        self.events += 1
-        self.last_event = event
+        self.events += len(instant)
+        self.last_event = instant[-1]
 
     def _release(self) -> None:
         for desk in self._desks:

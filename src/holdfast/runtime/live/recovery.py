@@ -16,6 +16,7 @@ from holdfast.brokers.port import BrokerAccount, BrokerOrder, LiveBroker
 from holdfast.core import lifecycle, snapshot
 from holdfast.core.engine.market import show
 from holdfast.core.engine.reports import on_report
+from holdfast.core.instant import in_order
 from holdfast.core.messages import Envelope, MarketEvent, OrderFilled, Report
 from holdfast.core.milestones import RecoveryCompleted, StrategyStopped
 from holdfast.core.portfolio.portfolio import BUST
@@ -126,7 +127,10 @@ class LiveRecovery:
     def _show_until(self, events: "deque[MarketEvent]", time_ns: int | None = None) -> None:
         """Show the events up to a time, or all that are left."""
         while events and (time_ns is None or events[0].time_ns <= time_ns):
-            show(self._account.state, events.popleft())
+            instant = [events.popleft()]
+            while events and events[0].time_ns == instant[0].time_ns:
+                instant.append(events.popleft())
+            show(self._account.state, in_order(instant))
 
     def _apply(self, record: Envelope) -> None:
         state, body = self._account.state, record.body
