@@ -127,7 +127,6 @@ ACCOUNT = {
     "non_marginable_buying_power": "money",
     "options_buying_power": "money",
     "effective_buying_power?": "money",
-    "bod_dtbp?": "money",
     "cash": "money",
     "accrued_fees": "money",
     "pending_transfer_in": "money",
@@ -165,8 +164,6 @@ CONFIGURATION = {
     "ptp_no_exception_entry": "flag",
     "max_options_trading_level": "integer?",
     "disable_overnight_trading?": "flag",
-    "dtbp_check?": {"both", "entry", "exit"},  # gone from Alpaca since 2026, and asked for by older clients
-    "pdt_check?": {"both", "entry", "exit"},
 }
 STATUSES = {
     "new", "partially_filled", "filled", "done_for_day", "canceled", "expired", "replaced", "pending_cancel",

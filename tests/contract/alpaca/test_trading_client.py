@@ -267,11 +267,12 @@ def test_replace_order(bot: Bot) -> None:
 
 
 def test_cancel_order(bot: Bot) -> None:
-    """A cancel is silent, again too; what has filled can't be canceled, what is not there isn't found."""
+    """A cancel is silent; what has ended can't be canceled, what is not there isn't found."""
     order_id = bot.raw.submit_order(limit())["id"]
     bot.typed.cancel_order_by_id(order_id)
     assert bot.order_when(order_id, "canceled")["canceled_at"] is not None
-    bot.typed.cancel_order_by_id(order_id)
+    error = refused(lambda: bot.typed.cancel_order_by_id(order_id))
+    assert (error.status_code, error.code, error.message) == (422, 42210000, 'order is already in "canceled" state')
     error = refused(lambda: bot.typed.cancel_order_by_id(bought(bot)["id"]))
     assert (error.status_code, error.code, error.message) == (422, 42210000, 'order is already in "filled" state')
     error = refused(lambda: bot.typed.cancel_order_by_id(uuid.uuid4()))

@@ -11,6 +11,7 @@ from holdfast.calendars import trading_calendar
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import SECOND_NS
 from holdfast.sim.alpaca.market.timeframe import NEW_YORK
+from holdfast.sim.alpaca.trading.hours import AFTER_CLOSE_NS
 
 FIRST_DATE, LAST_DATE = "1970-01-01", "2029-12-31"
 """What Alpaca's calendar covers (documented)."""
@@ -33,12 +34,20 @@ class CalendarDay(msgspec.Struct, frozen=True):
 
 @cache
 def calendar_days(name: str) -> tuple[CalendarDay, ...]:
-    """Every day from `FIRST_DATE` to `LAST_DATE` on which the exchange of this calendar trades."""
+    """Every day from `FIRST_DATE` to `LAST_DATE` on which the exchange of this calendar trades.
+
+    Extended hours end four hours after the close: at 17:00 on a half day. Alpaca: recorded, 2024 to 2026.
+    """
     days = [day for day in trading_calendar(name).days if FIRST_DATE <= day.date <= LAST_DATE]
     dates = [day.date for day in days]
     return tuple(
         CalendarDay(
-            day.date, _clock_time(day.open_ns), _clock_time(day.close_ns), "0400", "2000", _settlement(dates, place)
+            day.date,
+            _clock_time(day.open_ns),
+            _clock_time(day.close_ns),
+            "0400",
+            _clock_time(day.close_ns + AFTER_CLOSE_NS).replace(":", ""),
+            _settlement(dates, place),
         )
         for place, day in enumerate(days)
     )

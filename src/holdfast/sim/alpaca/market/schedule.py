@@ -9,16 +9,13 @@ import numpy as np
 
 from holdfast.core.messages import MarketEvent
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
-from holdfast.core.types import HOUR_NS
 from holdfast.sim.alpaca.market.columns import Bars, Columns, Integers, Quotes, Trades
 from holdfast.sim.alpaca.market.derive import SymbolData
 from holdfast.sim.alpaca.market.store import Store, bar_events, quote_events, trade_events
+from holdfast.sim.alpaca.trading.hours import AFTER_CLOSE_NS, BEFORE_OPEN_NS
 
 CHUNK_ROWS = 4_096
 """Rows of a table that are turned into events at a time: flat memory, and little work for each event."""
-PRE_MARKET_NS = 4 * HOUR_NS
-AFTER_HOURS_NS = 20 * HOUR_NS
-"""From New York's midnight: when extended hours begin and end (Alpaca, documented)."""
 
 
 class Happening(NamedTuple):
@@ -111,6 +108,6 @@ def boundaries(calendar: TradingCalendar, after_ns: int) -> Iterator[Boundary]:
 
 
 def _of_day(day: TradingDay) -> Sequence[Boundary]:
-    times = {day.start_ns + PRE_MARKET_NS: True, day.open_ns: True, day.close_ns: False}
-    times[day.start_ns + AFTER_HOURS_NS] = False
+    times = {day.open_ns - BEFORE_OPEN_NS: True, day.open_ns: True, day.close_ns: False}
+    times[day.close_ns + AFTER_CLOSE_NS] = False
     return [Boundary(time_ns, is_opening) for time_ns, is_opening in sorted(times.items())]

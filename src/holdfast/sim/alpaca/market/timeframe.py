@@ -14,7 +14,7 @@ from holdfast.sim.alpaca.market.columns import Flags, Integers
 
 NEW_YORK = "America/New_York"
 MONTHS = (1, 2, 3, 4, 6, 12)
-_NAMES = {"Min": "Min", "T": "Min", "Hour": "Hour", "H": "Hour", "Day": "Day", "D": "Day", "Week": "Week", "W": "Week"}
+_NAMES = {"min": "Min", "t": "Min", "hour": "Hour", "h": "Hour", "day": "Day", "d": "Day", "week": "Week", "w": "Week"}
 _UNITS_NS = {"Min": MINUTE_NS, "Hour": HOUR_NS, "Day": DAY_NS, "Week": 7 * DAY_NS, "Month": 28 * DAY_NS}
 _LARGEST = {"Min": 59, "Hour": 23, "Day": 1, "Week": 1}
 
@@ -43,11 +43,12 @@ MINUTELY = Timeframe(1, "Min")
 def parse_timeframe(text: str) -> Timeframe:
     """Alpaca (documented): [1-59]Min|T, [1-23]Hour|H, 1Day|D, 1Week|W, {1,2,3,4,6,12}Month|M.
 
-    Raises :class:`~holdfast.errors.InvalidValue`.
+    In small letters too (``1min`` is recorded in ccxt#16172; the others are our reading), but not ``m``: it would be a month
+    to one reader and a minute to another. Raises :class:`~holdfast.errors.InvalidValue`.
     """
-    match = re.fullmatch(r"([0-9]{1,3})?(Min|T|Hour|H|Day|D|Week|W|Month|M)", text)
+    match = re.fullmatch(r"([0-9]{1,3})?((?i:min|t|hour|h|day|d|week|w|month)|M)", text)
     if match:
-        count, unit = int(match[1] or 1), _NAMES.get(match[2], "Month")
+        count, unit = int(match[1] or 1), _NAMES.get(match[2].lower(), "Month")
         if count in MONTHS if unit == "Month" else 1 <= count <= _LARGEST[unit]:
             return Timeframe(count, unit)
     raise InvalidValue(f"invalid timeframe: {text}")

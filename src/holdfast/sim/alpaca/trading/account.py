@@ -17,8 +17,6 @@ from holdfast.sim.alpaca.trading.wire import Json, rounded, time_text
 _CHOICES: Mapping[str, frozenset[str]] = {
     "max_margin_multiplier": frozenset({"1", "2", "4"}),
     "trade_confirm_email": frozenset({"all", "none"}),
-    "dtbp_check": frozenset({"both", "entry", "exit"}),
-    "pdt_check": frozenset({"both", "entry", "exit"}),
 }
 _FLAGS = ("fractional_trading", "no_shorting", "suspend_trade", "ptp_no_exception_entry", "disable_overnight_trading")
 _HIGHEST_OPTIONS_LEVEL = 3
@@ -27,8 +25,6 @@ _HIGHEST_OPTIONS_LEVEL = 3
 class Configuration(msgspec.Struct, kw_only=True):
     """The account's settings, by Alpaca's names. Those of options and e-mails are kept and change nothing."""
 
-    dtbp_check: str = "entry"
-    pdt_check: str = "entry"
     trade_confirm_email: str = "all"
     suspend_trade: bool = False
     no_shorting: bool = False
@@ -121,7 +117,6 @@ def account_json(account: Account, funds: Funds) -> Json:
         "effective_buying_power": plain(power),
         "non_marginable_buying_power": plain(cash_power),
         "options_buying_power": plain(cash_power),
-        "bod_dtbp": plain((account.last_equity - account.last_maintenance) * multiplier),
         "cash": plain(worth.cash),
         "accrued_fees": "0",
         "pending_transfer_in": "0",

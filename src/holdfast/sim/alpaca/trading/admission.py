@@ -22,6 +22,8 @@ from holdfast.sim.alpaca.trading.rules import LEAST_CRYPTO_COST
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.world import World
 
+ENTRIES = frozenset({OrderClass.BRACKET, OrderClass.OTO})
+"""Classes whose first order opens a position: one that would close is refused. Alpaca: reported (alpaca-trade-api-js#248)."""
 _LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 
 
@@ -51,7 +53,13 @@ class Admission:
         intent = _intent(request.side, closes)
         if request.position_intent is not None and request.position_intent != intent:
             raise unprocessable(f"position intent mismatch, inferred: {intent}, specified: {request.position_intent}")
+        if closes and request.order_class in ENTRIES:
+            raise unprocessable(f"{request.order_class} orders must be entry orders")
+        if not closes:
+            self._check_other_side(request, asset, instead_of)
         self._check_wash(request, asset, instead_of)
+        if request.is_fractional and not (asset.is_crypto or self._account.configuration.fractional_trading):
+            raise forbidden("fractional trading is turned off in the account's configuration")
         if closes:
             self._check_shares(request, asset, position, instead_of)
             return Admitted(intent, ZERO)
@@ -154,6 +162,18 @@ class Admission:
 
     # --- the account's other orders ----------------------------------------------------------------------------------
 
+    def _check_other_side(self, request: OrderRequest, asset: Asset, instead_of: Order | None) -> None:
+        """Alpaca: nobody opens both sides of a share at once. The words are recorded, and that it is meant (Alpaca-API#82).
+
+        So the protective sell behind a buy is refused for as long as the buy works, whatever the class of either order.
+        """
+        if asset.is_crypto:
+            return
+        for other in self._orders.open_of(asset.symbol):
+            if other is not instead_of and other.opens and other.side is not request.side:
+                wanted, there = ("a short sell", "a long buy") if request.side is Side.SELL else _LONG_BUY
+                raise forbidden(f"cannot open {wanted} while {there} order is open")
+
     def _check_wash(self, request: OrderRequest, asset: Asset, instead_of: Order | None) -> None:
         """Alpaca: an order may not be able to trade with another of the account; documented, with its exceptions."""
         if request.order_class is not OrderClass.SIMPLE or request.type is OrderType.TRAILING_STOP:
@@ -170,6 +190,9 @@ class Admission:
                     existing_order_id=other.id,
                     reject_reason=f"opposite side {kind} order exists",
                 )
+
+
+_LONG_BUY = ("a long buy", "a short sell")
 
 
 def _may_trade(request: OrderRequest, other: Order) -> bool:

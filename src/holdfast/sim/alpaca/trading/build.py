@@ -58,6 +58,8 @@ def _role(order_class: OrderClass) -> Role:
 def make_legs(request: OrderRequest, parent: Order) -> list[Order]:
     """The exits that belong to a new order, linked to it. Those of an entry are ``held`` until it has filled whole."""
     legs: list[Order] = []
+    if request.order_class is OrderClass.SIMPLE:
+        return legs
     if request.take_profit is not None and request.order_class is not OrderClass.OCO:
         legs.append(_leg(parent, Role.TAKE_PROFIT, request.take_profit, 1))
     if request.stop_loss is not None:
@@ -117,6 +119,19 @@ def changed_request(old: Order, change: ReplaceRequest) -> OrderRequest:
         extended_hours=old.extended_hours,
         client_order_id=change.client_order_id,
     )
+
+
+def changes_anything(old: Order, change: ReplaceRequest) -> bool:
+    """Whether a change asks for terms that the order doesn't have; a new client order id alone is none of them."""
+    trail = old.trail_percent if old.trail_price is None else old.trail_price
+    pairs = (
+        (change.qty, old.qty),
+        (change.time_in_force, old.time_in_force),
+        (change.limit_price, old.limit_price),
+        (change.stop_price, old.stop_price),
+        (change.trail, trail),
+    )
+    return any(wanted is not None and wanted != has for wanted, has in pairs)
 
 
 def _either(new: Decimal | None, old: Decimal | None) -> Decimal | None:

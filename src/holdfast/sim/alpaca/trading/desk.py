@@ -30,7 +30,7 @@ from holdfast.sim.alpaca.trading.limit import RateLimit
 from holdfast.sim.alpaca.trading.order import UNSENT, Order, OrderClass, Role, Status
 from holdfast.sim.alpaca.trading.orders import Orders
 from holdfast.sim.alpaca.trading.request import OrderRequest, ReplaceRequest
-from holdfast.sim.alpaca.trading.rules import check_exits, check_order, cut_quantity
+from holdfast.sim.alpaca.trading.rules import check_exits, check_order, check_stop, cut_quantity
 from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.trading.watchlist import Watchlists
 
@@ -84,8 +84,10 @@ class Desk:
         cut_quantity(request, asset)
         check_order(request, asset, now_ns)
         self._check_client_id(request.client_order_id)
+        price = self.funds.price(asset.symbol)
+        check_stop(request.side, request.stop_price, price)
         if request.order_class is not OrderClass.SIMPLE:
-            check_exits(request, asset, self.funds.price(asset.symbol))
+            check_exits(request, asset, price)
         admitted = self._admission.admit(request, asset)
         order = build.make_order(request, asset, admitted, self._hours, self.orders, now_ns)
         legs = build.make_legs(request, order)
@@ -110,6 +112,7 @@ class Desk:
         request = build.changed_request(old, change)
         asset = self.asset(old.symbol)
         check_order(request, asset, now_ns)
+        check_stop(request.side, change.stop_price, self.funds.price(asset.symbol))
         request.order_class = old.order_class
         if old.role in (Role.ALONE, Role.ENTRY):
             admitted = self._admission.admit(request, asset, instead_of=old)
@@ -125,7 +128,7 @@ class Desk:
         return new
 
     def cancel(self, order_id: str) -> Order:
-        """Takes a cancel. One that is canceled already is canceled again without a word (observed). Raises `ApiError`."""
+        """Takes a cancel; a second one while the first is on its way is taken in silence (observed). Raises `ApiError`."""
         now_ns = self._step()
         order = self.find(order_id)
         self._cancel(order, now_ns)
@@ -142,7 +145,7 @@ class Desk:
         return orders
 
     def _cancel(self, order: Order, now_ns: int) -> None:
-        if order.status in (Status.CANCELED, Status.PENDING_CANCEL):
+        if order.status is Status.PENDING_CANCEL:
             return
         if not order.is_open:
             raise unprocessable(f'order is already in "{order.status}" state')
@@ -195,7 +198,7 @@ class Desk:
 
     def _check_replaceable(self, order: Order, change: ReplaceRequest) -> None:
         if order.status in UNSENT:
-            raise invalid("unable to replace order, order isn't sent to exchange yet")
+            raise unprocessable(f"cannot replace order in {order.status} status")
         if not order.is_open:
             raise _not_open(order)
         if order.notional is not None:
@@ -206,6 +209,10 @@ class Desk:
             raise unprocessable("only limit_price and stop_price of the legs of complex orders can be replaced")
         if change.trail is not None and order.trail_price is None and order.trail_percent is None:
             raise invalid("trail can only be replaced for trailing stop orders")
+        if not build.changes_anything(order, change):
+            raise unprocessable("order parameters are not changed")
+        if change.qty is not None and change.qty <= order.filled_qty:
+            raise unprocessable("qty must be > filled_qty")
 
     # --- time and the market -----------------------------------------------------------------------------------------
 
@@ -334,4 +341,6 @@ class Desk:
 def _not_open(order: Order) -> ApiError:
     if order.status is Status.FILLED:
         return unprocessable(f'order is already in "{order.status}" state')
+    if order.status is Status.REPLACED:
+        return unprocessable("order already replaced")
     return invalid("unable to replace order, order is not open")

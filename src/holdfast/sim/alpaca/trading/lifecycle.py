@@ -11,7 +11,7 @@ from holdfast.core.messages import MarketEvent, OrderCanceled, OrderExpired, Ord
 from holdfast.core.types import TimeInForce, from_float
 from holdfast.sim.alpaca.faults.registry import Fault, FaultName
 from holdfast.sim.alpaca.trading.books import Books
-from holdfast.sim.alpaca.trading.changes import Changes, fill_facts
+from holdfast.sim.alpaca.trading.changes import Changes, fill_facts, new_id
 from holdfast.sim.alpaca.trading.executions import Executions
 from holdfast.sim.alpaca.trading.floor import Floor
 from holdfast.sim.alpaca.trading.hours import Hours, session_of
@@ -86,7 +86,7 @@ class Lifecycle:
         self._floor.follow(order.symbol)
         if order.status is not Status.PARTIALLY_FILLED:
             order.status = Status.NEW
-            self._changes.tell("new", order, now_ns)
+            self._changes.tell("new", order, now_ns, execution_id=new_id())
         self._changes.order(order, now_ns)
         self._take(reports)
 

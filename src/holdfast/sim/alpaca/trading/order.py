@@ -28,7 +28,7 @@ class Status(StrEnum):
 ENDED = frozenset({Status.FILLED, Status.CANCELED, Status.EXPIRED, Status.REPLACED, Status.REJECTED})
 """No fill comes any more."""
 UNSENT = frozenset({Status.ACCEPTED, Status.PENDING_NEW, Status.PENDING_CANCEL, Status.PENDING_REPLACE})
-"""A replacement is refused here. Alpaca: documented."""
+"""A replacement is refused here. Alpaca: documented, and its words too (options' errors, 2026-09)."""
 
 
 class OrderClass(StrEnum):

@@ -66,7 +66,10 @@ def _overnight(desk: Desk, symbol: str, quantity: Decimal) -> Decimal:
 
 
 def closing_request(desk: Desk, asset: Asset, qty: Decimal | None, percentage: Decimal | None) -> OrderRequest:
-    """The market order that closes a position or part of one. Raises `ApiError`."""
+    """The market order that closes a position or part of one. Raises `ApiError`.
+
+    Alpaca: of whole shares a percentage is whole shares too (documented: a fraction is sold of a fraction only).
+    """
     held = desk.books.quantity(asset.symbol)
     if not held:
         raise not_found("position does not exist")
@@ -76,7 +79,9 @@ def closing_request(desk: Desk, asset: Asset, qty: Decimal | None, percentage: D
     if percentage is not None:
         if not 0 < percentage <= _WHOLE:
             raise invalid("percentage must be between 0 and 100")
-        wanted = (wanted * percentage / _WHOLE).quantize(_UNIT, rounding=ROUND_FLOOR)
+        is_whole = not asset.is_crypto and wanted % 1 == 0
+        step = Decimal(1) if is_whole else _UNIT
+        wanted = (wanted * percentage / _WHOLE).quantize(step, rounding=ROUND_FLOOR)
     elif qty is not None:
         wanted = qty
     return OrderRequest(

@@ -62,7 +62,7 @@ def check_order(request: OrderRequest, asset: Asset, now_ns: int) -> None:
         _check_crypto(request)
     else:
         _check_equity(request, now_ns)
-    _check_class(request)
+        _check_class(request)
 
 
 def _check_amount(request: OrderRequest) -> None:
@@ -71,14 +71,14 @@ def _check_amount(request: OrderRequest) -> None:
     if request.qty is not None and request.notional is not None:
         raise invalid("only one of qty or notional is accepted")
     for name, value in (("qty", request.qty), ("notional", request.notional)):
-        if value is None:
-            continue
-        if value <= 0:
+        if value is not None and value <= 0:
             raise invalid(f"{name} must be > 0")
-        if value != round(value, -MOST_DECIMALS):
-            raise invalid(f"{name} must be limited to {-MOST_DECIMALS} decimal places")
+    if request.qty is not None and request.qty != round(request.qty, -MOST_DECIMALS):
+        raise invalid(f"qty must be limited to {-MOST_DECIMALS} decimal places")
     if request.notional is not None and request.notional < LEAST_NOTIONAL:
         raise unprocessable("notional must be >= 1.00")
+    if request.notional is not None and request.notional % CENT:
+        raise unprocessable("notional value must be limited to 2 decimal places")
 
 
 def _check_prices(request: OrderRequest, asset: Asset) -> None:
@@ -133,6 +133,7 @@ def check_increment(name: str, price: Decimal | None, asset: Asset) -> None:
 
 
 def _check_crypto(request: OrderRequest) -> None:
+    """Alpaca: exits without an order class are left out in silence, and the coin is bought bare (alpaca-py#289)."""
     if request.order_class is not OrderClass.SIMPLE:
         raise unprocessable(f"crypto orders not allowed for advanced order_class: {request.order_class}")
     times = CRYPTO_TIMES.get(request.type)
@@ -174,6 +175,8 @@ def _check_class(request: OrderRequest) -> None:
         return
     if request.type is OrderType.TRAILING_STOP:
         raise unprocessable("trailing stop orders must be simple orders")
+    if request.type in _WITH_STOP:
+        raise invalid(f"{name} orders must be market or limit orders")
     if request.time_in_force not in _RESTING:
         raise invalid(f"{name} orders must be DAY or GTC orders")
     if request.extended_hours:
@@ -218,6 +221,19 @@ def check_exits(request: OrderRequest, asset: Asset, market_price: Decimal | Non
         if profit is not None and (profit - loss.stop_price) * sign <= 0:
             relation = "greater" if sign > 0 else "less"
             raise unprocessable(f"take_profit.limit_price must be {relation} than stop_loss.stop_price")
+
+
+def check_stop(side: Side, stop: Decimal | None, market_price: Decimal | None) -> None:
+    """A stop that the market has reached already is refused: of a sell it lies below the price, of a buy above. Raises `ApiError`.
+
+    Alpaca: recorded by many, with these words and both prices. Until there is a market price it is not checked.
+    """
+    if stop is None or market_price is None or (stop - market_price) * side.sign > 0:
+        return
+    relation = "greater" if side is Side.BUY else "less"
+    raise unprocessable(
+        f"stop price must be {relation} than current price", market_price=plain(market_price), stop_price=plain(stop)
+    )
 
 
 def _check_against_base(name: str, price: Decimal, sign: int, base: Decimal | None) -> None:

@@ -211,7 +211,8 @@ def test_pages_part_trades_of_one_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1Min", "5T", "59Min", "1Hour", "4H", "23Hour", "1Day", "1D", "1Week", "1Month", "12M"]
+    "text",
+    ["1Min", "1min", "5T", "59MIN", "1Hour", "4H", "1h", "23hour", "1Day", "1D", "1day", "1week", "1Month", "12M"],
 )
 def test_every_timeframe_holds_the_same_shares(made_up: Bot, text: str) -> None:
     """Whatever the bars' length: first open, last close, highest high, lowest low and all of the volume agree."""

@@ -100,6 +100,8 @@ def test_the_calendar_has_early_closes_and_settlement(made_up: Bot) -> None:
         "settlement_date": "2024-05-29",
     }
     assert rows[1]["settlement_date"] == "2024-05-29"
+    (half,) = made_up.get("/v2/calendar", start="2026-11-27", end="2026-11-27").json()
+    assert (half["close"], half["session_open"], half["session_close"]) == ("13:00", "0400", "1700")
 
 
 def test_the_whole_calendar_is_what_alpaca_has(made_up: Bot) -> None:

@@ -142,7 +142,7 @@ def test_a_made_up_market_is_on_when_the_exchange_is() -> None:
 def test_sessions_begin_and_end_at_their_hours() -> None:
     """Extended hours and regular hours, an early close included."""
     found = [one.time_ns for one in boundaries(CALENDAR, at("2024-07-03T00:00"))][:4]
-    assert found == [at(f"2024-07-03T{time}") for time in ("04:00", "09:30", "13:00", "20:00")]
+    assert found == [at(f"2024-07-03T{time}") for time in ("04:00", "09:30", "13:00", "17:00")]
 
 
 def test_the_clock_keeps_its_pace_and_stays_before_the_next_event() -> None:

@@ -134,13 +134,13 @@ def test_coins_take_cash_only() -> None:
 
 
 def test_closing_a_part_of_a_position() -> None:
-    """By quantity or by percentage, rounded down to nine decimals; both together are refused."""
+    """By quantity or by percentage, of a fraction rounded down to nine decimals; both together are refused."""
     bench = Bench()
     bench.price(100)
-    bench.place(qty="7")
+    bench.place(qty="7.5")
     asset = make_asset("AVOR")
     third = closing_request(bench.desk, asset, None, Decimal("33.3"))
-    assert (third.qty, third.side, third.time_in_force) == (Decimal("2.331"), "sell", "day")
+    assert (third.qty, third.side, third.time_in_force) == (Decimal("2.4975"), "sell", "day")
     with pytest.raises(ApiError):
         closing_request(bench.desk, asset, Decimal(1), Decimal(1))
     with pytest.raises(ApiError) as none:
