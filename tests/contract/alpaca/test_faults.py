@@ -192,9 +192,9 @@ def test_cancel_races_fill(client: Bot) -> None:
     assert client.raw.get_open_position("AVOR")["qty"] == "2"
 
 
-def test_leg_held(client: Bot) -> None:
-    """The entry has filled; the take-profit works and the stop-loss stays held."""
-    client.put_on("leg_held")
+def test_leg_dead(client: Bot) -> None:
+    """The entry has filled; the take-profit works and the stop-loss is held as always, and never fires."""
+    client.put_on("leg_dead")
     order = client.raw.submit_order(market("a", order_class="bracket", **EXITS))
     legs = {leg["type"]: leg["id"] for leg in order["legs"]}
     client.order_when(legs["limit"], "new")

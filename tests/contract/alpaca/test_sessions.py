@@ -170,7 +170,7 @@ class Trader:
         for order in orders:
             assert Decimal(order["filled_qty"]) == filled[order["id"]]
             assert (order["status"] == "filled") <= (order["qty"] is None or order["filled_qty"] == order["qty"])
-        working = [order["id"] for order in orders if order["status"] in OPEN]
+        working = [order["id"] for order in orders if order["status"] in OPEN and order["status"] != "held"]
         assert [order["id"] for order in self.orders("open")] == working
 
     def _check_positions(self, held: dict[str, Decimal]) -> None:

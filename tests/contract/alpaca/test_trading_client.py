@@ -193,7 +193,7 @@ def test_an_order_fills(bot: Bot) -> None:
 
 
 def test_bracket(bot: Bot) -> None:
-    """A bracket is answered with two held legs; when the entry has filled they work, and one ends the other."""
+    """A bracket is answered with two held legs; the stop stays so at work and out of the list, and one ends the other."""
     exits: dict[str, Any] = {
         "take_profit": {"limit_price": 105.0},
         "stop_loss": {"stop_price": 95.0, "limit_price": 94.0},
@@ -206,6 +206,8 @@ def test_bracket(bot: Bot) -> None:
     bot.order_when(take_profit["id"], "new")
     nested = bot.typed.get_order_by_id(order["id"], ask.GetOrderByIdRequest(nested=True))
     assert nested.legs is not None
+    assert bot.raw.get_order_by_id(stop_loss["id"])["status"] == "held"
+    assert [row["id"] for row in bot.raw.get_orders()] == [take_profit["id"]]
     assert {leg.order_type for leg in nested.legs} == {OrderType.LIMIT, OrderType.STOP_LIMIT}
     bot.market("AVOR", 106.0)
     bot.order_when(take_profit["id"], "filled")

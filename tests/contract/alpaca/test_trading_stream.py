@@ -69,18 +69,19 @@ def test_a_replacement(bot: Bot) -> None:
 
 
 def test_a_bracket(bot: Bot) -> None:
-    """The entry's fill is told before its exits work; the exit's fill and the other's end are told too."""
+    """The entry's fill is told before its take-profit works; the stop is told when it fires, after its twin was replaced."""
     with trade_updates(bot) as heard:
         exits: dict[str, Any] = {"take_profit": {"limit_price": 105.0}, "stop_loss": {"stop_price": 95.0}}
         order = bot.raw.submit_order(ask.MarketOrderRequest(**BUY, qty=2, order_class="bracket", **exits))
-        legs = {leg["id"] for leg in order["legs"]}
+        profit, stop = (leg["id"] for leg in sorted(order["legs"], key=lambda leg: leg["type"]))
         entry = events(heard, "fill")
         assert {update["order"]["id"] for update in entry} == {order["id"]}
-        assert {events(heard, "new")[-1]["order"]["id"] for _ in range(2)} == legs
+        assert events(heard, "new")[-1]["order"]["id"] == profit
         bot.market("AVOR", 94.0)
         told = [heard.next()["data"] for _ in range(2)]
-        assert sorted(names(told)) == ["canceled", "fill"]
-        assert {update["order"]["id"] for update in told} == legs
+        assert names(told) == ["replaced", "fill"]
+        assert [update["order"]["id"] for update in told] == [profit, stop]
+        assert told[0]["order"]["replaced_by"] == stop
 
 
 def test_models(bot: Bot) -> None:

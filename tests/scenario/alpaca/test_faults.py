@@ -58,7 +58,7 @@ ALONE: dict[str, Sequence[Spec]] = {
     "filled before the answer": [{"name": "fill_before_ack", "times": 4}],
     "partial fills": [{"name": "partial_fills", "times": 20, "fraction": 0.3}],
     "cancel races fill": [{"name": "cancel_races_fill", "times": 4}],
-    "leg held": [{"name": "leg_held", "times": 3}],
+    "leg held": [{"name": "leg_dead", "times": 3}],
     "leg missing": [{"name": "leg_missing", "times": 3}],
     "another account": [{"name": "account_id_changed", "times": 2}],
     "bust": [{"name": "bust"}, {"name": "bust"}],

@@ -239,13 +239,15 @@ def test_item_9_stops_that_are_never_created_end_in_the_policy(server: LocalAlpa
 
 
 def test_item_9_a_held_stop_that_lists_do_not_show_is_not_placed_twice(server: LocalAlpaca, tmp_path: Path) -> None:
-    """A stop whose status is held is there all the same: comparing again and again places no second one."""
+    """The stop of a pair is held, in no plain list, and there all the same: no second one is placed, and the books are compared."""
     with idle_engine(server, tmp_path) as running:
-        post(server, [{"name": "leg_held"}])
         protected_buy(running, server)
+        shown = requests.get(f"{server.trading_url}/v2/orders", headers=KEYS, timeout=10).json()
+        assert [row["type"] for row in shown] == ["limit"]
         cycles = running.engine.loop._desks[0].reconciler  # type: ignore[union-attr]
         seen = cycles.cycles
         running.wait_for(lambda: cycles.cycles > seen + 3, "three comparisons")
+        running.wait_for(lambda: cycles._is_judged, "cash and positions to be compared: the stop is in no doubt")
         assert len(at_broker(server)) == 2
         assert stopped_for(server) == 100
 

@@ -325,8 +325,8 @@ class AlpacaBroker:
         return found
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
-        """Every order that works, newest first."""
-        return await self._questions.open_orders()
+        """Every order that works, the held stops of pairs too: one that is in no list is doubted, and nothing is compared then."""
+        return await self._questions.open_orders_and_legs()
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         """The orders sent last, newest first."""

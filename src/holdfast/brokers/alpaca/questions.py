@@ -93,7 +93,7 @@ class Questions:
         return row
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
-        """Every order that works, newest first."""
+        """Every order that works and is not held, newest first."""
         found: list[BrokerOrder] = []
         query: dict[str, Any] = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "false"}
         while True:
@@ -104,10 +104,10 @@ class Questions:
             query["until"] = str(rows[-1]["submitted_at"])
 
     async def open_orders_and_legs(self) -> Sequence[BrokerOrder]:
-        """Every order that works, once, with the legs that wait for their order: the plain list may leave those out."""
+        """Every order that works, once, with the legs that are held: the plain list leaves those out (see `wire.ENDINGS`)."""
         query = {"status": "open", "limit": PAGE, "direction": "desc", "nested": "true"}
         nested = await self._list("/orders", query)
-        legs = [leg for row in nested for leg in row.get("legs") or ()]
+        legs = _read("GET /orders", lambda: [leg for row in nested for leg in row.get("legs") or ()])
         found = [*await self.open_orders(), *self._orders_of([*nested, *legs])]
         return list({order.broker_order_id: order for order in found if order.state is AtBroker.WORKING}.values())
 

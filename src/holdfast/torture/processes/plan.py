@@ -57,7 +57,7 @@ SOME: dict[str, Sequence[Fault]] = {
     "filled before the answer": [{"name": "fill_before_ack", "times": None, "probability": 0.5}],
     "filled in parts": [{"name": "partial_fills", "times": None, "probability": 0.6, "fraction": 0.3}],
     "filled while canceled": [{"name": "cancel_races_fill", "times": 3}],
-    "stop-losses missing": [{"name": "leg_missing", "times": 2}, {"name": "leg_held", "times": 2}],
+    "stop-losses missing": [{"name": "leg_missing", "times": 2}, {"name": "leg_dead", "times": 2}],
     "events lost": [{"name": "stream_drop", "times": None, "probability": 0.3, "stream": "trade_updates"}],
     "events twice": [{"name": "stream_duplicate", "times": None, "probability": 0.6}],
     "events out of order": [{"name": "stream_reorder", "times": None, "probability": 0.4}],

@@ -27,7 +27,7 @@ class FaultName(StrEnum):
     FILL_BEFORE_ACK = "fill_before_ack"
     PARTIAL_FILLS = "partial_fills"
     CANCEL_RACES_FILL = "cancel_races_fill"
-    LEG_HELD = "leg_held"
+    LEG_DEAD = "leg_dead"
     LEG_MISSING = "leg_missing"
     ACCOUNT_ID_CHANGED = "account_id_changed"
     BUST = "bust"
@@ -183,10 +183,10 @@ CATALOGUE: Mapping[FaultName, Entry] = {
         "the cancel is answered 204, and what comes then is not canceled but fill",
         "the order filled while the cancel was on its way",
     ),
-    FaultName.LEG_HELD: Entry(
+    FaultName.LEG_DEAD: Entry(
         Place.TRADING,
-        "the stop-loss of a bracket or OTO stays held after its entry has filled whole, that of an OCO from the start",
-        "nothing stops the loss of the position; it still ends with its twin",
+        "the stop-loss of a bracket, OTO or OCO looks as always (held; that of an OTO new), and never fires",
+        "nothing stops the loss of the position; the leg still ends with its twin",
     ),
     FaultName.LEG_MISSING: Entry(
         Place.TRADING,

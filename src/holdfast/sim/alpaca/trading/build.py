@@ -56,7 +56,7 @@ def _role(order_class: OrderClass) -> Role:
 
 
 def make_legs(request: OrderRequest, parent: Order) -> list[Order]:
-    """The exits that belong to a new order, linked to it. Those of an entry are ``held`` until it has filled whole."""
+    """The exits that belong to a new order, linked to it. All of them are ``held`` at first."""
     legs: list[Order] = []
     if request.order_class is OrderClass.SIMPLE:
         return legs
@@ -95,7 +95,7 @@ def _leg(parent: Order, role: Role, terms: ExitTerms, place: int) -> Order:
         order_class=parent.order_class,
         role=role,
         parent_id=parent.id,
-        status=Status.HELD if is_entry else Status.ACCEPTED,
+        status=Status.HELD,
     )
 
 

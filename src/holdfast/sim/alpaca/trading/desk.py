@@ -136,9 +136,10 @@ class Desk:
         return order
 
     def cancel_all(self) -> Sequence[Order]:
-        """Takes a cancel of every open order; returns them."""
+        """Takes a cancel of every open order; returns them. What is held ends with the order it belongs to."""
         now_ns = self._step()
-        orders = [order for order in self.orders.open() if order.status is not Status.PENDING_REPLACE]
+        left_out = (Status.PENDING_REPLACE, Status.HELD)
+        orders = [order for order in self.orders.open() if order.status not in left_out]
         for order in orders:
             self._cancel(order, now_ns)
         self.changes.flush(now_ns)
@@ -330,7 +331,7 @@ class Desk:
             self._queue.append(partial(self._lifecycle.finish_cancel, order))
         elif (old := self._being_replaced_by(order)) is not None:
             self._queue.append(partial(self._lifecycle.finish_replace, old, order))
-        elif order.status in (Status.ACCEPTED, Status.PENDING_NEW) and not order.waits:
+        elif not (order.waits or order.sends or order.is_dead):
             self._queue.append(partial(self._lifecycle.accept, order))
 
     def _being_replaced_by(self, order: Order) -> Order | None:

@@ -34,7 +34,7 @@ class Floor:
         self._market = market
         self._exchanges: dict[Session, Exchange] = {}
         self._orders: dict[str, Order] = {}
-        self._trailing: dict[str, dict[str, tuple[Order, VenueOrder]]] = {}
+        self._watched: dict[str, dict[str, tuple[Order, VenueOrder]]] = {}
         self._counts: dict[str, dict[Session, int]] = {}
 
     def has(self, symbol: str) -> bool:
@@ -51,8 +51,7 @@ class Floor:
         exchange = self._arrival(order, session)
         self._show_market(exchange, order.symbol, session, now_ns)
         reports = exchange.submit(_terms(order), now_ns, now_ns)
-        if order.type is OrderType.TRAILING_STOP:
-            self._watch(order, exchange)
+        self._watch(order, exchange)
         return reports
 
     def restore(self, order: Order, now_ns: int) -> None:
@@ -64,14 +63,13 @@ class Floor:
         if order.hwm is not None:
             exchange.observe(Trade(order.symbol, now_ns, float(order.hwm), 0.0))
             self._show_market(exchange, order.symbol, session, now_ns)
-        if order.type is OrderType.TRAILING_STOP:
-            self._watch(order, exchange)
+        self._watch(order, exchange)
 
     def withdraw(self, order: Order, now_ns: int) -> None:
         """Takes an order away, if it is here."""
         if self._orders.pop(_name(order), None) is None:
             return
-        self._trailing.get(order.symbol, {}).pop(_name(order), None)
+        self._watched.get(order.symbol, {}).pop(_name(order), None)
         session = session_of(order)
         self._exchanges[session].cancel(ClientOrderId(_name(order)), now_ns, now_ns)
         counts = self._counts[order.symbol]
@@ -92,18 +90,28 @@ class Floor:
     def follow(self, symbol: str) -> list[Order]:
         """Reads where the trailing stops of a symbol stand now into their orders; returns those that have moved."""
         moved = []
-        for order, working in self._trailing.get(symbol, {}).values():
-            if working.stop_price and working.stop_price != order.stop_price:
+        for order, working in self._watched.get(symbol, {}).values():
+            if order.type is OrderType.TRAILING_STOP and working.stop_price and working.stop_price != order.stop_price:
                 order.hwm, order.stop_price = from_float(working.extreme), working.stop_price
                 moved.append(order)
         return moved
 
+    def fired(self, symbol: str) -> list[Order]:
+        """The stops of pairs that the market has reached, whether they have traded or not."""
+        return [
+            order
+            for order, working in self._watched.get(symbol, {}).values()
+            if order.is_stop_of_pair and working.working is not working.terms.order_type
+        ]
+
     def _watch(self, order: Order, exchange: Exchange) -> None:
-        """Remembers a trailing stop, if it rests."""
+        """Remembers a stop that trails or belongs to a pair, if it rests."""
+        if order.type is not OrderType.TRAILING_STOP and not order.is_stop_of_pair:
+            return
         name = _name(order)
         for working in exchange.open_orders():
             if working.terms.client_order_id == name:
-                self._trailing.setdefault(order.symbol, {})[name] = order, working
+                self._watched.setdefault(order.symbol, {})[name] = order, working
 
     def _arrival(self, order: Order, session: Session) -> Exchange:
         """The exchange for an order, which is counted there from now on."""

@@ -8,14 +8,14 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
 from holdfast.core.messages import MarketEvent, OrderCanceled, OrderExpired, OrderFilled, OrderRejected, Report
-from holdfast.core.types import TimeInForce, from_float
+from holdfast.core.types import OrderType, TimeInForce, from_float
 from holdfast.sim.alpaca.faults.registry import Fault, FaultName
 from holdfast.sim.alpaca.trading.books import Books
 from holdfast.sim.alpaca.trading.changes import Changes, fill_facts, new_id
 from holdfast.sim.alpaca.trading.executions import Executions
 from holdfast.sim.alpaca.trading.floor import Floor
 from holdfast.sim.alpaca.trading.hours import Hours, session_of
-from holdfast.sim.alpaca.trading.order import EXITS, Order, Role, Status
+from holdfast.sim.alpaca.trading.order import EXITS, Order, OrderClass, Role, Status
 from holdfast.sim.alpaca.trading.orders import Orders
 
 if TYPE_CHECKING:
@@ -56,15 +56,12 @@ class Lifecycle:
     def accept(self, order: Order, now_ns: int) -> None:
         """The order was answered: it goes to the exchange, or waits for its session."""
         self.next_expiry_ns = min(self.next_expiry_ns, order.expires_ns)
+        if order.status is Status.HELD and order.order_class is OrderClass.OCO:
+            self._arm(order, now_ns)
         if order.status not in _ANSWERED or order.sends:
             return  # it waits for its entry, or went to work or ended with it already
         if self._fires(FaultName.REJECT_AFTER_ACCEPT, order):
             self.end(order, Status.REJECTED, now_ns)
-            return
-        parent = self._orders.parent(order)
-        if order.role is Role.STOP_LOSS and parent is not None and self._fires(FaultName.LEG_HELD, parent):
-            order.status = Status.HELD  # of an OCO order: there is no entry to wait for, and it waits all the same
-            self._changes.order(order, now_ns)
             return
         if order.time_in_force in AUCTIONS or self._hours.is_open(session_of(order), now_ns):
             order.status = Status.PENDING_NEW
@@ -84,18 +81,54 @@ class Lifecycle:
         order.sends += 1
         reports = self._floor.submit(order, now_ns)
         self._floor.follow(order.symbol)
-        if order.status is not Status.PARTIALLY_FILLED:
+        self._show_at_work(order, now_ns)
+        self._fire_all(order.symbol, now_ns)
+        self._take(reports)
+
+    def _show_at_work(self, order: Order, now_ns: int) -> None:
+        """The exchange has the order: it is ``new``, and told so. The stop of a pair is ``held``, and nothing is told."""
+        if order.is_stop_of_pair and order.is_open and order.status is not Status.PARTIALLY_FILLED:
+            order.status = Status.HELD
+        elif order.status is not Status.PARTIALLY_FILLED:
             order.status = Status.NEW
             self._changes.tell("new", order, now_ns, execution_id=new_id())
         self._changes.order(order, now_ns)
-        self._take(reports)
+
+    def _arm(self, leg: Order, now_ns: int) -> None:
+        """An exit goes to work: its entry has filled, or the pair of exits was sent. A stop may be dead, by a fault."""
+        parent = self._orders.parent(leg)
+        if leg.role is Role.STOP_LOSS and parent is not None and self._fires(FaultName.LEG_DEAD, parent):
+            leg.is_dead = True
+            self._show_at_work(leg, now_ns)
+        elif self._hours.is_open(session_of(leg), now_ns):
+            self._send(leg, now_ns)
+        else:
+            self._wait(leg, now_ns)
+
+    def _fire_all(self, symbol: str, time_ns: int) -> None:
+        """Stops of pairs that the market has reached: they are at the exchange in their take-profits' place."""
+        for stop in self._floor.fired(symbol):
+            if stop.status is Status.HELD:
+                self._take_place(stop, time_ns)
+                if stop.type is OrderType.STOP_LIMIT:
+                    stop.status = Status.NEW
+                    self._changes.tell("new", stop, time_ns, execution_id=new_id())
+                    self._changes.order(stop, time_ns)
+
+    def _take_place(self, stop: Order, time_ns: int) -> None:
+        """Alpaca: when the stop of a pair fires its take-profit is seen as ``replaced`` (alpaca-py#198), by the stop: our reading."""
+        profit = self._orders.sibling(stop)
+        if profit is None or not profit.is_open or not profit.sends:
+            return
+        profit.replaced_by, stop.replaces = stop.id, profit.id
+        self.end(profit, Status.REPLACED, time_ns)
 
     def restore(self, order: Order, now_ns: int) -> None:
         """After a restart: the order is where it was."""
         self.next_expiry_ns = min(self.next_expiry_ns, order.expires_ns)
         if order.waits:
             self._waiting.setdefault(order.symbol, {})[order.id] = order
-        elif order.sends and order.status is not Status.HELD:
+        elif order.sends:
             self._floor.restore(order, now_ns)
 
     # --- the market moves --------------------------------------------------------------------------------------------
@@ -105,7 +138,9 @@ class Lifecycle:
         symbol = event.symbol
         waiting = tuple(self._waiting[symbol].values()) if symbol in self._waiting else ()
         if self._floor.has(symbol):
-            self._take(self._floor.on_market(event))
+            reports = self._floor.on_market(event)
+            self._fire_all(symbol, event.time_ns)
+            self._take(reports)
             for order in self._floor.follow(symbol):
                 self._changes.order(order, order.updated_ns)
         for order in waiting:
@@ -142,7 +177,10 @@ class Lifecycle:
         whole = order.remaining
         if order.notional is not None:
             whole = (order.notional / price).quantize(SMALLEST_UNIT, rounding=ROUND_FLOOR)
-        part = self._part(order, whole)
+        if order.is_stop_of_pair:
+            self._take_place(order, time_ns)
+        fault = None if order.notional is not None else self._fires(FaultName.PARTIAL_FILLS, order)
+        part = whole if fault is None else _share(whole, fault)
         if part < whole:
             self._floor.withdraw(order, time_ns)
             order.status = Status.PARTIALLY_FILLED
@@ -167,15 +205,6 @@ class Lifecycle:
         self._changes.tell(event, order, execution.time_ns, **facts)
         return execution.time_ns
 
-    def _part(self, order: Order, whole: Decimal) -> Decimal:
-        """How much of a fill comes now: all of it, or a part when that fault is on."""
-        fault = None if order.notional is not None else self._fires(FaultName.PARTIAL_FILLS, order)
-        if fault is None:
-            return whole
-        step = Decimal(1) if whole % 1 == 0 else SMALLEST_UNIT
-        share = Decimal(str(fault.params["fraction"]))
-        return min(max((whole * share).quantize(step, rounding=ROUND_FLOOR), step), whole)
-
     def _shrink(self, sibling: Order | None, quantity: Decimal, time_ns: int) -> None:
         """Alpaca: a part of one exit fills, and the other is left for so much less (documented)."""
         if sibling is None or not sibling.is_open or sibling.qty is None:
@@ -186,24 +215,27 @@ class Lifecycle:
             self.end(sibling, Status.CANCELED, time_ns)
 
     def _activate_legs(self, entry: Order, time_ns: int) -> None:
-        """The entry has filled whole: its exits go to work. Their status then is our reading: ``new``, both."""
+        """The entry has filled whole: its exits go to work."""
         for leg in sorted(self._orders.legs(entry), key=_is_take_profit):
-            if leg.status is not Status.HELD:
-                continue
-            if leg.role is not Role.STOP_LOSS or not self._fires(FaultName.LEG_HELD, entry):
-                self._send(leg, time_ns)
+            if leg.status is Status.HELD:
+                self._arm(leg, time_ns)
 
     # --- ends --------------------------------------------------------------------------------------------------------
 
     def end(self, order: Order, status: Status, time_ns: int) -> None:
-        """The order is over, and with it those that hang on it. One that is over already stays as it is."""
+        """The order is over, and with it those that hang on it. One that is over already stays as it is.
+
+        Alpaca: the end of an exit that is held is not told (alpaca-py#198: the take-profit fills, the stop-loss is canceled).
+        """
         if not order.is_open:
             return
+        is_told = order.status is not Status.HELD
         order.status = status
         _STAMP[status](order, max(time_ns, order.created_ns))
         self._take_away(order, time_ns)
         self._changes.order(order, time_ns)
-        self._changes.tell(status.value, order, time_ns)
+        if is_told:
+            self._changes.tell(status.value, order, time_ns)
         if status is not Status.REPLACED:
             self._end_linked(order, Status.EXPIRED if status is Status.EXPIRED else Status.CANCELED, time_ns)
 
@@ -246,7 +278,8 @@ class Lifecycle:
             self._changes.order(changed, now_ns)
         self.end(old, Status.REPLACED, now_ns)
         self.next_expiry_ns = min(self.next_expiry_ns, new.expires_ns)
-        if new.status is Status.HELD:
+        if new.status is Status.HELD and not old.sends:
+            new.is_dead = old.is_dead
             self._changes.order(new, now_ns)
         elif self._hours.is_open(session_of(new), now_ns):
             self._send(new, now_ns)
@@ -293,6 +326,13 @@ class Lifecycle:
 
     def _fires(self, name: FaultName, order: Order) -> Fault | None:
         return self._world.faults.take(name, symbol=order.symbol, client_order_id=order.client_order_id)
+
+
+def _share(whole: Decimal, fault: Fault) -> Decimal:
+    """How much of a fill comes now, with that fault: at least the smallest step, and never more than there is."""
+    step = Decimal(1) if whole % 1 == 0 else SMALLEST_UNIT
+    share = Decimal(str(fault.params["fraction"]))
+    return min(max((whole * share).quantize(step, rounding=ROUND_FLOOR), step), whole)
 
 
 def _is_take_profit(order: Order) -> bool:

@@ -14,7 +14,7 @@ class Status(StrEnum):
     ACCEPTED = "accepted"  # received; the session it waits for has not begun
     PENDING_NEW = "pending_new"  # received, on its way to the exchange
     NEW = "new"  # at the exchange
-    HELD = "held"  # an exit that waits for its entry to fill whole
+    HELD = "held"  # an exit that waits for its entry to fill whole, and the stop-loss of a pair until it fires
     PARTIALLY_FILLED = "partially_filled"
     PENDING_CANCEL = "pending_cancel"
     PENDING_REPLACE = "pending_replace"
@@ -61,7 +61,8 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     ``sequence`` is the place in the account's order of arrival. ``filled_cost`` is the sum of price times quantity over the
     fills. ``reserve_price`` is what one unit takes from the buying power while the order is open: nothing for one that
     closes. ``waits`` says that the order is not at the exchange: for a session to begin, or, in the middle of a fill,
-    for the next event. ``sends`` counts how often it was given to the exchange.
+    for the next event. ``sends`` counts how often it was given to the exchange. ``is_dead`` says that a fault keeps it from it
+    for ever.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     reserve_price: Decimal = ZERO
     waits: bool = False
     sends: int = 0
+    is_dead: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -118,6 +120,15 @@ class Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     def remaining(self) -> Decimal:
         """Units still to be filled; zero for an order in money, whose units are known when it fills."""
         return ZERO if self.qty is None else self.qty - self.filled_qty
+
+    @property
+    def is_stop_of_pair(self) -> bool:
+        """Whether it is the stop-loss beside a take-profit.
+
+        Alpaca: such a stop is at work and ``held``, and no list of open orders shows it, until it fires (Alpaca's staff,
+        forum.alpaca.markets/t/3697; alpaca-trade-api-python#322; of an OCO too).
+        """
+        return self.role is Role.STOP_LOSS and self.order_class in (OrderClass.BRACKET, OrderClass.OCO)
 
     @property
     def opens(self) -> bool:

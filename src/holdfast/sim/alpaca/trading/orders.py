@@ -7,7 +7,7 @@ from itertools import islice
 import msgspec
 
 from holdfast.sim.alpaca.errors import not_found
-from holdfast.sim.alpaca.trading.order import EXITS, Order, OrderClass
+from holdfast.sim.alpaca.trading.order import EXITS, Order, OrderClass, Status
 
 APART_NS = 1_000
 """How far apart the times of an account's orders are at least, and those of its fills.
@@ -157,8 +157,8 @@ class Orders:
         return (orders[index] for index in indexes)
 
     def _open_and_parents(self, nested: bool) -> Sequence[Order]:
-        """Those at work; nested, an exit at work is shown by its parent, though that may have filled."""
-        found = dict(self._open)
+        """Those at work but not held; nested, an exit at work is shown by its parent, though that may have filled."""
+        found = {name: order for name, order in self._open.items() if nested or order.status is not Status.HELD}
         if nested:
             parents = [self.parent(order) for order in self._open.values()]
             found |= {parent.id: parent for parent in parents if parent is not None}

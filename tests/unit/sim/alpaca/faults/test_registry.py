@@ -72,7 +72,7 @@ def test_the_filters_hold() -> None:
     """A fault bites what it was narrowed to; a path is matched from its start."""
     faults = faults_of(
         {"name": "slow", "method": "GET", "path": "/v2/(account|positions)", "times": None},
-        {"name": "leg_held", "symbol": "IBM", "client_order_id": "a", "times": None},
+        {"name": "leg_dead", "symbol": "IBM", "client_order_id": "a", "times": None},
         {"name": "stream_drop", "stream": "data", "times": None},
         {"name": "stream_duplicate", "event": "fill", "times": None},
     )
@@ -80,9 +80,9 @@ def test_the_filters_hold() -> None:
     assert not faults.take(FaultName.SLOW, method="GET", path="/v2/orders")
     assert not faults.take(FaultName.SLOW, method="POST", path="/v2/account")
     assert not faults.take(FaultName.SLOW, method="GET", path="/old/v2/account")
-    assert faults.take(FaultName.LEG_HELD, symbol="IBM", client_order_id="a")
-    assert not faults.take(FaultName.LEG_HELD, symbol="IBM", client_order_id="b")
-    assert not faults.take(FaultName.LEG_HELD, symbol="IBM")
+    assert faults.take(FaultName.LEG_DEAD, symbol="IBM", client_order_id="a")
+    assert not faults.take(FaultName.LEG_DEAD, symbol="IBM", client_order_id="b")
+    assert not faults.take(FaultName.LEG_DEAD, symbol="IBM")
     assert faults.take(FaultName.STREAM_DROP, stream="data", event=None)
     assert not faults.take(FaultName.STREAM_DROP, stream="trade_updates", event="fill")
     assert faults.take(FaultName.STREAM_DUPLICATE, stream="trade_updates", event="fill")

@@ -77,9 +77,9 @@ def test_a_pair_of_exits_without_its_stop() -> None:
     assert (profit.status, bench.desk.books.quantity("AVOR")) == ("filled", Decimal(0))
 
 
-def test_a_pair_of_exits_with_its_stop_held() -> None:
-    """The OCO's stop-loss is held from the start and never trades or tells of it; it still ends with its twin."""
-    bench = Bench(MORNING, {"name": "leg_held"})
+def test_a_pair_of_exits_with_a_dead_stop() -> None:
+    """The OCO's stop-loss is held as always and never trades; it still ends with its twin."""
+    bench = Bench(MORNING, {"name": "leg_dead"})
     bench.price(100)
     bench.place()
     profit = bench.place(**OCO)
@@ -87,21 +87,33 @@ def test_a_pair_of_exits_with_its_stop_held() -> None:
     bench.price(80)
     assert (profit.status, loss.status, bench.events(loss)) == ("new", "held", [])
     bench.price(111)
-    assert (profit.status, loss.status, bench.events(loss)) == ("filled", "canceled", ["canceled"])
+    assert (profit.status, loss.status, bench.events(loss)) == ("filled", "canceled", [])
 
 
 @pytest.mark.parametrize("terms", [OCO, BRACKET], ids=["oco", "bracket"])
-@pytest.mark.parametrize(("name", "stops"), [("leg_missing", []), ("leg_held", ["held"])])
-def test_a_fault_of_legs_is_narrowed_by_the_order_that_was_sent(
-    name: str, stops: list[str], terms: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("name", ["leg_missing", "leg_dead"])
+def test_a_fault_of_legs_is_narrowed_by_the_order_that_was_sent(name: str, terms: dict[str, Any]) -> None:
     """A leg's own id is made by the server and known to nobody beforehand: the id that counts is its parent's."""
     bench = Bench(MORNING, {"name": name, "client_order_id": "bad"})
     bench.price(100)
     bench.place(qty="20")
-    for client_order_id, expected in (("good", ["new"]), ("bad", stops)):
-        legs = bench.desk.orders.legs(bench.place(**terms, client_order_id=client_order_id))
-        assert [leg.status for leg in legs if leg.role is Role.STOP_LOSS] == expected
+    for client_order_id in ("good", "bad"):
+        bench.place(**terms, client_order_id=client_order_id)
+    bench.price(80)
+    stops = [order for order in bench.desk.orders.all() if order.role is Role.STOP_LOSS]
+    assert [stop.status for stop in stops] == (["filled"] if name == "leg_missing" else ["filled", "held"])
+
+
+def test_an_oto_with_a_dead_stop() -> None:
+    """Its one exit is new and told so, as always, and never fires; it can be canceled."""
+    bench = Bench(MORNING, {"name": "leg_dead"})
+    bench.price(100)
+    entry = bench.place(order_class="oto", stop_loss={"stop_price": "90"})
+    (stop,) = bench.desk.orders.legs(entry)
+    bench.price(80)
+    assert (stop.status, bench.events(stop)) == ("new", ["new"])
+    bench.cancel(stop)
+    assert stop.status == "canceled"
 
 
 def test_an_oto_without_its_stop() -> None:

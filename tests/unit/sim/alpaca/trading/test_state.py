@@ -64,11 +64,26 @@ def test_a_bracket_goes_on(tmp_path: Path) -> None:
     entry, profit, loss = (new.desk.orders.get(order.id) for order in orders)
     assert [entry.status, profit.status, loss.status] == ["new", "held", "held"]
     new.price(94)
-    assert [entry.status, profit.status, loss.status] == ["filled", "new", "new"]
+    assert [entry.status, profit.status, loss.status] == ["filled", "new", "held"]
     third = restarted(new, path)
     profit, loss = (third.desk.orders.get(order.id) for order in orders[1:])
-    third.price(111)
-    assert [profit.status, loss.status] == ["filled", "canceled"]
+    third.price(89)
+    assert [profit.status, loss.status] == ["replaced", "filled"]
+
+
+def test_a_pair_of_exits_goes_on(tmp_path: Path) -> None:
+    """An OCO that was taken, and one that was only answered when the server died: both stops fire after the restart."""
+    path = tmp_path / "state"
+    old = Bench(state=path)
+    old.price(100)
+    old.place(qty="20")
+    exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
+    terms = {"side": "sell", "type": "limit", "order_class": "oco", "qty": "10", **exits}
+    pairs = [old.place(**terms), old.send(**terms)]
+    new = restarted(old, path)
+    new.price(89)
+    assert [new.desk.orders.get(order.leg_ids[0]).status for order in pairs] == ["filled", "filled"]
+    assert not new.desk.books.ledgers
 
 
 def test_waiting_orders_wait_on(tmp_path: Path) -> None:
@@ -205,10 +220,10 @@ def test_times_go_on_after_a_restart(tmp_path: Path) -> None:
     assert [fill.time_ns - new.now_ns for fill in fills] == [0, 1_000, 2_000, 4_000]
 
 
-def test_a_stop_that_is_held_by_a_fault_stays_held(tmp_path: Path) -> None:
-    """The restart takes the fault off, and not what it has done: the OCO's stop-loss is held as before."""
+def test_a_stop_that_is_dead_by_a_fault_stays_dead(tmp_path: Path) -> None:
+    """The restart takes the fault off, and not what it has done: the OCO's stop-loss never fires."""
     path = tmp_path / "state"
-    old = Bench(MORNING, {"name": "leg_held"}, state=path)
+    old = Bench(MORNING, {"name": "leg_dead"}, state=path)
     old.price(100)
     old.place()
     exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
