@@ -65,7 +65,7 @@ def client_of(told: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_says_where_it_is_and_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
     """One line of JSON with the port and all URLs; a bot trades there; either signal ends it with status 0 and no noise."""
-    with serving(tmp_path) as (told, process):
+    with serving(tmp_path, "--start", "2024-07-10T13:30:00Z") as (told, process):
         client = client_of(told)
         assert client.get_account().cash == "100000"
         assert [asset.symbol for asset in client.get_all_assets()] == told["symbols"]
@@ -106,8 +106,8 @@ def test_it_serves_files(tmp_path: Path) -> None:
 
 
 def test_accounts_and_orders_outlive_a_kill(tmp_path: Path) -> None:
-    """With a state file, and killed: the order is there again, under its id, at a time that is not earlier."""
-    arguments = ("--state", "alpaca.db", "--speed", "60")
+    """With a state file, and killed: the order is there again, under its id, at a time that is not earlier, --start or not."""
+    arguments = ("--state", "alpaca.db", "--speed", "60", "--start", "2024-07-10T13:30:00Z")
     with serving(tmp_path, *arguments) as (told, process):
         client = client_of(told)
         order = LimitOrderRequest(
@@ -117,12 +117,13 @@ def test_accounts_and_orders_outlive_a_kill(tmp_path: Path) -> None:
         client._session.close()
         process.kill()
         process.wait(PATIENCE_S)
-    with serving(tmp_path, *arguments) as (told, _):
+    with serving(tmp_path, *arguments) as (told, process):
         client = client_of(told)
         found = client.get_order_by_id(sent.id)
         assert (found.client_order_id, found.limit_price) == (sent.client_order_id, "1")
         assert (time_before - client.get_clock().timestamp).total_seconds() < 120
         client._session.close()
+        assert "market time goes on at 2024-07-10" in end(process, signal.SIGTERM)[1]
 
 
 def test_only_listed_accounts_trade(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def alpaca(asked: Asked, host: str, port: int, as_json: bool) -> int:
         built = build_world(settings)
     for left_out in built.skipped:
         terminal.say(f"left out: {left_out}")
+    for note in built.notes:
+        terminal.say(note)
     if host not in (LOOPBACK, "localhost", "::1"):
         terminal.say(f"{host} can be reached from elsewhere; keys travel in the clear, and /_sim has none")
     asyncio.run(_serve(built, host, port, settings, as_json))

@@ -10,6 +10,8 @@ import msgspec
 from aiohttp import web
 
 from holdfast.calendars import trading_calendar
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.types import iso_time
 from holdfast.errors import ConfigError
 from holdfast.feeds.synthetic import SYMBOLS
 from holdfast.sim.alpaca.clock import MarketClock
@@ -34,8 +36,8 @@ CLOSE_WITHIN_S = 2.0
 class Settings(msgspec.Struct, frozen=True):
     """What kind of world. ``data`` names files and folders; without any the market is made up of ``symbols`` and ``seed``.
 
-    ``speed`` is in market seconds a second, None is flat out. ``start_ns`` None is where a state file left off, else where
-    the data begin. ``requests_per_minute`` is each account's allowance on the trading side, in real time; 0 is no limit.
+    ``speed`` is in market seconds a second, None is flat out. ``start_ns`` None is where the data begin; a state file that is
+    further has its way. ``requests_per_minute`` is each account's allowance on the trading side, in real time; 0 is no limit.
     """
 
     data: tuple[Path, ...] = ()
@@ -50,25 +52,27 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Built(msgspec.Struct, frozen=True):
-    """A world, and which files of the folders it was given were no market data."""
+    """A world, which files of the folders it was given were no market data, and what else there is to say of its start."""
 
     world: World
     skipped: Sequence[str]
+    notes: Sequence[str] = ()
 
 
 def build_world(settings: Settings) -> Built:
     """Reads the data and puts everything together. Raises :class:`~holdfast.errors.HoldfastError`."""
     calendar = trading_calendar(CALENDAR)
     state = State(settings.state) if settings.state else None
-    start_ns = settings.start_ns
-    if start_ns is None and state is not None:
-        start_ns = state.market_time_ns
+    start_ns, notes = _start(settings, state)
     skipped: Sequence[str] = ()
     if settings.data:
         store, skipped = opening.file_store(settings.data, calendar)
         start_ns = opening.file_start_ns(store) if start_ns is None else start_ns
     else:
-        start_ns = opening.synthetic_start_ns(calendar, opening.wall_ns()) if start_ns is None else start_ns
+        if start_ns is None:
+            wall_ns = opening.wall_ns()
+            start_ns = opening.synthetic_start_ns(calendar, wall_ns, settings.symbols)
+            notes += _closed_notes(calendar, wall_ns, start_ns)
         store = opening.synthetic_store(settings.seed, settings.symbols, calendar, start_ns)
     calendar.day_at(start_ns)  # an error for a time that the calendar doesn't cover comes now, not with a request
     world = World(MarketClock(start_ns, settings.speed), calendar, store)
@@ -79,7 +83,33 @@ def build_world(settings: Settings) -> Built:
         requests_per_minute=settings.requests_per_minute,
         state=state,
     )
-    return Built(world, skipped)
+    return Built(world, skipped, notes)
+
+
+def _start(settings: Settings, state: State | None) -> tuple[int | None, list[str]]:
+    """Where market time starts, None where the data do, and what there is to say: it never goes back behind what is kept."""
+    kept_ns = None if state is None else state.market_time_ns
+    asked_ns = settings.start_ns
+    if kept_ns is None or asked_ns is None or asked_ns >= kept_ns:
+        return (kept_ns if asked_ns is None else asked_ns), []
+    note = (
+        f"market time goes on at {iso_time(kept_ns)}, where {settings.state} ends, and not at {iso_time(asked_ns)}: "
+        "its orders are not of the future; another --state begins anew"
+    )
+    return kept_ns, [note]
+
+
+def _closed_notes(calendar: TradingCalendar, wall_ns: int, start_ns: int) -> list[str]:
+    """What a market does that is made while the exchange is closed."""
+    if calendar.is_open(wall_ns):
+        return []
+    opens = iso_time(calendar.next_open_ns(wall_ns))
+    if start_ns == wall_ns:
+        return [f"the exchange is closed: coins trade now, shares from {opens} on"]
+    began = iso_time(start_ns)
+    return [
+        f"the exchange is closed: market time is that of its last session, {began}, and not yours; or give it a coin"
+    ]
 
 
 def build_app(world: World) -> web.Application:

@@ -8,6 +8,7 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import MINUTE_NS, iso_time
 from holdfast.errors import DataError, InvalidValue
 from holdfast.sim.alpaca.errors import ApiError
+from holdfast.sim.alpaca.market.assets import canonical_symbol
 from holdfast.sim.alpaca.market.files import FileSource
 from holdfast.sim.alpaca.market.parameters import MARKET_ZONE, time_of
 from holdfast.sim.alpaca.market.store import Store
@@ -25,9 +26,14 @@ def time_from(text: str) -> int:
     return time_ns
 
 
-def synthetic_start_ns(calendar: TradingCalendar, wall_ns: int) -> int:
-    """Now, when the exchange is open; else the open of the last session there was."""
+def synthetic_start_ns(calendar: TradingCalendar, wall_ns: int, symbols: Sequence[str]) -> int:
+    """Now, when something trades: coins always do. Of shares alone, with the exchange closed, the open of the last session.
+
+    So a bot that asks for the last minutes of its own clock gets data of all that could have any.
+    """
     day = calendar.day_at(wall_ns)
+    if any("/" in canonical_symbol(symbol.strip().upper()) for symbol in symbols):
+        return wall_ns
     if wall_ns < day.open_ns:
         day = calendar.day_at(day.start_ns - 1)
     return wall_ns if wall_ns < day.close_ns else day.open_ns

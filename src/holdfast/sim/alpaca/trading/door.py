@@ -16,11 +16,14 @@ DeskHandler = Callable[[web.Request, Desk], Awaitable[web.StreamResponse]]
 
 
 def keys_of(request: web.Request) -> tuple[str, str] | None:
-    """Key and secret of a request, from Alpaca's own headers or basic authentication; None when it has none."""
+    """Key and secret of a request, from Alpaca's own headers or basic authentication; None when it has none.
+
+    Bytes above 127 come as lone surrogates, which no text can hold: they are no keys.
+    """
     headers = request.headers
     key, secret = headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY")
     if key and secret:
-        return key, secret
+        return (key, secret) if key.isascii() and secret.isascii() else None
     scheme, _, value = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -129,14 +129,24 @@ def test_a_made_up_market_is_the_same_whenever_it_is_looked_at() -> None:
 
 
 def test_a_made_up_market_is_on_when_the_exchange_is() -> None:
-    """During a session it starts now; before, after and at weekends with the last session's open."""
+    """During a session it starts now; before, after and at weekends with the last session's open. With a coin always now."""
     for wall, start in (
         ("2024-07-10T11:00", "2024-07-10T11:00"),
         ("2024-07-10T09:00", "2024-07-09T09:30"),
         ("2024-07-10T18:00", "2024-07-10T09:30"),
         ("2024-07-14T12:00", "2024-07-12T09:30"),
     ):
-        assert opening.synthetic_start_ns(CALENDAR, at(wall)) == at(start)
+        assert opening.synthetic_start_ns(CALENDAR, at(wall), ["AVOR", "BRYX"]) == at(start)
+        for coins in (["BTC/USD"], ["AVOR", "ethusd"]):
+            assert opening.synthetic_start_ns(CALENDAR, at(wall), coins) == at(wall)
+
+
+def test_a_market_of_coins_has_the_last_minutes_on_a_sunday() -> None:
+    """Made on a Sunday evening there are minute bars of the five minutes before, of the coin and of no share."""
+    now_ns = at("2024-07-14T19:00")
+    store = opening.synthetic_store(1, ["AVOR", "BTC/USD"], CALENDAR, now_ns)
+    for symbol, there in (("BTC/USD", 5), ("AVOR", 0)):
+        assert len(store.bars(symbol, MINUTELY, now_ns - 5 * MINUTE_NS, now_ns - 1, now_ns)) == there
 
 
 def test_sessions_begin_and_end_at_their_hours() -> None:

@@ -325,3 +325,14 @@ def test_a_fill_can_overtake_its_answer() -> None:
             assert answer.json()["status"] == "accepted"
             events = [hear(socket)["data"]["event"] for _ in range(3)]
             assert events == ["pending_new", "new", "fill"]
+
+
+def test_keys_that_are_no_text(box: LocalAlpaca) -> None:
+    """A byte above 127 in a key or secret, as it is pasted from a page with odd dashes: no keys, which is 401 and never 500."""
+    for headers in (
+        {"APCA-API-KEY-ID": b"PK\xe2\x80\x93", "APCA-API-SECRET-KEY": b"s"},
+        {"APCA-API-KEY-ID": b"PK", "APCA-API-SECRET-KEY": b"\xff"},
+    ):
+        for path in ("/v2/account", "/v2/stocks/snapshots?symbols=AVOR"):
+            answer = requests.get(box.trading_url + path, headers=headers, timeout=PATIENCE_S)
+            assert (answer.status_code, answer.json()["message"]) == (401, "request is not authorized")

@@ -214,7 +214,7 @@ def test_a_quantity_is_above_what_has_filled(qty: int, is_taken: bool) -> None:
     bench.world.faults.arm(FaultSpec.parse({"name": "partial_fills", "fraction": 0.7}))
     bench.price(100)
     order = bench.place()
-    assert (order.filled_qty, order.status) == (7, "partially_filled")
+    assert (order.filled_qty, order.status) == (Decimal(7), "partially_filled")
     if is_taken:
         assert bench.replace(order, qty=qty).qty == 8
         return
