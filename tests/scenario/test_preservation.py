@@ -200,7 +200,7 @@ def test_by_hand_it_is_in_the_records() -> None:
     snapshot.restore(restored, snapshot.take(again))
     for state in (again, restored):
         assert state.account_state is AccountState.PRESERVATION
-        assert (state.impairments, state.lasting) == ({"by hand": "maintenance"}, {"by hand"})
+        assert state.impairments == {"by hand": "maintenance"}
 
 
 def test_a_halt_bars_more_and_stays() -> None:

@@ -23,7 +23,7 @@ from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.risk.limits import MarketHours, RiskLimits, StrategyLimits
 from holdfast.core.risk.sizing import Method, Sizing
 from holdfast.core.session.account import AccountState
-from holdfast.core.state import DRAWDOWN
+from holdfast.core.session.causes import Cause
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.venue.settings import FillAt, VenueSettings
@@ -164,7 +164,7 @@ def test_a_drawdown_ends_only_by_a_person() -> None:
     script: dict[int, Script] = {1: buy("ABC", 500), 4: buy("ABC", 1), 5: buy("ABC", 2), 6: buy("ABC", 3)}
     desk = Desk(Scripted(script), limits=RiskLimits(max_drawdown_pct=D(5)))
     desk.run(bar(1, 100.0), bar(61, 110.0), bar(121, 99.0), bar(122, 99.0), bar(day + 5, 99.0))
-    assert [body.cause for body in desk.of(Impaired)] == [DRAWDOWN]
+    assert [body.cause for body in desk.of(Impaired)] == [Cause.DRAWDOWN]
     assert rules(desk) == ["drawdown", "account_state"]  # by the rule, and once that is looked at by the state
     assert not desk.state.account_state.takes_risk
     desk.ask(Resume("seen"), "r")

@@ -36,6 +36,7 @@ from holdfast.core.milestones import (
 )
 from holdfast.core.protection.records import (
     PositionClosing,
+    PositionKept,
     PositionLeft,
     ProtectionFailed,
     ProtectionLate,
@@ -43,6 +44,7 @@ from holdfast.core.protection.records import (
 )
 from holdfast.core.types import SECOND_NS, plain
 from holdfast.runtime.compose import Engine
+from holdfast.runtime.live.health import NOT_YET
 
 MOST_LINES = 8
 """Fills and refusals that are told one by one at one tick; a feed at full speed brings thousands, and those are counted."""
@@ -56,6 +58,8 @@ class Narrator:
         self._session = session
         self._accounts = {account.name: account for account in engine.accounts}
         self._console = console
+        self.awaited: set[tuple[str, str]] = set()
+        """What a start waits for, by account: it was not lost."""
 
     def __call__(self) -> None:
         """Print what has come since the last time."""
@@ -164,12 +168,17 @@ def _compared(_narrator: Narrator, _record: Envelope, body: BooksCompared) -> Te
     return Text(text, style=f"bold {WARN}")
 
 
-def _impaired(_narrator: Narrator, _record: Envelope, body: Impaired) -> Text:
+def _impaired(narrator: Narrator, record: Envelope, body: Impaired) -> Text:
+    if body.reason == NOT_YET:  # so begins every start
+        narrator.awaited.add((record.account, body.cause))
+        return Text(f"waits for {body.cause}", style=DIM)
     return Text.assemble(("missing ", f"bold {WARN}"), f"{body.cause}: {body.reason}")
 
 
-def _restored(_narrator: Narrator, _record: Envelope, body: Restored) -> Text:
-    return Text.assemble(("there again ", GOOD), f"{body.cause}: {body.reason}")
+def _restored(narrator: Narrator, record: Envelope, body: Restored) -> Text:
+    was_lost = (record.account, body.cause) not in narrator.awaited
+    narrator.awaited.discard((record.account, body.cause))
+    return Text.assemble(("there again " if was_lost else "has ", GOOD), f"{body.cause}: {body.reason}")
 
 
 def _stopped(_narrator: Narrator, _record: Envelope, body: StrategyStopped) -> Text:
@@ -211,6 +220,10 @@ def _stop_asked(_narrator: Narrator, _record: Envelope, body: StopAsked) -> Text
 
 def _closing(_narrator: Narrator, _record: Envelope, body: PositionClosing) -> Text:
     return Text.assemble(("closing ", WARN), f"{body.symbol} of {body.strategy}: {body.reason}")
+
+
+def _kept(_narrator: Narrator, _record: Envelope, body: PositionKept) -> Text:
+    return Text.assemble(("kept ", GOOD), f"{body.symbol} of {body.strategy}: {body.reason}")
 
 
 def _left(_narrator: Narrator, _record: Envelope, body: PositionLeft) -> Text:
@@ -256,6 +269,7 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     ProtectionFailed: _failed,
     StopAsked: _stop_asked,
     PositionClosing: _closing,
+    PositionKept: _kept,
     PositionLeft: _left,
     RecoveryCompleted: _recovered,
 }

@@ -37,13 +37,20 @@ from holdfast.core.milestones import (
     Restored,
     StrategyStopped,
 )
-from holdfast.core.protection.records import PositionClosing, PositionLeft, ProtectionFailed, ProtectionLate
+from holdfast.core.protection.records import (
+    PositionClosing,
+    PositionKept,
+    PositionLeft,
+    ProtectionFailed,
+    ProtectionLate,
+)
 from holdfast.core.session.account import AccountState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, iso_time, plain
 from holdfast.journal.database import public
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import Engine
+from holdfast.runtime.live.health import NOT_YET
 
 TICK_S = 0.25
 """How often people are shown something new."""
@@ -71,6 +78,7 @@ NOTABLE = {
     ProtectionLate,
     ProtectionFailed,
     PositionClosing,
+    PositionKept,
     PositionLeft,
     RecoveryCompleted,
 }
@@ -88,6 +96,7 @@ class Session:
         self.news: deque[Envelope] = deque()
         self.started_s = time.monotonic()
         self.reason = ""
+        self._beginning: set[str] = set()
 
     def watch(self, turn: Turn) -> None:
         """Shown every turn, in the engine's own time: so it only sorts."""
@@ -95,8 +104,18 @@ class Session:
         for record in turn.records:
             body = record.body
             counts[type(body).__name__] += 1
-            if type(body) in NOTABLE or (isinstance(body, AccountStateChanged) and _is_loud(body)):
+            if type(body) in NOTABLE or (isinstance(body, AccountStateChanged) and self._is_loud(record.account, body)):
                 self.news.append(record)
+
+    def _is_loud(self, account: str, body: AccountStateChanged) -> bool:
+        """Not every order: what a person has to know about. That a start waits for its market is told by what it waits for."""
+        if body.reason.endswith(NOT_YET):
+            self._beginning.add(account)
+            return False
+        was_beginning = account in self._beginning
+        self._beginning.discard(account)
+        watched = (body.new,) if was_beginning else (body.old, body.new)
+        return not _LOUD_STATES.isdisjoint(watched)
 
     def run(self, engine: Engine, duration_s: float | None, tick: Ticker) -> None:
         """Run the engine to its end, however that comes about. Raises what the engine raises."""
@@ -132,11 +151,6 @@ class Session:
             "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],
             "accounts": accounts,
         }
-
-
-def _is_loud(body: AccountStateChanged) -> bool:
-    """Not every order: what a person has to know about."""
-    return not _LOUD_STATES.isdisjoint((body.old, body.new))
 
 
 def _account(engine: Engine, index: int) -> Json:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from holdfast.core.codec import encode_params
+from holdfast.core.engine.acts import restore
 from holdfast.core.engine.protecting import begin_protected
 from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import (
@@ -19,12 +20,14 @@ from holdfast.core.milestones import (
     EngineStarted,
     EngineStopped,
     FeedOpened,
+    MarketFresh,
     RecoveryCompleted,
     StrategyStarted,
 )
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import value_of
 from holdfast.core.session.account import AccountEvent
+from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import NO_MONEY, Money, Price, Quantity
@@ -95,12 +98,21 @@ def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
     turn = Turn(state, "recovery")
     turn.record(report)
     turn.account(AccountEvent.RECOVERED, "every order is explained")
+    _listen_anew(state, turn)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
     if state.broker is not BrokerName.PAPER:  # the paper venue has come back with the journal, its orders with it
         begin_protected(state, turn)
     state.wake_ns = 0  # look at the clock with the first event
     return turn.finish()
+
+
+def _listen_anew(state: EngineState, turn: Turn) -> None:
+    """What an earlier run no longer heard is heard again, if only by asking; the silence of all is counted from this start."""
+    for symbol, last_ns in list(state.stale.items()):
+        if state.seen_ns.get(symbol, 0) > last_ns:
+            turn.record(MarketFresh(symbol, state.seen_ns[symbol] - last_ns))
+    restore(state, turn, Cause.STALE_DATA, "a new start listens anew")
 
 
 def nothing_recovered(state: EngineState) -> RecoveryCompleted:

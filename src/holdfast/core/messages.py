@@ -44,6 +44,7 @@ from holdfast.core.milestones import (
 )
 from holdfast.core.protection.records import (
     PositionClosing,
+    PositionKept,
     PositionLeft,
     ProtectionComplete,
     ProtectionFailed,
@@ -563,6 +564,7 @@ AnyBody = (
     | ProtectionLate
     | ProtectionFailed
     | PositionClosing
+    | PositionKept
     | PositionLeft
     | AccountBound
     | AccountStateChanged

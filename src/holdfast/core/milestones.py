@@ -28,7 +28,7 @@ class AccountBound(Body, frozen=True, gc=False):
 class Impaired(Body, frozen=True, gc=False):
     """Something the account needs for taking risk is missing (``cause``: a connection, a limit): it goes into PRESERVATION.
 
-    ``is_connection``: it may be back in a moment, so nothing is canceled or closed for it at once.
+    ``is_connection`` is of earlier versions; what a cause leads to is said by `core/session/causes.py`.
     """
 
     cause: str

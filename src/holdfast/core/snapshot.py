@@ -24,7 +24,7 @@ from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity
 from holdfast.core.waiting import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 9
+VERSION = 10
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -65,7 +65,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     held_executions: tuple[str, ...]
     overdue: dict[ClientOrderId, str]
     impairments: dict[str, str]
-    lasting: list[str]
+    impaired_ns: dict[str, int]
+    listening_ns: int
     trading_day: str
     day_start_equity: Money
     counters: Counters
@@ -87,6 +88,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     quotes: dict[str, tuple[float, float]]
     seen_ns: dict[str, int]
     stale: dict[str, int]
+    cadence_ns: dict[str, int]
 
 
 _VALUES = [
@@ -106,9 +108,10 @@ _VALUES = [
     "activities",
     "flattening",
     "preserved_ns",
+    "listening_ns",
     "hour",
 ]
-_DICTIONARIES = ("overdue", "impairments", "marks", "quotes", "seen_ns", "stale")
+_DICTIONARIES = ("overdue", "impairments", "marks", "quotes", "seen_ns", "stale", "impaired_ns", "cadence_ns")
 _PAIRS = ("guards", "covers", "closing", "flatten_tries", "waiting", "refusals", "intents")
 """Dictionaries whose keys are more than a text."""
 _MONEY = ("cash", "deposits", "realised", "fees")
@@ -130,7 +133,6 @@ def take(state: EngineState) -> bytes:
             lines=list(portfolio.lines.items()),
             ledgers=list(portfolio.ledgers.items()),
             stopped=sorted(state.stopped),
-            lasting=sorted(state.lasting),
             entry_times=list(state.entry_times),
             prices=list(state.exact_prices.items()),
             **given,
@@ -157,7 +159,6 @@ def restore(state: EngineState, body: bytes) -> None:
     state.ids = Ids(state.account, state.epoch)
     state.host.now_ns = state.now_ns
     state.stopped.update(snapshot.stopped)
-    state.lasting.update(snapshot.lasting)
     state.entry_times.extend(snapshot.entry_times)
     state.exact_prices.update(snapshot.prices)
     for order in (*snapshot.live, *snapshot.finished):

@@ -70,6 +70,7 @@ from holdfast.core.protection.legs import Guard, asks_protection, guard_of
 from holdfast.core.protection.policy import ProtectionPolicy
 from holdfast.core.protection.records import (
     PositionClosing,
+    PositionKept,
     PositionLeft,
     ProtectionComplete,
     ProtectionFailed,
@@ -82,6 +83,7 @@ from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.volatility import VolatilityCache
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.session.causes import Cause
 from holdfast.core.session.counters import Counters
 from holdfast.core.strategy.host import Host
 from holdfast.core.types import (
@@ -100,9 +102,6 @@ from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
 """How many different order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
-
-DRAWDOWN = "drawdown"
-"""The impairment of an account that has fallen too far below its peak; a person's resume begins a new peak."""
 
 Key = tuple[StrategyId, str]
 
@@ -160,9 +159,10 @@ class EngineState:
         self.foreign_orders = Policy.ALERT
         self.lost_orders = Policy.QUARANTINE
         self.held_executions: tuple[str, ...] = ()  # part of what the account held when it was first taken
-        self.overdue: dict[ClientOrderId, str] = {}  # orders nobody explains, and the symbol that each quarantines
+        self.overdue: dict[ClientOrderId, str] = {}  # orders nobody explains, and the symbol that each bars
         self.impairments: dict[str, str] = {}  # cause: reason
-        self.lasting: set[str] = set()  # the causes among them that are no mere connection
+        self.impaired_ns: dict[str, int] = {}  # since when each is known
+        self.listening_ns = 0  # since when the market could be heard: a start, or its stream, has brought it back
         self.trading_day = ""
         self.day_start_equity: Money = NO_MONEY
         self.counters = Counters()
@@ -176,9 +176,7 @@ class EngineState:
         self.stopped: set[StrategyId] = set()
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
-        self.waiting: dict[
-            Key, list[Waiting]
-        ] = {}  # wishes that can't be carried out yet, in the order in which they came
+        self.waiting: dict[Key, list[Waiting]] = {}  # wishes that can't be carried out yet, the oldest first
 
         self.entry_times: deque[int] = deque(maxlen=limits.max_orders_per_minute)
         self.intents: OrderedDict[tuple[Any, ...], tuple[ClientOrderId, ...]] = OrderedDict()
@@ -188,6 +186,7 @@ class EngineState:
         self.marks: dict[str, float] = {}
         self.quotes: dict[str, tuple[float, float]] = {}
         self.seen_ns: dict[str, int] = {}
+        self.cadence_ns: dict[str, int] = {}  # how long a symbol's bars are: it is silent for so long in good health
         self.stale: dict[str, int] = {}  # when it was last heard of
         self.exact_prices: dict[str, tuple[float, Price]] = {}
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
@@ -477,7 +476,12 @@ def _protection_failed(state: EngineState, _envelope: Envelope, body: Protection
 
 
 def _position_closing(state: EngineState, _envelope: Envelope, body: PositionClosing) -> None:
-    state.closing[body.strategy, body.symbol] = Closing(body.reason)
+    state.closing[body.strategy, body.symbol] = Closing(body.reason, causes=body.causes)
+
+
+def _position_kept(state: EngineState, envelope: Envelope, body: PositionKept) -> None:
+    del state.closing[body.strategy, body.symbol]
+    mind(state, body.symbol, envelope.time_ns)
 
 
 def _position_left(state: EngineState, envelope: Envelope, body: PositionLeft) -> None:
@@ -527,16 +531,17 @@ def _bound(state: EngineState, _envelope: Envelope, body: AccountBound) -> None:
     state.held_executions = body.executions
 
 
-def _impaired(state: EngineState, _envelope: Envelope, body: Impaired) -> None:
+def _impaired(state: EngineState, envelope: Envelope, body: Impaired) -> None:
     state.impairments[body.cause] = body.reason
-    if not body.is_connection:
-        state.lasting.add(body.cause)
+    state.impaired_ns[body.cause] = envelope.time_ns
 
 
-def _restored(state: EngineState, _envelope: Envelope, body: Restored) -> None:
+def _restored(state: EngineState, envelope: Envelope, body: Restored) -> None:
     state.impairments.pop(body.cause, None)
-    state.lasting.discard(body.cause)
-    if body.cause == DRAWDOWN:
+    state.impaired_ns.pop(body.cause, None)
+    if body.cause == Cause.MARKET_DATA:
+        state.listening_ns = envelope.time_ns
+    if body.cause == Cause.DRAWDOWN:
         state.counters.peak_equity = NO_MONEY  # the next valuation is the first of a new peak
 
 
@@ -609,6 +614,8 @@ def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> No
 
 
 def _recovered(state: EngineState, envelope: Envelope, _body: RecoveryCompleted) -> None:
+    state.listening_ns = envelope.time_ns
+    state.impaired_ns = dict.fromkeys(state.impairments, envelope.time_ns)
     if state.account_state is AccountState.PRESERVATION:
         state.preserved_ns = envelope.time_ns
 
@@ -643,6 +650,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     ProtectionLate: _protection_late,
     ProtectionFailed: _protection_failed,
     PositionClosing: _position_closing,
+    PositionKept: _position_kept,
     PositionLeft: _position_left,
     PositionChanged: _position,
     CashDeposited: _deposited,

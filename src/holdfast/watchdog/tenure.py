@@ -109,7 +109,7 @@ class Tenure:
 
     def _act(self) -> None:
         """Ask the core for what it doesn't do by itself."""
-        if Cause.BOOKS in self._state.impairments:
+        if Cause.POSITIONS in self._state.impairments:
             self._ask("books", Reconcile(accept=True, reason="the watchdog goes by the broker's positions"))
         elif self._flattens:
             for gap in self.left:

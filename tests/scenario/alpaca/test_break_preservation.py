@@ -175,3 +175,30 @@ def test_a_protected_position_survives_a_restart_with_a_partly_filled_exit(rig: 
 def legs(running: Running) -> list[Order]:
     """The live exits of the position."""
     return running.state.legs(StrategyId("all"), "AVOR")
+
+
+def test_nothing_leaves_for_another_account(rig: Rig, tmp_path: Path) -> None:
+    """The keys show another account all at once: no close goes there; when it is ours again all is well."""
+    with idle_engine(rig.server, tmp_path, alpaca={"trading_url": rig.wire.url}) as running:
+        held = buy(running)
+        rig.server.play(4)
+        becomes(running, held, OrderState.FILLED)
+        sent = posts(rig.server)
+        shows(rig.server, "another")
+        running.wait_for(lambda: "account" in running.state.impairments, "the other account to be noticed")
+        closing = trade(running, Action.SELL, 5, None, "AVOR")
+        becomes(running, closing, OrderState.NOT_SENT)
+        assert "another account" in closing.reason
+        assert posts(rig.server) == sent
+        shows(rig.server, "")
+        running.wait_for(lambda: not running.state.impairments, "our own account")
+
+
+def shows(server: LocalAlpaca, suffix: str) -> None:
+    """The server says from now on that these keys are for the account whose id ends so."""
+
+    def change() -> None:
+        (desk,) = server.world.desks.all()
+        desk.account.id = desk.account.id.partition("+")[0] + (f"+{suffix}" if suffix else "")
+
+    server.call(change)

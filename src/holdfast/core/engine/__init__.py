@@ -20,11 +20,10 @@ from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Cycle, Health, Heartbeat, MarketEvent, Quote, Report, Request, Trade
 from holdfast.core.portfolio.compare import compare, take_over
+from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 
-BOOKS = "books"
-"""The impairment of an account whose cash or positions are others at the broker."""
 Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Cycle
 
 
@@ -44,7 +43,7 @@ def on_health(state: EngineState, health: Health) -> Turn | None:
     if health.ok:
         restore(state, turn, health.cause, health.reason)
     else:
-        impair(state, turn, health.cause, health.reason, is_connection=True)
+        impair(state, turn, health.cause, health.reason)
     return turn.finish()
 
 
@@ -56,7 +55,8 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
     compared = BooksCompared(cash, comparison.cash, found.lines, found.agree, comparison.accept, found.cause)
     record = turn.record(compared)
     if comparison.accept:
-        restore(state, turn, BOOKS, "a person has accepted what the broker has")
+        for cause in (Cause.BOOKS, Cause.POSITIONS):
+            restore(state, turn, cause, "a person has accepted what the broker has")
         for body in take_over(state.portfolio, comparison, found.lines, state.price):
             turn.record(body, record.id)
         record_value(state, turn, record.id)

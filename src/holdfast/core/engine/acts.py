@@ -24,13 +24,11 @@ from holdfast.core.milestones import Impaired, Restored, StrategyStopped
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import loss_pct
 from holdfast.core.session.account import AccountEvent
-from holdfast.core.state import DRAWDOWN, EngineState, Key
+from holdfast.core.session.causes import Acts, Cause, rule_of
+from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity
 from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of
-
-DAILY_LOSS = "daily loss"
-"""The impairment of an account that has lost what its day may lose."""
 
 
 def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None) -> Envelope | None:
@@ -205,10 +203,10 @@ def cancel(turn: Turn, order: Order, reason: str, cause: str = "") -> None:
     turn.effects.append(CancelOrder(key, turn.state.now_ns))
 
 
-def impair(state: EngineState, turn: Turn, cause: str, reason: str, *, is_connection: bool = False) -> None:
+def impair(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     """Put the account into PRESERVATION for a cause that is not known yet."""
     if cause not in state.impairments:
-        turn.record(Impaired(cause, reason, is_connection))
+        turn.record(Impaired(str(cause), reason, rule_of(cause).acts is Acts.LATER))
         state.wake_ns = 0  # what PRESERVATION asks for may be due
     turn.account(AccountEvent.PRESERVED, f"{cause}: {reason}")
 
@@ -218,6 +216,7 @@ def restore(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     if cause not in state.impairments:
         return
     turn.record(Restored(cause, reason))
+    state.wake_ns = 0  # what was to be closed for it may stay
     if not state.impairments:
         turn.account(AccountEvent.RELIEVED, reason)
         if state.orders.live_entries:
@@ -249,9 +248,9 @@ def keep_loss_limits(state: EngineState, turn: Turn, equity: Money) -> None:
     if lost is not None:
         loss = loss_pct(Money(state.day_start_equity - equity), state.day_start_equity)
         if loss >= lost:
-            impair(state, turn, DAILY_LOSS, f"the day has lost {loss:.2f}%; {lost}% is allowed")
+            impair(state, turn, Cause.DAILY_LOSS, f"the day has lost {loss:.2f}%; {lost}% is allowed")
     if fallen is not None:
         drawdown = state.counters.drawdown_pct(equity)
         if drawdown >= fallen:
             text = f"the account is {drawdown:.2f}% below its peak; {fallen}% is allowed"
-            impair(state, turn, DRAWDOWN, text)
+            impair(state, turn, Cause.DRAWDOWN, text)

@@ -1,19 +1,20 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
-from holdfast.core.engine.acts import DAILY_LOSS, impair, keep_loss_limits, record_value, restore, take_up
+from holdfast.core.engine.acts import impair, keep_loss_limits, record_value, restore, take_up
 from holdfast.core.engine.closing import retreat, retreat_begins_ns, retreat_ns
 from holdfast.core.engine.flattening import press
-from holdfast.core.engine.protecting import due_ns, tend
+from holdfast.core.engine.protecting import due_ns, relent, tend
 from holdfast.core.milestones import MarketStale, TradingDayStarted
 from holdfast.core.protection.policy import LOOK_NS
 from holdfast.core.session.calendar import TradingDay
+from holdfast.core.session.causes import Cause
 from holdfast.core.session.counters import DAY_TRADE_DAYS
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import HOUR_NS, MINUTE_NS, iso_time
 
-STALE_DATA = "stale data"
-"""The impairment of an account that hears nothing of its market any more. One symbol's silence bars entries in that alone."""
+MISSED_BARS = 2
+"""A symbol is silent when two of its bars could have come and none has."""
 
 
 def turn_at(state: EngineState, time_ns: int, source: str = "engine") -> Turn:
@@ -41,6 +42,7 @@ def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
         press(state, turn)
     for symbol in dict.fromkeys(key[1] for key in state.waiting):
         take_up(state, turn, symbol, is_due=True)
+    relent(state, turn)
     begins_ns = retreat_begins_ns(state)
     if begins_ns is not None and now_ns >= begins_ns:
         retreat(state, turn)
@@ -67,7 +69,7 @@ def _begin_day(state: EngineState, turn: Turn, day: TradingDay, before_ns: int) 
         pnl |= counters.last_pnl
     counted_from = state.calendar.window_start(state.now_ns - 1, DAY_TRADE_DAYS)
     turn.record(TradingDayStarted(day.date, equity, pnl, counted_from, day.is_guess))
-    restore(state, turn, DAILY_LOSS, "a new trading day")
+    restore(state, turn, Cause.DAILY_LOSS, "a new trading day")
 
 
 def schedule(state: EngineState) -> None:
@@ -93,9 +95,18 @@ def wake_in_time(state: EngineState) -> None:
 
 
 def _mark_stale(state: EngineState, turn: Turn, stale_after_ns: int, open_ns: int) -> None:
+    """Note what has gone silent: for longer than is configured, and than its bars are apart.
+
+    One symbol's silence bars entries in that alone. The silence of all impairs the account, once it has listened for so long.
+    """
+    now_ns = state.now_ns
     for symbol, seen_ns in state.seen_ns.items():
-        if symbol not in state.stale and state.now_ns - max(seen_ns, open_ns) > stale_after_ns:
+        patience_ns = max(stale_after_ns, MISSED_BARS * state.cadence_ns.get(symbol, 0))
+        if symbol not in state.stale and now_ns - max(seen_ns, open_ns) > patience_ns:
             turn.record(MarketStale(symbol, seen_ns))
-    if state.seen_ns and state.stale.keys() >= state.seen_ns.keys() and STALE_DATA not in state.impairments:
+    patience_ns = max(stale_after_ns, MISSED_BARS * min(state.cadence_ns.values(), default=0))
+    has_listened = now_ns - max(state.listening_ns, open_ns) > patience_ns
+    is_silent = bool(state.seen_ns) and state.stale.keys() >= state.seen_ns.keys()
+    if is_silent and has_listened and Cause.STALE_DATA not in state.impairments:
         last = iso_time(max(state.seen_ns.values()))
-        impair(state, turn, STALE_DATA, f"nothing was heard of any symbol since {last}", is_connection=True)
+        impair(state, turn, Cause.STALE_DATA, f"nothing was heard of any symbol since {last}")

@@ -10,6 +10,7 @@ from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, closing_side, is_covered
 from holdfast.core.protection.policy import CLOSE_TRIES, LOOK_NS, Preservation
 from holdfast.core.protection.records import PositionClosing, PositionLeft
+from holdfast.core.session.causes import FIRST_BAR_NS, OF_THE_MARKET, Acts, rule_of
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side
@@ -17,10 +18,12 @@ from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side
 SOURCE = "protection"
 
 
-def close_position(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
+def close_position(
+    state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "", causes: tuple[str, ...] = ()
+) -> None:
     """Begin to close a strategy's position in a symbol: its orders are canceled first, then exactly what is open is closed."""
     drop_waiting(state, turn, key, "the engine closes the position")
-    record = turn.record(PositionClosing(*key, reason), cause, SOURCE)
+    record = turn.record(PositionClosing(*key, reason, causes), cause, SOURCE)
     go_on_closing(state, turn, key, record.id)
 
 
@@ -89,21 +92,37 @@ def retreat(state: EngineState, turn: Turn) -> None:
     for order in list(state.orders.live.values()):
         if not order.cancel_released_ns and wishes.raises(state, order):
             cancel(turn, order, "the account is in PRESERVATION")
+    causes = tuple(cause for cause in _that_close(state) if _acts_ns(state, cause) <= state.now_ns)
     for key, due_ns in list(_risky(state)):
         if state.now_ns >= due_ns:
-            close_position(state, turn, key, "the account is in PRESERVATION")
+            close_position(state, turn, key, f"the account is in PRESERVATION ({', '.join(causes)})", causes=causes)
 
 
 def _risky(state: EngineState) -> Iterator[tuple[Key, int]]:
-    """The positions that the account's policy calls risky, and from when on."""
+    """The positions that the account's policy calls risky, and from when on; none while nothing is missing that may close any."""
     policy = state.protection.preservation
-    if policy is Preservation.HOLD:
+    acts_ns = min((_acts_ns(state, cause) for cause in _that_close(state)), default=None)
+    if policy is Preservation.HOLD or acts_ns is None:
         return
     for strategy, symbol, _ in state.portfolio.open_ledgers():
         key = (strategy, symbol)
         due_ns = 0 if policy is Preservation.CLOSE_ALL else _unprotected_ns(state, key)
         if key not in state.closing and due_ns is not None:
-            yield key, due_ns
+            yield key, max(due_ns, acts_ns)
+
+
+def _that_close(state: EngineState) -> Iterator[str]:
+    """The causes for which positions may be closed."""
+    return (cause for cause in state.impairments if rule_of(cause).closes)
+
+
+def _acts_ns(state: EngineState, cause: str) -> int:
+    """From when on a cause acts. One that may pass is given its time, counted from when it was last found missing."""
+    since_ns = max(state.preserved_ns, state.impaired_ns.get(cause, 0))
+    if rule_of(cause).acts is Acts.AT_ONCE:
+        return since_ns
+    acts_ns = since_ns + state.protection.preservation_after_ns
+    return max(acts_ns, state.listening_ns + FIRST_BAR_NS) if cause in OF_THE_MARKET else acts_ns
 
 
 def _unprotected_ns(state: EngineState, key: Key) -> int | None:
@@ -121,10 +140,10 @@ def _unprotected_ns(state: EngineState, key: Key) -> int | None:
 
 
 def retreat_begins_ns(state: EngineState) -> int | None:
-    """From when on PRESERVATION acts: at once, or when it is only a connection that is missing, if that lasts. None outside of it."""
+    """From when on PRESERVATION acts: at once, or when it is only something that may pass, if that lasts. None outside of it."""
     if not state.preserved_ns or not state.impairments:
         return None
-    return state.preserved_ns + (0 if state.lasting else state.protection.preservation_after_ns)
+    return min(_acts_ns(state, cause) for cause in state.impairments)
 
 
 def retreat_ns(state: EngineState) -> int | None:

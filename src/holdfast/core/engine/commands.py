@@ -34,14 +34,13 @@ from holdfast.core.protection.cover import closing_side
 from holdfast.core.protection.policy import Preservation
 from holdfast.core.protection.records import StopAsked
 from holdfast.core.session.account import AccountEvent, AccountState
-from holdfast.core.state import DRAWDOWN, EngineState
+from holdfast.core.session.causes import Cause
+from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import StrategyId, plain, to_price
 from holdfast.core.waiting import Wait
 from holdfast.errors import InvalidValue
 
-BY_HAND = "by hand"
-"""The impairment of an account that a person has put into PRESERVATION. No connection: its policy is carried out at once."""
 _CLOSED = {
     Preservation.HOLD: "positions stay, with their exits",
     Preservation.CLOSE_UNPROTECTED: "positions without a stop are closed",
@@ -110,7 +109,7 @@ def _halt(state: EngineState, turn: Turn, command: Halt, _record: Envelope) -> C
 def _preserve(state: EngineState, turn: Turn, command: Preserve, _record: Envelope) -> CommandDone:
     if state.account_state is AccountState.HALTED:
         return CommandDone(accepted=False, text="the account is HALTED, which lets out no more: resume it first")
-    impair(state, turn, BY_HAND, command.reason or "asked by a person")
+    impair(state, turn, Cause.BY_HAND, command.reason or "asked by a person")
     retreat(state, turn)
     closed = _CLOSED[state.protection.preservation]
     return CommandDone(accepted=True, text=f"in PRESERVATION until `holdfast resume`: no new risk is taken, {closed}")
@@ -123,7 +122,7 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
     for cause in causes:
         turn.record(Restored(cause, "resumed by a person"), record.id)
     turn.account(AccountEvent.RESUMED, command.reason or "asked by a person")
-    if DRAWDOWN in causes:  # the new peak is what the account is worth now, not what is left of it in an hour
+    if Cause.DRAWDOWN in causes:  # the new peak is what the account is worth now, not what is left of it in an hour
         record_value(state, turn, record.id)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")

@@ -1,11 +1,12 @@
 """The market: events are shown to the strategies, and what they wish is attended to."""
 
 from holdfast.core.engine.acts import attend, restore
-from holdfast.core.engine.clock import STALE_DATA, turn_at
+from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.protecting import follow
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Envelope, Heartbeat, MarketEvent, Quote, Trade
 from holdfast.core.milestones import MarketFresh
+from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.host import Call
 from holdfast.core.turn import Turn
@@ -106,8 +107,15 @@ def _freshen(state: EngineState, turn: Turn | None, event: MarketEvent) -> Turn 
     if symbol in state.stale:
         turn = turn or Turn(state)
         turn.record(MarketFresh(symbol, state.now_ns - state.stale[symbol]))
-    if STALE_DATA in state.impairments:
+    if Cause.STALE_DATA in state.impairments:
         turn = turn or Turn(state)
-        restore(state, turn, STALE_DATA, f"{symbol} has data again")
-    state.seen_ns[symbol] = event.time_ns
+        restore(state, turn, Cause.STALE_DATA, f"{symbol} has data again")
+    hear(state, event)
     return turn
+
+
+def hear(state: EngineState, event: MarketEvent) -> None:
+    """Note when a symbol was heard of, and how far apart its bars are. What was fetched counts as what came by itself."""
+    state.seen_ns[event.symbol] = event.time_ns
+    if isinstance(event, Bar):
+        state.cadence_ns[event.symbol] = event.time_ns - event.start_ns

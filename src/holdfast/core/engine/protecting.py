@@ -13,6 +13,7 @@ from holdfast.core.protection.legs import Guard, Place, at_work, leg_terms, plan
 from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, LOOK_NS, MOVE_EVERY_NS, PASSED_NS
 from holdfast.core.protection.records import (
     OnFailure,
+    PositionKept,
     ProtectionComplete,
     ProtectionFailed,
     ProtectionLate,
@@ -21,12 +22,11 @@ from holdfast.core.protection.records import (
 )
 from holdfast.core.protection.trailing import next_stop
 from holdfast.core.risk.check import check
+from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, OrderRole, OrderType, Price, Quantity, plain
 
-PROTECTION = "protection"
-"""The impairment of an account that starts with a position which is not protected as it should be."""
 SOURCE = "protection"
 
 
@@ -146,8 +146,8 @@ def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
 
 def settle(state: EngineState, turn: Turn) -> None:
     """Let the account trade again that a start found unprotected, once nothing is missing any more, however that came about."""
-    if PROTECTION in state.impairments and not _missing(state):
-        restore(state, turn, PROTECTION, "every position is protected, or its policy was carried out")
+    if Cause.PROTECTION in state.impairments and not _missing(state):
+        restore(state, turn, Cause.PROTECTION, "every position is protected, or its policy was carried out")
 
 
 # --- stops and the market -----------------------------------------------------------------------------------------------
@@ -194,6 +194,24 @@ def _passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
         if leg.terms.order_type is OrderType.STOP_LIMIT and limit is not None and (price - limit) * side.sign > 0:
             return limit
     return None
+
+
+def relent(state: EngineState, turn: Turn) -> None:
+    """Keep what PRESERVATION was closing if nothing it was for is left, and all of that was of the kind that passes.
+
+    An order that has left to close it is asked back; if that fills all the same, it is closed.
+    """
+    for key, closing in list(state.closing.items()):
+        is_over = closing.causes and not any(cause in state.impairments for cause in closing.causes)
+        if closing.is_left or not is_over or any(rule_of(each).acts is Acts.AT_ONCE for each in closing.causes):
+            continue
+        kept = turn.record(
+            PositionKept(*key, f"it was to be closed for {', '.join(closing.causes)}, and that is over"), source=SOURCE
+        )
+        order = state.orders.live.get(closing.order)
+        if order is not None:
+            cancel(turn, order, "its position is kept")
+        protect(state, turn, key[1], kept.id)
 
 
 # --- what the clock brings --------------------------------------------------------------------------------------------
@@ -272,7 +290,7 @@ def begin_protected(state: EngineState, turn: Turn) -> None:
     missing = _missing(state)
     if missing:
         names = ", ".join(f"{symbol} of {strategy}" for strategy, symbol in missing)
-        impair(state, turn, PROTECTION, f"not protected yet: {names}", is_connection=True)
+        impair(state, turn, Cause.PROTECTION, f"not protected yet: {names}")
     settle(state, turn)
 
 

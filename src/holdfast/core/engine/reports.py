@@ -24,12 +24,11 @@ from holdfast.core.orders.book import event_of, judge
 from holdfast.core.orders.life import Kind
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.session.account import AccountEvent
+from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState, Policy
 from holdfast.core.turn import Turn
 from holdfast.core.types import OrderRole, StrategyId
 
-FOREIGN_ORDERS = "foreign orders"
-"""The impairment of an account in which somebody else trades, where that is to stop it; a person's resume ends it."""
 FOREIGN, LOST = "foreign", "lost"
 """The events of the anomalies that report an order of somebody else, and an order that the broker no longer shows."""
 
@@ -93,7 +92,7 @@ def _adopt(state: EngineState, turn: Turn, body: OrderAdopted, source: str) -> T
             OrderAnomaly(terms.client_order_id, "none", FOREIGN, text), adopted.id, source, adopted.correlation_id
         )
     if state.foreign_orders is Policy.QUARANTINE:
-        impair(state, turn, FOREIGN_ORDERS, text)
+        impair(state, turn, Cause.FOREIGN_ORDERS, text)
     if state.foreign_orders is Policy.CANCEL or state.flattening:
         cancel(turn, order, "it is not ours" if not state.flattening else "flatten")
     turn.account(AccountEvent.ORDERED, terms.client_order_id)

@@ -41,12 +41,16 @@ class Cover(msgspec.Struct):
 
 
 class Closing(msgspec.Struct):
-    """A position that the engine closes by itself. ``order`` is the last that was to close it, ``tries`` counts them; ``is_left`` when it is given up."""
+    """A position that the engine closes by itself. ``order`` is the last that was to close it, ``tries`` counts them; ``is_left`` when it is given up.
+
+    ``causes`` are those of PRESERVATION that it is closed for.
+    """
 
     reason: str
     order: ClientOrderId = ClientOrderId("")
     tries: int = 0
     is_left: bool = False
+    causes: tuple[str, ...] = ()
 
 
 def closing_side(position: Decimal) -> Side:

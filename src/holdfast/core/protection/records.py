@@ -69,7 +69,16 @@ class ProtectionFailed(Body, frozen=True, gc=False):
 
 
 class PositionClosing(Body, frozen=True, gc=False):
-    """The engine closes a position by itself: its time is over, or a policy says so."""
+    """The engine closes a position by itself: its time is over, or a policy says so. ``causes`` are those of PRESERVATION that it is for."""
+
+    strategy: StrategyId
+    symbol: str
+    reason: str
+    causes: tuple[str, ...] = ()
+
+
+class PositionKept(Body, frozen=True, gc=False):
+    """A position that PRESERVATION was closing stays after all: what it was to be closed for is over before anything was sold."""
 
     strategy: StrategyId
     symbol: str

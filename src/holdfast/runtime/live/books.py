@@ -14,6 +14,9 @@ PASSES_S = 15.0
 a person can explain (`holdfast resolve`) stands in their way."""
 
 
+CASH_DIFFERS = "cash: "
+
+
 class Books:
     """Compares what the broker's answers say with the books, at moments at which no order is in doubt."""
 
@@ -44,14 +47,23 @@ class Books:
             self._since_s = around.clock.monotonic_s()
         self._seen, self._seen_count = now, around.executions.count
         is_sure = not now or (now == before and unchanged)
-        if not now:
-            around.monitor.set(Cause.BOOKS, ok=True, reason="they agree with the broker's")
-        elif is_sure and not (found.passes and around.clock.monotonic_s() - self._since_s < PASSES_S):
-            around.monitor.set(Cause.BOOKS, ok=False, reason="; ".join(now))
+        self._tell(
+            now, is_sure=is_sure and not (found.passes and around.clock.monotonic_s() - self._since_s < PASSES_S)
+        )
         if is_sure and now != self._told:
             self._told = now
             self._deliver(comparison)
         return is_sure
+
+    def _tell(self, differ: Sequence[str], *, is_sure: bool) -> None:
+        """Say what differs, positions by themselves as well: a difference in cash alone is no reason to close anything."""
+        monitor = self._around.monitor
+        symbols = [text.partition(":")[0] for text in differ if not text.startswith(CASH_DIFFERS)]
+        for cause, reason in ((Cause.BOOKS, "; ".join(differ)), (Cause.POSITIONS, ", ".join(symbols))):
+            if not reason:
+                monitor.set(cause, ok=True, reason="they agree with the broker's")
+            elif is_sure:
+                monitor.set(cause, ok=False, reason=reason)
 
     def record(
         self, account: BrokerAccount, strays: Sequence[Stray] = (), *, accept: bool = False, reason: str = ""
@@ -60,7 +72,8 @@ class Books:
         self._deliver(self._comparison(account, strays, accept=accept, reason=reason))
         if accept:
             self._seen = self._told = ()
-            self._around.monitor.set(Cause.BOOKS, ok=True, reason="a person has accepted what the broker has")
+            for cause in (Cause.BOOKS, Cause.POSITIONS):
+                self._around.monitor.set(cause, ok=True, reason="a person has accepted what the broker has")
 
     def _comparison(
         self, account: BrokerAccount, strays: Sequence[Stray], *, accept: bool = False, reason: str = ""
@@ -82,5 +95,5 @@ def differences(cash: Money, broker_cash: Money, compared: Compared) -> tuple[st
         if not line.agrees
     ]
     if abs(cash - broker_cash) >= CENT:
-        found.append(f"cash: {plain(cash)} in the books, {plain(broker_cash)} there ({compared.cause})")
+        found.append(f"{CASH_DIFFERS}{plain(cash)} in the books, {plain(broker_cash)} there ({compared.cause})")
     return tuple(found)

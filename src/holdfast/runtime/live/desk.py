@@ -35,7 +35,7 @@ from holdfast.runtime.live.account_lock import AccountLock
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.executions import Executions
-from holdfast.runtime.live.health import NOT_YET, Cause, Monitor
+from holdfast.runtime.live.health import NOT_YET, WATCHED, Cause, Monitor
 from holdfast.runtime.live.opening import first_look
 from holdfast.runtime.live.reconcile import Reconciler
 from holdfast.runtime.live.recovery import LiveRecovery, Past
@@ -107,6 +107,8 @@ class LiveDesk:
 
     def _reason_to_keep(self, effect: Effect) -> str | None:
         """Why an order or cancel may not leave. Any thread may ask."""
+        if Cause.ACCOUNT in self.monitor.missing:
+            return f"it would go to another account: {self.monitor.missing[Cause.ACCOUNT]}"
         if self._lock is not None and (reason := self._lock.reason_to_keep) is not None:
             return reason
         if isinstance(effect, CancelOrder):
@@ -271,9 +273,8 @@ class LiveDesk:
 
     def _tell_how_things_stand(self) -> None:
         """What was missing when the last run ended is there again, or the monitor knows that it is not."""
-        known = {cause.value for cause in Cause}
         for cause in list(self.account.state.impairments):
-            if cause in known and cause not in self.monitor.missing and not self.monitor.manual:
+            if cause in WATCHED and cause not in self.monitor.missing and not self.monitor.manual:
                 self._on_health(Health(self._clock.now_ns(), cause, ok=True, reason="after a new start"))
         self.monitor.tell_again()
 

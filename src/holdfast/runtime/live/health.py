@@ -1,23 +1,26 @@
 """Whether the account's broker and market are there: what is missing is told to the core, which takes no risk meanwhile."""
 
 from collections.abc import Callable
-from enum import StrEnum
 
 from holdfast.core.messages import Health
+from holdfast.core.session.causes import Cause
 
+__all__ = ["NOT_YET", "WATCHED", "Cause", "Monitor"]
 
-class Cause(StrEnum):
-    """What an account needs for taking risk. Each is told apart, and the account trades again when none is missing."""
-
-    REQUESTS = "broker requests"  # several in a row went wrong
-    ADAPTER = "broker adapter"  # a question at which our own side of the broker broke, and that has had no answer since
-    KEYS = "keys"  # the broker doesn't take them
-    ORDER_EVENTS = "order events"  # the stream is down, or not caught up yet
-    MARKET_DATA = "market data"
-    BOOKS = "books"  # the broker's cash or positions are others
-    ACCOUNT = "account"  # the broker shows another account than the one that is bound
-    LOST_ORDERS = "lost orders"  # the broker no longer shows what it had accepted
-
+WATCHED = frozenset(
+    {
+        Cause.REQUESTS,
+        Cause.ADAPTER,
+        Cause.KEYS,
+        Cause.ORDER_EVENTS,
+        Cause.MARKET_DATA,
+        Cause.BOOKS,
+        Cause.POSITIONS,
+        Cause.ACCOUNT,
+        Cause.LOST_ORDERS,
+    }
+)
+"""What the surroundings of a live account tell of. The rest of the table the core finds by itself."""
 
 NOT_YET = "not subscribed yet"
 """Why market data is missing at first: it was not lost, so nobody has to say that the account may trade."""

@@ -100,7 +100,8 @@ class Reconciler:
         self._is_at_work = True
         self._due_s = self._clock.monotonic_s() + self._every_s
         while True:
-            await self.doubts.look_into(self._quietly)
+            if Cause.ACCOUNT not in self._monitor.missing:  # what another account doesn't have proves nothing
+                await self.doubts.look_into(self._quietly)
             if self._clock.monotonic_s() >= self._due_s:
                 self._due_s = self._clock.monotonic_s() + self._every_s
                 await self._quietly(self.compare)

@@ -14,7 +14,7 @@ import structlog
 import holdfast
 from holdfast.brokers.port import BrokerAccount, BrokerOrder, LiveBroker
 from holdfast.core import lifecycle, snapshot
-from holdfast.core.engine.market import show
+from holdfast.core.engine.market import hear, show
 from holdfast.core.engine.reports import on_report
 from holdfast.core.instant import in_order
 from holdfast.core.messages import Envelope, MarketEvent, OrderFilled, Report
@@ -131,6 +131,8 @@ class LiveRecovery:
             while events and events[0].time_ns == instant[0].time_ns:
                 instant.append(events.popleft())
             show(self._account.state, in_order(instant))
+            for event in instant:
+                hear(self._account.state, event)
 
     def _apply(self, record: Envelope) -> None:
         state, body = self._account.state, record.body
