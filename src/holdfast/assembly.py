@@ -55,8 +55,10 @@ def calendar_notes(config: Config, date: str) -> list[str]:
 def build_feed(config: Config) -> Feed:
     """The feed the configuration names. Raises ConfigError or DataError."""
     feed = config.feed
-    bar_ns = None if feed.bar is None else parse_timeframe(feed.bar)
+    bar_ns = _bar_ns(feed.bar)
     if feed.kind == "synthetic":
+        if isinstance(bar_ns, dict):
+            raise ConfigError("feed.bar by symbol is for files; the synthetic market's bars are all of one length")
         given = {} if bar_ns is None else {"bar_ns": bar_ns}
         return SyntheticFeed(
             feed.seed,
@@ -79,6 +81,13 @@ def build_feed(config: Config) -> Feed:
         end_ns=_time_ns(feed.end, "feed.end"),
         bar_ns=bar_ns,
     )
+
+
+def _bar_ns(bar: str | dict[str, str] | None) -> int | dict[str, int] | None:
+    """``feed.bar`` in nanoseconds. Raises InvalidValue."""
+    if isinstance(bar, dict):
+        return {symbol: parse_timeframe(text) for symbol, text in bar.items()}
+    return None if bar is None else parse_timeframe(bar)
 
 
 def _strategy_symbols(config: Config) -> list[str]:
@@ -228,10 +237,16 @@ def timeframe_notes(config: Config, feed: Feed | LiveFeed) -> list[str]:
     notes = []
     for strategy in config.strategies:
         wanted_ns = parse_timeframe(strategy.timeframe)
-        if feed.bar_ns is not None and feed.bar_ns > wanted_ns:
-            has = timeframe_name(feed.bar_ns)
+        longer: dict[int, list[str]] = {}
+        for symbol in strategy.symbols:
+            length_ns = feed.lengths_ns.get(symbol) if isinstance(feed, FileFeed) else feed.bar_ns
+            if length_ns is not None and length_ns > wanted_ns:
+                longer.setdefault(length_ns, []).append(symbol)
+        for length_ns, symbols in longer.items():
+            of = "" if len(symbols) == len(strategy.symbols) else f" of {', '.join(symbols)}"
             notes.append(
-                f"strategy {strategy.id} asks for {strategy.timeframe} bars; {feed.name} has {has} bars: it gets those"
+                f"strategy {strategy.id} asks for {strategy.timeframe} bars; {feed.name} has {timeframe_name(length_ns)} bars{of}: "
+                "it gets those"
             )
     return notes
 

@@ -84,7 +84,7 @@ class FeedConfig(Section, frozen=True):
     ``file``: ``path``; ``start`` and ``end`` (ISO dates or times, UTC unless they say otherwise) bound what is traded, what
     lies before ``start`` warms the strategies up. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
     ``history_days``. ``speed``: 1 is real pace, N is N times as fast, max is flat out. ``bar``: the length of the bars
-    where it can't be seen from the data. ``alpaca``: live data of ``symbols`` (those of the strategies), as ``streams`` says;
+    where it can't be seen from the data, of all or by symbol (``{ SPY = "1Min", VIX = "1Day" }``). ``alpaca``: live data of ``symbols`` (those of the strategies), as ``streams`` says;
     ``warm_up_minutes`` of one-minute bars are shown to the strategies before the first.
     """
 
@@ -93,7 +93,7 @@ class FeedConfig(Section, frozen=True):
     speed: str | float = "max"
     start: str | None = None
     end: str | None = None
-    bar: str | None = None
+    bar: str | dict[str, str] | None = None
     seed: Seed = 1
     symbols: list[str] | None = None
     days: Annotated[int, Within(1, 100_000)] | None = None
@@ -432,7 +432,8 @@ def _check_texts(config: Config, name: str) -> None:
     """Everything that is written as text and means something else: addresses, speeds, lengths of bars, the venue's rules."""
     try:
         parse_speed(str(config.feed.speed))
-        for timeframe in (config.feed.bar, *(strategy.timeframe for strategy in config.strategies)):
+        lengths = config.feed.bar if isinstance(config.feed.bar, dict) else {"": config.feed.bar}
+        for timeframe in (*lengths.values(), *(strategy.timeframe for strategy in config.strategies)):
             if timeframe is not None:
                 parse_timeframe(timeframe)
         config.venue.settings()

@@ -27,6 +27,11 @@ def orders(result: Any) -> list[str]:
     return [f"{order['state']} {order['updated']}" for order in result["orders_list"]]
 
 
+def end(result: Any) -> str:
+    """The time of the last event."""
+    return str(result["accounts"][0]["end"])
+
+
 class Case(NamedTuple):
     """``config`` is the file's path in the folder of cases."""
 
@@ -39,6 +44,8 @@ CASES = [
     Case("money/look.toml", fills, ["buy 10 @ 30"]),
     Case("money/lookc.toml", fills, ["buy 10 @ 30"]),
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
+    # a day's bar beside minutes is known when the day is over, not at its first minute
+    Case("mixed_lengths/holdfast.toml", end, "2024-01-04T05:00:00Z"),
     # NSE traded on a Saturday: a day order of it ends with that session
     Case("sat_session/holdfast.toml", orders, ["EXPIRED 2025-02-01T10:00:00Z"]),
     # the data goes on after what the calendar knows, and the run with it

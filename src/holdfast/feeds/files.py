@@ -1,24 +1,21 @@
 """Market data from one Parquet or CSV file, streamed and checked."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-import numpy as np
-
-from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
+from holdfast.core.messages import MarketEvent, Quote, Trade
 from holdfast.core.types import iso_time
 from holdfast.errors import DataError, InvalidValue
 from holdfast.feeds.fingerprint import fingerprint
+from holdfast.feeds.lengths import Length, bar_lengths
+from holdfast.feeds.order import bars_in_order
 from holdfast.feeds.rows import RowReader, Rows, symbols_in
-from holdfast.feeds.tables import BARS, TRADES, Layout, layout_of, open_table
+from holdfast.feeds.tables import BARS, TRADES, layout_of, open_table
 
 Progress = Callable[[int, int | None], None]
 """Is told how many events are done, and of how many, if that is known."""
 
-HEAD_ROWS = 100_000
-"""How many rows the length of the bars is told from."""
 MOST_NAMED = 8
 """How many symbols an error names; a file may hold thousands."""
 
@@ -26,9 +23,9 @@ MOST_NAMED = 8
 class FileFeed:
     """The bars, trades or quotes of one file, as its columns say; further columns are not read.
 
-    ``ts`` is a bar's start; the bar is an event at ``ts + bar_ns``. Without ``bar_ns`` that is the most common gap between
-    two bars of one symbol. ``symbols`` leaves out all others. Rows whose ``ts`` is at or after ``end_ns`` are left out;
-    events before ``start_ns`` are history. All times are UTC nanoseconds.
+    ``ts`` is a bar's start; the bar is an event at its end, in the order of ends. How long a symbol's bars are is ``bar_ns`` (of
+    all, or by symbol), or else told from the times between them (:mod:`holdfast.feeds.lengths`). ``symbols`` leaves out all others.
+    Rows whose ``ts`` is at or after ``end_ns`` are left out; events before ``start_ns`` are history. All times are UTC nanoseconds.
 
     Raises :class:`~holdfast.errors.DataError` for a file that isn't market data, or lacks a wanted symbol, and
     :class:`~holdfast.errors.InvalidValue` for settings that can't be meant.
@@ -43,7 +40,7 @@ class FileFeed:
         symbols: Sequence[str] | None = None,
         start_ns: int | None = None,
         end_ns: int | None = None,
-        bar_ns: int | None = None,
+        bar_ns: int | Mapping[str, int] | None = None,
     ) -> None:
         _check_settings(symbols, start_ns, end_ns, bar_ns)
         self._path = Path(path)
@@ -55,7 +52,11 @@ class FileFeed:
         self._start_ns = start_ns
         self._symbols: Sequence[str] | None = None
         self._check_symbols()
-        self._bar_ns = self._find_bar_ns(bar_ns) if self._layout is BARS else None
+        self.lengths_ns: Mapping[str, int] = {}
+        """The length of each symbol's bars; empty for trades and quotes."""
+        if self._layout is BARS:
+            given = Length(None, bar_ns) if isinstance(bar_ns, Mapping) else Length(bar_ns)
+            self.lengths_ns = bar_lengths(self._path, self._rows(None), given)
 
     @property
     def name(self) -> str:
@@ -76,8 +77,8 @@ class FileFeed:
 
     @property
     def bar_ns(self) -> int | None:
-        """The length of a bar; None for trades and quotes."""
-        return self._bar_ns
+        """The length of the shortest bars; None for trades and quotes."""
+        return min(self.lengths_ns.values(), default=None)
 
     @property
     def trading_from_ns(self) -> int:
@@ -94,11 +95,13 @@ class FileFeed:
 
         A file that grows keeps its fingerprint once it has that many. Raises :class:`~holdfast.errors.DataError`.
         """
-        settings = [self.kind, self._layout.name, self._wanted, self._bar_ns]
+        lengths = set(self.lengths_ns.values())
+        length = self.bar_ns if len(lengths) < 2 else sorted(self.lengths_ns.items())
+        settings = [self.kind, self._layout.name, self._wanted, length]
         return fingerprint(settings, self._events(None))
 
     def events(self) -> Iterator[MarketEvent]:
-        """Every event in the order of the file.
+        """Every event in order of time; those of one time in the order of the file.
 
         Raises :class:`~holdfast.errors.DataError` at the first bad row, after all events before it.
         """
@@ -116,8 +119,12 @@ class FileFeed:
         return count
 
     def _events(self, end_ns: int | None) -> Iterator[MarketEvent]:
+        if self._layout is BARS:
+            yield from bars_in_order(self._rows(end_ns), self.lengths_ns)
+            return
         for rows in self._rows(end_ns):
-            yield from _to_events(rows, self._layout, self._bar_ns)
+            kind = Trade if self._layout is TRADES else Quote
+            yield from map(kind, rows.symbols(), rows.ts.tolist(), *(column.tolist() for column in rows.numbers))
             if rows.error:
                 raise rows.error
 
@@ -135,44 +142,17 @@ class FileFeed:
             raise DataError(f"{self._path}: no rows for {', '.join(missing)}; it has {_nearest(missing[0], there)}")
         self._symbols = self._wanted
 
-    def _find_bar_ns(self, given: int | None) -> int:
-        """The most common gap of the first rows, the smallest of those that are equally common."""
-        if given is not None:
-            return given
-        counts: Counter[int] = Counter()
-        read = 0
-        for rows in self._rows(None):
-            gaps, times_seen = np.unique(rows.gaps[rows.gaps > 0], return_counts=True)
-            for gap, times in zip(gaps.tolist(), times_seen.tolist(), strict=True):
-                counts[gap] += times
-            if rows.error and not counts:
-                raise rows.error
-            read += len(rows.ts)
-            if read >= HEAD_ROWS:
-                break
-        if not counts:
-            raise DataError(f"{self._path}: has no two bars of one symbol to tell their length from; give it (bar_ns)")
-        return min(counts, key=lambda gap: (-counts[gap], gap))
-
-
-def _to_events(rows: Rows, layout: Layout, bar_ns: int | None) -> Iterator[MarketEvent]:
-    symbols = rows.symbols()
-    times_ns = rows.ts.tolist()
-    numbers = [column.tolist() for column in rows.numbers]
-    if bar_ns is not None:
-        return map(Bar, symbols, (rows.ts + bar_ns).tolist(), times_ns, *numbers)
-    return map(Trade if layout is TRADES else Quote, symbols, times_ns, *numbers)
-
 
 def _check_settings(
-    symbols: Sequence[str] | None, start_ns: int | None, end_ns: int | None, bar_ns: int | None
+    symbols: Sequence[str] | None, start_ns: int | None, end_ns: int | None, bar_ns: int | Mapping[str, int] | None
 ) -> None:
     if symbols is not None and not symbols:
         raise InvalidValue("symbols is an empty list; name at least one, or leave it out for all of the file")
     if start_ns is not None and end_ns is not None and start_ns >= end_ns:
         raise InvalidValue(f"the start ({iso_time(start_ns)}) must be before the end ({iso_time(end_ns)})")
-    if bar_ns is not None and bar_ns <= 0:
-        raise InvalidValue(f"bar_ns must be above zero, not {bar_ns}")
+    for length_ns in bar_ns.values() if isinstance(bar_ns, Mapping) else () if bar_ns is None else (bar_ns,):
+        if length_ns <= 0:
+            raise InvalidValue(f"bar_ns must be above zero, not {length_ns}")
 
 
 def _nearest(symbol: str, there: Sequence[str]) -> str:

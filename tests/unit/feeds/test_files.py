@@ -148,7 +148,7 @@ def test_end_cuts_by_the_rows_time(write_rows: WriteRows, ending: str) -> None:
     assert FileFeed(path, end_ns=START_NS + MINUTE_NS).check() == 2
 
 
-def test_bar_length_is_the_most_common_gap(write_rows: WriteRows) -> None:
+def test_days_are_as_long_as_most_of_them(write_rows: WriteRows) -> None:
     """Daily bars at New York's midnight are 24 hours long, though some days of the year have 23 or 25."""
     midnights = ["2024-03-08T05", "2024-03-09T05", "2024-03-10T05", "2024-03-11T04", "2024-03-12T04"]
     feed = FileFeed(write_rows([("AAA", f"{midnight}:00:00Z", 1, 1, 1, 1, 1) for midnight in midnights]))
@@ -163,7 +163,7 @@ def test_bar_length_can_be_given(write_rows: WriteRows) -> None:
 
 def test_bar_length_that_cannot_be_told_is_asked_for(write_rows: WriteRows) -> None:
     """One bar of each symbol has no gap to measure."""
-    with pytest.raises(DataError, match="no two bars of one symbol to tell their length from; give it"):
+    with pytest.raises(DataError, match="AAA has no two bars near enough to each other to tell their length; give it"):
         FileFeed(write_rows(ROWS[:2]))
 
 

@@ -78,10 +78,11 @@ class FileSource:
         table = open_table(path)
         layout = layout_of(path, table.names)
         table.check_types(layout)
-        bar_ns = FileFeed(path).bar_ns if layout is BARS else None
-        if bar_ns is not None and bar_ns < MINUTE_NS:
+        lengths_ns = FileFeed(path).lengths_ns if layout is BARS else {}
+        shortest_ns = min(lengths_ns.values(), default=MINUTE_NS)
+        if shortest_ns < MINUTE_NS:
             raise DataError(
-                f"{path}: its bars are {bar_ns / 1e9:g} s long; Alpaca has none below a minute: give trades"
+                f"{path}: its bars are {shortest_ns / 1e9:g} s long; Alpaca has none below a minute: give trades"
             )
         for rows in RowReader(path, table, layout, None, None).read():
             if rows.error:
@@ -89,7 +90,9 @@ class FileSource:
             for code, name in enumerate(rows.names):
                 mine = np.flatnonzero(rows.codes == code)
                 if len(mine):
-                    self._add(parts.setdefault(canonical_symbol(name), _Parts()), layout, bar_ns, rows, mine)
+                    self._add(
+                        parts.setdefault(canonical_symbol(name), _Parts()), layout, lengths_ns.get(name), rows, mine
+                    )
 
     def _add(self, parts: _Parts, layout: Layout, bar_ns: int | None, rows: Rows, mine: Integers) -> None:
         ts, numbers = rows.ts[mine], [column[mine] for column in rows.numbers]
