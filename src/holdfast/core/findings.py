@@ -40,6 +40,11 @@ class BookLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         """Whether the two are the same."""
         return self.ours == self.theirs
 
+    @property
+    def gap(self) -> Quantity:
+        """How much more the broker has, signed."""
+        return Quantity(self.theirs - self.ours)
+
 
 class BooksCompared(Body, frozen=True, gc=False):
     """Cash and positions, here and at the broker, at one moment at which nothing was under way.

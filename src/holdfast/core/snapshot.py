@@ -24,7 +24,7 @@ from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity
 from holdfast.core.waiting import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 10
+VERSION = 11
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -64,6 +64,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     broker_account_id: str
     held_executions: tuple[str, ...]
     overdue: dict[ClientOrderId, str]
+    gaps: dict[str, Quantity]
+    accepted_ns: int
     impairments: dict[str, str]
     impaired_ns: dict[str, int]
     listening_ns: int
@@ -102,6 +104,7 @@ _VALUES = [
     "account_state",
     "broker_account_id",
     "held_executions",
+    "accepted_ns",
     "trading_day",
     "day_start_equity",
     "counters",
@@ -111,7 +114,7 @@ _VALUES = [
     "listening_ns",
     "hour",
 ]
-_DICTIONARIES = ("overdue", "impairments", "marks", "quotes", "seen_ns", "stale", "impaired_ns", "cadence_ns")
+_DICTIONARIES = ("overdue", "gaps", "impairments", "marks", "quotes", "seen_ns", "stale", "impaired_ns", "cadence_ns")
 _PAIRS = ("guards", "covers", "closing", "flatten_tries", "waiting", "refusals", "intents")
 """Dictionaries whose keys are more than a text."""
 _MONEY = ("cash", "deposits", "realised", "fees")

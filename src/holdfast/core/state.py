@@ -16,7 +16,7 @@ from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
 from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
-from holdfast.core.findings import OrderOverdue
+from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.instruments import AssetClass, Instrument, instrument_of
 from holdfast.core.messages import (
     BrokerName,
@@ -94,6 +94,7 @@ from holdfast.core.types import (
     OrderRole,
     OrderType,
     Price,
+    Quantity,
     StrategyId,
     from_float,
 )
@@ -158,6 +159,8 @@ class EngineState:
         self.broker_account_id = ""
         self.foreign_orders = Policy.ALERT
         self.lost_orders = Policy.QUARANTINE
+        self.gaps: dict[str, Quantity] = {}  # where the broker is known to hold another quantity: how much more, signed
+        self.accepted_ns = 0  # when a person last accepted what the broker has: what went before is settled
         self.held_executions: tuple[str, ...] = ()  # part of what the account held when it was first taken
         self.overdue: dict[ClientOrderId, str] = {}  # orders nobody explains, and the symbol that each bars
         self.impairments: dict[str, str] = {}  # cause: reason
@@ -177,11 +180,9 @@ class EngineState:
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
         self.waiting: dict[Key, list[Waiting]] = {}  # wishes that can't be carried out yet, the oldest first
-
         self.entry_times: deque[int] = deque(maxlen=limits.max_orders_per_minute)
         self.intents: OrderedDict[tuple[Any, ...], tuple[ClientOrderId, ...]] = OrderedDict()
         self.refusals: dict[Key, tuple[Any, ...]] = {}
-
         self.hour = 0
         self.marks: dict[str, float] = {}
         self.quotes: dict[str, tuple[float, float]] = {}
@@ -586,6 +587,17 @@ def _waits_no_more(state: EngineState, envelope: Envelope, body: WishOver) -> No
     mind(state, body.symbol, envelope.time_ns)
 
 
+def _compared(state: EngineState, envelope: Envelope, body: BooksCompared) -> None:
+    found = {} if body.accepted else {line.symbol: line.gap for line in body.lines if not line.agrees}
+    changed = [symbol for symbol in {**state.gaps, **found} if state.gaps.get(symbol) != found.get(symbol)]
+    state.gaps.clear()
+    state.gaps.update(found)
+    if body.accepted:
+        state.accepted_ns = envelope.time_ns
+    for symbol in changed:
+        mind(state, symbol, envelope.time_ns)
+
+
 def _strategy_stopped(state: EngineState, _envelope: Envelope, body: StrategyStopped) -> None:
     state.stopped.add(body.strategy)
 
@@ -641,6 +653,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     FillBusted: _busted,
     PositionAdopted: _adopted,
     AccountBound: _bound,
+    BooksCompared: _compared,
     Impaired: _impaired,
     Restored: _restored,
     StopAsked: _stop_asked,

@@ -19,6 +19,7 @@ from holdfast.core.state import EngineState, twin_of
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,
+    NO_QUANTITY,
     SECOND_NS,
     ZERO,
     ClientOrderId,
@@ -49,7 +50,10 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         limits is not None or not terms.quantity or raises_risk(terms.side, terms.quantity, account)
     )
     if not raising:
-        return RiskView(state.account_state, state.price(symbol), account, instrument=state.instrument_of(symbol))
+        gap = state.gaps.get(symbol, NO_QUANTITY)
+        return RiskView(
+            state.account_state, state.price(symbol), account, instrument=state.instrument_of(symbol), gap=gap
+        )
     equity = state.portfolio.equity(state.price)
     return RiskView(
         state=state.account_state,
@@ -66,6 +70,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         confidence=confidence,
         twin=twin_of(state, terms),
         unexplained=unexplained(state, symbol),
+        gap=state.gaps.get(symbol, NO_QUANTITY),
         is_stale=symbol in state.stale,
         **_asked_for(state, terms, state.limits, equity),
     )

@@ -6,10 +6,11 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from holdfast.core.exits import fault_of_exits
+from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused, Signal
 from holdfast.core.orders.order import Order
-from holdfast.core.risk.check import check, fit, raises_risk, reference_price
-from holdfast.core.risk.rules import stop_distance
+from holdfast.core.risk.check import check, fit, raises_risk, reference_price, refused
+from holdfast.core.risk.rules import differing, stop_distance
 from holdfast.core.risk.sizing import Basis, Method, Sizing, Unsized, wished
 from holdfast.core.risk.view import Case, RiskView
 from holdfast.core.state import EngineState
@@ -164,6 +165,8 @@ def _judged(state: EngineState, terms: OrderTerms, signal: Signal, way_out: bool
 
     What only closes is never held up by limits that bar the whole: it goes alone then, and the rest is refused.
     """
+    if terms.symbol in state.gaps and not way_out:
+        return _agreed_on(state, terms, signal)
     whole = check(terms, _view(state, terms, signal), state.limits, way_out=way_out)
     crosses = _closes(state, terms) > 0
     if not crosses or (state.rules.orders_cross_zero and isinstance(whole, RiskApproved)):
@@ -178,6 +181,18 @@ def _judged(state: EngineState, terms: OrderTerms, signal: Signal, way_out: bool
     return replace(answer, left_out=replace(whole, quantity=Quantity(terms.quantity - close.quantity)))
 
 
+def _agreed_on(state: EngineState, terms: OrderTerms, signal: Signal) -> RiskApproved | RiskRefused:
+    """Risk's answer where the books are known to be wrong: no more goes out than both they and the broker have."""
+    rest = max(ZERO, uncommitted(state, terms.symbol, terms.side, besides=terms.strategy))
+    part = replace(terms, quantity=Quantity(min(terms.quantity, rest)), then=None)
+    view = _view(state, part, signal)
+    left_out = refused(replace(terms, quantity=Quantity(terms.quantity - part.quantity)), differing(view, terms.symbol))
+    if not part.quantity:
+        return left_out
+    answer = check(part, view, state.limits)
+    return replace(answer, left_out=left_out) if isinstance(answer, RiskApproved) and left_out.quantity else answer
+
+
 def _view(state: EngineState, terms: OrderTerms, signal: Signal) -> RiskView:
     """What risk sees. A target counts what is there and what is on its way, so what it asks for is no repeat of anything."""
     view = risk_view(state, terms, signal.confidence)
@@ -186,7 +201,8 @@ def _view(state: EngineState, terms: OrderTerms, signal: Signal) -> RiskView:
 
 def _closes(state: EngineState, terms: OrderTerms) -> Decimal:
     """What a draft that goes through zero closes of the account's position; zero for one that doesn't."""
-    held = state.portfolio.quantity(terms.symbol) * -terms.side.sign
+    position = state.portfolio.quantity(terms.symbol) + state.gaps.get(terms.symbol, ZERO)
+    held = position * -terms.side.sign
     return held if 0 < held < terms.quantity else ZERO
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from holdfast.brokers.port import Broker
+from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import CancelOrder, Effect, OrderNotSent, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, iso_time
@@ -71,7 +72,14 @@ class Gate:
             return f"it was to be sent by {iso_time(expires_ns)}"
         if effect.raises_risk and not self._state.account_state.takes_risk:
             return f"the account is {self._state.account_state}"
+        if effect.terms.symbol in self._state.gaps and not effect.raises_risk and self._is_too_much(effect):
+            return f"{effect.terms.symbol} is found to differ at the broker, which has less of it"
         unclear = unexplained(self._state, effect.terms.symbol) if effect.raises_risk else None
         if unclear not in (None, effect.terms.client_order_id):
             return f"order {unclear} in {effect.terms.symbol} is not explained yet"
         return None
+
+    def _is_too_much(self, effect: SubmitOrder) -> bool:
+        """Whether ways out are for more than the books and the broker agree on; a flatten's go by the broker's position."""
+        state, terms = self._state, effect.terms
+        return not state.flattening and uncommitted(state, terms.symbol, terms.side) < 0

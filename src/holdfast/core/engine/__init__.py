@@ -12,6 +12,7 @@ from typing import Any
 
 from holdfast.core.engine.acts import impair, record_value, restore
 from holdfast.core.engine.clock import turn_at, wake_in_time
+from holdfast.core.engine.closing import withdraw
 from holdfast.core.engine.commands import on_request
 from holdfast.core.engine.market import on_heartbeat, on_instant, on_market
 from holdfast.core.engine.protecting import protect
@@ -51,7 +52,7 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
     """Record how the books and the broker compare; where a person accepts what the broker has, take that over."""
     turn = turn_at(state, comparison.time_ns, "reconciler")
     found = compare(state.portfolio, state.orders.live.values(), comparison)
-    cash = state.portfolio.cash
+    cash, before = state.portfolio.cash, dict(state.gaps)
     compared = BooksCompared(cash, comparison.cash, found.lines, found.agree, comparison.accept, found.cause)
     record = turn.record(compared)
     if comparison.accept:
@@ -62,6 +63,10 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
         record_value(state, turn, record.id)
         for line in found.lines:
             protect(state, turn, line.symbol, record.id)
+    for symbol in {**before, **state.gaps}:
+        if before.get(symbol) != state.gaps.get(symbol):
+            withdraw(state, turn, symbol, record.id)
+            protect(state, turn, symbol, record.id)
     return turn.finish()
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, drop_waiting, on_signal
-from holdfast.core.exposure import worst_case
+from holdfast.core.exposure import held, uncommitted, worst_case
 from holdfast.core.messages import Action, Signal
+from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, closing_side, is_covered
 from holdfast.core.protection.policy import CLOSE_TRIES, LOOK_NS, Preservation
@@ -65,8 +66,10 @@ def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> No
 def _to_close(state: EngineState, key: Key, side: Side) -> Quantity:
     """As much of a position as the account holds and no other order is about to close."""
     long, short = worst_case(state, key[1])
-    held = short if side is Side.SELL else -long
-    return Quantity(max(ZERO, min(abs(state.portfolio.strategy_quantity(*key)), held)))
+    rest = short if side is Side.SELL else -long
+    if key[1] in state.gaps:
+        rest = min(rest, uncommitted(state, key[1], side))
+    return Quantity(max(ZERO, min(abs(state.portfolio.strategy_quantity(*key)), rest)))
 
 
 def _why_not(state: EngineState, turn: Turn, key: Key, side: Side) -> str:
@@ -74,8 +77,8 @@ def _why_not(state: EngineState, turn: Turn, key: Key, side: Side) -> str:
 
     One that rests may have it for weeks: ours is canceled, somebody else's is for a person.
     """
-    if state.portfolio.quantity(key[1]) * -side.sign <= 0:
-        return "the account holds none of it"
+    if not held(state, key[1], side):
+        return "the account holds none of it" if key[1] not in state.gaps else "the broker has none of it"
     for order in list(state.orders.live.values()):
         terms = order.terms
         is_in_the_way = terms.role is OrderRole.ENTRY and (terms.symbol, terms.side) == (key[1], side)
@@ -85,6 +88,30 @@ def _why_not(state: EngineState, turn: Turn, key: Key, side: Side) -> str:
             return f"order {order.broker_order_id} of somebody else has it"
         cancel(turn, order, f"it has what {key[0]} is to close")
     return ""
+
+
+def withdraw(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
+    """Cancel the ways out that are for more than the books and the broker agree on, the newest first.
+
+    Not a flatten's own, which go by the broker's position, nor those of somebody else. `protect` sees to stops and targets.
+    """
+    if state.flattening or symbol not in state.gaps:
+        return
+    live = [order for order in state.orders.live.values() if order.terms.symbol == symbol]
+    for side in Side:
+        there = held(state, symbol, side)
+        going = [order for order in live if order.terms.side is side and order.terms.role is OrderRole.ENTRY]
+        gone = sum((order.outstanding for order in going), ZERO)
+        ours = [order for order in going if order.terms.strategy != EXTERNAL and is_way_out(state, order)]
+        while gone > there and ours:
+            order = ours.pop()
+            gone -= order.outstanding
+            cancel(turn, order, "it is for more than the broker has of it", cause)
+
+
+def is_way_out(state: EngineState, order: Order) -> bool:
+    """Whether an order takes from what the books say is held, and not only adds to the other side."""
+    return state.portfolio.quantity(order.terms.symbol) * order.terms.side.sign < 0
 
 
 def retreat(state: EngineState, turn: Turn) -> None:

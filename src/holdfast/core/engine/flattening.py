@@ -1,13 +1,20 @@
 """Closes everything there is, step by step."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+
 from holdfast.core import wishes
+from holdfast.core.codec import is_foreign
 from holdfast.core.engine.acts import cancel, on_signal
 from holdfast.core.engine.protecting import protect, settle
-from holdfast.core.messages import Flattened
+from holdfast.core.exposure import held
+from holdfast.core.messages import Action, Flattened, Signal
 from holdfast.core.orders.order import Order
-from holdfast.core.state import EngineState
+from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.protection.cover import closing_side
+from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
-from holdfast.core.types import OrderRole, OrderType
+from holdfast.core.types import OrderRole, OrderType, Quantity, Side, StrategyId
 
 FLATTEN_TRIES = 3
 """How often flatten orders a position closed that won't close before it leaves the rest to a person."""
@@ -18,17 +25,47 @@ def flatten(state: EngineState, turn: Turn, cause: str) -> None:
     if state.orders.live:
         return
     left = []
-    for strategy, symbol, _ in list(state.portfolio.open_ledgers()):
-        signal = wishes.close_signal(strategy, symbol)
+    for signal in list(_wanted(state)):
+        strategy, symbol = signal.strategy, signal.symbol
         tried = state.flatten_tries.get((strategy, symbol), 0)
         draft = wishes.draft_alone(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
         if draft is None or on_signal(state, turn, signal, draft, "flatten", cause) is None:
             left.append((strategy, symbol))
+    left += [key for key in _not_there(state) if key not in left]
     if not state.orders.live:
         turn.record(Flattened(tuple(f"{strategy}:{symbol}" for strategy, symbol in left)), cause)
         for _, symbol in left:
             protect(state, turn, symbol, cause)
         settle(state, turn)
+
+
+def _wanted(state: EngineState) -> Iterator[Signal]:
+    """What closes everything. Where the books are known to be wrong the broker's position is what there is to close."""
+    for strategy, symbol, _ in state.portfolio.open_ledgers():
+        if symbol not in state.gaps:
+            yield wishes.close_signal(strategy, symbol)
+    for symbol, gap in state.gaps.items():
+        there = state.portfolio.quantity(symbol) + gap
+        side = closing_side(there)
+        rest = abs(there)
+        for strategy, name, ledger in state.portfolio.open_ledgers():
+            part = min(rest, -ledger.quantity * side.sign)
+            if name == symbol and part > 0 and strategy != EXTERNAL:
+                rest -= part
+                yield _close_so_much(strategy, symbol, side, part)
+        if rest:  # what nobody here is known to have bought
+            yield _close_so_much(EXTERNAL, symbol, side, rest)
+
+
+def _close_so_much(strategy: StrategyId, symbol: str, side: Side, quantity: Decimal) -> Signal:
+    return Signal(strategy, symbol, Action.SELL if side is Side.SELL else Action.BUY, side, Quantity(quantity))
+
+
+def _not_there(state: EngineState) -> Iterator[Key]:
+    """Positions in the books that the broker is known not to have: nothing can be closed, and a person has to say what is right."""
+    for strategy, symbol, ledger in state.portfolio.open_ledgers():
+        if symbol in state.gaps and not held(state, symbol, closing_side(ledger.quantity)):
+            yield strategy, symbol
 
 
 def press(state: EngineState, turn: Turn) -> None:
@@ -43,4 +80,5 @@ def _closes(state: EngineState, order: Order) -> bool:
     terms = order.terms
     held = -state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign
     is_market = terms.role is OrderRole.ENTRY and terms.order_type is OrderType.MARKET
-    return is_market and order.outstanding <= held
+    is_of_flatten = terms.symbol in state.gaps and not is_foreign(terms.client_order_id)
+    return is_market and (order.outstanding <= held or is_of_flatten)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
 from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing
+from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
@@ -79,6 +80,8 @@ def _free(state: EngineState, key: Key) -> Decimal:
     An order whose cancel is on its way may trigger still; what it takes up is protected when that is confirmed.
     """
     side = closing_side(state.portfolio.strategy_quantity(*key))
+    if key[1] in state.gaps:
+        return uncommitted(state, key[1], side)
     live = (order for order in state.orders.live.values() if order.terms.role is not OrderRole.ENTRY)
     working = at_work(leg for leg in live if (leg.terms.symbol, leg.terms.side) == (key[1], side))
     return state.portfolio.quantity(key[1]) * -side.sign - working

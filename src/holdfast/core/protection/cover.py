@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from holdfast.core.exposure import held
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.protection.legs import Guard, covered_by
 from holdfast.core.protection.policy import HELD_NS, NOT_SENT_PAUSE_NS, pause_ns
@@ -61,15 +62,15 @@ def closing_side(position: Decimal) -> Side:
 def to_protect(state: "EngineState", key: Key) -> Decimal:
     """How much of a strategy's position is to be protected: what is to stay of it, as far as the account holds it.
 
-    What others have sold of the account's shares (a person in the app, another strategy) can't be protected: the order
-    would open a position. Of several guards on one side the older ones come first.
+    What others have sold of the account's shares (a person in the app, another strategy), or what the broker is known not to have,
+    can't be protected: the order would open a position. Of several guards on one side the older ones come first.
     """
     wanted = _stays(state, key)
     if not wanted:
         return ZERO
     strategy, symbol = key
     sign = 1 if state.portfolio.strategy_quantity(strategy, symbol) > 0 else -1
-    left = state.portfolio.quantity(symbol) * sign
+    left = held(state, symbol, Side.SELL if sign > 0 else Side.BUY)
     for other in state.guards:
         if other == key:
             break

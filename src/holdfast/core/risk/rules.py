@@ -62,6 +62,14 @@ def not_whole(terms: OrderTerms, view: RiskView) -> Refusal | None:
     return Refusal("protectable", plain(abs(then)), f"multiples of {plain(step)}", text)
 
 
+def differing(view: RiskView, symbol: str) -> Refusal:
+    """The refusal of what can't be right whichever of the two is, where the books and the broker differ in a symbol."""
+    ours = view.account.position
+    figures = f"{plain(ours)} in the books, {plain(ours + view.gap)} at the broker"
+    text = f"{symbol}: {figures}; no more may leave than both have, and nothing new is taken (`holdfast reconcile` shows both)"
+    return Refusal("books", figures, "the same", text)
+
+
 # --- the account's ----------------------------------------------------------------------------------------------------
 
 
@@ -80,6 +88,10 @@ def _symbol_is_explained(case: Case, _limits: RiskLimits) -> Refusal | None:
         return None
     text = f"order {order} in {case.terms.symbol} is not explained yet: the symbol takes no new risk"
     return Refusal("quarantine", order, "none", text)
+
+
+def _books_agree(case: Case, _limits: RiskLimits) -> Refusal | None:
+    return differing(case.view, case.terms.symbol) if case.view.gap else None
 
 
 def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
@@ -269,6 +281,7 @@ def _too_many(rule: str, figure: int, limit: int, what: str) -> Refusal:
 ACCOUNT_RULES: tuple[AccountRule, ...] = (
     _account_takes_risk,
     _symbol_is_explained,
+    _books_agree,
     _protection_side,
     _protectable,
     _data_is_fresh,

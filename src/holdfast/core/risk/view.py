@@ -61,6 +61,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
 
     ``touch`` is the price that an order on its side meets: the best quote, or ``mark`` where there is none. ``twin`` is an order
     like the draft, ``unexplained`` one in its symbol that the broker can't explain, ``opposite`` one that it could trade with.
+    ``gap`` is how much more of its symbol the broker has than the books, as far as that is known.
     ``own`` is what the draft's strategy holds once everything open of it has filled, ``held_exits`` which protective orders the
     broker holds for the symbol. ``strategy`` and ``strategy_limits`` are there where the draft's strategy has limits of its own. What no limit asks for may
     be left out.
@@ -81,6 +82,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     drawdown_pct: Decimal = ZERO
     twin: str | None = None
     unexplained: str | None = None
+    gap: Quantity = NO_QUANTITY
     opposite: str | None = None
     is_stale: bool = False
     data_age_s: float | None = None

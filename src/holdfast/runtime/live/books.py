@@ -28,6 +28,11 @@ class Books:
         self._since_s = 0.0
 
     @property
+    def seen(self) -> tuple[str, ...]:
+        """Where they differed when they were last compared, in words; nothing where they agreed."""
+        return self._seen
+
+    @property
     def is_judged(self) -> bool:
         """Whether it is known how the books and the broker compare."""
         return not self._seen or Cause.BOOKS in self._around.monitor.missing
@@ -50,7 +55,8 @@ class Books:
         self._tell(
             now, is_sure=is_sure and not (found.passes and around.clock.monotonic_s() - self._since_s < PASSES_S)
         )
-        if is_sure and now != self._told:
+        gaps = {line.symbol: line.gap for line in found.lines if not line.agrees}
+        if is_sure and (now != self._told or gaps != around.state.gaps):
             self._told = now
             self._deliver(comparison)
         return is_sure

@@ -1,7 +1,7 @@
 """Every execution of late that the books have, to tell what the broker has and we don't, and the reverse."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -38,6 +38,10 @@ class Executions:
         self.count = 0
         """How many were taken in: whether there was one in between."""
         self._booked: OrderedDict[str, Booked] = OrderedDict()
+        self._undone: set[str] = set()
+        self.past: Callable[[], Sequence[FillRow]] = tuple
+        """The journal's latest executions, newest first; see :meth:`recall`."""
+        self._is_whole = False
 
     def see(self, body: AnyBody, time_ns: int = 0) -> None:
         """Take a record in, and when it was made."""
@@ -58,6 +62,7 @@ class Executions:
                 self._booked.popitem(last=False)
         elif isinstance(body, FillBusted):
             self._booked.pop(_key(body.execution_id), None)
+            self._undone.add(_key(body.execution_id))
 
     def restore(self, rows: Iterable[FillRow]) -> None:
         """Take in executions that were booked before, oldest first."""
@@ -66,6 +71,18 @@ class Executions:
                 self._booked.pop(_key(row.execution_id.removeprefix(BUST)), None)
             else:
                 self.see(fill_of(row), row.time_ns)
+
+    def recall(self) -> int:
+        """Take in what was booked before this run, once; when the oldest execution was booked, 0 for none."""
+        if not self._is_whole:
+            before = Executions()
+            before.restore(reversed(self.past()))
+            older = {name: row for name, row in before._booked.items() if name not in self._undone}
+            self._booked = OrderedDict({**older, **self._booked})
+            while len(self._booked) > REMEMBERED:
+                self._booked.popitem(last=False)
+            self._is_whole = True
+        return min((row.time_ns for row in self._booked.values()), default=0)
 
     def has(self, fill: BrokerFill) -> bool:
         """Whether an execution is booked as the broker has it."""

@@ -21,6 +21,7 @@ from holdfast.runtime.live.doubts import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERE
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.foreign import Foreign
 from holdfast.runtime.live.health import Cause, Monitor
+from holdfast.runtime.live.search import Search
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
 
 __all__ = ["UNANSWERED", "Reconciler"]
@@ -59,6 +60,7 @@ class Reconciler:
         self._foreign = Foreign(around, lambda key: self.doubts.add(key, by_force=True))
         self.doubts = Doubts(around, self._woken.set, self._foreign.adopt)
         self._books = Books(around)
+        self._search = Search(around)
         self._strays: Sequence[Stray] = ()
         self._reconciled_ns = 0
         self._due_s = 0.0
@@ -177,7 +179,7 @@ class Reconciler:
         self._is_judged = not self._is_bound(account)
         if self._is_judged:
             return
-        since_ns = self._reconciled_ns - OVERLAP_NS
+        since_ns = self._search.since_ns(self._reconciled_ns - OVERLAP_NS)
         asked_ns = self._clock.now_ns()
         working = await self._broker.open_orders()
         fills = await self._broker.fills_since(since_ns)
@@ -189,6 +191,7 @@ class Reconciler:
             self._strays = self._foreign.strays(fills)
             self._books.compare(await self._broker.account(), self._strays)
             self._is_judged = self._books.is_judged
+            self._search.compared(self._books.seen)
 
     def _is_bound(self, account: BrokerAccount) -> bool:
         bound = self._state.broker_account_id

@@ -80,6 +80,7 @@ class LiveRecovery:
         self._executions = executions
         self._clock = clock
         self._process = process
+        executions.past = lambda: past.fills(account.name, limit=REMEMBERED, since_ns=0)
         self.known_ns = 0
         """When the last record was made: up to then the books are complete."""
 
