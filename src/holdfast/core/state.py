@@ -98,7 +98,7 @@ from holdfast.core.types import (
     StrategyId,
     from_float,
 )
-from holdfast.core.waiting import Waiting
+from holdfast.core.waiting import Waiting, forget, note
 from holdfast.errors import Fatal
 
 RECENT_INTENTS = 1_000
@@ -562,28 +562,8 @@ def _refused(state: EngineState, _envelope: Envelope, body: RiskRefused) -> None
     state.refusals[body.strategy, body.symbol] = (body.side, body.quantity, body.rule)
 
 
-def _waits(state: EngineState, envelope: Envelope, body: WishWaits) -> None:
-    since_ns = body.since_ns or envelope.time_ns
-    found = [state.orders.find(key) for key in body.until]
-    waiting = Waiting(
-        body.signal,
-        body.until,
-        body.goal,
-        since_ns,
-        envelope.id,
-        envelope.correlation_id,
-        envelope.source,
-        any(order is not None and order.terms.role is not OrderRole.ENTRY for order in found),
-    )
-    state.waiting.setdefault((body.signal.strategy, body.signal.symbol), []).append(waiting)
-
-
 def _waits_no_more(state: EngineState, envelope: Envelope, body: WishOver) -> None:
-    key = (body.strategy, body.symbol)
-    waiting = state.waiting[key]
-    del waiting[0]
-    if not waiting:
-        del state.waiting[key]
+    forget(state.waiting, (body.strategy, body.symbol))
     mind(state, body.symbol, envelope.time_ns)
 
 
@@ -673,7 +653,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     PnlSnapshot: _valued,
     TradingDayStarted: _trading_day,
     RiskRefused: _refused,
-    WishWaits: _waits,
+    WishWaits: note,
     WishOver: _waits_no_more,
     StrategyStopped: _strategy_stopped,
     EngineStopped: _engine_stopped,

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from holdfast.core.messages import Action, OrderTerms, Signal
+from holdfast.core.messages import Action, Envelope, OrderTerms, Signal, WishWaits
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.protection.legs import at_work
 from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, StrategyId
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
+
+Key = tuple[StrategyId, str]
+"""A strategy and a symbol."""
 
 WAITS_NS = 60_000_000_000
 """A wish to buy or sell so much is dropped when it has waited for so long: it was decided at another price. A target holds until it is replaced."""
@@ -51,6 +54,29 @@ class Wait(NamedTuple):
     reason: str
     quantity: Quantity | None = None
     """What a wish to buy or sell comes to."""
+
+
+def note(state: "EngineState", envelope: Envelope, body: WishWaits) -> None:
+    """A wish waits from here on: called as its record is applied."""
+    found = [state.orders.find(key) for key in body.until]
+    waiting = Waiting(
+        body.signal,
+        body.until,
+        body.goal,
+        body.since_ns or envelope.time_ns,
+        envelope.id,
+        envelope.correlation_id,
+        envelope.source,
+        any(order is not None and order.terms.role is not OrderRole.ENTRY for order in found),
+    )
+    state.waiting.setdefault((body.signal.strategy, body.signal.symbol), []).append(waiting)
+
+
+def forget(waiting: dict[Key, list[Waiting]], key: Key) -> None:
+    """The wish that has waited longest waits no more: called as its record is applied."""
+    del waiting[key][0]
+    if not waiting[key]:
+        del waiting[key]
 
 
 def contrary(state: "EngineState", signal: Signal) -> Wait | None:
