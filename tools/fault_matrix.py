@@ -154,7 +154,10 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "C4": ("the wall clock goes back while something waits", "no burst and no stall"),
         "C5": ("many events at one time", "their order is fixed: the same digest each time"),
-        "X1": ("a strategy raises, loops or floods", "that strategy stops, its orders are dealt with"),
+        "X1": (
+            "a strategy raises, blocks or floods",
+            "that strategy stops, its orders are dealt with; if it can't be interrupted the engine ends and the next leaves it out",
+        ),
         "X2": ("an invariant of the core is broken", "the engine ends; it doesn't trade on"),
         "X3": ("a reader is dead or slow", "the engine doesn't notice"),
         "X4": (

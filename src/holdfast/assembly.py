@@ -3,6 +3,7 @@
 import datetime as dt
 import importlib
 import sys
+from decimal import Context as DecimalContext
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 from holdfast.brokers.alpaca.capability import ALPACA_RULES
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
+from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import instrument_for
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
 
 BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES}
 """What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
+
+_ARITHMETIC: dict[str, DecimalContext] = {}
+"""The decimal context that a strategy's module has set as it was imported, which is once in a process."""
 
 
 def calendar_of(account: AccountConfig) -> TradingCalendar:
@@ -167,13 +172,18 @@ def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:
         if symbol not in feed.symbols:
             near = get_close_matches(symbol, feed.symbols, n=1) or feed.symbols[:5]
             raise ConfigError(f"strategy {config.id}: {feed.name} has no symbol {symbol!r}; it has {', '.join(near)}")
+    use_exact()
     strategy_class = load_strategy(config.class_path)
-    return Runner(
-        StrategyId(config.id),
-        strategy_class(_params(config, strategy_class)),
-        config.symbols,
-        parse_timeframe(config.timeframe),
-    )
+    if getcontext() is not EXACT:  # what its module sets for decimals is for its strategies alone
+        _ARITHMETIC[strategy_class.__module__] = getcontext()
+    if strategy_class.__module__ in _ARITHMETIC:
+        setcontext(_ARITHMETIC[strategy_class.__module__].copy())
+    strategy = strategy_class(_params(config, strategy_class))
+    runner = Runner(StrategyId(config.id), strategy, config.symbols, parse_timeframe(config.timeframe))
+    if getcontext() is not EXACT:
+        runner.arithmetic = getcontext()
+        use_exact()
+    return runner
 
 
 def load_strategy(path: str) -> type[Strategy]:

@@ -215,6 +215,16 @@ class LeaseConfig(Section, frozen=True):
     margin_s: Seconds = 15.0
 
 
+class RuntimeConfig(Section, frozen=True):
+    """How an engine runs (docs/reliability.md).
+
+    A callback of a strategy that takes longer than ``callback_budget_s`` (half of ``lease.duration_s`` at most) is interrupted and its
+    strategy stopped; one that can't be interrupted ends the engine after twice that time.
+    """
+
+    callback_budget_s: float = 10.0
+
+
 class LocksConfig(Section, frozen=True):
     """Where locks are kept: in the journal's database, or in Redis (``redis://host:6379/0``) for several journals at once."""
 
@@ -287,6 +297,7 @@ class Config(Section, frozen=True):
     alpaca: AlpacaSection = AlpacaSection()
     live: LiveConfig = LiveConfig()
     lease: LeaseConfig = LeaseConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
     locks: LocksConfig = LocksConfig()
     supervisor: SupervisorConfig = SupervisorConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
@@ -424,6 +435,7 @@ def _check(config: Config, name: str) -> None:
     _check_texts(config, name)
     _check_live(config, name)
     _check_lease(config, name)
+    _check_runtime(config, name)
     if config.watchdog != WatchdogConfig():  # one that nobody has written says nothing of a lease of another length
         check_watchdog(config, name)
 
@@ -507,6 +519,12 @@ def _check_lease(config: Config, name: str) -> None:
             f"{name}: lease.margin_s is {lease.margin_s:g}, and sending an order may take {sending_s:g} s "
             "(alpaca.connect_timeout_s and alpaca.read_timeout_s); make the margin longer or the timeouts shorter"
         )
+
+
+def _check_runtime(config: Config, name: str) -> None:
+    budget_s = config.runtime.callback_budget_s
+    if not 0 < budget_s < float("inf"):
+        raise ConfigError(f"{name}: runtime.callback_budget_s must be above zero, not {budget_s:g}")
 
 
 def check_watchdog(config: Config, name: str) -> None:

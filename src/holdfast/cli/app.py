@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -9,12 +10,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from holdfast.cli.interrupts import INTERRUPTED, only_once
+from holdfast.core.arithmetic import use_exact
 from holdfast.core.types import Side, TimeInForce
 from holdfast.errors import HoldfastError, InvalidValue
 from holdfast.observe.crash_points import arm_from_environment
-
-INTERRUPTED = 130
-"""What shells expect of a program that was ended by Ctrl-C."""
 
 app = typer.Typer(
     name="holdfast",
@@ -488,6 +488,8 @@ def main() -> NoReturn:
 
 def _status_of_command() -> int:
     arm_from_environment()
+    use_exact()
+    only_once(signal.SIGINT)
     try:
         app()
     except SystemExit as end:

@@ -1,8 +1,6 @@
 """One run of an engine from the command line: signals end it in order, a ticker lets people see it, a result sums it up."""
 
 import asyncio
-import os
-import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -10,6 +8,7 @@ from decimal import Decimal
 
 from holdfast.cli.place import seconds
 from holdfast.cli.rows import Json, position_fields
+from holdfast.cli.signals import ENDING, Ender
 from holdfast.config import Config
 from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.findings import BooksCompared, OrderOverdue
@@ -54,7 +53,6 @@ from holdfast.runtime.live.health import NOT_YET
 
 TICK_S = 0.25
 """How often people are shown something new."""
-INTERRUPTED = 130
 
 NOTABLE = {
     OrderFilled,
@@ -180,12 +178,16 @@ def audited(session: Session, engine: Engine) -> Json:
 
 
 async def _run(engine: Engine, duration_s: float | None, tick: Ticker) -> str:
-    ender = _Ender(engine)
+    ender = Ender(engine.loop.stop)
     tasks = [asyncio.create_task(_tick(engine, tick))]
     if duration_s is not None:
         tasks.append(asyncio.create_task(_end_after(engine, duration_s)))
     try:
         with ender:
+            for account in engine.accounts:
+                account.state.host.stops_on_interrupt = True  # a person's Ctrl-C comes another way
+            if engine.settings is not None:
+                engine.settings.keep_handlers(*ENDING, install=ender.install)
             reason = await engine.loop.run()
     finally:
         for task in tasks:
@@ -213,30 +215,6 @@ async def _end_after(engine: Engine, duration_s: float) -> None:
     await engine.loop.recovered.wait()
     await asyncio.sleep(duration_s)
     engine.loop.stop("the time asked for is over")
-
-
-class _Ender:
-    """SIGINT and SIGTERM end the run in order; a second SIGINT ends the process on the spot."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._interrupted = False
-
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._engine.loop.stop, "SIGTERM")
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
-
-    def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
-        loop.remove_signal_handler(signal.SIGTERM)
-        loop.remove_signal_handler(signal.SIGINT)
-
-    def _interrupt(self) -> None:
-        if self._interrupted:
-            os._exit(INTERRUPTED)
-        self._interrupted = True
-        self._engine.loop.stop("interrupted")
 
 
 def duration_of(text: str | None) -> float | None:

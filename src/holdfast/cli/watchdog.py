@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import time
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 from rich.text import Text
 
 from holdfast.cli import terminal
+from holdfast.cli.signals import Ender
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, check_watchdog, load_config
 from holdfast.core.types import iso_time
@@ -39,10 +39,8 @@ def watchdog(config_file: Path | None, as_json: bool) -> int:
 
 
 async def _run(watchdog: Watchdog) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, watchdog.stop)
-    await watchdog.run()
+    with Ender(lambda _reason: watchdog.stop()):
+        await watchdog.run()
 
 
 def _printer(as_json: bool) -> Tell:

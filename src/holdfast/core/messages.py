@@ -485,6 +485,13 @@ class Resume(Body, frozen=True, gc=False):
     reason: str = ""
 
 
+class StopStrategy(Body, frozen=True, gc=False):
+    """Give a strategy no more events: an engine that it blocked asks for it, with what was seen, as the last that it does."""
+
+    strategy: StrategyId
+    detail: str = ""
+
+
 class Flatten(Body, frozen=True, gc=False):
     """Halt, cancel every live order, then close every position."""
 
@@ -519,7 +526,7 @@ class CommandDone(Body, frozen=True, gc=False):
     client_order_ids: tuple[ClientOrderId, ...] = ()
 
 
-Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | Flatten | Protect | Resolve | Reconcile
+Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | StopStrategy | Flatten | Protect | Resolve | Reconcile
 
 BrokerReport = (
     OrderAccepted

@@ -67,7 +67,7 @@ class StrategyStarted(Body, frozen=True, gc=False):
 
 
 class StrategyStopped(Body, frozen=True, gc=False):
-    """A strategy gets no more events; ``reason`` is ``raised``, ``flooded`` or ``asked``."""
+    """A strategy gets no more events; ``reason`` is ``raised``, ``flooded`` or ``overran``."""
 
     strategy: StrategyId
     reason: str

@@ -126,7 +126,7 @@ def to_decimal(value: object, name: str) -> Decimal:
             raise InvalidValue(f"{name} must be a number, not {value!r}") from None
     if not number.is_finite():
         raise InvalidValue(f"{name} must be a finite number, not {value!r}")
-    if abs(number) >= LARGEST:
+    if number.copy_abs() >= LARGEST:  # not abs(), which rounds as its caller's context says
         raise InvalidValue(f"{name} must be below {LARGEST:,} in size, not {value}")
     return number
 

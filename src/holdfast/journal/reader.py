@@ -254,6 +254,12 @@ class Reader:
             raise InvalidValue(f"journal {self.database.shown} has no command {command_id!r}")
         return to_command(rows[0])
 
+    def unanswered(self, account: str) -> list[CommandRow]:
+        """The account's commands that wait for an engine, the oldest first. Raises JournalCorrupt when one can't be read."""
+        columns = tables.commands.c
+        statement = _of(tables.commands, account).where(columns.status == PENDING)
+        return [to_command(row) for row in self.fetch(statement.order_by(columns.created_ns, columns.id))]
+
     def count(self, table: sa.Table, account: str | None = None) -> int:
         """How many rows a table of `tables` has."""
         statement = _of(table, account).with_only_columns(sa.func.count(), maintain_column_froms=True)

@@ -42,17 +42,23 @@ LOOK_S = 1.0
 """How long a journal that has failed looks for the reason before it says so."""
 RENEWALS_A_LEASE = 3
 """How often an account is renewed in the time of its lease, if nothing else is written."""
+NO_BEAT_S = 0.1
+"""How long a renewal that is due waits before it looks again for a sign of life of the loop."""
 
 logger = logging.getLogger(__name__)
 
 
 class _Hold(msgspec.Struct):
-    """An account that this process has. ``renewed_s``: when its last good commit began, by our own clock."""
+    """An account that this process has. ``renewed_s``: when its last good commit began, by our own clock.
+
+    ``beat`` is what `Journal.beat` had counted at that moment.
+    """
 
     line: Line
     lease: Lease
     life_line: LifeLine
     renewed_s: float
+    beat: int
 
     @property
     def due_s(self) -> float:
@@ -85,6 +91,7 @@ class Journal:
         self._queue: list[Work] = []
         self._waiting_records = 0
         self._closing = False
+        self._beats = 0
         # A daemon: an interpreter that ends without close() ends as by a crash, which loses nothing acknowledged.
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
@@ -158,7 +165,7 @@ class Journal:
         life_line = LifeLine(self.database, watch.account, epoch, started_ns)
         try:
             tenure = begin_tenure(connection, watch, broker, process, started_ns, lease)
-            return _Hold(_line(connection, tenure), lease, life_line, started_s), tenure
+            return _Hold(_line(connection, tenure), lease, life_line, started_s, self._beats), tenure
         except BaseException:
             life_line.release(remove=True)
             raise
@@ -179,6 +186,13 @@ class Journal:
         """Whether what is sent for the account now will have arrived before anybody else may have it. Any thread may ask."""
         hold = self._hold(account)
         return not self._is_over() and self._now_s() < hold.deadline_s - hold.lease.margin_s
+
+    def beat(self) -> None:
+        """Say that the loop which trades is alive. An idle account is renewed only if it was said since the last time.
+
+        The writer's own thread lives on when the loop is stuck, so it proves nothing.
+        """
+        self._beats += 1
 
     def append(self, batch: Batch) -> None:
         """Take a batch in, to be made durable as a whole. Waits only while `MAX_QUEUED_RECORDS` wait for the disk already.
@@ -261,9 +275,9 @@ class Journal:
         try:
             while gathered := self._next():
                 works, due = gathered
-                started_s = self._now_s()
+                started_s, beats = self._now_s(), self._beats
                 self._committer.commit(works, [hold.line for hold in due])
-                self._announce(works, due, started_s)
+                self._announce(works, due, started_s, beats)
                 self._call_back()
             if self._holds:
                 self._committer.let_go([hold.line for hold in self._holds.values()])
@@ -284,21 +298,25 @@ class Journal:
 
     def _due(self) -> list[_Hold]:
         now_s = self._now_s()
-        return [hold for hold in self._holds.values() if hold.due_s <= now_s]
+        return [hold for hold in self._holds.values() if hold.due_s <= now_s and hold.beat != self._beats]
 
     def _pause_s(self) -> float | None:
         """How long nothing is due; None for as long as it takes."""
         times_s = [hold.due_s for hold in self._holds.values()]
-        return max(0.0, min(times_s) - self._now_s()) if times_s else None
+        if not times_s:
+            return None
+        rest_s = min(times_s) - self._now_s()
+        return rest_s if rest_s > 0 else NO_BEAT_S
 
-    def _announce(self, works: Sequence[Work], renewed: Sequence[_Hold], started_s: float) -> None:
+    def _announce(self, works: Sequence[Work], renewed: Sequence[_Hold], started_s: float, beats: int) -> None:
         with self._mutex:
             for work in works:
                 self._waiting_records -= _weight(work.batch)
                 work.line.durable = work.line.last_sequence
-                self._holds[work.line.account].renewed_s = started_s
+                hold = self._holds[work.line.account]
+                hold.renewed_s, hold.beat = started_s, beats
             for hold in renewed:
-                hold.renewed_s = started_s
+                hold.renewed_s, hold.beat = started_s, beats
             self._written.notify_all()
 
     def _call_back(self) -> None:

@@ -43,7 +43,8 @@ Watcher = Callable[[Turn], None]
 class AccountAtWork(Generic[B_co]):
     """Everything the engine does for one account goes through here, one input at a time.
 
-    ``inbox`` holds what has come in and waits for the core: reports, requests and how things stand.
+    ``inbox`` holds what has come in and waits for the core: reports, requests and how things stand. ``beat`` is to be called while
+    something takes its time outside the event loop: it is a sign of life.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class AccountAtWork(Generic[B_co]):
         self.state = state
         self.broker = broker
         self.inbox: deque[AnyInput] = deque()
+        self.beat = journal.beat
         self.gate = Gate(state, broker, self.inbox, lambda: journal.may_send(state.account))
         self._journal = journal
         self._watch = watch

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import structlog
@@ -16,9 +18,10 @@ from holdfast.assembly import build_exchange, build_feed, build_live_feed, build
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import Broker
 from holdfast.config import AccountConfig, Config
-from holdfast.core.messages import RiskRefused
+from holdfast.core.messages import RiskRefused, StopStrategy
 from holdfast.core.milestones import FeedOpened, Impaired, Restored
 from holdfast.core.protection.records import PositionLeft, ProtectionComplete, ProtectionFailed, ProtectionLate
+from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import SECOND_NS
 from holdfast.feeds.live import LiveFeed, NoMarket
@@ -35,7 +38,9 @@ from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.loop import Loop
+from holdfast.runtime.overseer import Overseer, note_stuck
 from holdfast.runtime.recovery import Recovery, same_feed_since
+from holdfast.runtime.settings import Settings
 from holdfast.runtime.standby import Waiting, take_accounts
 
 if TYPE_CHECKING:
@@ -65,6 +70,8 @@ class Engine:
         self.accounts = accounts
         self.loop = loop
         self.broker_view = broker_view
+        self.settings: Settings | None = None
+        """What strategies may not change; None where nothing looks after that."""
 
 
 ALARMS: dict[type, str] = {ProtectionLate: "late", ProtectionFailed: "failed", PositionLeft: "left"}
@@ -133,9 +140,7 @@ def open_guard(config: Config, row: Watch, watch: Watcher) -> Iterator[Engine]:
 
 
 @contextmanager
-def _opened(
-    config: Config, build: "Callable[[], Assemble]", take: Callable[[Journal], list[Tenure]]
-) -> Iterator[Engine]:
+def _opened(config: Config, build: "Callable[[], Parts]", take: Callable[[Journal], list[Tenure]]) -> Iterator[Engine]:
     with ExitStack() as stack:
         parts = build()  # what the configuration alone can get wrong is found before the journal is touched
         journal = Journal.open(config.journal.url)
@@ -144,16 +149,37 @@ def _opened(
         reader = stack.enter_context(Reader.open(config.journal.url))
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
-        engine = parts(journal, tenures, reader, commands)
+        settings = stack.enter_context(Settings())
+        budget_s = min(config.runtime.callback_budget_s, config.lease.duration_s / 2)
+        stack_file = journal.database.make_lock_directory() / f"{quote(config.accounts[0].name, safe='')}.stack"
+        note_stuck(parts.states, config.journal.url, stack_file)
+        for state in parts.states:
+            _leave_out_blocking(state, reader)
+            state.host.called = settings.put_back
+        stack.enter_context(Overseer(parts.states, budget_s, config.journal.url, stack_file))
+        settings.keep_handlers(signal.SIGURG)
+        engine = parts.assemble(journal, tenures, reader, commands)
+        engine.settings = settings
         if engine.broker_view is not None:
             stack.callback(engine.broker_view.close)
         yield engine
 
 
-Assemble = Callable[[Journal, Sequence[Tenure], Reader, CommandQueue], Engine]
+class Parts(NamedTuple):
+    """An engine's parts before anything is taken: the accounts' states, and what makes an engine of them."""
+
+    states: Sequence[EngineState]
+    assemble: Callable[[Journal, Sequence[Tenure], Reader, CommandQueue], Engine]
 
 
-def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) -> Assemble:
+def _leave_out_blocking(state: EngineState, reader: Reader) -> None:
+    """Keep from everything those strategies whose stop the last engine asked for as the last that it did."""
+    for row in reader.unanswered(state.account):
+        if isinstance(row.body, StopStrategy) and row.body.strategy in state.host.runners:
+            state.host.runners[row.body.strategy].running = False
+
+
+def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) -> Parts:
     feed = feed or build_feed(config)
     pace = Pace(parse_speed(str(config.feed.speed)))
     states = [build_state(config, account, feed, stale_after_ns(config.feed)) for account in config.accounts]
@@ -168,10 +194,10 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
             recoveries.append(_recovery(account, account_config, feed, tenure, reader))
         return Engine(feed, accounts, journal, Loop(accounts, recoveries, feed, pace, journal, commands))
 
-    return assemble
+    return Parts(states, assemble)
 
 
-def _live_engine(config: Config, watch: Watcher | None, *, guards: bool = False) -> Assemble:
+def _live_engine(config: Config, watch: Watcher | None, *, guards: bool = False) -> Parts:
     """``guards``: it only looks after what is held, and must not need what a frozen engine may still occupy."""
     from holdfast.brokers.alpaca.account import AlpacaAccount
     from holdfast.brokers.alpaca.broker import AlpacaBroker, AskingBroker
@@ -233,7 +259,7 @@ def _live_engine(config: Config, watch: Watcher | None, *, guards: bool = False)
         loop = LiveLoop(desks, feed, clock, journal, commands, woken, records_stop=not guards)
         return Engine(feed, [desk.account for desk in desks], journal, loop, view)
 
-    return assemble
+    return Parts([state], assemble)
 
 
 def process_name() -> str:

@@ -25,8 +25,12 @@ class Mailbox:
         self.error: Exception | None = None
 
     async def watch(self, accounts: Callable[[], Iterable[AccountAtWork[Any]]], fail: Callable[[str], None]) -> None:
-        """Look for commands until cancelled. ``fail`` is called with the reason when that can't be done any more."""
+        """Look for commands until cancelled. ``fail`` is called with the reason when that can't be done any more.
+
+        Each look is the loop's sign of life: to wait is to live, to be stuck in a callback is not.
+        """
         while True:
+            self._journal.beat()
             try:
                 for account in accounts():
                     self.read(account)

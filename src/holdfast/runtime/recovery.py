@@ -117,6 +117,7 @@ class Recovery:
 
     def _apply(self, record: Envelope) -> None:
         state = self._account.state
+        self._account.beat()
         apply(state, record)
         self._account.broker.restore(record)
         body = record.body

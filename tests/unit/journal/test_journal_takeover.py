@@ -74,12 +74,13 @@ def test_deadline_counts_from_the_beginning_of_a_good_commit(first: Machine) -> 
 
 
 def test_idle_engine_gives_signs_of_life(url: str) -> None:
-    """With nothing to write the account is renewed three times a lease, again and again; closing lets it go."""
+    """With nothing to write the account is renewed three times a lease, as long as its loop lives; closing lets it go."""
     journal, seen = Journal.open(url), threading.Semaphore(0)
     renewals: list[int] = []
     journal.on_durable(seen.release)
     journal.take("main", PAPER, "me", Lease(0.6, 0.1))
     for _ in range(3):
+        journal.beat()
         assert seen.acquire(timeout=PATIENCE_S)
         assert journal.may_send("main")
         renewals.append(number(url, "renewals"))
@@ -89,6 +90,24 @@ def test_idle_engine_gives_signs_of_life(url: str) -> None:
     assert not journal.may_send("main")
     assert number(url, "lease_ms") == 0
     assert list(journal.database.lock_directory.iterdir()) == []
+
+
+@pytest.mark.proves("L1")
+def test_an_engine_whose_loop_is_stuck_is_not_renewed(url: str) -> None:
+    """The writer's thread lives on, and that is no sign of life: the lease lapses, and with the next beat it is renewed again."""
+    journal, renewed = Journal.open(url), threading.Semaphore(0)
+    journal.on_durable(renewed.release)
+    journal.take("main", PAPER, "me", Lease(0.3, 0.1))
+    journal.beat()
+    assert renewed.acquire(timeout=PATIENCE_S)
+    before = number(url, "renewals")
+    assert not renewed.acquire(timeout=1.0)
+    assert number(url, "renewals") == before
+    assert not journal.may_send("main")
+    journal.beat()
+    assert renewed.acquire(timeout=PATIENCE_S)
+    assert number(url, "renewals") == before + 1
+    journal.close()
 
 
 def number(url: str, column: str) -> int:

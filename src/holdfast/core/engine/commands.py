@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, drop_waiting, impair, is_closing, on_signal, record_value
+from holdfast.core.engine.acts import attend, cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.closing import retreat
 from holdfast.core.engine.flattening import flatten
@@ -27,6 +27,7 @@ from holdfast.core.messages import (
     Request,
     Resume,
     RiskRefused,
+    StopStrategy,
 )
 from holdfast.core.milestones import Restored
 from holdfast.core.orders.order import OrderState
@@ -208,12 +209,23 @@ def _flatten(state: EngineState, turn: Turn, command: Flatten, record: Envelope)
     return CommandDone(accepted=True, text=f"halted; canceling {live} order(s), closing {held} position(s)")
 
 
+def _stop_strategy(state: EngineState, turn: Turn, command: StopStrategy, _record: Envelope) -> CommandDone:
+    runner = state.host.runners.get(command.strategy)
+    if runner is None or command.strategy in state.stopped:
+        return CommandDone(accepted=False, text=f"no strategy {command.strategy} runs")
+    runner.running = False
+    state.host.stops.append((runner, "overran", command.detail))
+    attend(state, turn, None)
+    return CommandDone(accepted=True, text=f"strategy {command.strategy} was stopped")
+
+
 _COMMANDS: dict[type, Callable[[EngineState, Turn, Any, Envelope], CommandDone]] = {
     PlaceOrder: _place,
     CancelOrders: _cancel,
     Halt: _halt,
     Preserve: _preserve,
     Resume: _resume,
+    StopStrategy: _stop_strategy,
     Flatten: _flatten,
     Protect: _protect,
     Resolve: _resolve,

@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
+from holdfast.core.arithmetic import EXACT
 from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Price, Quantity
 
 COST_STEP = Decimal("0.0000000001")
@@ -36,7 +37,7 @@ class Ledger(msgspec.Struct):
         """Cost of one unit, rounded for display; 0 when flat."""
         if not self.quantity:
             return Price(Decimal(0))
-        return Price((self.cost / self.quantity).quantize(COST_STEP))
+        return Price(EXACT.quantize(EXACT.divide(self.cost, self.quantity), COST_STEP))  # strategies ask for it too
 
     @property
     def earned(self) -> Money:

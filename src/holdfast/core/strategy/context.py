@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from holdfast.core.arithmetic import EXACT
 from holdfast.core.exits import Exits, fault_of_exits
 from holdfast.core.messages import Action, Bar, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
@@ -236,7 +237,7 @@ class Context:
             to_decimal(wanted, "target quantity")
         elif direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
-        elif host.projected(self._key(symbol)) * direction.sign > 0 and not (
+        elif EXACT.multiply(host.projected(self._key(symbol)), direction.sign) > 0 and not (
             host.wishes or host.is_undecided(self._key(symbol))
         ):
             return

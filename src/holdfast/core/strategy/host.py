@@ -8,11 +8,13 @@ import traceback
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Context as DecimalContext
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.messages import Bar, CancelOrders, MarketEvent, OrderFilled, Quote, Signal, Trade
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
@@ -55,6 +57,8 @@ class Runner:
         self.context: Context
         self.wish_times: deque[int] = deque(maxlen=WISHES_PER_MINUTE)
         self.wishes_now = 0
+        self.arithmetic: DecimalContext | None = None
+        """The decimal context that it has set for itself; None while it computes in the engine's."""
 
     def keep_bars(self, count: int) -> None:
         """Keep at least so many bars of each symbol, where risk needs more than the strategy does."""
@@ -70,10 +74,16 @@ class Stopped(BaseException):
     """Raised inside a callback to end it when its strategy floods; not an Exception, lest the strategy swallow it."""
 
 
+class Overran(BaseException):
+    """Raised inside a callback, from outside, to end it when it takes too long; not an Exception, lest the strategy swallow it."""
+
+
 class Host:
     """The strategies of one account. ``marks``, ``orders``, ``portfolio`` and the wishes that are ``waiting`` are the engine's own.
 
-    ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called.
+    ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called. ``calling`` is whose callback
+    runs at this moment. ``called``, if there is one, is called after each. With ``stops_on_interrupt`` a KeyboardInterrupt is
+    the strategy's own, like all else that it raises; otherwise it is a person's Ctrl-C, and ends what runs.
     """
 
     def __init__(
@@ -90,6 +100,9 @@ class Host:
         self.runners: dict[StrategyId, Runner] = {}
         self.stops: list[tuple[Runner, str, str]] = []
         self.wishes: list[tuple[Runner, Wish]] = []
+        self.calling: Runner | None = None
+        self.called: Callable[[Runner], None] | None = None
+        self.stops_on_interrupt = False
         self._timers: list[tuple[int, int, Runner, str, int | None]] = []
         self._timer_count = 0
         self._bar_routes: dict[str, list[Runner]] = {}
@@ -137,9 +150,11 @@ class Host:
 
     def start(self, now_ns: int) -> None:
         """Call ``on_start`` of every strategy."""
+        use_exact()
         self.now_ns = now_ns
         for runner in sorted(self.runners.values(), key=_by_id):
-            self._call(runner, runner.strategy.on_start)
+            if runner.running:
+                self._call(runner, runner.strategy.on_start)
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -178,12 +193,16 @@ class Host:
         for runner in runners:
             if runner.running:
                 runner.wishes_now = 0
+                self.calling = runner  # as in `_call`, which would cost each bar a call
+                if runner.arithmetic is not None:
+                    setcontext(runner.arithmetic)
                 try:
                     getattr(runner.strategy, name)(runner.context, event)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:  # noqa: BLE001 - see `_call`, which would cost each bar a call
-                    self._stop(runner, error)
+                except BaseException as error:  # noqa: BLE001 - whatever it is: see `_raised`
+                    self._raised(runner, error)
+                self.calling = None
+                if getcontext() is not EXACT or self.called is not None:
+                    self._after(runner)
 
     def call_together(self) -> None:
         """Show the bars of an instant to those strategies that want them together, after each has been shown by itself."""
@@ -264,7 +283,7 @@ class Host:
         ledger = self.portfolio.ledgers.get(key)
         open_net = self.orders.open_net
         held = ledger.quantity if ledger is not None else ZERO
-        return held + open_net[key] if key in open_net else held
+        return EXACT.add(held, open_net[key]) if key in open_net else held
 
     def set_timer(self, runner: Runner, name: str, due_ns: int, interval_ns: int | None) -> None:
         """Put a timer on the list; one that repeats takes the place of the strategy's other of that name."""
@@ -309,14 +328,33 @@ class Host:
                     runner.together[bar.symbol] = bar
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
-        """Whatever a callback raises stops its strategy alone: sys.exit() too. Ctrl-C is a person's, and ends what runs."""
         runner.wishes_now = 0
+        self.calling = runner
+        if runner.arithmetic is not None:
+            setcontext(runner.arithmetic)
         try:
             callback(runner.context, *event)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001 - see above
-            self._stop(runner, error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is: see `_raised`
+            self._raised(runner, error)
+        self.calling = None
+        if getcontext() is not EXACT or self.called is not None:
+            self._after(runner)
+
+    def _raised(self, runner: Runner, error: BaseException) -> None:
+        """Whatever a callback raises stops its strategy alone: sys.exit() too. A person's Ctrl-C ends what runs."""
+        if isinstance(error, KeyboardInterrupt) and not self.stops_on_interrupt:
+            self.calling = None
+            use_exact()
+            raise error
+        self._stop(runner, error)
+
+    def _after(self, runner: Runner) -> None:
+        """Have what the strategy has set for itself kept for its next callback, and the engine's put back."""
+        if getcontext() is not EXACT:
+            runner.arithmetic = getcontext()
+            use_exact()
+        if self.called is not None:
+            self.called(runner)
 
     def _stop(self, runner: Runner, error: BaseException) -> None:
         """Take a strategy out after it raised or flooded; what it wished in the same callback is dropped."""
@@ -325,6 +363,8 @@ class Host:
         if isinstance(error, Stopped):
             detail = f"more than {WISHES_PER_EVENT} wishes at once, or {WISHES_PER_MINUTE} in a minute"
             self.stops.append((runner, "flooded", detail))
+        elif isinstance(error, Overran):
+            self.stops.append((runner, "overran", _where(error)))
         else:
             self.stops.append((runner, "raised", _where(error)))
 

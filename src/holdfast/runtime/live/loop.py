@@ -17,6 +17,7 @@ from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.beat import beating
 from holdfast.runtime.live.again import keep_going
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
@@ -87,10 +88,11 @@ class LiveLoop:
     async def _run(self) -> str:
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(self._until_stopped())
-        try:
-            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
+        async with beating(self._journal):
+            try:
+                await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopping.cancel()
         if not starting.done():
             starting.cancel()
             with suppress(asyncio.CancelledError):
@@ -130,7 +132,8 @@ class LiveLoop:
             await asyncio.gather(*tasks, return_exceptions=True)
         if self._mailbox.error is not None:
             raise self._mailbox.error
-        await self._end()
+        async with beating(self._journal):
+            await self._end()
         return self._stop_reason
 
     def _turn(self) -> None:

@@ -128,6 +128,7 @@ class LiveRecovery:
     def _show_until(self, events: "deque[MarketEvent]", time_ns: int | None = None) -> None:
         """Show the events up to a time, or all that are left."""
         while events and (time_ns is None or events[0].time_ns <= time_ns):
+            self._account.beat()
             instant = [events.popleft()]
             while events and events[0].time_ns == instant[0].time_ns:
                 instant.append(events.popleft())
@@ -137,6 +138,7 @@ class LiveRecovery:
 
     def _apply(self, record: Envelope) -> None:
         state, body = self._account.state, record.body
+        self._account.beat()
         apply(state, record)
         self._executions.see(body, record.time_ns)
         if isinstance(body, OrderFilled):

@@ -205,6 +205,9 @@ class WorldJournal:
         """Whether the account is ours for as long as sending takes."""
         return self.failure is None and self._now_s() < self._renewed_s + LEASE.duration_s - LEASE.margin_s
 
+    def beat(self) -> None:
+        """The loop turns, here always: a process that stands still is one whose events wait."""
+
     def _renew(self) -> None:
         """Give a sign of life where nothing else is written."""
         if self.failure is None:
