@@ -60,7 +60,6 @@ def test_the_books_balance_exactly(deposit: Decimal, story: list[Any], mark_a: D
             value = portfolio.value(price_of)
             right = [portfolio.deposits, value.realised, value.unrealised, -value.fees]
             assert Fraction(value.equity) == sum(map(Fraction, right))
-            assert value.equity == portfolio.equity(price_of)
 
 
 @settings(max_examples=examples(100))

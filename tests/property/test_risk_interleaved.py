@@ -109,7 +109,7 @@ def check_account(desk: Desk, approved: RiskApproved) -> None:
     prices[terms.symbol] = max(prices[terms.symbol], approved.reference_price)
     count = Recount(desk)
     exposure = count.exposure(prices)
-    equity = state.portfolio.equity(state.price)
+    equity = state.equity
     gross = sum(exposure.values())
     assert exposure[terms.symbol] <= min(D(30_000), equity * 28 / 100)
     assert gross <= min(D(60_000), equity * 58 / 100, equity)

@@ -15,7 +15,7 @@ from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
 from holdfast.core.risk.caps import free_quantity
 from holdfast.core.risk.check import check, fit, room
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
-from holdfast.core.risk.view import Holding, RiskView, Scope
+from holdfast.core.risk.view import Holding, Others, RiskView, Scope
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import ClientOrderId, Money, OrderRole, OrderType, Price, Quantity, Side, StrategyId
 from tests.budget import examples
@@ -47,7 +47,11 @@ def scopes(draw: st.DrawFn, who: str = "the account") -> Scope:
             )
         )
     return Scope(
-        Quantity(position), Quantity(position + draw(UNITS)), Quantity(position - draw(UNITS)), tuple(others), who=who
+        Quantity(position),
+        Quantity(position + draw(UNITS)),
+        Quantity(position - draw(UNITS)),
+        Others.of(others),
+        who=who,
     )
 
 
@@ -192,7 +196,7 @@ def test_an_accepted_order_keeps_every_limit(
     worst_long = exact(scope.worst_long) + (exact(quantity) if buys else 0)
     worst_short = exact(scope.worst_short) - (0 if buys else exact(quantity))
     exposure = worth * max(abs(worst_long), abs(worst_short))
-    gross = exposure + sum(exact(other.exposure) for other in scope.others)
+    gross = exposure + exact(scope.others.exposure)
     assert gross <= equity * exact(limits.leverage)
     for bound, figure in (
         (limits.max_position_value, exposure), (limits.max_gross_exposure, gross),
@@ -201,7 +205,7 @@ def test_an_accepted_order_keeps_every_limit(
     ):  # fmt: skip
         assert bound is None or figure <= exact(bound)
     if limits.cash_reserve is not None and buys:
-        needed = sum(exact(other.cash_needed) for other in scope.others)
+        needed = exact(scope.others.cash_needed)
         needed += worth * max(worst_long - exact(scope.position), -exact(scope.position))
         assert exact(view.cash) - needed >= exact(limits.cash_reserve)
     if not limits.allow_short and not buys:

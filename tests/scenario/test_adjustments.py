@@ -44,12 +44,12 @@ def holding(**limits: Any) -> Desk:
 def test_a_split_moves_stop_target_and_price_with_it() -> None:
     """Four for one: 400 shares, worth what they were, stopped at 22.50 and not sold for being far below 90."""
     desk = holding()
-    before = desk.state.portfolio.equity(desk.state.price)
+    before = desk.state.equity
     adjusted(desk, AdjustmentKind.SPLIT, "ABC", change(S0, 300), price=Price(Decimal(25)), new=4)
     guard = desk.state.guards[S0, "ABC"]
     assert (guard.stop_loss, guard.take_profit) == (Decimal("22.5"), 30)
     assert desk.position() == 400
-    assert desk.state.portfolio.equity(desk.state.price) == before
+    assert desk.state.equity == before
     assert desk.state.portfolio.realised == 0
 
 

@@ -153,7 +153,7 @@ def test_a_start_after_the_boundary_takes_the_last_value_before_it() -> None:
     desk = held_overnight()
     state = restarted("XNYS", desk.records, bar_at(at("2024-07-11T09:45"), 70.0))
     assert first_equity(state, at("2024-07-11T10:00")) == [101_000]
-    assert state.portfolio.equity(state.price) == 97_000
+    assert state.equity == 97_000
 
 
 def test_a_start_after_the_boundary_counts_the_history_before_it() -> None:

@@ -170,6 +170,7 @@ def restore(state: EngineState, body: bytes) -> None:
         setattr(state.portfolio, name, getattr(snapshot, name))
     state.portfolio.lines.update(snapshot.lines)
     state.portfolio.ledgers.update(snapshot.ledgers)
+    state.exposure.moved.update(state.marks, state.portfolio.lines, state.gaps)
 
 
 def digest(state: EngineState) -> str:

@@ -16,8 +16,10 @@ from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
 from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
+from holdfast.core.exposure import Exposure
 from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.instruments import AssetClass, Instrument, instrument_of
+from holdfast.core.intents import note_intent
 from holdfast.core.messages import (
     BrokerName,
     CancelRefused,
@@ -101,9 +103,6 @@ from holdfast.core.types import (
 from holdfast.core.waiting import Waiting, forget, note
 from holdfast.errors import Fatal
 
-RECENT_INTENTS = 1_000
-"""How many different order intents are remembered to catch a duplicate; far more than any order rate allows in the window."""
-
 Key = tuple[StrategyId, str]
 
 
@@ -148,8 +147,7 @@ class EngineState:
         self.ids = Ids(account, 0)
         self.sequence = 0
         self.cursor = 0
-        self.now_ns = 0
-        self.wake_ns = 0
+        self.now_ns = self.wake_ns = 0
         self.feed: FeedOpened | None = None
 
         self.orders = OrderBook()
@@ -190,6 +188,7 @@ class EngineState:
         self.cadence_ns: dict[str, int] = {}  # how long a symbol's bars are: it is silent for so long in good health
         self.stale: dict[str, int] = {}  # when it was last heard of
         self.exact_prices: dict[str, tuple[float, Price]] = {}
+        self.exposure = Exposure()
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
         self.host.waiting = self.waiting
 
@@ -207,6 +206,12 @@ class EngineState:
         """Take an exact price as the last one of a symbol."""
         mark = self.marks[symbol] = float(price)
         self.exact_prices[symbol] = (mark, price)
+        self.exposure.moved.add(symbol)
+
+    @property
+    def equity(self) -> Money:
+        """Cash and positions at the last prices."""
+        return self.exposure.equity(self)
 
     def instrument_of(self, symbol: str) -> Instrument:
         """The price and quantity rules of a symbol."""
@@ -241,58 +246,6 @@ class EngineState:
             and order.terms.strategy == strategy
             and order.terms.symbol == symbol
         ]
-
-
-def intent_of(terms: OrderTerms) -> tuple[Any, ...]:
-    """What makes two orders the same wish."""
-    return (
-        terms.strategy,
-        terms.symbol,
-        terms.side,
-        terms.quantity,
-        terms.order_type,
-        terms.time_in_force,
-        terms.limit_price,
-        terms.stop_price,
-        terms.trail_amount,
-        terms.trail_percent,
-    )
-
-
-def twin_of(state: EngineState, terms: OrderTerms) -> ClientOrderId | None:
-    """The latest order that a draft would be a repeat of: one like it that works, or was just made. None: it is no repeat.
-
-    One whose cancel was asked for is none, and neither is one that has ended without a fill, unless it was refused: nothing is
-    had twice. Without a window equal orders are meant.
-    """
-    if not state.limits.duplicate_window_ns:
-        return None
-    known = reversed(state.intents.get(intent_of(terms), ()))
-    return next((key for key in known if _may_be_repeated(state, key)), None)
-
-
-def _may_be_repeated(state: EngineState, client_order_id: ClientOrderId) -> bool:
-    order = state.orders.find(client_order_id)
-    if order is None or order.cancel_released_ns:
-        return False
-    if order.is_live:
-        return True
-    if order.state in _CAME_TO_NOTHING and not order.filled_quantity:
-        return False
-    return state.now_ns - order.created_ns < state.limits.duplicate_window_ns
-
-
-_CAME_TO_NOTHING = frozenset({OrderState.CANCELED, OrderState.EXPIRED, OrderState.NOT_SENT})
-
-
-def _note_intent(state: EngineState, terms: OrderTerms) -> None:
-    """Remember an order by what it is for, beside those like it that a draft could still repeat, now or if a cancel is refused."""
-    intent = intent_of(terms)
-    before = state.intents.pop(intent, ())
-    kept = (key for key in before if key in state.orders.live or _may_be_repeated(state, key))
-    state.intents[intent] = (*kept, terms.client_order_id)
-    if len(state.intents) > RECENT_INTENTS:
-        state.intents.popitem(last=False)
 
 
 def apply(state: EngineState, envelope: Envelope) -> None:
@@ -352,7 +305,7 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
         closing.order = terms.client_order_id
     state.refusals.pop(key, None)
     state.entry_times.append(envelope.time_ns)
-    _note_intent(state, terms)
+    note_intent(state, terms)
     if state.flattening:
         state.flatten_tries[key] = state.flatten_tries.get(key, 0) + 1
 
@@ -572,6 +525,7 @@ def _compared(state: EngineState, envelope: Envelope, body: BooksCompared) -> No
     changed = [symbol for symbol in {**state.gaps, **found} if state.gaps.get(symbol) != found.get(symbol)]
     state.gaps.clear()
     state.gaps.update(found)
+    state.exposure.moved.update(changed)
     if body.accepted:
         state.accepted_ns = envelope.time_ns
     for symbol in changed:

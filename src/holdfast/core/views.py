@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from holdfast.core.exposure import worst_case
+from holdfast.core.exposure import UNPRICED, worst_case
 from holdfast.core.instruments import AssetClass
+from holdfast.core.intents import twin_of
 from holdfast.core.messages import Bar, OrderTerms
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import loss_pct, raises_risk
 from holdfast.core.risk.day_trades import rule_on
 from holdfast.core.risk.limits import MarketHours, RiskLimits
 from holdfast.core.risk.sizing import Measure, Sizing
-from holdfast.core.risk.view import DayTrades, Holding, RiskView, Scope
+from holdfast.core.risk.view import DayTrades, Holding, Others, RiskView, Scope
 from holdfast.core.risk.volatility import bars_in_a_year
 from holdfast.core.session.counters import ACCOUNT
-from holdfast.core.state import EngineState, twin_of
+from holdfast.core.state import EngineState
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,
@@ -32,9 +33,6 @@ from holdfast.core.types import (
     StrategyId,
     from_float,
 )
-
-UNPRICED = Price(Decimal(1))
-"""What a unit counts for where no price is known: then there is nothing but orders of others, whose amounts of money stay right so."""
 
 
 def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) -> RiskView:
@@ -54,7 +52,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         return RiskView(
             state.account_state, state.price(symbol), account, instrument=state.instrument_of(symbol), gap=gap
         )
-    equity = state.portfolio.equity(state.price)
+    equity = state.equity
     return RiskView(
         state=state.account_state,
         mark=state.price(symbol),
@@ -109,19 +107,12 @@ def _worst(state: EngineState, symbol: str) -> tuple[Quantity, Quantity, Quantit
 
 
 def _account_scope(state: EngineState, here: Scope, symbol: str, equity: Money) -> Scope:
-    orders = state.orders
-    for_money = [order.terms.symbol for order in orders.by_notional.values()]
-    others = []
-    for other in dict.fromkeys([*state.portfolio.lines, *orders.open_buys, *orders.open_sells, *for_money]):
-        holding = _holding(state, other, *_worst(state, other)) if other != symbol else None
-        if holding is not None:
-            others.append(holding)
     return Scope(
         here.position,
         here.worst_long,
         here.worst_short,
-        tuple(others),
-        orders.live_entries,
+        state.exposure.others(state, symbol),
+        state.orders.live_entries,
         _entries_last_minute(state),
         _day_loss_pct(state, equity),
         state.counters.loss_streaks.get(ACCOUNT, 0),
@@ -154,8 +145,9 @@ def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Sc
         worst[held] = (position, most + open_quantity, least) if buys else (position, most, least - open_quantity)
     here = worst.pop(symbol, (Quantity(ZERO), ZERO, ZERO))
     others = [
-        _holding(state, other, position, Quantity(most), Quantity(least))
+        Holding(other, state.price(other) or UNPRICED, position, Quantity(most), Quantity(least), _asset(state, other))
         for other, (position, most, least) in worst.items()
+        if most or least or position
     ]
     earned = portfolio.strategy_pnl(state.price).get(strategy, NO_MONEY)
     lost = Money(state.counters.day_start_pnl.get(strategy, NO_MONEY) - earned)
@@ -163,23 +155,13 @@ def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Sc
         here[0],
         Quantity(here[1]),
         Quantity(here[2]),
-        tuple(holding for holding in others if holding is not None),
+        Others.of(others),
         len(live),
         _made_last_minute(state, strategy),
         loss_pct(lost, state.day_start_equity),
         state.counters.loss_streaks.get(strategy, 0),
         f"strategy {strategy}",
     )
-
-
-def _holding(
-    state: EngineState, symbol: str, position: Quantity, worst_long: Quantity, worst_short: Quantity
-) -> Holding | None:
-    """A symbol that is held or may come to be; None for one that is flat, with nothing open."""
-    if not (worst_long or worst_short or position):
-        return None
-    price = state.price(symbol) or UNPRICED
-    return Holding(symbol, price, position, worst_long, worst_short, _asset(state, symbol))
 
 
 def _entries_last_minute(state: EngineState) -> int:

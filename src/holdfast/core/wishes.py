@@ -147,8 +147,7 @@ def _basis(
 ) -> Basis:
     account = view.account
     case = Case(terms, view, account, state.limits, price, price)
-    used = sum((holding.exposure for holding in account.others), ZERO)
-    used += (view.mark or price) * max(abs(account.worst_long), abs(account.worst_short))
+    used = account.others.exposure + (view.mark or price) * max(abs(account.worst_long), abs(account.worst_short))
     moves = sizing.method is Method.VOLATILITY_TARGET
     return Basis(
         price=price,

@@ -1,6 +1,7 @@
 """All orders of the venue: those at work, those under way to it, and a memory of those that are done."""
 
 from bisect import insort
+from collections import OrderedDict
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -34,9 +35,9 @@ class OrderBook:
         self.markets: dict[str, Market] = {}
         self.open: dict[ClientOrderId, VenueOrder] = {}
         self.in_flight: list[InFlight] = []
-        self._finished: dict[ClientOrderId, None] = {}
+        self._finished: OrderedDict[ClientOrderId, None] = OrderedDict()
         self._groups: dict[str, list[VenueOrder]] = {}
-        self._group_filled: dict[str, Quantity | None] = {}
+        self._group_filled: OrderedDict[str, Quantity | None] = OrderedDict()
 
     def market(self, symbol: str) -> Market:
         """The market of a symbol, made when first asked for."""
@@ -84,7 +85,7 @@ class OrderBook:
         """Of this id only that it was used is remembered."""
         self._finished[client_order_id] = None
         if len(self._finished) > REMEMBERED:
-            del self._finished[next(iter(self._finished))]
+            self._finished.popitem(last=False)
 
     def linked(self, order: VenueOrder) -> Sequence[VenueOrder]:
         """The other working orders of its OCO group."""
@@ -97,7 +98,7 @@ class OrderBook:
         over = before is None or order.remaining <= 0
         self._group_filled[group] = None if over or before is None else Quantity(before + quantity)
         if len(self._group_filled) > REMEMBERED:
-            del self._group_filled[next(iter(self._group_filled))]
+            self._group_filled.popitem(last=False)
 
     def filled_in_group(self, group: str) -> Quantity | None:
         """What orders of an OCO group have filled so far; None once one of them has filled whole."""

@@ -15,7 +15,7 @@ from holdfast.core.risk.check import check, loss_pct, raises_risk, reference_pri
 from holdfast.core.risk.day_trades import DAY_TRADE_RULES, rule_on
 from holdfast.core.risk.limits import PROFILES, MarketHours, RiskLimits, StrategyLimits, limits_of
 from holdfast.core.risk.rules import ACCOUNT_RULES, RULES
-from holdfast.core.risk.view import DayTrades, Holding, RiskView, Scope
+from holdfast.core.risk.view import DayTrades, Holding, Others, RiskView, Scope
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import ClientOrderId, Money, OrderRole, OrderType, Price, Quantity, Side, StrategyId
 
@@ -29,6 +29,7 @@ STEP_1 = replace(US_EQUITY, quantity_increment=D(1))
 def view(**changes: Any) -> RiskView:
     """An account of 100,000 that is flat, at a price of 100."""
     scope = {name: changes.pop(name) for name in SCOPE & set(changes)}
+    scope["others"] = Others.of(scope.get("others", ()))
     flat: dict[str, Any] = {
         "state": AccountState.IDLE, "mark": D(100), "account": Scope(**scope), "equity": D(100_000), "cash": D(100_000),
         "instrument": STEP_1,

@@ -227,7 +227,7 @@ def record_value(
     state: EngineState, turn: Turn, cause: str = "", correlation_id: str = "", *, with_strategies: bool = False
 ) -> None:
     """Record what the account is worth now, and ``with_strategies`` what each of them has made."""
-    value = state.portfolio.value(state.price)
+    value = state.exposure.value(state)
     snapshot = PnlSnapshot(
         value.equity,
         value.cash,

@@ -50,7 +50,7 @@ def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
     if now_ns // HOUR_NS != state.hour:  # after the schedule: a loss has the clock looked at again at once
         record_value(state, turn, with_strategies=True)
     elif state.limits.bounds_loss and now_ns // MINUTE_NS != before_ns // MINUTE_NS:
-        keep_loss_limits(state, turn, state.portfolio.equity(state.price))
+        keep_loss_limits(state, turn, state.equity)
     if state.stale_after_ns is not None and day.open_ns <= now_ns < day.close_ns:
         _mark_stale(state, turn, state.stale_after_ns, day.open_ns)
 
@@ -64,7 +64,7 @@ def _begin_day(state: EngineState, turn: Turn, day: TradingDay, before_ns: int) 
     portfolio, counters = state.portfolio, state.counters
     equity, pnl = counters.last_equity, portfolio.strategy_pnl(state.price)
     if before_ns <= day.start_ns or equity is None:
-        equity = portfolio.equity(state.price)
+        equity = state.equity
     else:
         pnl |= counters.last_pnl
     counted_from = state.calendar.window_start(state.now_ns - 1, DAY_TRADE_DAYS)

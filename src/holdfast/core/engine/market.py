@@ -72,9 +72,11 @@ def _see(state: EngineState, instant: Instant) -> list[Call]:
     for event in instant:
         if isinstance(event, Bar):
             state.marks[event.symbol] = event.close
+            state.exposure.moved.add(event.symbol)
             host.see_bar(event, calls)
         elif isinstance(event, Trade):
             state.marks[event.symbol] = event.price
+            state.exposure.moved.add(event.symbol)
             host.see_trade(event, calls)
         else:
             _mark_quote(state, event)
@@ -89,6 +91,7 @@ def _mark_quote(state: EngineState, quote: Quote) -> None:
     if bid or ask:
         state.quotes[quote.symbol] = bid, ask
         state.marks[quote.symbol] = (bid + ask) / 2 if bid and ask else bid or ask
+        state.exposure.moved.add(quote.symbol)
 
 
 def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:

@@ -96,7 +96,8 @@ class OrderBook:
 
     ``by_notional`` holds the live ones for an amount of money, ``canceling`` those whose cancel was asked for. ``open_net``
     (strategy and symbol, signed), ``open_sides`` (strategy, symbol and side, positive), ``open_buys`` and ``open_sells`` (symbol,
-    positive) sum what may still fill of the entries.
+    positive) sum what may still fill of the entries. ``moved`` are the symbols whose orders have changed
+    since the account's sums were last worked out (`Exposure`).
     """
 
     def __init__(self) -> None:
@@ -109,6 +110,7 @@ class OrderBook:
         self.open_sides: dict[tuple[StrategyId, str, Side], Decimal] = {}
         self.open_buys: dict[str, Decimal] = {}
         self.open_sells: dict[str, Decimal] = {}
+        self.moved: set[str] = set()
 
     def find(self, client_order_id: ClientOrderId) -> Order | None:
         """The order, live or lately finished; None when the book doesn't have it."""
@@ -131,6 +133,7 @@ class OrderBook:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
         before = order.outstanding
         _CHANGES[kind](order, body, envelope.time_ns)
+        self.moved.add(order.terms.symbol)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
         if kind is CancelReleased:
@@ -169,6 +172,7 @@ class OrderBook:
             last_record_id=envelope.id,
         )
         self.live[terms.client_order_id] = order
+        self.moved.add(terms.symbol)
         self.live_entries += terms.role is OrderRole.ENTRY
         if terms.notional is not None:
             self.by_notional[terms.client_order_id] = order
@@ -181,6 +185,7 @@ class OrderBook:
             self.finished[order.terms.client_order_id] = order
             return
         self.live[order.terms.client_order_id] = order
+        self.moved.add(order.terms.symbol)
         self.live_entries += order.terms.role is OrderRole.ENTRY
         if order.terms.notional is not None:
             self.by_notional[order.terms.client_order_id] = order

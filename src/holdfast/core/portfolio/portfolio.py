@@ -52,6 +52,9 @@ class Portfolio:
         self.fees: Money = NO_MONEY
         self.lines: dict[str, Ledger] = {}
         self.ledgers: dict[tuple[StrategyId, str], Ledger] = {}
+        self.moved: set[str] = (
+            set()
+        )  # whose lines have changed since the account's sums were last worked out (`Exposure`)
 
     def deposit(self, amount: Money) -> None:
         """Money from outside; below zero a withdrawal."""
@@ -68,6 +71,7 @@ class Portfolio:
         if ledger is None:
             ledger = self.ledgers[strategy, fill.symbol] = Ledger()
         before = line.realised
+        self.moved.add(fill.symbol)
         line.book(signed, fill.price, fill.fee)
         ledger.book(signed, fill.price, fill.fee)
         self.realised = Money(self.realised + line.realised - before)
@@ -87,6 +91,7 @@ class Portfolio:
         Fees are paid. Units taken as a fee are sold at the record's price to pay it; units transferred are bought at it, with money
         from outside. Dividends and interest are realised profit. A split changes the quantity and leaves the cost.
         """
+        self.moved.add(adjusted.symbol)
         for change in adjusted.changes:
             line = self.lines.setdefault(adjusted.symbol, Ledger())
             ledger = self.ledgers.setdefault((change.strategy, adjusted.symbol), Ledger())
@@ -129,15 +134,6 @@ class Portfolio:
         """The strategies' positions that aren't flat."""
         return ((strategy, symbol, book) for (strategy, symbol), book in self.ledgers.items() if book.quantity)
 
-    def equity(self, price_of: Callable[[str], Price | None]) -> Money:
-        """Cash and positions at these prices, as :meth:`value` has it."""
-        equity = self.cash
-        for symbol, line in self.lines.items():
-            if line.quantity:
-                price = price_of(symbol)
-                equity = Money(equity + (line.cost if price is None else value_of(line.quantity, price)))
-        return equity
-
     def strategy_pnl(self, price_of: Callable[[str], Price | None]) -> dict[StrategyId, Money]:
         """Each strategy's profit at these prices: realised + unrealised - fees. A symbol without a price counts at its cost."""
         pnl: dict[StrategyId, Money] = {}
@@ -150,7 +146,7 @@ class Portfolio:
         return pnl
 
     def value(self, price_of: Callable[[str], Price | None]) -> Valuation:
-        """The account at these prices; a symbol without a price counts at its cost."""
+        """The account at these prices, symbol by symbol; a symbol without a price counts at its cost."""
         worth = cost = gross = NO_MONEY
         for symbol, line in self.lines.items():
             quantity = line.quantity

@@ -98,7 +98,7 @@ def _for_both(case: Case) -> Iterator[Cap]:
             "position_pct", symbol, equity * limits.max_position_pct / 100, ZERO, case.worth, same, opposite, equity
         )
     if limits.max_gross_exposure is not None or limits.max_gross_pct is not None:
-        gross, text = _gross(case.scope), f"all positions of {who} could reach"
+        gross, text = case.scope.others.exposure, f"all positions of {who} could reach"
         if limits.max_gross_exposure is not None:
             yield Cap("gross_exposure", text, limits.max_gross_exposure, gross, case.worth, same, opposite)
         if limits.max_gross_pct is not None:
@@ -116,7 +116,7 @@ def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
     view, scope = case.view, case.scope
     same, opposite = _sides(case)
     power = view.equity * limits.leverage
-    yield Cap("buying_power", "all positions could reach", power, _gross(scope), case.worth, same, opposite)
+    yield Cap("buying_power", "all positions could reach", power, scope.others.exposure, case.worth, same, opposite)
     if not limits.allow_short and case.terms.side is Side.SELL:
         yield Cap("short_sale", f"{case.terms.symbol} could be short by", ZERO, ZERO, UNIT, same, same)
     if limits.cash_reserve is not None or limits.cash_reserve_pct is not None:
@@ -125,7 +125,7 @@ def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
         limit = view.equity * limits.max_group_pct / 100
         for name, members in limits.correlation_groups.items():
             if case.terms.symbol in members:
-                others = sum((holding.exposure for holding in scope.others if holding.symbol in members), ZERO)
+                others = scope.others.exposure_of(members)
                 text = f"group {name} could reach"
                 yield Cap("group_exposure", text, limit, others, case.worth, same, opposite, view.equity)
     if limits.max_volume_pct is not None and view.bar_volume is not None:
@@ -133,16 +133,10 @@ def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
         yield Cap("volume_share", "of the bars' volume the order takes", limit, ZERO, UNIT, ZERO, ZERO)
 
 
-def _gross(scope: Scope) -> Decimal:
-    return sum((holding.exposure for holding in scope.others), ZERO)
-
-
 def _net(case: Case) -> Decimal:
     """The other symbols' long less short, or short less long, on the draft's side and in the worst case."""
     others = case.scope.others
-    if case.terms.side is Side.BUY:
-        return sum((holding.price * holding.worst_long for holding in others), ZERO)
-    return -sum((holding.price * holding.worst_short for holding in others), ZERO)
+    return others.long if case.terms.side is Side.BUY else -others.short
 
 
 def _reserve(case: Case, limits: RiskLimits) -> Iterator[Cap]:
@@ -151,7 +145,6 @@ def _reserve(case: Case, limits: RiskLimits) -> Iterator[Cap]:
         return
     view, scope = case.view, case.scope
     kept = max(limits.cash_reserve or ZERO, view.equity * (limits.cash_reserve_pct or ZERO) / 100)
-    needed = sum((holding.cash_needed for holding in scope.others), ZERO)
     bought, short = scope.worst_long - scope.position, -scope.position
     text = f"with {kept:,.2f} of cash in reserve, buys could cost"
-    yield Cap("cash_reserve", text, view.cash - kept, needed, case.worth, bought, short)
+    yield Cap("cash_reserve", text, view.cash - kept, scope.others.cash_needed, case.worth, bought, short)

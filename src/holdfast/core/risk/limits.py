@@ -77,7 +77,7 @@ class RiskLimits(StrategyLimits, frozen=True, kw_only=True, forbid_unknown_field
     * ``max_drawdown_pct``: so far below its peak the account goes into PRESERVATION until a person resumes it.
     * ``max_volume_pct``: an order's share of the average volume of the strategy's last ``volume_bars`` bars.
     * ``price_collar_pct``: how far a limit may be priced through the best quote, or the last price without one (a fat finger).
-    * ``duplicate_window_s``: the same order again within this time, or while its twin is live, is a mistake (`state.twin_of`); 0: it never is.
+    * ``duplicate_window_s``: the same order again within this time, or while its twin is live, is a mistake (`intents.twin_of`); 0: it never is.
     * ``max_data_age_s``: an entry needs data of its symbol that is no older. A symbol known to be stale takes none at all.
     * ``allow_short``: whether a position may go below zero.
     * ``market_hours``: whether entries are made outside regular hours.

@@ -263,12 +263,12 @@ def _positions(case: Case) -> Refusal | None:
     limit, by_class = case.limits.max_positions, case.limits.max_positions_by_class
     if limit is None and by_class is None:
         return None
-    held = len(case.scope.others) + 1
+    held = case.scope.others.count + 1
     if limit is not None and held > limit:
         return _too_many("positions", held, limit, "symbols would be held")
     asset = case.view.instrument.asset_class
     limit = (by_class or {}).get(asset)
-    held = sum(holding.asset_class is asset for holding in case.scope.others) + 1
+    held = case.scope.others.classes.get(asset, 0) + 1
     if limit is None or held <= limit:
         return None
     return _too_many(f"positions_{asset}", held, limit, f"symbols of class {asset} would be held")

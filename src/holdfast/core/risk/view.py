@@ -1,5 +1,7 @@
 """What risk sees of an account when it judges one draft, and what it answers with when it says no."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -29,9 +31,57 @@ class Holding(msgspec.Struct, frozen=True, gc=False):
         return Money(self.price * max(abs(self.worst_long), abs(self.worst_short)))
 
     @property
+    def long(self) -> Money:
+        """What the most that may be held is worth, below zero where that is short."""
+        return Money(self.price * self.worst_long)
+
+    @property
+    def short(self) -> Money:
+        """What the least that may be held is worth, below zero where that is short."""
+        return Money(self.price * self.worst_short)
+
+    @property
     def cash_needed(self) -> Money:
         """What it takes to let every open buy fill, or to buy back what is short, whichever is more."""
         return Money(self.price * max(self.worst_long - self.position, -self.position, ZERO))
+
+
+class Others(msgspec.Struct, frozen=True, gc=False):
+    """What all symbols but one (``left_out``) add up to: how many may be held, and the sums of what `Holding` says of each.
+
+    ``exposures`` are where one symbol's can be looked up; they may have the one that is left out.
+    """
+
+    count: int = 0
+    exposure: Money = NO_MONEY
+    long: Money = NO_MONEY
+    short: Money = NO_MONEY
+    cash_needed: Money = NO_MONEY
+    classes: Mapping[AssetClass, int] = {}
+    exposures: Mapping[str, Money] = {}
+    left_out: str = ""
+
+    @classmethod
+    def of(cls, holdings: Iterable[Holding]) -> "Others":
+        """Added up one by one."""
+        known = {holding.symbol: holding for holding in holdings}
+        all_of = known.values()
+        return cls(
+            len(known),
+            Money(sum((holding.exposure for holding in all_of), ZERO)),
+            Money(sum((holding.long for holding in all_of), ZERO)),
+            Money(sum((holding.short for holding in all_of), ZERO)),
+            Money(sum((holding.cash_needed for holding in all_of), ZERO)),
+            Counter(holding.asset_class for holding in all_of),
+            {holding.symbol: holding.exposure for holding in all_of},
+        )
+
+    def exposure_of(self, symbols: Iterable[str]) -> Money:
+        """The exposure of these symbols among them."""
+        return Money(sum(sorted(self.exposures.get(symbol, ZERO) for symbol in set(symbols) - {self.left_out}), ZERO))
+
+
+NO_OTHERS = Others()
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False):
@@ -40,7 +90,7 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     position: Quantity = NO_QUANTITY
     worst_long: Quantity = NO_QUANTITY
     worst_short: Quantity = NO_QUANTITY
-    others: tuple[Holding, ...] = ()
+    others: Others = NO_OTHERS
     open_orders: int = 0
     orders_last_minute: int = 0
     day_loss_pct: Decimal = ZERO
