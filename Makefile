@@ -70,7 +70,7 @@ torture: $(RUNTIME) ## kill engines and count what was lost (ARGS="--db postgres
 	@$(BIN)/holdfast torture $(ARGS)
 
 # A change of a lock file makes a new .venv, so that it never holds what is not in them.
-$(RUNTIME): requirements.lock requirements-dev.lock pyproject.toml
+$(RUNTIME): requirements.lock requirements-dev.lock requirements-specs.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Holdfast needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1)." >&2; \
 	  echo "Name a newer one: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
@@ -84,17 +84,19 @@ $(RUNTIME): requirements.lock requirements-dev.lock pyproject.toml
 $(DEV): $(RUNTIME)
 	@echo "Adding the tools for tests and checks to $(VENV)"
 	@$(INSTALL) -r requirements-dev.lock
+	@$(INSTALL) --no-deps --target $(VENV)/specs -r requirements-specs.lock
 	@touch $@
 
-# Both locks hold for every platform and Python that pyproject.toml allows. Pins stay unless ARGS=--upgrade is given.
-LOCK := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes \
-  --no-header --all-extras pyproject.toml --group build
+# All locks hold for every platform and Python that pyproject.toml allows. Pins stay unless ARGS=--upgrade is given.
+COMPILE := $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-build --generate-hashes --no-header
+LOCK := $(COMPILE) --all-extras pyproject.toml --group build
 
 lock: ## resolve the dependencies of pyproject.toml anew into the lock files (ARGS=--upgrade for the newest)
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet --only-binary :all: uv==0.13.8
 	$(LOCK) $(ARGS) --output-file requirements.lock
 	$(LOCK) $(ARGS) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) $(ARGS) --group specs --no-deps --output-file requirements-specs.lock
 
 clean: ## remove .venv and every cache
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

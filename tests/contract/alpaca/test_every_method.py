@@ -28,18 +28,9 @@ TESTS: Mapping[type, tuple[str, ...]] = {
 }
 """Where the methods of each class are exercised."""
 
-OPTIONS = "options are not part of the local Alpaca: refused with 422"
-ANNOUNCEMENTS = "announcements of corporate actions are not part of the local Alpaca"
 PLUMBING = "the other methods are made of it"
 LEFT_OUT: Mapping[type, Mapping[str, str]] = {
-    TradingClient: {
-        "exercise_options_position": OPTIONS,
-        "get_option_contract": OPTIONS,
-        "get_option_contracts": OPTIONS,
-        "get_corporate_announcements": ANNOUNCEMENTS,
-        "get_corporate_announcement_by_id": ANNOUNCEMENTS,
-        **dict.fromkeys(("post", "put", "patch", "delete", "response_wrapper"), PLUMBING),
-    },
+    TradingClient: dict.fromkeys(("post", "put", "patch", "delete", "response_wrapper"), PLUMBING),
     StockHistoricalDataClient: dict.fromkeys(("post", "put", "patch", "delete", "response_wrapper"), PLUMBING),
     CryptoHistoricalDataClient: dict.fromkeys(("get", "post", "put", "patch", "delete", "response_wrapper"), PLUMBING),
     TradingStream: {},

@@ -13,6 +13,7 @@ from alpaca.trading.enums import (
     AccountStatus,
     AssetClass,
     AssetStatus,
+    CorporateActionType,
     OrderClass,
     OrderSide,
     OrderStatus,
@@ -381,12 +382,25 @@ def test_watchlists(bot: Bot) -> None:
     assert refused(lambda: bot.typed.get_watchlist_by_id(named)).status_code == 404
 
 
-def test_what_is_not_here_says_so(bot: Bot) -> None:
-    """Options are refused with a message that says so; other paths there are not are 404, with a code."""
-    error = refused(lambda: bot.typed.get("/options/contracts", {"underlying_symbols": "AVOR"}))
-    assert error.status_code == 422
-    assert "options" in error.message
-    error = refused(lambda: bot.typed.get("/corporate_actions/announcements"))
+def test_what_is_not_here_is_empty(bot: Bot) -> None:
+    """There are no options and no announcements, and a bot that asks for them goes on; one of either is not found."""
+    contracts = bot.typed.get_option_contracts(ask.GetOptionContractsRequest(underlying_symbols=["AVOR"]))
+    assert (contracts.option_contracts, contracts.next_page_token) == ([], None)
+    error = refused(lambda: bot.typed.get_option_contract("AVOR261218C00100000"))
+    assert (error.status_code, error.code) == (404, 40410000)
+    dates: dict[str, Any] = {"since": dt.date(2024, 7, 1), "until": dt.date(2024, 7, 9)}
+    wanted = ask.GetCorporateAnnouncementsRequest(ca_types=[CorporateActionType.SPLIT], **dates)
+    with pytest.warns(DeprecationWarning, match="announcement"):
+        assert bot.typed.get_corporate_announcements(wanted) == []
+    with pytest.warns(DeprecationWarning, match="announcement"):
+        error = refused(lambda: bot.typed.get_corporate_announcement_by_id(str(uuid.uuid4())))
+    assert (error.status_code, error.code) == (404, 40410000)
+    error = refused(lambda: bot.typed.exercise_options_position("AVOR261218C00100000"))
+    assert (error.status_code, error.code) == (404, 40410000)
+    order = market(1, symbol="AVOR261218C00100000")
+    error = refused(lambda: bot.typed.submit_order(order))
+    assert (error.status_code, error.code) == (403, 40310000)
+    error = refused(lambda: bot.typed.get("/nowhere"))
     assert (error.status_code, error.code) == (404, 40410000)
 
 

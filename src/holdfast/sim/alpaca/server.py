@@ -19,7 +19,7 @@ from holdfast.sim.alpaca.errors import answer_errors
 from holdfast.sim.alpaca.faults import control
 from holdfast.sim.alpaca.faults.http import middleware
 from holdfast.sim.alpaca.faults.registry import Faults, load_faults
-from holdfast.sim.alpaca.market import opening, reference, rest, stream
+from holdfast.sim.alpaca.market import absent, markets, opening, reference, rest, stream
 from holdfast.sim.alpaca.market.replay import Replay
 from holdfast.sim.alpaca.trading import rest as trading_rest
 from holdfast.sim.alpaca.trading import updates
@@ -116,7 +116,7 @@ def build_app(world: World) -> web.Application:
     """Every endpoint, over one world."""
     app = web.Application(middlewares=[middleware(world), answer_errors])
     app[WORLD] = world
-    for room in (rest, reference, stream, trading_rest, updates, control):
+    for room in (absent, rest, reference, markets, stream, trading_rest, updates, control):
         app.add_routes(room.routes(world))
     return app
 

@@ -43,6 +43,9 @@ COINS = frozenset(
 MONEY = ("USDT", "USDC", "USD", "BTC")
 """What coins are quoted in, longest first."""
 SHARES = Decimal("0.000000001")
+LONGEST_AT_NYSE = 3
+_ARCA = frozenset({"DIA", "EEM", "EFA", "GLD", "IWM", "SLV", "SPY", "TLT", "USO", "VOO", "VTI", "XLF", "XLK"})
+_NASDAQ = frozenset({"AMD", "QQQ"})
 _PAIR = re.compile(r"[A-Z0-9]+/[A-Z0-9]+")
 
 
@@ -89,7 +92,17 @@ def make_asset(symbol: str) -> Asset:
     if _PAIR.fullmatch(symbol):
         step = Decimal("0.000000001")
         return Asset(asset_id(symbol), symbol, True, "CRYPTO", Decimal("0.0001"), step, step)
-    return Asset(asset_id(symbol), symbol, False, "NYSE")
+    return Asset(asset_id(symbol), symbol, False, exchange_of(symbol))
+
+
+def exchange_of(symbol: str) -> str:
+    """Where a share is listed, so that bots that choose by exchange find some on each.
+
+    By the length of the symbol, as it was once the rule: up to three letters NYSE, longer ones NASDAQ; and the funds that bots ask for most.
+    """
+    if symbol in _ARCA:
+        return "ARCA"
+    return "NASDAQ" if symbol in _NASDAQ or len(symbol.partition(".")[0]) > LONGEST_AT_NYSE else "NYSE"
 
 
 class Assets:

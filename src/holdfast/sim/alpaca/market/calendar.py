@@ -1,6 +1,7 @@
 """The trading calendar as Alpaca shows it, and the clock."""
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +52,12 @@ def calendar_days(name: str) -> tuple[CalendarDay, ...]:
         )
         for place, day in enumerate(days)
     )
+
+
+@cache
+def settlement_dates(name: str) -> Mapping[str, str]:
+    """When trades of each day are settled."""
+    return {day.date: day.settlement_date for day in calendar_days(name)}
 
 
 def _clock_time(time_ns: int) -> str:

@@ -15,6 +15,8 @@ from holdfast.sim.alpaca.trading.door import guarded
 from holdfast.sim.alpaca.world import WORLD, World
 
 DATE_TYPES = ("TRADING", "SETTLEMENT")
+ATTRIBUTES = ("fractional_eh_enabled",)
+"""Of every share: what can be done here. There are no options and no overnight session, so no ``has_options`` either."""
 
 
 def asset_json(asset: Asset) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def asset_json(asset: Asset) -> dict[str, Any]:
         "maintenance_margin_requirement": 100 if asset.is_crypto else 30,
         "margin_requirement_long": "100" if asset.is_crypto else "30",
         "margin_requirement_short": "100" if asset.is_crypto else "30",
-        "attributes": [],
+        "attributes": [] if asset.is_crypto else list(ATTRIBUTES),
     }
     rules = {name: getattr(asset, name) for name in ("min_order_size", "min_trade_increment", "price_increment")}
     return row | {name: plain(rule) for name, rule in rules.items() if rule is not None}

@@ -26,6 +26,8 @@ from holdfast.sim.alpaca.world import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FEEDS = frozenset(("sip", "iex", "otc", "boats", "delayed_sip", "overnight"))
+NOT_SUBSCRIBED = frozenset(("otc", "boats", "overnight"))
+"""Other markets, of other plans: their data would be others (Alpaca: 403 without the plan)."""
 ADJUSTMENTS = frozenset(("raw", "split", "dividend", "spin-off", "all"))
 LOCATIONS = "{location:us|us-1|us-2|eu-1|bs-1}"
 EXCHANGES = {"A": "NYSE American (AMEX)", "N": "New York Stock Exchange", "P": "NYSE Arca", "Q": "NASDAQ", "V": "IEX"}
@@ -196,8 +198,11 @@ class MarketData:
             return
         desk_of(request)
         query = request.query
-        if query.get("feed", "sip") not in FEEDS:
-            raise bad_request(f"invalid feed: {query['feed']}")
+        feed = query.get("feed", "sip")
+        if feed not in FEEDS:
+            raise bad_request(f"invalid feed: {feed}")
+        if feed in NOT_SUBSCRIBED:
+            raise ApiError(403, None, f"subscription does not permit querying {feed} data")
         if not ADJUSTMENTS.issuperset((query.get("adjustment") or "raw").split(",")):
             raise bad_request(f"invalid adjustment: {query['adjustment']}")
 

@@ -31,8 +31,11 @@ class Configuration(msgspec.Struct, kw_only=True):
     fractional_trading: bool = True
     max_margin_multiplier: str = "4"
     ptp_no_exception_entry: bool = False
-    max_options_trading_level: int | None = None
+    max_options_trading_level: int | None = 0
     disable_overnight_trading: bool = False
+
+    def __post_init__(self) -> None:
+        self.max_options_trading_level = self.max_options_trading_level or 0  # older state files keep a null
 
     def change(self, body: Mapping[str, Any]) -> None:
         """Takes what is given and is not null. Raises `ApiError` and has then changed nothing."""

@@ -123,7 +123,7 @@ def history_json(curve: Curve, calendar: TradingCalendar, wanted: HistoryRequest
     rows: dict[str, list[Any]] = {"timestamp": [], "equity": [], "profit_loss": [], "profit_loss_pct": []}
     day_base, today, previous = base, "", base
     for date, time_ns in points:
-        equity = curve.at(time_ns)
+        equity = curve.at(max(time_ns, first_ns))
         if equity is None:
             continue
         if date != today:
@@ -144,10 +144,10 @@ def history_json(curve: Curve, calendar: TradingCalendar, wanted: HistoryRequest
 
 
 def _points(calendar: TradingCalendar, wanted: HistoryRequest, first_ns: int) -> Iterator[tuple[str, int]]:
-    """The times to report, with their trading day."""
+    """The times to report, with their trading day; the first is the one in whose frame the account was opened."""
     step_ns = FRAMES[wanted.timeframe]
     if wanted.timeframe != "1D" and wanted.reporting == "continuous":
-        for time_ns in range(-(-first_ns // step_ns) * step_ns, wanted.end_ns + 1, step_ns):
+        for time_ns in range(first_ns // step_ns * step_ns, wanted.end_ns + 1, step_ns):
             yield dt.datetime.fromtimestamp(time_ns // SECOND_NS, dt.UTC).date().isoformat(), time_ns
         return
     index = max(bisect_right(calendar.days, first_ns, key=_start) - 1, 0)
@@ -161,7 +161,7 @@ def _points(calendar: TradingCalendar, wanted: HistoryRequest, first_ns: int) ->
         if wanted.reporting == "extended_hours":
             opens_ns, closes_ns = opens_ns - BEFORE_OPEN_NS, closes_ns + AFTER_CLOSE_NS
         for time_ns in range(opens_ns, min(closes_ns, wanted.end_ns) + 1, step_ns):
-            if time_ns >= first_ns:
+            if time_ns > first_ns - step_ns:
                 yield day.date, time_ns
 
 

@@ -4,6 +4,7 @@ A request is decided and answered at once; what it leads to at the exchange is d
 left: so a client never sees a fill before it has the order, unless that fault is on.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -11,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from holdfast.core.messages import Bar, MarketEvent
-from holdfast.sim.alpaca.errors import ApiError, invalid, not_found, unprocessable
+from holdfast.sim.alpaca.errors import ApiError, forbidden, invalid, not_found, unprocessable
 from holdfast.sim.alpaca.faults.registry import Fault, FaultName
 from holdfast.sim.alpaca.market.assets import Asset
 from holdfast.sim.alpaca.trading import build
@@ -36,6 +37,10 @@ from holdfast.sim.alpaca.trading.watchlist import Watchlists
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.world import World
+
+
+OPTION = re.compile(r"[A-Z]{1,6}\d{6}[CP]\d{8}")
+"""The symbol of an option's contract, as OCC writes it."""
 
 
 class Desk:
@@ -182,10 +187,10 @@ class Desk:
         return until_s is not None and time.monotonic() < until_s
 
     def asset(self, name: str) -> Asset:
-        """What a symbol or asset id names. Raises `ApiError` (422)."""
+        """What a symbol or asset id names. Raises `ApiError` (422; 403 for an option: the account has no level for them)."""
         asset = self._world.assets.find(name)
         if asset is None:
-            raise unprocessable(f'asset "{name}" not found')
+            raise _no_asset(name)
         return asset
 
     def _shown(self, order: Order) -> Order:
@@ -337,6 +342,12 @@ class Desk:
     def _being_replaced_by(self, order: Order) -> Order | None:
         old = None if order.replaces is None else self.orders.find(order.replaces)
         return old if old is not None and old.status is Status.PENDING_REPLACE else None
+
+
+def _no_asset(name: str) -> ApiError:
+    if OPTION.fullmatch(name):
+        return forbidden("account is not authorized to trade options")
+    return unprocessable(f'asset "{name}" not found')
 
 
 def _not_open(order: Order) -> ApiError:

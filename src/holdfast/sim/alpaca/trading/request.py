@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from holdfast.core.types import LARGEST, OrderType, Side, TimeInForce
-from holdfast.sim.alpaca.errors import ApiError, invalid, undecodable, unprocessable
+from holdfast.sim.alpaca.errors import ApiError, forbidden, invalid, undecodable, unprocessable
 from holdfast.sim.alpaca.trading.order import OrderClass
 
 LONGEST_ID = 128
@@ -188,7 +188,7 @@ def _choice(body: Mapping[str, Any], name: str, kind: type[E], aliases: Mapping[
 
 def _unknown(name: str, value: object) -> ApiError:
     if name == "order_class" and value == "mleg":
-        return unprocessable("multi-leg orders are not available here: options are not simulated")
+        return forbidden("submit mleg order is disabled")
     if name == "type":
         return invalid("invalid order type")
     return invalid(f"invalid {name}")

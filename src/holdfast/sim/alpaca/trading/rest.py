@@ -49,11 +49,8 @@ def routes(world: World) -> list[web.AbstractRouteDef]:
         web.get("/v2/account/portfolio/history", guarded(_history)),
         web.get("/v2/positions", guarded(_positions)),
         web.delete("/v2/positions", guarded(_close_all)),
-        web.post(f"/v2/positions/{_SYMBOL}/exercise", guarded(_exercise)),
         web.get(f"/v2/positions/{_SYMBOL}", guarded(_position)),
         web.delete(f"/v2/positions/{_SYMBOL}", guarded(_close)),
-        web.get("/v2/options/contracts", guarded(_no_options)),
-        web.get("/v2/options/contracts/{symbol}", guarded(_no_options)),
         *rest_orders.routes(world),
         *watchlists.routes(world),
     ]
@@ -167,11 +164,3 @@ def _close_one(desk: Desk, asset: Asset) -> Json:
 def _closing_json(order: Order) -> Json:
     """The answer to closing. Alpaca: such an order is ``pending_new`` at first (observed)."""
     return {**order_json(order), "status": "pending_new"}
-
-
-async def _exercise(_request: web.Request, _desk: Desk) -> web.Response:
-    raise unprocessable("options are not available here: nothing can be exercised")
-
-
-async def _no_options(_request: web.Request, _desk: Desk) -> web.Response:
-    raise unprocessable("options are not available here")

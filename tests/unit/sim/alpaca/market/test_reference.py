@@ -3,13 +3,16 @@
 import datetime as dt
 import uuid
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from alpaca.common.exceptions import APIError
 from alpaca.trading.enums import AssetClass, AssetExchange, AssetStatus
 from alpaca.trading.requests import GetAssetsRequest, GetCalendarRequest
 
-from holdfast.sim.alpaca.market.assets import Assets, canonical_symbol
+from holdfast.calendars import trading_calendar
+from holdfast.sim.alpaca.market.assets import Assets, canonical_symbol, make_asset
+from holdfast.sim.alpaca.market.markets import MARKETS, clock_row
 from tests.unit.sim.alpaca.market.conftest import Bot
 
 SHARES = ["AVOR", "BRYX"]
@@ -25,8 +28,19 @@ def test_assets_are_listed_by_class(made_up: Bot) -> None:
     assert symbols(asset_class=AssetClass.CRYPTO) == ["BTC/USD"]
     assert symbols(status=AssetStatus.ACTIVE) == SHARES
     assert symbols(status=AssetStatus.INACTIVE) == []
-    assert symbols(exchange=AssetExchange.NASDAQ) == []
+    assert symbols(exchange=AssetExchange.NASDAQ) == SHARES
+    assert symbols(exchange=AssetExchange.NYSE) == []
+    assert symbols(attributes="fractional_eh_enabled") == SHARES
     assert symbols(attributes="has_options") == []
+
+
+@pytest.mark.parametrize(
+    ("symbol", "exchange"),
+    [("IBM", "NYSE"), ("T", "NYSE"), ("BRK.B", "NYSE"), ("AAPL", "NASDAQ"), ("QQQ", "NASDAQ"), ("SPY", "ARCA")],
+)
+def test_shares_are_listed_somewhere(symbol: str, exchange: str) -> None:
+    """Each has the exchange it really has, as far as its symbol shows."""
+    assert make_asset(symbol).exchange == exchange
 
 
 @pytest.mark.parametrize("name", ["BTC/USD", "BTC%2FUSD", "BTCUSD"])
@@ -118,3 +132,30 @@ def test_a_calendar_that_can_not_be_is_refused(made_up: Bot, query: dict[str, st
     answer = made_up.get("/v2/calendar", **query)
     assert answer.status_code == 422
     assert next(iter(query)) in answer.json()["message"]
+
+
+@pytest.mark.parametrize("feed", ["otc", "boats", "overnight"])
+def test_other_markets_want_another_plan(made_up: Bot, feed: str) -> None:
+    """They have other data than the exchanges: 403, not the same bars again."""
+    for path in ("/v2/stocks/bars?timeframe=1Min&symbols=AVOR", "/v2/stocks/AVOR/trades/latest?"):
+        answer = made_up.get(f"{path}&feed={feed}")
+        assert (answer.status_code, answer.json().keys()) == (403, {"message"})
+
+
+@pytest.mark.parametrize(
+    ("now", "phase", "until", "is_market_day"),
+    [
+        ("2024-07-03T03:59:00", "closed", "2024-07-03T04:00:00-04:00", True),
+        ("2024-07-03T04:00:00", "pre", "2024-07-03T09:30:00-04:00", True),
+        ("2024-07-03T12:59:59", "core", "2024-07-03T13:00:00-04:00", True),
+        ("2024-07-03T16:30:00", "post", "2024-07-03T17:00:00-04:00", True),
+        ("2024-07-03T17:00:00", "closed", "2024-07-05T04:00:00-04:00", True),
+        ("2024-07-04T12:00:00", "closed", "2024-07-05T04:00:00-04:00", False),
+    ],
+)
+def test_the_phases_of_a_half_day(now: str, phase: str, until: str, is_market_day: bool) -> None:
+    """Pre-market, core and post-market around the early close of 3 July, and the holiday after it."""
+    moment = dt.datetime.fromisoformat(now).replace(tzinfo=ZoneInfo("America/New_York"))
+    row = clock_row(trading_calendar("XNYS"), int(moment.timestamp()) * 1_000_000_000, MARKETS["NYSE"])
+    assert (row["phase"], row["phase_until"], row["is_market_day"]) == (phase, until, is_market_day)
+    assert row["next_market_open"] == ("2024-07-03" if now < "2024-07-03T09:30" else "2024-07-05") + "T09:30:00-04:00"

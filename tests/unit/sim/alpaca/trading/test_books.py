@@ -245,3 +245,12 @@ def test_the_history_follows_the_account() -> None:
     assert body["base_value"] == 100_000.0
     with pytest.raises(ApiError, match="invalid period"):
         read_history("soon", None, None, None, bench.now_ns)
+
+
+def test_the_history_begins_with_the_account() -> None:
+    """Seconds after it was opened each frame has a point, of the opening worth."""
+    bench = Bench()
+    for period, name in (("1D", "1Min"), ("1D", "5Min"), ("1W", "15Min"), ("1M", "1H"), ("1M", None)):
+        start, end, frame = read_history(period, name, None, None, bench.now_ns)
+        wanted = HistoryRequest(start_ns=start, end_ns=end, timeframe=frame)
+        assert history_json(bench.desk.curve, bench.world.calendar, wanted)["equity"][-1] == 100_000
