@@ -43,6 +43,10 @@ class Case(NamedTuple):
 CASES = [
     Case("money/look.toml", fills, ["buy 10 @ 30"]),
     Case("money/lookc.toml", fills, ["buy 10 @ 30"]),
+    Case("money/mkt.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
+    Case("money/lim.toml", fills, ["buy 10 @ 99", "sell 10 @ 97"]),
+    Case("nextopen_stop/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 95"]),
+    Case("daily_nextopen/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 95"]),
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # a day's bar beside minutes is known when the day is over, not at its first minute
     Case("mixed_lengths/holdfast.toml", end, "2024-01-04T05:00:00Z"),

@@ -117,6 +117,9 @@ class Model:
         self.orders[key].is_canceling = True
         return []
 
+    def end_instant(self) -> None:
+        """Nothing is known of bars here."""
+
     def on_market(self, _event: object) -> list[Report]:
         """The market moves nothing by itself."""
         return []

@@ -68,6 +68,9 @@ class Silent:
     def cancel(self, *_order: object) -> list[Report]:
         return []
 
+    def end_instant(self) -> None:
+        """Nothing happens here."""
+
 
 class Recount:
     """The worst case of the account, or of one strategy, from nothing but orders and ledgers."""

@@ -49,7 +49,13 @@ class Cancel(msgspec.Struct, frozen=True):
     released_ns: int
 
 
-Step = Bar | Quote | Trade | Submit | Cancel
+class Over(msgspec.Struct, frozen=True):
+    """The instant is over: what comes now was decided when its bars were known."""
+
+    time_ns: int
+
+
+Step = Bar | Quote | Trade | Submit | Cancel | Over
 Log = list[tuple[Step, Sequence[Report]]]
 
 prices = st.integers(190, 210).map(lambda n: n / 2)
@@ -125,12 +131,13 @@ def market_events(draw: st.DrawFn, time_ns: int, mix: Mix) -> MarketEvent:
 
 @st.composite
 def order_terms(draw: st.DrawFn, number: int, mix: Mix) -> OrderTerms:
-    """An order with all the prices that any type may need."""
+    """An order with all the prices that any type may need, some for what another fills."""
     by_percent = draw(st.booleans())
     return OrderTerms(
         client_order_id=ClientOrderId(f"o{number}"),
-        strategy=StrategyId("s"),
+        strategy=StrategyId(draw(st.sampled_from(["s", "s", "t"]))),
         symbol=draw(st.sampled_from(mix.symbols)),
+        parent=ClientOrderId(f"o{draw(st.integers(0, number))}") if draw(st.booleans()) else None,
         side=draw(st.sampled_from(Side)),
         quantity=Quantity(draw(st.sampled_from(mix.quantities))),
         order_type=draw(st.sampled_from(mix.order_types)),
@@ -148,13 +155,15 @@ def scripts(draw: st.DrawFn, mix: Mix = EVERYTHING) -> list[Step]:
     """Market events in order of time, and what is asked for between them."""
     steps: list[Step] = []
     now_ns, orders = 100, 0
-    for what in draw(st.lists(st.sampled_from("eeeoooc"), min_size=4, max_size=50)):
+    for what in draw(st.lists(st.sampled_from("eeeoooocx"), min_size=4, max_size=50)):
         if what == "e":
             now_ns += draw(st.sampled_from([0, 5, 20, 20, 50, 50, 120, 500]))
             steps.append(draw(market_events(now_ns, mix)))
         elif what == "o":
             steps.append(Submit(draw(order_terms(orders, mix)), now_ns))
             orders += 1
+        elif what == "x":
+            steps.append(Over(now_ns))
         elif orders:
             steps.append(Cancel(ClientOrderId(f"o{draw(st.integers(0, orders - 1))}"), now_ns))
     return steps
@@ -165,6 +174,9 @@ def do(exchange: Exchange, step: Step, now_ns: int) -> Sequence[Report]:
         return exchange.submit(step.terms, step.released_ns, now_ns)
     if isinstance(step, Cancel):
         return exchange.cancel(step.client_order_id, step.released_ns, now_ns)
+    if isinstance(step, Over):
+        exchange.end_instant()
+        return ()
     return exchange.on_market(step)
 
 
@@ -184,6 +196,8 @@ def restored(setting: VenueSettings, log: Log) -> Exchange:
     for step, reports in log:
         if isinstance(step, Submit | Cancel):
             open_requests.append(step)
+        elif isinstance(step, Over):
+            exchange.end_instant()
         else:
             exchange.observe(step)
         for report in reports:
@@ -204,13 +218,13 @@ def put_back(
             exchange.restore_order(submit.terms, body.broker_order_id, submit.released_ns, report.time_ns)
         case OrderRejected():
             open_requests.remove(submit)
-            exchange.remove(body.client_order_id)
+            exchange.remove(body.client_order_id, report.time_ns)
         case OrderFilled():
             exchange.restore_fill(body.client_order_id, body.quantity, report.time_ns)
         case OrderReplaced():
             exchange.restore_quantity(body.client_order_id, body.quantity)
         case OrderCanceled() | OrderExpired():
-            exchange.remove(body.client_order_id)
+            exchange.remove(body.client_order_id, report.time_ns)
     if isinstance(body, CancelRefused) or (isinstance(body, OrderCanceled) and body.reason == "requested"):
         cancels = (r for r in open_requests if isinstance(r, Cancel) and r.client_order_id == body.client_order_id)
         open_requests.remove(next(cancels))
@@ -219,7 +233,7 @@ def put_back(
 def state(exchange: Exchange) -> list[dict[str, object]]:
     """The working orders with all they remember, but for what only a restart notes."""
     rows = [msgspec.structs.asdict(order) for order in exchange.open_orders()]
-    return [{name: value for name, value in row.items() if name != "arrived_on"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in ("arrived_on", "offered")} for row in rows]
 
 
 def check_restart(setting: VenueSettings, steps: list[Step], cut: int) -> None:

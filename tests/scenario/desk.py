@@ -143,6 +143,7 @@ class Desk:
         self.records: list[Envelope] = []
         self.turns: list[Turn] = []
         self._inbox: deque[Report] = deque()
+        self._market_ns = 0
         self._work(lifecycle.start(self.state, 1, "test", "test"))
         self._work(lifecycle.deposit(self.state, DEPOSIT, "opening cash"))
         self.state.host.start(START_NS)
@@ -158,9 +159,11 @@ class Desk:
                 continue
             for instant in instants(cast(Iterator[MarketEvent], group)):
                 self.state.cursor += 1
+                self._market_ns = instant[0].time_ns
                 for event in instant:
                     self._inbox.extend(self.exchange.on_market(event))
                 self._drain()
+                self.exchange.end_instant()
                 self._work(self.step(instant))
         return self
 
@@ -181,11 +184,12 @@ class Desk:
             return
         self.turns.append(turn)
         self.records.extend(turn.records)
+        now_ns = max(self.state.now_ns, self._market_ns)
         for effect in turn.effects:
             if isinstance(effect, SubmitOrder):
-                self._inbox.extend(self.exchange.submit(effect.terms, effect.released_ns, self.state.now_ns))
+                self._inbox.extend(self.exchange.submit(effect.terms, effect.released_ns, now_ns))
             else:
-                self._inbox.extend(self.exchange.cancel(effect.client_order_id, effect.released_ns, self.state.now_ns))
+                self._inbox.extend(self.exchange.cancel(effect.client_order_id, effect.released_ns, now_ns))
 
     def closes(self, first: int, *closes: float, symbol: str = "ABC") -> "Desk":
         """Let bars happen that end at minutes ``first``, ``first + 1`` ... at these closes."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from holdfast.core import lifecycle
 from holdfast.core.engine import step
@@ -17,14 +18,27 @@ Recorder = Callable[[Turn], None]
 """Is shown every turn in which something happened."""
 
 
+class Tally(NamedTuple):
+    """How many market events there were, in how many bars protective orders filled, and how many bars were ambiguous."""
+
+    events: int
+    decided_bars: int
+    ambiguous_bars: int
+
+
 class Replay:
     """One account over one feed; ``state`` holds the books, while it runs and after. ``events`` counts what was taken."""
 
-    def __init__(self, state: EngineState, exchange: Exchange, recorder: Recorder) -> None:
+    def __init__(
+        self, state: EngineState, exchange: Exchange, recorder: Recorder, look: Callable[[], object] = lambda: None
+    ) -> None:
+        """``look`` is called when an instant is over, and prices may be others."""
         self.state = state
+        self._look = look
         self._exchange = exchange
         self._recorder = recorder
         self._inbox: deque[Report] = deque()
+        self._market_ns = 0
         self.events = 0
 
     def begin(self, deposit: Money, version: str) -> None:
@@ -37,11 +51,12 @@ class Replay:
     def run(self, events: Iterable[MarketEvent], trading_from_ns: int) -> None:
         """Take every event, those before ``trading_from_ns`` as history."""
         state, exchange = self.state, self._exchange
-        on_market = exchange.on_market
+        on_market, look = exchange.on_market, self._look
         trading = False
         for instant in instants(events):
             state.cursor += 1  # the instant reaches the venue; `show` counts it again when the strategies see it
             self.events += len(instant)
+            self._market_ns = instant[0].time_ns
             if not trading:
                 if instant[0].time_ns < trading_from_ns:
                     for event in instant:
@@ -54,9 +69,15 @@ class Replay:
                 self._inbox.extend(on_market(event))
             if self._inbox:
                 self._drain()
+                exchange.end_instant()
             turn = step(state, instant)
             if turn is not None:
                 self._work(turn)
+            look()
+
+    def tally(self) -> Tally:
+        """What was counted."""
+        return Tally(self.events, self._exchange.decided_bars, self._exchange.ambiguous_bars)
 
     def _start_trading(self) -> None:
         lifecycle.warmed_up(self.state)
@@ -75,7 +96,7 @@ class Replay:
 
     def _carry_out(self, turn: Turn) -> None:
         self._recorder(turn)
-        now_ns = self.state.now_ns
+        now_ns = max(self.state.now_ns, self._market_ns)  # what happened before the instant is dealt with in it
         for effect in turn.effects:
             if isinstance(effect, SubmitOrder):
                 self._inbox.extend(self._exchange.submit(effect.terms, effect.released_ns, now_ns))

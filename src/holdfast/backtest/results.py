@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from holdfast.backtest.drawdown import Drawdown
+from holdfast.backtest.replay import Tally
 from holdfast.backtest.spool import Spool
 from holdfast.core.messages import (
     Envelope,
@@ -68,10 +70,11 @@ class StrategyResult(msgspec.Struct):
 
 
 class AccountResult(msgspec.Struct, frozen=True):
-    """One account's run. ``max_drawdown_pct`` is the deepest fall of equity from an earlier high, at fills and full hours.
+    """One account's run. ``max_drawdown_pct`` is the deepest fall of equity from an earlier high, at every price there was.
 
     ``start_ns`` is the first event that could be traded on; ``bars`` counts market events of any kind, history included; ``seconds`` is the
-    replay alone.
+    replay alone. ``decided_bars`` are those within which a stop or target filled; ``ambiguous_bars`` those whose open, high, low
+    and close leave open what happened, so that the worse was taken.
     """
 
     account: str
@@ -83,6 +86,8 @@ class AccountResult(msgspec.Struct, frozen=True):
     orders: int
     open_orders: int
     fills: int
+    decided_bars: int
+    ambiguous_bars: int
     anomalies: int
     refusals: dict[str, int]
     deposit: Money
@@ -111,7 +116,7 @@ class Recorder:
         self._refusals: Counter[str] = Counter()
         self._strategies: defaultdict[StrategyId, StrategyResult] = defaultdict(lambda: StrategyResult(StrategyId("")))
         self._realised: dict[tuple[StrategyId, str], Money] = {}
-        self._high = self._drawdown_pct = ZERO
+        self._drawdown = Drawdown(state)
         self._start_ns = 0
         self._takes: dict[type, Callable[[Envelope, Any], None]] = {
             OrderRejected: self._ended,
@@ -132,11 +137,16 @@ class Recorder:
 
     def __call__(self, turn: Turn) -> None:
         """Take a turn in."""
+        self._drawdown.books_changed()
         takes = self._takes
         for envelope in turn.records:
             take = takes.get(type(envelope.body))
             if take is not None:
                 take(envelope, envelope.body)
+
+    def look(self) -> None:
+        """An instant is over."""
+        self._drawdown.look()
 
     def finish(self) -> None:
         """The run is over: note the orders that are still live."""
@@ -145,24 +155,26 @@ class Recorder:
         self.orders.close()
         self.fills.close()
 
-    def result(self, deposit: Money, seconds: float, events: int) -> AccountResult:
-        """What it came to, after so many market events."""
+    def result(self, deposit: Money, seconds: float, tally: Tally) -> AccountResult:
+        """What it came to, and what the replay has counted."""
         state = self._state
         return AccountResult(
             account=state.account,
             start_ns=self._start_ns or state.now_ns,
             end_ns=state.now_ns,
-            bars=events,
+            bars=tally.events,
             seconds=seconds,
             signals=self._signals,
             orders=self._prepared,
             open_orders=len(state.orders.live),
             fills=self.fills.count,
+            decided_bars=tally.decided_bars,
+            ambiguous_bars=tally.ambiguous_bars,
             anomalies=self._anomalies,
             refusals=dict(self._refusals.most_common()),
             deposit=deposit,
             value=state.portfolio.value(state.price),
-            max_drawdown_pct=self._drawdown_pct,
+            max_drawdown_pct=self._drawdown.deepest_pct,
             positions=dict(state.portfolio.open_lines()),
             strategies=self._strategy_results(),
         )
@@ -191,7 +203,7 @@ class Recorder:
     def _filled(self, envelope: Envelope, body: OrderFilled) -> None:
         order = self._known(body.client_order_id)
         strategy = order.terms.strategy
-        self.fills.add(FillEntry(envelope.time_ns, strategy, body))
+        self.fills.add(FillEntry(body.executed_ns or envelope.time_ns, strategy, body))
         self._strategies[strategy].fills += 1
         if order.state in TERMINAL:
             self.orders.add(OrderEntry(envelope.time_ns, order))
@@ -216,12 +228,8 @@ class Recorder:
             result.wins += won > 0
             result.losses += won < 0
 
-    def _valued(self, _envelope: Envelope, body: PnlSnapshot) -> None:
-        equity = body.equity
-        if equity >= self._high:
-            self._high = equity
-        elif self._high > 0:
-            self._drawdown_pct = max(self._drawdown_pct, (self._high - equity) / self._high * 100)
+    def _valued(self, _envelope: Envelope, _body: PnlSnapshot) -> None:
+        self._drawdown.look()
 
     def _refused(self, _envelope: Envelope, body: RiskRefused) -> None:
         self._refusals[body.rule] += 1

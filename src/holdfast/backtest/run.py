@@ -22,7 +22,7 @@ class Backtest:
         self._feed = feed
         self._state = build_state(config, account, feed, None)
         self.recorder = Recorder(self._state, folder)
-        self._replay = Replay(self._state, build_exchange(config, account), self.recorder)
+        self._replay = Replay(self._state, build_exchange(config, account), self.recorder, self.recorder.look)
 
     @property
     def done(self) -> int:
@@ -37,4 +37,4 @@ class Backtest:
         self._replay.run(self._feed.events(), self._feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()
-        return self.recorder.result(deposit, seconds, self._replay.events)
+        return self.recorder.result(deposit, seconds, self._replay.tally())

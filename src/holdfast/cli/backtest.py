@@ -142,6 +142,8 @@ def _account(result: AccountResult) -> Json:
         "orders": result.orders,
         "open_orders": result.open_orders,
         "fills": result.fills,
+        "decided_in_bars": result.decided_bars,
+        "ambiguous_bars": result.ambiguous_bars,
         "anomalies": result.anomalies,
         "refusals": result.refusals,
         "deposit": plain(result.deposit),

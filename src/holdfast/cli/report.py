@@ -47,6 +47,8 @@ def _facts(result: AccountResult) -> list[tuple[str, Cell]]:
         ("orders", f"{result.orders:,}" + (f", {result.open_orders} still open" if result.open_orders else "")),
         ("fills", f"{result.fills:,}"),
     ]
+    if result.decided_bars or result.ambiguous_bars:
+        pairs.append(("decided in bars", f"{result.decided_bars:,}, {result.ambiguous_bars:,} ambiguous"))
     if result.refusals:
         refused = ", ".join(f"{rule} {number:,}" for rule, number in result.refusals.items())
         pairs.append(("refused by risk", refused))

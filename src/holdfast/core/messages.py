@@ -282,7 +282,11 @@ class OrderUnknown(Body, frozen=True, gc=False):
 
 
 class OrderFilled(Body, frozen=True, gc=False):
-    """One execution: ``quantity`` (positive) at ``price``; ``fee`` is what it cost. ``execution_id`` is unique for ever."""
+    """One execution: ``quantity`` (positive) at ``price``; ``fee`` is what it cost. ``execution_id`` is unique for ever.
+
+    ``executed_ns`` is when it was executed, where that is known to be before the record: at the open of a bar that is known at
+    its end. 0: when the record says.
+    """
 
     client_order_id: ClientOrderId
     execution_id: str
@@ -292,6 +296,7 @@ class OrderFilled(Body, frozen=True, gc=False):
     price: Price
     fee: Money = NO_MONEY
     broker_order_id: str = ""
+    executed_ns: int = 0
 
 
 class FillBusted(Body, frozen=True, gc=False):

@@ -327,7 +327,9 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
         _unguard(state, key)
     if asks_protection(terms) and ledger.quantity * terms.side.sign > 0:  # its prices are for the side that it opens
         known = state.guards.get(key)
-        guard = state.guards[key] = guard_of(terms, known, _trailing(state, terms, body.price), envelope.time_ns)
+        guard = state.guards[key] = guard_of(
+            terms, known, _trailing(state, terms, body.price), body.executed_ns or envelope.time_ns
+        )
         if guard is not known:
             if key in state.closing and state.closing[key].is_left:  # it is wanted again
                 del state.closing[key]

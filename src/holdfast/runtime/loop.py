@@ -147,6 +147,7 @@ class Loop:
                 reach_venue(account, instant)
                 if account.inbox:
                     await self._settle()
+            account.broker.end_instant()
             account.take(instant)
             if not account.is_settled:
                 await self._settle()

@@ -92,6 +92,7 @@ class Recovery:
             self._start()
             self._finish()
             return Seen.BY_THE_VENUE
+        account.broker.end_instant()
         show(state, instant)
         if self._apply_up_to(state.cursor) and self._next is None:
             self._start()

@@ -11,6 +11,7 @@ from holdfast.core.messages import OrderTerms
 from holdfast.core.types import NO_QUANTITY, ClientOrderId, Quantity
 from holdfast.venue.market import Market
 from holdfast.venue.order import NEVER_NS, VenueOrder
+from holdfast.venue.underway import UnderWay
 
 REMEMBERED = 100_000
 """How many finished orders and linked groups are remembered: far more than can still be asked about, some 20 MB."""
@@ -38,6 +39,7 @@ class OrderBook:
         self._finished: OrderedDict[ClientOrderId, None] = OrderedDict()
         self._groups: dict[str, list[VenueOrder]] = {}
         self._group_filled: OrderedDict[str, Quantity | None] = OrderedDict()
+        self.under_way = UnderWay()
 
     def market(self, symbol: str) -> Market:
         """The market of a symbol, made when first asked for."""

@@ -23,7 +23,7 @@ from holdfast.venue.book import InFlight, OrderBook
 from holdfast.venue.market import Market, price_of, start_ns
 from holdfast.venue.matching import Matching
 from holdfast.venue.order import NEVER_NS, VenueOrder, fault_of, new_order
-from holdfast.venue.rules import at_price
+from holdfast.venue.rules import at_price, on_path, point_at
 from holdfast.venue.settings import VenueSettings
 
 NOTHING: tuple[Report, ...] = ()
@@ -72,12 +72,22 @@ class Exchange:
             reports.append(Report(now_ns, OrderRejected(client_order_id, "duplicate client_order_id")))
         elif self._book.order_under_way(client_order_id) is None:
             arrival_ns = self._settings.order_arrival_ns(terms.symbol, terms.side, released_ns)
-            if arrival_ns == released_ns or arrival_ns < now_ns:
+            if arrival_ns == released_ns or arrival_ns < now_ns or self._comes_within(terms, released_ns, arrival_ns):
                 self._arrive(terms, released_ns, now_ns, reports)
             else:
                 self._working_hours(terms, arrival_ns)  # an error of the calendar comes now, not with a market event
                 self._send(InFlight(arrival_ns, released_ns, client_order_id, terms))
         return reports
+
+    def _comes_within(self, terms: OrderTerms, released_ns: int, arrival_ns: int) -> bool:
+        """Whether an order that a fill within a bar has led to arrives before that bar is over. It is given all that is left of it."""
+        last = self._book.market(terms.symbol).last
+        is_short = isinstance(last, Bar) and arrival_ns - released_ns < last.time_ns - last.start_ns
+        return (
+            is_short
+            and released_ns >= self._book.under_way.time_ns
+            and self._matching.point_of(terms, released_ns) is not None
+        )
 
     def cancel(self, client_order_id: ClientOrderId, released_ns: int, now_ns: int) -> Sequence[Report]:
         """Asks to cancel: `OrderCanceled`, or `CancelRefused` when no such order is at work. Never overtakes its order."""
@@ -111,8 +121,27 @@ class Exchange:
             market.last = market.print = event  # see(), without the call
         return NOTHING
 
+    def end_instant(self) -> None:
+        """All that the market's last events have led to has come: what comes now was decided when their bars were over.
+
+        To be called when the reports of an instant, and those of the orders that these led to, have been dealt with, before the
+        strategies see it.
+        """
+        self._book.under_way.end()
+
+    @property
+    def decided_bars(self) -> int:
+        """In how many bars a protective order has filled."""
+        return self._book.under_way.decided
+
+    @property
+    def ambiguous_bars(self) -> int:
+        """Of how many bars open, high, low and close leave open what happened, so that the worse was taken."""
+        return self._book.under_way.ambiguous
+
     def _match(self, market: Market, event: MarketEvent) -> Sequence[Report]:
         reports: list[Report] = []
+        self._book.under_way.begin(event.time_ns)
         if event.time_ns >= self._due_ns:
             self._catch_up(event, reports)
         market.see(event)
@@ -133,10 +162,11 @@ class Exchange:
         """
         market = self._book.market(event.symbol)
         market.observe(event)
+        self._book.under_way.begin(event.time_ns)
         if is_older_than_orders:
             return
         for order in market.orders:
-            order.arrived_on = None
+            order.arrived_on = order.offered = None
             self._matching.advance(order, event)
 
     def restore_order(self, terms: OrderTerms, broker_order_id: str, released_ns: int, accepted_ns: int) -> None:
@@ -144,7 +174,12 @@ class Exchange:
         opens_ns, expires_ns = self._working_hours(terms, accepted_ns)
         order = new_order(terms, broker_order_id, released_ns, accepted_ns, opens_ns, expires_ns)
         market = self._book.market(terms.symbol)
-        last = market.last
+        last, point = market.last, self._matching.point_of(terms, released_ns)
+        if point is not None and isinstance(last, Bar):
+            order.arrived_on = last
+            order.offered = point_at(on_path(order, last, point, self._matching.tick_of(order))[0])
+            self._add(order)
+            return
         came_before_last = last is not None and accepted_ns < last.time_ns
         source = self._matching.source_on_arrival(order, market.previous if came_before_last else market)
         if source is not None:
@@ -163,6 +198,11 @@ class Exchange:
         order = self._book.open.get(client_order_id)
         if order is None:
             return
+        under_way = self._book.under_way
+        if time_ns is not None and time_ns < under_way.time_ns:
+            under_way.freed(order.terms, time_ns)
+        elif order.offered is not None:
+            under_way.filled(order.terms, order.offered)
         if self._settings.volume_share is not None:
             source = self._filled_from(order, time_ns)
             if source is not None:
@@ -175,13 +215,14 @@ class Exchange:
         if order is not None:
             order.quantity = quantity
 
-    def remove(self, client_order_id: ClientOrderId) -> None:
-        """An order is done (canceled, expired, rejected), whether it is here or not."""
+    def remove(self, client_order_id: ClientOrderId, time_ns: int = NEVER_NS) -> None:
+        """An order is done (canceled, expired, rejected), whether it is here or not. ``time_ns`` is the report's, where it matters."""
         order = self._book.open.get(client_order_id)
         if order is None:
             self._book.forget(client_order_id)
         else:
             self._book.finish(order)
+            self._book.under_way.freed(order.terms, time_ns)
 
     def _filled_from(self, order: VenueOrder, time_ns: int | None) -> MarketEvent | None:
         """The market data that a restored fill took from."""

@@ -10,16 +10,18 @@ from holdfast.core.messages import (
     OrderExpired,
     OrderFilled,
     OrderReplaced,
+    OrderTerms,
     Quote,
     Report,
     Trade,
 )
-from holdfast.core.types import NO_QUANTITY, Money, Price, Quantity, TimeInForce
+from holdfast.core.types import NO_QUANTITY, Money, OrderRole, Price, Quantity, TimeInForce
 from holdfast.venue.book import OrderBook
-from holdfast.venue.market import Market, View, price_of
+from holdfast.venue.market import Market, View, price_of, start_ns
 from holdfast.venue.models import TickRule, fee
 from holdfast.venue.order import AT_ONCE, AUCTION_ONLY, VenueOrder
-from holdfast.venue.rules import Offer, at_price, at_tick, in_range
+from holdfast.venue.path import OPEN, Point
+from holdfast.venue.rules import Offer, at_price, at_tick, could_fill, in_range, on_path, point_at
 from holdfast.venue.settings import FillAt, VenueSettings
 
 _FOK, _OPG, _CLS = TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS
@@ -42,11 +44,31 @@ class Matching:
     def arrive(self, order: VenueOrder, reports: list[Report]) -> None:
         """An accepted order meets the market as it stands, unless it has to wait for the next event."""
         market = self._book.market(order.terms.symbol)
+        point, bar = self.point_of(order.terms, order.released_ns), market.last
+        if point is not None and isinstance(bar, Bar):
+            self._arrive_within(order, bar, point, reports)
+            return
         source = self.source_on_arrival(order, market)
         if source is not None:
             offer = at_price(order, price_of(source, order.terms.side), self.tick_of(order))
             self._trade(order, market, source, offer, order.accepted_ns, reports)
             self._end_if_at_once(order, order.accepted_ns, reports)
+
+    def point_of(self, terms: OrderTerms, released_ns: int) -> Point | None:
+        """Where in the bar just seen an order that comes now was at work from; None when it comes after the bar."""
+        last = self._book.market(terms.symbol).last
+        return self._book.under_way.point_for(terms, released_ns, last) if isinstance(last, Bar) else None
+
+    def _arrive_within(self, order: VenueOrder, bar: Bar, point: Point, reports: list[Report]) -> None:
+        """An order that a fill within the bar has led to meets the rest of the bar, as far as that is certain."""
+        terms, under_way = order.terms, self._book.under_way
+        offer, is_certain = on_path(order, bar, point, self.tick_of(order))
+        if not is_certain:
+            under_way.doubt(terms.symbol)
+        elif offer is not None and offer[0] == point.price:
+            under_way.settle_at_once(terms.oco_group)
+        self._trade(order, self._book.market(terms.symbol), bar, offer, order.accepted_ns, reports)
+        self._end_if_at_once(order, order.accepted_ns, reports)
 
     def source_on_arrival(self, order: VenueOrder, view: View) -> MarketEvent | None:
         """The market data an order trades on when it arrives; None when it waits for the next of its symbol."""
@@ -74,18 +96,27 @@ class Matching:
 
     def advance(self, order: VenueOrder, event: MarketEvent) -> None:
         """Moves an order's own state (trigger, trailing stop) as meeting the event does, and trades nothing."""
-        if order.terms.time_in_force in AUCTION_ONLY:
-            return
-        if isinstance(event, Bar) and order.released_ns > event.start_ns:
-            at_price(order, event.close, self.tick_of(order))
-            return
         if isinstance(event, Bar):
-            at_price(order, event.open, self.tick_of(order))
-            in_range(order, event, self.tick_of(order))
+            self._advance_in_bar(order, event)
+            return
+        if order.terms.time_in_force in AUCTION_ONLY:
             return
         price = price_of(event, order.terms.side)
         if price:
             at_tick(order, price, self.tick_of(order))
+
+    def _advance_in_bar(self, order: VenueOrder, bar: Bar) -> None:
+        tick, time_in_force = self.tick_of(order), order.terms.time_in_force
+        if time_in_force is _OPG and _opens(order, bar):
+            order.offered = Point(bar.open, OPEN)
+        if time_in_force in AUCTION_ONLY:
+            return
+        if order.released_ns > bar.start_ns:
+            at_price(order, bar.close, tick)
+            return
+        at_open = at_price(order, bar.open, tick, OPEN)
+        within, _ = in_range(order, bar, tick)
+        order.offered = point_at(at_open or within)
 
     # --- all orders of a symbol meet an event ------------------------------------------------------------------------
 
@@ -97,11 +128,11 @@ class Matching:
         orders = tuple(market.orders)
         early = [order for order in orders if order.released_ns <= bar.start_ns]
         for order in early:
-            if order.terms.time_in_force is not _CLS and not order.done and order.opens_ns <= bar.start_ns:
-                self._meet(order, market, bar, at_price(order, bar.open, self.tick_of(order)), reports)
+            if order.terms.time_in_force is not _CLS and not order.done and _opens(order, bar):
+                self._meet(order, market, bar, at_price(order, bar.open, self.tick_of(order), OPEN), reports)
         for order in early:
             if not order.done and order.terms.time_in_force not in AUCTION_ONLY:
-                self._trade(order, market, bar, in_range(order, bar, self.tick_of(order)), bar.time_ns, reports)
+                self._range(order, market, bar, reports)
         for order in orders if len(early) < len(orders) else ():
             if order.released_ns > bar.start_ns and not order.done and order.terms.time_in_force not in AUCTION_ONLY:
                 self._meet(order, market, bar, at_price(order, bar.close, self.tick_of(order)), reports)
@@ -110,6 +141,14 @@ class Matching:
                 self._trade(order, market, bar, at_price(order, bar.close, self.tick_of(order)), bar.time_ns, reports)
                 if not order.done:
                     self.end_expired(order, bar.time_ns, reports)
+
+    def _range(self, order: VenueOrder, market: Market, bar: Bar, reports: list[Report]) -> None:
+        """An order meets the range of a bar. A stop comes before the limit linked to it: the bar may not say which was first."""
+        offer, is_certain = in_range(order, bar, self.tick_of(order))
+        rivals = self._book.linked(order) if offer is not None and order.terms.oco_group is not None else ()
+        if not is_certain or any(could_fill(other, bar) for other in rivals):
+            self._book.under_way.doubt(order.terms.symbol)
+        self._trade(order, market, bar, offer, bar.time_ns, reports)
 
     def match_tick(self, market: Market, event: Quote | Trade, reports: list[Report]) -> None:
         """All meet the one price; a side that was not quoted meets nobody."""
@@ -147,16 +186,28 @@ class Matching:
         quantity = order.remaining if share is None else self._available(order, market, source, share)
         if quantity <= 0:
             return
-        price, slips = offer
+        price, slips, after = offer
+        self._note(terms, source, offer, time_ns)
         if slips:
             price = settings.slipped(price, terms.symbol, terms.side, time_ns, self.tick_of(order))
         if share is not None:
             market.take(source, terms.side, quantity)
         cost = fee(settings.commission, price, quantity, order.filled)
         self.count_fill(order, quantity)
-        reports.append(Report(time_ns, _execution(order, quantity, price, cost)))
+        executed_ns = _opened_ns(order, source, time_ns) if after == OPEN else 0
+        reports.append(Report(time_ns, _execution(order, quantity, price, cost, executed_ns)))
         if terms.oco_group is not None:
             self._tell_group(order, quantity, time_ns, reports)
+
+    def _note(self, terms: OrderTerms, source: MarketEvent, offer: Offer, time_ns: int) -> None:
+        """Remember where in a bar an order has traded, for what that leads to."""
+        under_way, point = self._book.under_way, point_at(offer)
+        if point is None:
+            under_way.freed(terms, time_ns)
+            return
+        under_way.filled(terms, point)
+        if terms.role is not OrderRole.ENTRY:
+            under_way.decide(source.symbol)
 
     def _available(self, order: VenueOrder, market: Market, source: MarketEvent, share: Decimal) -> Quantity:
         """How much of the order the share of the market data lets trade."""
@@ -182,11 +233,13 @@ class Matching:
     def end_canceled(self, order: VenueOrder, reason: str, time_ns: int, reports: list[Report]) -> None:
         """The order is canceled."""
         self._book.finish(order)
+        self._book.under_way.freed(order.terms, time_ns)
         reports.append(Report(time_ns, OrderCanceled(order.terms.client_order_id, reason)))
 
     def end_expired(self, order: VenueOrder, time_ns: int, reports: list[Report]) -> None:
         """The order's time in force is over."""
         self._book.finish(order)
+        self._book.under_way.freed(order.terms, time_ns)
         reports.append(Report(time_ns, OrderExpired(order.terms.client_order_id, order.terms.time_in_force.value)))
 
     def _end_if_at_once(self, order: VenueOrder, time_ns: int, reports: list[Report]) -> None:
@@ -200,9 +253,17 @@ class Matching:
         """An order arrives whose OCO group may have traded already: it is canceled, or reduced by what was filled."""
         filled = self._book.filled_in_group(group)
         if filled is None:
+            self._doubt_rival(order, group)
             self.end_canceled(order, "oco", order.accepted_ns, reports)
         elif filled:
             self._reduce(order, filled, order.accepted_ns, reports)
+
+    def _doubt_rival(self, order: VenueOrder, group: str) -> None:
+        """The other of a pair has filled within the bar; where this one could have too, the bar may not say which was first."""
+        bar = self._book.market(order.terms.symbol).last
+        point, under_way = self.point_of(order.terms, order.released_ns), self._book.under_way
+        if isinstance(bar, Bar) and point is not None and could_fill(order, bar) and not under_way.was_at_once(group):
+            under_way.doubt(bar.symbol)
 
     def _tell_group(self, order: VenueOrder, quantity: Quantity, time_ns: int, reports: list[Report]) -> None:
         for other in self._book.linked(order):
@@ -220,7 +281,20 @@ class Matching:
             reports.append(Report(time_ns, OrderReplaced(order.terms.client_order_id, total)))
 
 
-def _execution(order: VenueOrder, quantity: Quantity, price: Price, cost: Money) -> OrderFilled:
+def _opens(order: VenueOrder, bar: Bar) -> bool:
+    """Whether an order may trade at the open of a bar: one for the opening only in the first that begins with it, or in the day's."""
+    if order.opens_ns <= bar.start_ns:
+        return True
+    return order.expires_ns <= bar.time_ns and order.opens_ns < bar.time_ns
+
+
+def _opened_ns(order: VenueOrder, source: MarketEvent, time_ns: int) -> int:
+    """When a fill at the open of a bar was executed: as it began, or as the order came, where that was later."""
+    begun_ns = start_ns(source)
+    return max(begun_ns, order.accepted_ns) if order.accepted_ns < time_ns else begun_ns
+
+
+def _execution(order: VenueOrder, quantity: Quantity, price: Price, cost: Money, executed_ns: int) -> OrderFilled:
     terms = order.terms
     return OrderFilled(
         terms.client_order_id,
@@ -231,4 +305,5 @@ def _execution(order: VenueOrder, quantity: Quantity, price: Price, cost: Money)
         price,
         cost,
         order.broker_order_id,
+        executed_ns,
     )

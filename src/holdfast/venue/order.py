@@ -6,6 +6,7 @@ import msgspec
 
 from holdfast.core.messages import MarketEvent, OrderTerms
 from holdfast.core.types import NO_QUANTITY, ZERO, OrderType, Price, Quantity, Side, TimeInForce
+from holdfast.venue.path import Point
 
 NEVER_NS = (1 << 63) - 1
 """Later than any time there is."""
@@ -31,7 +32,7 @@ class VenueOrder(msgspec.Struct, eq=False):
     order. ``limit`` and ``stop`` are ``limit_price`` and ``stop_price`` as floats, to be compared with market data. A
     trailing stop follows the best price so far, ``extreme``; before there is one both are out of reach. ``met`` says that
     a market has been seen since it was accepted. ``arrived_on`` is the market data it met on arrival, kept until the next
-    of its symbol; only a restart sets it.
+    of its symbol, and ``offered`` where in the last bar it could trade; only a restart sets them.
     """
 
     terms: OrderTerms
@@ -53,6 +54,7 @@ class VenueOrder(msgspec.Struct, eq=False):
     met: bool = False
     done: bool = False
     arrived_on: MarketEvent | None = None
+    offered: Point | None = None
 
     @property
     def remaining(self) -> Quantity:

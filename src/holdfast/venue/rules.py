@@ -11,61 +11,115 @@ from holdfast.core.messages import Bar, OrderTerms
 from holdfast.core.types import ZERO, OrderType, Price, from_float
 from holdfast.venue.models import TickRule, round_against
 from holdfast.venue.order import VenueOrder
+from holdfast.venue.path import CLOSE_ALONE, OPEN, After, Point, best, towards_best, towards_worst, worst
 
-Offer = tuple[Price, bool]
-"""A price, and whether slippage applies to it."""
+Offer = tuple[Price, bool, After | None]
+"""A price, whether slippage applies to it, and what of a bar certainly comes after it (None: it is not within a bar)."""
+Met = tuple[Offer | None, bool]
+"""What a bar offers, and whether the bar says so for certain."""
 
 _LIMIT = OrderType.LIMIT
 _MARKET = OrderType.MARKET
 _TRAILING = OrderType.TRAILING_STOP
+_NOTHING: Met = None, True
 
 
-def at_price(order: VenueOrder, price: float, tick: TickRule) -> Offer | None:
-    """The order meets one price that it can trade at: the market on arrival, or a bar's open."""
+def at_price(order: VenueOrder, price: float, tick: TickRule, after: After | None = None) -> Offer | None:
+    """The order meets one price that it can trade at: the market on arrival, or a bar's open (``after``)."""
     order.met = True
     if order.working is _MARKET:
-        return Price(from_float(price)), True
+        return Price(from_float(price)), True, after
     if order.working is not _LIMIT:
         if not _stop_reached(order, price):
             _follow(order, price, tick)
             return None
         order.trigger()
         if order.working is _MARKET:
-            return Price(from_float(price)), True
-    return (Price(from_float(price)), False) if _limit_reached(order, price) else None
+            return Price(from_float(price)), True, after
+    return (Price(from_float(price)), False, after) if _limit_reached(order, price) else None
 
 
 def at_tick(order: VenueOrder, price: float, tick: TickRule) -> Offer | None:
     """A quote or trade comes along. A limit order that was there before it trades at its own price, not a better one."""
     if order.met and order.working is _LIMIT:
-        return (order.limit_price, False) if _limit_reached(order, price) else None
+        return (order.limit_price, False, None) if _limit_reached(order, price) else None
     return at_price(order, price, tick)
 
 
-def in_range(order: VenueOrder, bar: Bar, tick: TickRule) -> Offer | None:
+def in_range(order: VenueOrder, bar: Bar, tick: TickRule) -> Met:
     """What a bar offers after its open, of which only high, low and close are known, not their order."""
     if order.working is _MARKET:
-        return None
-    best, worst = (bar.low, bar.high) if order.sign > 0 else (bar.high, bar.low)
+        return _NOTHING
+    side = order.terms.side
     if order.working is _LIMIT:
-        return (order.limit_price, False) if _limit_reached(order, best) else None
-    if _stop_reached(order, worst):
-        return _triggered_within(order, bar)
-    if order.working is _TRAILING:
-        _follow(order, best, tick)
-        if _stop_reached(order, bar.close):  # the close comes after the best price, so this stop was passed on the way
-            return _triggered_within(order, bar)
-    return None
+        found = _limit_reached(order, best(bar, side))
+        return ((order.limit_price, False, towards_best(side)), True) if found else _NOTHING
+    return _stop_in(order, bar, tick, worst_ahead=True, best_ahead=True)
 
 
-def _triggered_within(order: VenueOrder, bar: Bar) -> Offer | None:
+def on_path(order: VenueOrder, bar: Bar, point: Point, tick: TickRule) -> Met:
+    """What is left of a bar for an order that a fill within it has led to.
+
+    What is not certain is taken the worse way: a stop counts as reached, a limit does not.
+    """
+    order.met = True
+    side, (price, after) = order.terms.side, point
+    if order.working is not _LIMIT:
+        if not _stop_reached(order, price):
+            _follow(order, price, tick)
+            return _stop_in(order, bar, tick, worst_ahead=after.worst(side), best_ahead=after.best(side))
+        order.trigger()
+        if order.working is _MARKET:
+            return (Price(from_float(price)), True, after), True
+    if _limit_reached(order, price):
+        return (Price(from_float(price)) if after == OPEN else order.limit_price, False, after), True
+    if not _limit_reached(order, best(bar, side)):
+        return _NOTHING
+    if after.best(side):
+        return (order.limit_price, False, towards_best(side)), True
+    by_close = _limit_reached(order, bar.close)
+    return ((order.limit_price, False, CLOSE_ALONE) if by_close else None), by_close
+
+
+def point_at(offer: Offer | None) -> Point | None:
+    """Where in a bar an offer lies; None when it is in none."""
+    if offer is None or offer[2] is None:
+        return None
+    return Point(float(offer[0]), offer[2])
+
+
+def could_fill(order: VenueOrder, bar: Bar) -> bool:
+    """Whether a bar's range holds the price of a limit order."""
+    return order.working is _LIMIT and _limit_reached(order, best(bar, order.terms.side))
+
+
+def _stop_in(order: VenueOrder, bar: Bar, tick: TickRule, *, worst_ahead: bool, best_ahead: bool) -> Met:
+    """A stop that the last price has not reached, and what is left of a bar: the old stop first, then the best price moves it."""
+    side, before = order.terms.side, order.extreme
+    most = best(bar, side) if best_ahead else bar.close
+    if _stop_reached(order, worst(bar, side)):
+        is_certain = worst_ahead or _stop_reached(order, bar.close)
+        may_have_moved = order.working is _TRAILING and order.sign * most < order.sign * before
+        offer, is_sure = _triggered_within(order, bar, towards_worst(side) if worst_ahead else CLOSE_ALONE)
+        return offer, is_certain and is_sure and not may_have_moved
+    if order.working is not _TRAILING:
+        return _NOTHING
+    _follow(order, most, tick)
+    if _stop_reached(order, bar.close):  # the close comes after the best price, so this stop was passed on the way
+        return _triggered_within(order, bar, CLOSE_ALONE)
+    return None, not _stop_reached(order, worst(bar, side))
+
+
+def _triggered_within(order: VenueOrder, bar: Bar, after: After) -> Met:
     order.trigger()
     if order.working is _MARKET:
-        return order.stop_price, True
+        return (order.stop_price, True, after), True
     if _limit_reached(order, order.stop):
-        return order.stop_price, False
+        return (order.stop_price, False, after), True
     # Of the rest of the bar only the close is known to come afterwards.
-    return (order.limit_price, False) if _limit_reached(order, bar.close) else None
+    if _limit_reached(order, bar.close):
+        return (order.limit_price, False, CLOSE_ALONE), True
+    return None, not _limit_reached(order, best(bar, order.terms.side))
 
 
 def _stop_reached(order: VenueOrder, price: float) -> bool:

@@ -310,3 +310,29 @@ def test_the_seed_decides_chance(venue: MakeBench) -> None:
 
     assert price(1, "x") == price(1, "y")
     assert len({price(seed, "x") for seed in range(8)}) > 4
+
+
+def test_opg_takes_the_open_of_a_bar_that_is_the_whole_day(venue: MakeBench) -> None:
+    """A daily bar begins before the session and ends after it: its open is the day's."""
+    bench = venue(fill=FillAt.NEXT_OPEN)
+    bench.bar("100 100 100 100", DAY, length_ns=DAY)
+    bench.order("market", "buy 1", tif="opg")
+    bench.order("limit", "buy 1 limit=99", tif="opg")
+    at = 2 * DAY
+    assert (
+        bench.bar("101 102 98 100", at, length_ns=DAY)
+        == [
+            f"{DAY} market accepted",
+            f"{at} market 1 @ 101",
+            f"{at} limit expired opg",
+        ][1:]
+    )
+
+
+def test_opg_takes_no_bar_that_begins_before_the_open_and_holds_a_part_of_the_session(venue: MakeBench) -> None:
+    """Its first price is of before the opening."""
+    bench = venue(fill=FillAt.NEXT_OPEN)
+    bench.bar("100 100 100 100", DAY, length_ns=DAY)
+    bench.order("x", "buy 1", tif="opg")
+    assert bench.bar("101 101 101 101", DAY + OPEN + 500, length_ns=1000) == []
+    assert bench.bar("102 102 102 102", DAY + OPEN + 600) == [f"{DAY + OPEN + 600} x 1 @ 102"]

@@ -67,6 +67,10 @@ class PaperBroker:
         for report in self._exchange.on_market(event):
             self._report(report)
 
+    def end_instant(self) -> None:
+        """What the market's last events have led to is done (`Exchange.end_instant`)."""
+        self._exchange.end_instant()
+
     def _report(self, report: Report) -> None:
         if type(report.body) is OrderFilled:
             self._books.book(_OWN, report.body)
@@ -111,9 +115,9 @@ class PaperBroker:
             case OrderReplaced():
                 exchange.restore_quantity(body.client_order_id, body.quantity)
             case OrderCanceled() | OrderExpired():
-                exchange.remove(body.client_order_id)
+                exchange.remove(body.client_order_id, envelope.time_ns)
             case OrderRejected() | OrderNotSent() | OrderFailed():
                 self._released.pop(body.client_order_id, None)
-                exchange.remove(body.client_order_id)
+                exchange.remove(body.client_order_id, envelope.time_ns)
             case CashDeposited():
                 self._books.deposit(body.amount)
