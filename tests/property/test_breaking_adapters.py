@@ -127,7 +127,7 @@ class Breaking:
 
 TERMS = OrderTerms(ClientOrderId("HF1"), StrategyId("s"), "SPY", Side.BUY, Quantity(Decimal(1)))
 QUESTIONS = {
-    "clock_ns": (), "account": (), "find": (TERMS,), "open_orders": (), "latest_orders": (), "fills_since": (0,),
+    "clock_ns": (), "account": (), "find": (TERMS,), "open_orders": (), "latest_orders": (), "fills_since": (0,), "activities_since": (0,),
 }  # fmt: skip
 
 

@@ -29,5 +29,7 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int
     explain_within_s: float = 60.0
     """Ours: an order that isn't explained after this many seconds keeps its symbol from new risk until it is."""
+    lists_bookings: bool = False
+    """Whether it lists what it books by itself: fees, dividends, interest, transfers, splits."""
     rules: BrokerRules
     sources: dict[str, str]

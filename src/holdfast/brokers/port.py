@@ -13,6 +13,7 @@ from typing import Protocol
 import msgspec
 
 from holdfast.brokers.capability import Capability
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.messages import BrokerName, CancelOrder, Effect, OrderTerms, Report, SubmitOrder
 from holdfast.core.orders.order import Order
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, TimeInForce
@@ -163,6 +164,9 @@ class LiveBroker(Broker, Protocol):
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Every execution since a time, oldest first."""
+
+    async def activities_since(self, time_ns: int) -> Sequence[BrokerActivity]:
+        """What the broker has booked by itself since the day of a time, oldest first: fees, dividends, interest, transfers, splits."""
 
     async def drain(self) -> None:
         """Wait until every order and cancel under way has its answer."""

@@ -70,3 +70,29 @@ class ActivitiesKnown(Body, frozen=True, gc=False):
     """
 
     activities: tuple[tuple[str, int, Money, Quantity], ...]
+
+
+class BrokerActivity(msgspec.Struct, frozen=True, gc=False):
+    """What a broker says that it has booked by itself: money and units that came (below zero: went), at ``price`` a unit.
+
+    ``kind`` None is one that is not booked here by itself, such as a merger. One that ``is_canceled`` counts as if it had never been.
+    """
+
+    activity_id: str
+    time_ns: int
+    kind: AdjustmentKind | None
+    symbol: str = ""
+    amount: Money = NO_MONEY
+    quantity: Quantity = NO_QUANTITY
+    price: Price | None = None
+    reason: str = ""
+    is_canceled: bool = False
+
+
+class Bookings(msgspec.Struct, frozen=True, gc=False):
+    """An input: what a broker has booked by itself of late, and its cash and positions, the same at two looks with nothing under way."""
+
+    time_ns: int
+    cash: Money
+    positions: tuple[tuple[str, Quantity, Price], ...]
+    activities: tuple[BrokerActivity, ...]

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.body import Body
 from holdfast.core.types import ClientOrderId, Money, Price, Quantity, StrategyId
 
@@ -113,7 +114,8 @@ class Stray(msgspec.Struct, frozen=True, gc=False):
 class Comparison(msgspec.Struct, frozen=True, gc=False):
     """An input: the broker's cash and positions at a moment at which nothing was under way.
 
-    ``accept``: a person says that the broker is right, for this ``reason``. ``strays`` are about to be booked.
+    ``accept``: a person says that the broker is right, for this ``reason``. ``strays`` are about to be booked. ``activities`` are
+    what the broker has booked by itself of late: what is accepted contains them.
     """
 
     time_ns: int
@@ -122,3 +124,4 @@ class Comparison(msgspec.Struct, frozen=True, gc=False):
     accept: bool = False
     reason: str = ""
     strays: tuple[Stray, ...] = ()
+    activities: tuple[BrokerActivity, ...] = ()

@@ -465,6 +465,8 @@ def _account_adjusted(state: EngineState, envelope: Envelope, body: AccountAdjus
         change.strategy: state.portfolio.strategy_quantity(change.strategy, body.symbol) for change in body.changes
     }
     adjust(state, body)
+    if state.gaps.get(body.symbol) == body.quantity:  # that was the difference
+        del state.gaps[body.symbol]
     for strategy, held in before.items():
         ledger = state.portfolio.ledgers[strategy, body.symbol]
         if held and ledger.quantity * held <= 0:

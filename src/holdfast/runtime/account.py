@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from holdfast.brokers.port import Broker
 from holdfast.core import snapshot
-from holdfast.core.adjustments import AccountAdjusted
+from holdfast.core.adjustments import AccountAdjusted, Bookings
 from holdfast.core.engine import Input, step
 from holdfast.core.findings import Comparison
 from holdfast.core.messages import (
@@ -33,7 +33,7 @@ from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.gate import Gate
 
-AnyInput = Report | Request | Health | Comparison | Cycle
+AnyInput = Report | Request | Health | Comparison | Bookings | Cycle
 B_co = TypeVar("B_co", bound=Broker, covariant=True)
 
 Watcher = Callable[[Turn], None]

@@ -32,6 +32,7 @@ from holdfast.connections.alpaca.limiter import Urgency
 from holdfast.connections.alpaca.rest import AlpacaRest, ErrorAnswer, RequestFailed
 from holdfast.connections.alpaca.settings import AlpacaSettings
 from holdfast.connections.alpaca.times import parse_time_ns
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.messages import (
     BrokerName,
@@ -335,6 +336,10 @@ class AlpacaBroker:
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Every execution since a time, oldest first."""
         return await self._questions.fills_since(time_ns)
+
+    async def activities_since(self, time_ns: int) -> Sequence[BrokerActivity]:
+        """What Alpaca has booked by itself since the day of a time, oldest first."""
+        return await self._questions.activities_since(time_ns)
 
     # --- the shell ----------------------------------------------------------------------------------------------------
 

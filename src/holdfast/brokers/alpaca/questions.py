@@ -8,18 +8,20 @@ from typing import Any, TypeVar
 import msgspec
 
 from holdfast.brokers.alpaca import wire
+from holdfast.brokers.alpaca.activities import activities_in
 from holdfast.brokers.alpaca.book import KnownOrders
 from holdfast.brokers.alpaca.classify import FORBIDDEN, UNAUTHORIZED, is_absent
 from holdfast.brokers.port import AccessDenied, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
 from holdfast.connections.alpaca.limiter import Urgency
 from holdfast.connections.alpaca.rest import AlpacaRest, ErrorAnswer, RequestFailed
 from holdfast.connections.alpaca.times import parse_time_ns
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.codec import is_foreign
 from holdfast.core.messages import OrderTerms
-from holdfast.core.types import ClientOrderId, iso_time
+from holdfast.core.types import DAY_NS, ClientOrderId, iso_time
 
 PAGE = 500
-FILLS_PAGE = 100
+FILLS_PAGE = ACTIVITIES_PAGE = 100
 LATEST = 500
 
 NOT_OURS = ClientOrderId("")
@@ -139,6 +141,25 @@ class Questions:
             "GET /account/activities/FILL",
             lambda: [wire.fill_of(row, self._known.find(str(row["order_id"]), "") or NOT_OURS) for row in rows],
         )
+
+    async def activities_since(self, time_ns: int) -> Sequence[BrokerActivity]:
+        """Everything but executions that was booked since the day of a time, oldest first.
+
+        Alpaca lists by its own date (documented), which for a fee may be the day before it is booked: a day more is asked for.
+        """
+        found: list[BrokerActivity] = []
+        query: dict[str, Any] = {
+            "after": iso_time(max(0, time_ns - DAY_NS)),
+            "direction": "asc",
+            "page_size": ACTIVITIES_PAGE,
+            "category": "non_trade_activity",
+        }
+        while True:
+            page = await self._list("/account/activities", query)
+            found += _read("GET /account/activities", lambda page=page: activities_in(page))  # type: ignore[misc]
+            if len(page) < ACTIVITIES_PAGE:
+                return found
+            query["page_token"] = page[-1]["id"]
 
     def _own(self, order: BrokerOrder) -> BrokerOrder:
         key = self._known.find(order.broker_order_id, order.client_order_id)

@@ -10,7 +10,9 @@ Nothing here reads a clock, makes up an id, or touches anything outside ``state`
 from collections.abc import Callable
 from typing import Any
 
+from holdfast.core.adjustments import Bookings
 from holdfast.core.engine.acts import impair, record_value, restore
+from holdfast.core.engine.bookings import known, on_bookings
 from holdfast.core.engine.clock import turn_at, wake_in_time
 from holdfast.core.engine.closing import withdraw
 from holdfast.core.engine.commands import on_request
@@ -25,7 +27,7 @@ from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 
-Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Cycle
+Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Cycle
 
 
 def step(state: EngineState, event: Input) -> Turn | None:
@@ -60,6 +62,8 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
             restore(state, turn, cause, "a person has accepted what the broker has")
         for body in take_over(state.portfolio, comparison, found.lines, state.price):
             turn.record(body, record.id)
+        if comparison.activities:
+            turn.record(known(comparison.activities), record.id)
         record_value(state, turn, record.id)
         for line in found.lines:
             protect(state, turn, line.symbol, record.id)
@@ -87,5 +91,6 @@ _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
     Health: on_health,
     Heartbeat: on_heartbeat,
     Comparison: on_comparison,
+    Bookings: on_bookings,
     Cycle: on_cycle,
 }

@@ -51,6 +51,8 @@ class Activities(msgspec.Struct):
         if record.expected:
             self.expected[symbol] = self.expected.get(symbol, ZERO) + taken
             self._use_room(symbol, taken)
+            if symbol != CASH:  # it is taken at once: what is left of the room was too much
+                self.settle(symbol)
         elif record.kind is AdjustmentKind.FEE:
             self._use_room(symbol, taken)
         if record.settles:
@@ -76,6 +78,11 @@ class Activities(msgspec.Struct):
     def begin_day(self) -> None:
         """A new trading day: what was to be expected of the day before the last is expected no more."""
         self.room_before, self.room = self.room, {}
+
+    def settle(self, symbol: str) -> None:
+        """What the broker holds of a symbol is known: no fee of what was bought so far is to come."""
+        self.room.pop(symbol, None)
+        self.room_before.pop(symbol, None)
 
     def room_of(self, symbol: str) -> Decimal:
         """How much the broker may have taken as fees that nothing has been heard of."""

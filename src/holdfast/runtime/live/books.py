@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from holdfast.brokers.port import BrokerAccount
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.findings import Comparison, Stray
 from holdfast.core.portfolio.compare import CENT, Compared, compare
 from holdfast.core.types import Money, plain
@@ -72,10 +75,17 @@ class Books:
                 monitor.set(cause, ok=False, reason=reason)
 
     def record(
-        self, account: BrokerAccount, strays: Sequence[Stray] = (), *, accept: bool = False, reason: str = ""
+        self,
+        account: BrokerAccount,
+        strays: Sequence[Stray] = (),
+        *,
+        accept: bool = False,
+        reason: str = "",
+        activities: Sequence[BrokerActivity] = (),
     ) -> None:
-        """Record how things compare; with ``accept`` the books become what the broker has."""
-        self._deliver(self._comparison(account, strays, accept=accept, reason=reason))
+        """Record how things compare; with ``accept`` the books become what the broker has, ``activities`` of its own with it."""
+        comparison = self._comparison(account, strays, accept=accept, reason=reason)
+        self._deliver(msgspec.structs.replace(comparison, activities=tuple(activities)))
         if accept:
             self._seen = self._told = ()
             for cause in (Cause.BOOKS, Cause.POSITIONS):

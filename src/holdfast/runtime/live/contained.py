@@ -24,6 +24,7 @@ from holdfast.brokers.port import (
     TellStream,
     Unavailable,
 )
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.messages import BrokerName, CancelOrder, OrderTerms, OrderUnknown, Report, SubmitOrder
 from holdfast.core.orders.order import Order
 from holdfast.runtime.live.again import FAULTS, fault_of, is_asked_to_end, keep_going, name_of
@@ -115,6 +116,10 @@ class Contained:
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Every execution since a time."""
         return await self._ask("executions", lambda: self._broker.fills_since(time_ns))
+
+    async def activities_since(self, time_ns: int) -> Sequence[BrokerActivity]:
+        """What the broker has booked by itself."""
+        return await self._ask("activities", lambda: self._broker.activities_since(time_ns))
 
     async def _ask(self, what: str, question: Callable[[], Awaitable[T]]) -> T:
         """Ask. A question at which the adapter broke has no answer, and is known to be broken until it has one."""

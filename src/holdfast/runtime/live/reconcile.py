@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from holdfast.brokers.port import AccessDenied, BrokerAccount, BrokerFill, BrokerOrder, LiveBroker, Unavailable
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.codec import is_foreign
 from holdfast.core.findings import Stray
 from holdfast.core.messages import BrokerReport
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import SECOND_NS, ClientOrderId
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.live.bookings import BrokerBookings
 from holdfast.runtime.live.books import Books
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.doubts import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, Doubts
@@ -61,6 +63,7 @@ class Reconciler:
         self.doubts = Doubts(around, self._woken.set, self._foreign.adopt)
         self._books = Books(around)
         self._search = Search(around)
+        self._bookings = BrokerBookings(around)
         self._strays: Sequence[Stray] = ()
         self._reconciled_ns = 0
         self._due_s = 0.0
@@ -130,10 +133,18 @@ class Reconciler:
             if await self._quietly(self.compare) and not self.in_doubt:
                 account = await self._account_at_rest()
                 if account is not None:
-                    self._books.record(account, self._strays, accept=accept, reason=reason)
+                    listed = await self._listed() if accept else ()
+                    self._books.record(account, self._strays, accept=accept, reason=reason, activities=listed)
                     return
             await asyncio.sleep(FIRST_WAIT_S)
         log.warning("a comparison was asked for and can't be made", account=self._state.account, orders=self.in_doubt)
+
+    async def _listed(self) -> Sequence[BrokerActivity]:
+        """What the broker has booked by itself; nothing where it doesn't say: what is accepted explains it then."""
+        try:
+            return await self._bookings.listed(self._reconciled_ns)
+        except (Unavailable, AccessDenied):
+            return ()
 
     async def _account_at_rest(self) -> BrokerAccount | None:
         """The broker's account, if it stays the same for two answers and nothing is booked meanwhile."""
@@ -189,7 +200,10 @@ class Reconciler:
         self._reconciled_ns = asked_ns
         if not self.in_doubt:
             self._strays = self._foreign.strays(fills)
-            self._books.compare(await self._broker.account(), self._strays)
+            account = await self._broker.account()
+            if not self._strays and await self._bookings.explain(account, since_ns):
+                account = await self._broker.account()
+            self._books.compare(account, self._strays)
             self._is_judged = self._books.is_judged
             self._search.compared(self._books.seen)
 

@@ -22,6 +22,7 @@ from holdfast.brokers.port import (
     StreamStatus,
     Unavailable,
 )
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.messages import (
@@ -340,6 +341,10 @@ class WorldBroker:
         asked = self.wire.ask(lambda: [fill for fill in self._exchange.fills if fill.time_ns >= time_ns])
         fills = await self._answer("executions", asked)
         return [self._fill(fill) for fill in fills]
+
+    async def activities_since(self, time_ns: int) -> Sequence[BrokerActivity]:  # noqa: ARG002 - it books nothing by itself
+        """None."""
+        return ()
 
     def _fill(self, fill: TheirFill) -> BrokerFill:
         return BrokerFill(

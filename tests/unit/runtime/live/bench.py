@@ -21,6 +21,7 @@ from holdfast.brokers.port import (
 )
 from holdfast.calendars import trading_calendar
 from holdfast.core import lifecycle
+from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.broker_rules import ANY_ORDER
 from holdfast.core.codec import is_foreign
 from holdfast.core.instruments import instrument_for
@@ -113,6 +114,9 @@ class ShownBroker:
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:
         return list(self.orders.values())
+
+    async def activities_since(self, time_ns: int) -> Sequence[BrokerActivity]:
+        return ()
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         keys = {name: key for key, name in self._foreign.items()}

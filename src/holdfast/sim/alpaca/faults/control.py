@@ -14,6 +14,10 @@ from aiohttp import web
 from holdfast.errors import InvalidValue
 from holdfast.sim.alpaca.faults.catalogue import CATALOGUE, FaultName, Place
 from holdfast.sim.alpaca.faults.spec import FaultSpec, parse_faults
+from holdfast.sim.alpaca.trading.activities import FILL, TYPES
+from holdfast.sim.alpaca.trading.bookings import booking_row, read_booking
+from holdfast.sim.alpaca.trading.changes import new_id
+from holdfast.sim.alpaca.trading.executions import activity_id
 from holdfast.sim.alpaca.trading.wire import order_json
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ def routes(world: "World") -> list[web.AbstractRouteDef]:
         web.delete("/_sim/faults", _endpoint(world, _remove_faults)),
         web.post("/_sim/clock", _endpoint(world, _move_clock)),
         web.get("/_sim/audit", _endpoint(world, _audit)),
+        web.post("/_sim/activities", _endpoint(world, _book)),
     ]
 
 
@@ -151,6 +156,25 @@ async def _move_clock(world: "World", request: web.Request) -> Json:
     else:
         raise InvalidValue(f"action must be one of pause, resume, step, finish, not {action!r}")
     return world.status()
+
+
+async def _book(world: "World", request: web.Request) -> Json:
+    """The broker books something by itself: an activity in its own words, which moves the account as it says.
+
+    ``key`` says whose account, ``id`` which activity is corrected or canceled.
+    """
+    body = await _body(request)
+    if not isinstance(body, dict):
+        raise InvalidValue("the body must be an activity")
+    desk = _desk(world, body.get("key"))
+    if str(body.get("activity_type")) not in TYPES - {FILL}:
+        raise InvalidValue(f"activity_type must be one of {', '.join(sorted(TYPES - {FILL}))}")
+    booking = read_booking(body, activity_id(desk.now_ns, new_id()), desk.now_ns)
+    desk.settle()
+    desk.books.take(booking)
+    desk.changes.account()
+    desk.settle()
+    return booking_row(booking)
 
 
 async def _audit(world: "World", request: web.Request) -> Json:

@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.core.types import ZERO, plain
 from holdfast.sim.alpaca.errors import invalid
+from holdfast.sim.alpaca.trading.bookings import Booking
 from holdfast.sim.alpaca.trading.funds import Funds
 from holdfast.sim.alpaca.trading.hours import new_york
 from holdfast.sim.alpaca.trading.request import flag
@@ -83,6 +84,7 @@ class Account(msgspec.Struct, kw_only=True):
     day_ends_ns: int = 0
     overnight: dict[str, Decimal] = msgspec.field(default_factory=dict)
     configuration: Configuration = msgspec.field(default_factory=Configuration)
+    bookings: list[Booking] = []
 
 
 def open_account(key: str, secret_digest: str, deposit: Decimal, now_ns: int) -> Account:

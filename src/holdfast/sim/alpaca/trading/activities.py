@@ -1,13 +1,15 @@
-"""The account's activities: its fills, and the deposit it was opened with."""
+"""The account's activities: its fills, what the broker has booked by itself, and the deposit it was opened with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from heapq import merge
 
 import msgspec
 
 from holdfast.core.types import plain
 from holdfast.sim.alpaca.errors import invalid, unprocessable
 from holdfast.sim.alpaca.trading.account import Account
+from holdfast.sim.alpaca.trading.bookings import Booking, booking_row
 from holdfast.sim.alpaca.trading.books import Execution
 from holdfast.sim.alpaca.trading.executions import activity_id
 from holdfast.sim.alpaca.trading.hours import new_york
@@ -98,11 +100,21 @@ def _rows(account: Account, executions: Sequence[Execution], wanted: ActivityReq
     has_deposit = _is_wanted(DEPOSIT, account.created_ns, wanted) and account.deposit > 0
     if wanted.ascending and has_deposit:
         yield _deposit_row(account)
-    for execution in executions if wanted.ascending else reversed(executions):
-        if _is_wanted(FILL, execution.time_ns, wanted):
-            yield fill_row(execution)
+    booked = sorted(account.bookings, key=_when, reverse=not wanted.ascending)
+    fills = executions if wanted.ascending else reversed(executions)
+    rows: Iterable[Execution | Booking] = merge(fills, booked, key=_when, reverse=not wanted.ascending)
+    for one in rows:
+        if isinstance(one, Booking):
+            if _is_wanted(one.activity_type, one.created_ns, wanted):
+                yield booking_row(one)
+        elif _is_wanted(FILL, one.time_ns, wanted):
+            yield fill_row(one)
     if not wanted.ascending and has_deposit:
         yield _deposit_row(account)
+
+
+def _when(one: Execution | Booking) -> int:
+    return one.created_ns if isinstance(one, Booking) else one.time_ns
 
 
 def _is_wanted(kind: str, time_ns: int, wanted: ActivityRequest) -> bool:

@@ -6,6 +6,7 @@ import msgspec
 
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.types import NO_MONEY, ZERO, Money, Price, Side
+from holdfast.sim.alpaca.trading.bookings import Booking
 
 
 class Execution(msgspec.Struct, kw_only=True):
@@ -29,15 +30,36 @@ class Execution(msgspec.Struct, kw_only=True):
 
 
 class Books:
-    """Cash and a ledger for each symbol: cash = deposits - bought + sold.
+    """Cash and a ledger for each symbol: cash = deposits - bought + sold + what the broker has booked by itself.
 
     Commission is zero, and so is the fee of crypto, which the real paper service takes out of the coins received.
     """
 
-    def __init__(self, deposit: Decimal = ZERO) -> None:
+    def __init__(self, deposit: Decimal = ZERO, bookings: list[Booking] | None = None) -> None:
         self.cash = deposit
         self.ledgers: dict[str, Ledger] = {}
         self.overnight: dict[str, Decimal] = {}
+        self._bookings = [] if bookings is None else bookings
+        for booking in self._bookings:
+            self._take(booking)
+
+    def take(self, booking: Booking) -> None:
+        """The broker books something; under an id that there is already it takes that one's place."""
+        known = next((each for each in self._bookings if each.id == booking.id), None)
+        if known is not None:
+            self._take(known, -1)
+            self._bookings.remove(known)
+        self._bookings.append(booking)
+        self._take(booking)
+
+    def _take(self, booking: Booking, sign: int = 1) -> None:
+        amount, quantity = booking.moved
+        self.cash += sign * amount
+        if quantity:
+            ledger = self.ledgers.setdefault(booking.symbol, Ledger())
+            ledger.adjust(sign * quantity, NO_MONEY)
+            if not ledger.quantity:
+                del self.ledgers[booking.symbol]
 
     def quantity(self, symbol: str) -> Decimal:
         """The signed position; zero when there is none."""
@@ -61,6 +83,8 @@ class Books:
         self.ledgers = {}
         for execution in executions:
             self.book(execution.symbol, execution.side, execution.quantity, execution.price)
+        for booking in self._bookings:
+            self._take(booking)
 
     def start_day(self) -> None:
         """A trading day begins: what is held now was held overnight."""

@@ -57,7 +57,7 @@ class Desk:
         self.limit = limit
         self.hub = Hub()
         self.orders = Orders()
-        self.books = Books(account.deposit)
+        self.books = Books(account.deposit, account.bookings)
         self.funds = Funds(world, self.books, self.orders)
         self.changes = Changes(account, self.hub, state)
         self.executions = Executions(self.books, self.changes, account.deposit)

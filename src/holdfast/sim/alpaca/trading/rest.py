@@ -7,7 +7,7 @@ from holdfast.sim.alpaca.faults.registry import FaultName
 from holdfast.sim.alpaca.market.assets import Asset
 from holdfast.sim.alpaca.trading import rest_orders, watchlists
 from holdfast.sim.alpaca.trading.account import account_json
-from holdfast.sim.alpaca.trading.activities import MOST_ROWS, ActivityRequest, activities_json
+from holdfast.sim.alpaca.trading.activities import FILL, MOST_ROWS, TYPES, ActivityRequest, activities_json
 from holdfast.sim.alpaca.trading.changes import new_id
 from holdfast.sim.alpaca.trading.curve import HistoryRequest, history_json, read_history
 from holdfast.sim.alpaca.trading.desk import Desk
@@ -84,7 +84,7 @@ async def _activities(request: web.Request, desk: Desk) -> web.Response:
     if category:
         if types is not None:
             raise unprocessable("category and activity_types cannot be combined")
-        types = frozenset({"FILL"}) if category == "trade_activity" else frozenset({"JNLC"})
+        types = frozenset({FILL}) if category == "trade_activity" else TYPES - {FILL}
     wanted = ActivityRequest(
         types=types,
         date=request.query.get("date") or None,
