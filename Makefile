@@ -26,7 +26,7 @@ DEV     := $(VENV)/.dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo run quick test campaign check lint types contracts tidy bench torture lock clean
+.PHONY: help setup demo run quick test campaign check lint types contracts tidy proofs bench torture lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -45,10 +45,10 @@ quick: $(DEV) ## run the tests that need no process and no server, with few exam
 test: $(DEV) ## run the tests: under 8 minutes on two idle cores (ARGS="-k name" for some of them)
 	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n 2 $(ARGS)
 
-campaign: $(DEV) ## run the long proofs, for hours
-	HOLDFAST_TESTS=campaign $(BIN)/python -m pytest -n 2 -m "campaign or not process" $(ARGS)
+campaign: $(DEV) ## run the long proofs, for an hour, and go on where that was broken off (ARGS="--slice 1/4", ARGS=--list)
+	$(BIN)/python -m tools.campaign $(ARGS)
 
-check: lint types contracts tidy ## style, types, architecture, sizes (make -k check goes on after a failure)
+check: lint types contracts tidy proofs ## style, types, architecture, sizes, proofs (make -k check goes on after a failure)
 
 lint: $(DEV)
 	$(BIN)/ruff check
@@ -62,6 +62,10 @@ contracts: $(DEV)
 
 tidy: $(DEV)
 	$(BIN)/python -m tools.tidy
+
+proofs: $(DEV)
+	$(BIN)/python -m tools.fault_matrix
+	$(BIN)/python -m tools.campaign --check
 
 bench: $(RUNTIME) ## measure; prints a report (ARGS="name ..." for some of the benches)
 	$(BIN)/python -m bench $(ARGS)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from holdfast.torture.processes.programs import Spawner
+from tests import spawning
 from tests.budget import TIER, Tier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,6 +52,17 @@ def _beside(name: str, variable: str) -> Path:
 
 def _absent(what: str, folder: Path, variable: str) -> str:
     return f"no {what} at {folder}: put it there, or name its folder in {variable}"
+
+
+@pytest.fixture(scope="session")
+def spawner() -> Spawner:
+    """Starts programs without their imports."""
+    return spawning.shared_spawner()
+
+
+def pytest_sessionfinish() -> None:
+    """Nothing that was forked outlives the tests."""
+    spawning.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

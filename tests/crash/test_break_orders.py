@@ -14,6 +14,7 @@ from holdfast.core.strategy.api import Context
 from holdfast.core.types import Quantity, Side, StrategyId
 from holdfast.errors import StaleEpoch
 from holdfast.runtime.compose import open_engine
+from tests.budget import by_tier
 from tests.crash import break_kit
 from tests.crash.break_kit import (
     HARD,
@@ -28,7 +29,7 @@ from tests.crash.break_kit import (
     run_until,
 )
 
-CUTS = 3
+CUTS = by_tier(test=1, campaign=10)
 """How many ends of the journal are tried in each case; each is followed by two more crashes early in recovery."""
 
 TICKS = {"bar": "30Min", "ticks": True, "history_days": 0}
@@ -75,7 +76,6 @@ def commands(account: str, start: int) -> Commands:
     return {(account, start + steps): command for steps, command in asked.items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 @pytest.mark.proves("K13", "I12")
 def test_three_crashes_in_a_row_change_nothing(
@@ -88,7 +88,7 @@ def test_three_crashes_in_a_row_change_nothing(
     batches = run_until(whole, None, asked, monkeypatch)
     expected = books(whole)
     assert sum(len(account["fills"]) for account in expected.values()) >= 5
-    for cut in range(1, batches, batches // CUTS):
+    for cut in range(batches // (2 * CUTS), batches, batches // CUTS):
         config = configuration(tmp_path / f"cut-{cut}", **case)
         for crash in (cut, 1 + cut % 3, 2, None):
             run_until(config, crash, asked, monkeypatch)

@@ -12,8 +12,11 @@ from holdfast.errors import JournalError
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import open_engine
+from tests.budget import by_tier
 from tests.crash.test_every_cut import HARD, books, configuration, count_batches, run, run_cut
 from tests.databases import SERVERS, fresh_database, kill_sessions
+
+CUTS = by_tier(test=1, campaign=10)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,6 @@ def on(url: str, folder: Path) -> Config:
     return replace(configuration(folder, HARD), journal=JournalConfig(url=url))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.proves("K1", "K9", "I9", "I12")
 def test_cut_runs_on_servers_end_with_the_books_of_sqlite(
@@ -40,7 +42,7 @@ def test_cut_runs_on_servers_end_with_the_books_of_sqlite(
     with fresh_database(kind, tmp_path) as url:
         batches = count_batches(on(url, tmp_path), monkeypatch)
         assert books(on(url, tmp_path)) == expected
-    for cut in range(1, batches, batches // 4):
+    for cut in range(batches // (2 * CUTS), batches, batches // CUTS):
         with fresh_database(kind, tmp_path) as url:
             config = on(url, tmp_path)
             run_cut(config, cut, monkeypatch)
@@ -62,7 +64,6 @@ def run_until_killed(config: Config, kind: str) -> None:
         asyncio.run(engine.loop.run())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", SERVERS)
 @pytest.mark.proves("D5", "I1", "I9", "I12")
 def test_server_that_goes_away_again_and_again(kind: str, tmp_path: Path, expected: dict[str, Any]) -> None:

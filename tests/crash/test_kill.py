@@ -1,10 +1,7 @@
 """The real program, killed with SIGKILL at random moments and started again, against the same run left alone."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +12,12 @@ from holdfast.core.messages import OrderAccepted, OrderFilled, OrderReleased
 from holdfast.errors import JournalError
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
+from holdfast.torture.processes.programs import Program, kill
+from tests.budget import by_tier
+from tests.spawning import shared_spawner
 
-KILLS = 50
-SEED = int(os.environ.get("HOLDFAST_CRASH_SEED", "20261121"))
+KILLS = by_tier(test=5, campaign=50)
+SEED = 20261121
 PACE = "3000"
 """How fast market time goes by while kills fall: all of it in half a minute, so that the engine is not done before they are."""
 PATIENCE_S = 120.0
@@ -66,7 +66,7 @@ symbols = ["AVOR", "KORU"]
 params = { lookback = 15, threshold = 0.2, allow_short = true }
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 
 def prepare(folder: Path) -> str:
@@ -76,11 +76,10 @@ def prepare(folder: Path) -> str:
     return f"sqlite:///{folder / 'holdfast.db'}"
 
 
-def start(folder: Path, *options: str) -> "subprocess.Popen[bytes]":
-    """The engine as a user starts it."""
-    command = [sys.executable, "-m", "holdfast", "run", "-c", "holdfast.toml", *options]
-    with (folder / "output.txt").open("ab") as output:
-        return subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+def start(folder: Path, *options: str) -> Program:
+    """An engine."""
+    arguments = ["run", "-c", "holdfast.toml", *options]
+    return shared_spawner().start(arguments, folder, folder / "output.txt", {})
 
 
 def progress(url: str) -> int:
@@ -92,12 +91,6 @@ def progress(url: str) -> int:
         return 0  # not made yet
 
 
-def kill(process: "subprocess.Popen[bytes]") -> bool:
-    """SIGKILL; True when it was alive to be killed."""
-    process.send_signal(signal.SIGKILL)
-    return process.wait(PATIENCE_S) == -signal.SIGKILL
-
-
 def run_with_kills(folder: Path, url: str, chance: random.Random, total: int) -> int:
     """Start and kill until `KILLS` have hit, then let it run to its end. Gives how many kills hit a trading engine."""
     hits = trading = 0
@@ -105,25 +98,24 @@ def run_with_kills(folder: Path, url: str, chance: random.Random, total: int) ->
         before = progress(url)
         process = start(folder, "--speed", PACE)
         if chance.random() < 0.2:  # anywhere in start-up and recovery
-            time.sleep(chance.uniform(0, 2.5))
+            time.sleep(chance.uniform(0, 0.6))
         else:
-            wanted = before + chance.randint(1, total // KILLS)
+            wanted = before + chance.randint(1, total // (2 * KILLS))
             deadline_s = time.monotonic() + PATIENCE_S
-            while progress(url) < wanted and process.poll() is None and time.monotonic() < deadline_s:
+            while progress(url) < wanted and process.ended() is None and time.monotonic() < deadline_s:
                 time.sleep(chance.uniform(0, 0.01))
-        if kill(process):
+        if kill(process) == -signal.SIGKILL:
             hits += 1
             trading += progress(url) > before
         else:
-            assert process.returncode == 0, output_of(folder)  # it came to its end: later kills meet it in recovery
+            assert process.ended() == 0, output_of(folder)  # it came to its end: later kills meet it in recovery
     finish(folder)
     return trading
 
 
 def finish(folder: Path) -> None:
     """Let the engine run to the end of its data."""
-    status = start(folder).wait(600)
-    assert status == 0, output_of(folder)
+    assert start(folder).ended(PATIENCE_S) == 0, output_of(folder)
 
 
 def output_of(folder: Path) -> str:
@@ -176,7 +168,7 @@ def check_never_sent_before_durable(url: str) -> int:
 
 
 @pytest.mark.proves("K1", "K6", "K8", "K9", "I2", "I3", "I4", "I10")
-def test_a_run_killed_fifty_times_ends_with_the_books_of_one_left_alone(tmp_path: Path) -> None:
+def test_a_run_killed_again_and_again_ends_with_the_books_of_one_left_alone(tmp_path: Path) -> None:
     """No order is lost, none doubled, the chain is whole and the books equal those of an uninterrupted run."""
     calm_url = prepare(tmp_path / "calm")
     finish(tmp_path / "calm")

@@ -9,14 +9,6 @@ from holdfast.torture.processes.programs import Spawner
 from tests.process.bare import World
 
 
-@pytest.fixture(scope="module")
-def spawner() -> Iterator[Spawner]:
-    """Starts programs quickly."""
-    found = Spawner()
-    yield found
-    found.close()
-
-
 @pytest.fixture
 def world(spawner: Spawner, tmp_path: Path) -> Iterator[World]:
     """A market that moves, and nobody in it yet."""

@@ -1,9 +1,10 @@
-"""The real program, started as people start it."""
+"""The real program: started as people start it, or forked, which is the same without a second of imports."""
 
 import json
-import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import holdfast
+from holdfast.errors import JournalError
+from holdfast.journal.reader import Reader
+from holdfast.torture.processes import programs
+from holdfast.torture.processes.programs import Program, kill, send
+from tests.spawning import shared_spawner
 
 PATIENCE_S = 90.0
 """How long anything may take: a bound that only a hang reaches."""
@@ -21,7 +27,7 @@ PACKAGES = str(Path(holdfast.__file__).resolve().parents[1])
 
 
 class Done(NamedTuple):
-    """A command that has ended."""
+    """A command that has ended. ``err`` and ``out`` are all that it said."""
 
     status: int
     out: str
@@ -43,14 +49,11 @@ class Done(NamedTuple):
 
 def environment(**extra: str) -> dict[str, str]:
     """The test's own, without what would change the program's ways, with this package in reach of any folder."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "COLUMNS", "NO_COLOR"))
-    }
-    return kept | {"PYTHONPATH": PACKAGES} | extra
+    return programs.environment({"PYTHONPATH": PACKAGES, **extra})
 
 
-def run(folder: Path, *arguments: str, **extra: str) -> Done:
-    """Type a command in ``folder``; ``extra`` goes to its environment."""
+def run_from_nothing(folder: Path, *arguments: str, **extra: str) -> Done:
+    """Type a command in ``folder``, and wait for Python and all imports too; ``extra`` goes to its environment."""
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=folder,
@@ -64,31 +67,59 @@ def run(folder: Path, *arguments: str, **extra: str) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
+def run(folder: Path, *arguments: str, **extra: str) -> Done:
+    """Run a command in ``folder``, forked (tests/spawning.py); ``extra`` goes to its environment."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-said-") as said:
+        out, err = Path(said, "out"), Path(said, "err")
+        program = shared_spawner().start(arguments, folder, out, extra, err)
+        status = program.ended(PATIENCE_S)
+        if status is None:
+            kill(program)
+        assert status is not None, f"{arguments} goes on: {out.read_text()} {err.read_text()}"
+        return Done(status, out.read_text(), err.read_text())
+
+
 def succeed(folder: Path, *arguments: str, **extra: str) -> Done:
-    """Type a command that must work."""
+    """Run a command that must work."""
     done = run(folder, *arguments, **extra)
     assert done.status == 0, (arguments, done)
     return done
 
 
+class Running:
+    """A command that goes on, forked."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.pid = program.pid
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Nothing when it has ended."""
+        send(self._program, number)
+
+    def kill(self) -> None:
+        """SIGKILL; it is gone afterwards."""
+        kill(self._program)
+
+    def poll(self) -> int | None:
+        """Its exit status, minus a signal's number; None while it runs."""
+        return self._program.ended()
+
+    def wait(self) -> int:
+        """The status of one that has to end by itself."""
+        status = self._program.ended(PATIENCE_S)
+        assert status is not None, "it goes on"
+        return status
+
+
 @contextmanager
-def started(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def started(folder: Path, *arguments: str, errors: Path | None = None, **extra: str) -> Iterator[Running]:
     """A command that goes on, with its output in ``output.txt``; it is killed if it is still there at the end."""
-    with (folder / "output.txt").open("a") as output:
-        process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            cwd=folder,
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait(PATIENCE_S)
+    process = Running(shared_spawner().start(arguments, folder, folder / "output.txt", extra, errors))
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -102,14 +133,20 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"waited in vain for {what}")
 
 
-def trading(folder: Path, config: str) -> bool:
-    """Whether the engine of this configuration has come through its recovery and has seen the market."""
-    done = run(folder, "audit", "tail", "-c", config, "-n", "1000", "--json")
-    if done.status:
-        return False  # no journal yet
-    types = [record["type"] for record in done.json]
-    last = max((index for index, name in enumerate(types) if name == "EngineStarted"), default=0)
-    return "TradingDayStarted" in types[last:] or ("RecoveryCompleted" in types[last:] and last > 0)
+def trading(url: str) -> bool:
+    """Whether every account of the journal at ``url`` has come through its start, and has seen the market."""
+    try:
+        with Reader.open(url) as reader:
+            accounts = reader.accounts()
+            return bool(accounts) and all(_trades(reader, row.account, row.epoch) for row in accounts)
+    except JournalError:
+        return False  # not made yet
+
+
+def _trades(reader: Reader, account: str, epoch: int) -> bool:
+    names = ("TradingDayStarted", "RecoveryCompleted") if epoch > 1 else ("TradingDayStarted",)
+    last = [reader.last_record(account, name) for name in names]
+    return any(record is not None and record.epoch == epoch for record in last)
 
 
 def proves_itself(folder: Path, config: str) -> bool:

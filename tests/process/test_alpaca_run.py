@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.process.program import PATIENCE_S, proves_itself, run, started, succeed, until
+from tests.process.program import proves_itself, run, started, succeed, until
 from tests.process.test_sim import serving
 
 pytestmark = pytest.mark.process
@@ -86,7 +86,7 @@ def prepare(folder: Path, told: dict[str, Any]) -> None:
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_session_of_ibm_and_spy_ends_with_the_same_books(shared_data: Path, tmp_path: Path) -> None:
     """Every minute of 8 October 2013: cash and positions to the cent, each execution once, and a journal that proves itself."""
     data = ["--data", str(shared_data / "us_minute_trades.parquet"), "--start", "2013-10-08T13:28:00Z"]
@@ -97,7 +97,7 @@ def test_a_session_of_ibm_and_spy_ends_with_the_same_books(shared_data: Path, tm
             until(lambda: not at_server(told, "/v2/orders", status="open"), "the last order's end")
             until(lambda: books(tmp_path)["cash"] == plain(at_server(told, "/v2/account")["cash"]), "the same cash")
             engine.send_signal(signal.SIGTERM)
-            assert engine.wait(PATIENCE_S) == 0
+            assert engine.wait() == 0
         there = {row["symbol"]: signed(row) for row in at_server(told, "/v2/positions")}
         held = {row["symbol"]: Decimal(row["quantity"]) for row in succeed(tmp_path, "positions", "--json").json}
         assert held == there

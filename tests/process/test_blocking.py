@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.program import PATIENCE_S, proves_itself, run, started, succeed, until
+from tests.process.program import proves_itself, run, started, succeed, until
 
 pytestmark = pytest.mark.process
 
@@ -93,7 +93,7 @@ def test_a_second_signal_ends_an_engine_that_is_stuck(name: str, number: signal.
         process.send_signal(number)
         until(lambda: pending(process.pid, number) is False, "the first signal to be taken")
         process.send_signal(number)
-        assert process.wait(PATIENCE_S) in (-number, 130)
+        assert process.wait() in (-number, 130)
     assert proves_itself(tmp_path, "holdfast.toml")
 
 

@@ -41,7 +41,7 @@ def desk(tmp_path: Path) -> Path:
 def engine(desk: Path) -> Iterator[Path]:
     """The folder of an engine that trades."""
     with started(desk, "run"):
-        until(lambda: trading(desk, "holdfast.toml"), "the engine to trade")
+        until(lambda: trading(f"sqlite:///{desk / 'holdfast.db'}"), "the engine to trade")
         yield desk
     assert proves_itself(desk, "holdfast.toml")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.program import proves_itself, run, started, succeed, until
+from tests.process.program import proves_itself, run, run_from_nothing, started, succeed, until
 
 pytestmark = pytest.mark.process
 
@@ -62,7 +62,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_demo_ends_by_itself_and_tells_what_it_did(tmp_path: Path) -> None:
     """``demo --for 3s --json`` prints one JSON object with counts, equity and a proven chain; a second one goes on."""
-    first = succeed(tmp_path, "demo", "--for", "3s", "--speed", "600", "--json").json
+    first = run_from_nothing(tmp_path, "demo", "--for", "3s", "--speed", "600", "--json").json
     assert first["bars"] > 100
     assert first["signals"] >= first["orders"] - first["bars"] > -first["bars"]
     assert first["fills"] > 0
@@ -79,7 +79,6 @@ def test_demo_comes_back_after_sigkill(tmp_path: Path) -> None:
     with started(tmp_path, "demo", "--speed", "1200") as process:
         until(lambda: run(tmp_path, "fills", "--json").out not in ("", "[]\n"), "a fill")
         process.kill()
-        process.wait()
     assert proves_itself(tmp_path, ".holdfast/demo.toml")
     positions = succeed(tmp_path, "positions", "--json").json
     assert "it died" in succeed(tmp_path, "status").out
@@ -220,7 +219,8 @@ def test_pipes_and_narrow_terminals_get_whole_lines(ran: Path) -> None:
 
 def test_help_needs_no_heavy_library(tmp_path: Path) -> None:
     """``--help`` starts at once because what takes long to import is imported by the commands that need it."""
-    done = succeed(tmp_path, "--help", PYTHONPROFILEIMPORTTIME="1")
+    done = run_from_nothing(tmp_path, "--help", PYTHONPROFILEIMPORTTIME="1")
+    assert done.status == 0
     imported = {line.rpartition("|")[2].strip() for line in done.err.splitlines()}
     assert "typer" in imported
     assert not imported & {"pandas", "pyarrow", "exchange_calendars", "sqlalchemy", "numpy"}

@@ -1,4 +1,4 @@
-"""Eight processes on one database: claiming, sending again and keeping their accounts' books at once.
+"""Several processes on one database: claiming, sending again and keeping their accounts' books at once.
 
 No deadlock and no wait for a lock reaches any of them, no order is with two of them, each is settled once.
 """
@@ -22,26 +22,26 @@ from holdfast.journal import Journal, Reader, verify
 from holdfast.journal.claims import Claims
 from holdfast.journal.database import open_database
 from holdfast.journal.lease import Lease
+from tests.budget import by_tier
 from tests.databases import KINDS, fresh_database
 from tests.unit.journal.trader import PAPER, Trader
 
 ROOT = Path(__file__).resolve().parents[2]
-WORKERS = 8
-ORDERS = 80
+WORKERS = by_tier(test=4, campaign=8)
+ORDERS = by_tier(test=32, campaign=80)
 TRIES = 2
 """How often each order is claimed: it is settled for good at the last."""
 POOL = "pool"
 """The account whose orders they share."""
-PATIENCE_S = 240.0
+PATIENCE_S = 600.0
 
 pytestmark = pytest.mark.process
 
 
-@pytest.mark.slow
 @pytest.mark.proves("D1")
 @pytest.mark.parametrize("kind", KINDS)
-def test_eight_workers(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
-    """80 orders, two tries each, eight processes that also commit to their own accounts all the while, and file orders again."""
+def test_workers_on_one_database(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    """Many orders, two tries each; processes that also commit to their own accounts all the while, and file orders again."""
     with fresh_database(kind, tmp_path) as url:
         Journal.open(url).close()
         claims = Claims(open_database(url))

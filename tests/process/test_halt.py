@@ -11,7 +11,7 @@ from holdfast.torture.processes.programs import kill
 from tests.process.bare import SYMBOL, World
 from tests.process.program import PATIENCE_S, run, succeed, until
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = pytest.mark.process
 
 
 def working(world: World) -> list[dict[str, Any]]:

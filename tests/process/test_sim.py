@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ with warnings.catch_warnings():
     from alpaca.trading.enums import OrderSide, TimeInForce
     from alpaca.trading.requests import LimitOrderRequest
 
-from tests.process.program import COMMAND, PATIENCE_S, environment, run, started, until
+from tests.process.program import PATIENCE_S, Running, run, started, until
 
 pytestmark = pytest.mark.process
 
@@ -31,30 +30,27 @@ BTCUSD,2024-01-03T14:31:00Z,42000,42100,41900,42050,1.5
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str) -> Iterator[tuple[dict[str, Any], "subprocess.Popen[str]"]]:
+def serving(folder: Path, *arguments: str) -> Iterator[tuple[dict[str, Any], Running]]:
     """The program with ``--json``, and what it said."""
-    process = subprocess.Popen(
-        [*COMMAND, "sim", "alpaca", "--port", "0", "--json", *arguments],
-        cwd=folder,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    said = folder / "output.txt"
+    for path in (said, folder / "errors.txt"):
+        path.unlink(missing_ok=True)
+    with started(folder, "sim", "alpaca", "--port", "0", "--json", *arguments, errors=folder / "errors.txt") as process:
+        yield until(lambda: said.exists() and _json(said.read_text()), "where it serves"), process
+
+
+def _json(text: str) -> Any:
+    """What it has said, once that is whole."""
     try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline()), process
-    finally:
-        process.kill()
-        process.communicate(timeout=PATIENCE_S)
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
-def end(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[int, str]:
-    """Ask it to stop; its status and what it said to the end."""
+def end(process: Running, number: signal.Signals, folder: Path) -> tuple[int, str]:
+    """Ask it to stop; its status and what it said on stderr."""
     process.send_signal(number)
-    _, errors = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, errors
+    return process.wait(), (folder / "errors.txt").read_text()
 
 
 def client_of(told: dict[str, Any]) -> Any:
@@ -74,7 +70,7 @@ def test_it_says_where_it_is_and_ends_in_order(tmp_path: Path, number: signal.Si
         assert told["keys"] == "any"
         assert told["speed"] == 1
         assert requests.get(told["control_url"], timeout=PATIENCE_S).json()["data"] == told["data"]
-        assert end(process, number) == (0, "")
+        assert end(process, number, tmp_path) == (0, "")
 
 
 def test_people_are_shown_the_same(tmp_path: Path) -> None:
@@ -100,7 +96,7 @@ def test_it_serves_files(tmp_path: Path) -> None:
             f"{told['data_url']}/v1beta3/crypto/us/latest/trades?symbols=BTC/USD", timeout=PATIENCE_S
         ).json()
         assert latest["trades"]["BTC/USD"]["p"] == 42050
-        status, errors = end(process, signal.SIGTERM)
+        status, errors = end(process, signal.SIGTERM, tmp_path)
     assert status == 0
     assert "other.csv" in errors
 
@@ -116,14 +112,13 @@ def test_accounts_and_orders_outlive_a_kill(tmp_path: Path) -> None:
         sent, time_before = client.submit_order(order), client.get_clock().timestamp
         client._session.close()
         process.kill()
-        process.wait(PATIENCE_S)
     with serving(tmp_path, *arguments) as (told, process):
         client = client_of(told)
         found = client.get_order_by_id(sent.id)
         assert (found.client_order_id, found.limit_price) == (sent.client_order_id, "1")
         assert (time_before - client.get_clock().timestamp).total_seconds() < 120
         client._session.close()
-        assert "market time goes on at 2024-07-10" in end(process, signal.SIGTERM)[1]
+        assert "market time goes on at 2024-07-10" in end(process, signal.SIGTERM, tmp_path)[1]
 
 
 def test_only_listed_accounts_trade(tmp_path: Path) -> None:
@@ -154,7 +149,7 @@ def test_only_listed_accounts_trade(tmp_path: Path) -> None:
         (["--speed", "0"], 2, "speed"),
         (["--start", "noon"], 2, "noon"),
         (["--start", "1991-01-01", "--data", "bars.csv", "--speed", "-1"], 2, "speed"),
-        (["--start", "1950-01-01"], 2, "1990"),
+        (["--start", "1950-01-01"], 2, "1950"),
         (["--faults", "nowhere.toml"], 2, "nowhere.toml"),
         (["--accounts", "nowhere.toml"], 2, "nowhere.toml"),
         (["--state", "bars.csv"], 2, "bars.csv"),

@@ -14,7 +14,7 @@ from tests.databases import KINDS, fresh_database
 from tests.process.bare import SILENT_S, SYMBOL, World
 from tests.process.program import PATIENCE_S, run, succeed, until
 
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = pytest.mark.process
 
 PLACED_WITHIN_S = 15.0
 """From the end of the silence to the stop at the broker, on a machine with much to do."""

@@ -8,7 +8,7 @@ import pytest
 from holdfast.torture.processes.programs import Spawner
 from tests.torture.arena import arena
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 SENDS = 30
 """How often an order that was definitely not taken is sent, under its id: `holdfast.brokers.alpaca.broker.SENDS`."""

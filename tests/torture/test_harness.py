@@ -21,7 +21,6 @@ from tests.torture.arena import Write, arena, unsynced
 PATIENCE_S = 30.0
 
 
-@pytest.mark.slow
 @pytest.mark.process
 def test_every_lie_about_the_books_is_found(tmp_path: Path, spawner: Spawner) -> None:
     """With the truth nothing is found; with an order, an execution, a position or a cent more or less it is."""

@@ -11,13 +11,12 @@ from holdfast.errors import JournalError, Refused, StaleEpoch
 from holdfast.torture.processes.engine import wait_until_ready
 from holdfast.torture.processes.programs import Program, Spawner, send
 from holdfast.torture.processes.stores import SqliteStore, Store, open_store
-from tests.databases import KINDS, SERVERS, server_url
+from tests.databases import SERVERS, server_url
 from tests.torture.arena import PATIENCE_S, Arena, arena
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = pytest.mark.process
 
-LEASE_S = 5.0
-"""As `holdfast.torture.processes.engine` configures it."""
+ON_SERVERS = ["sqlite", *(pytest.param(kind, marks=pytest.mark.campaign) for kind in SERVERS)]
 NOBODY_ANSWERS = {"name": "restart_keeping_orders", "seconds": 0.1}
 """What the broker does to a client that answers no pings, only sooner: it ends its connections. It allows one stream an account."""
 
@@ -30,7 +29,7 @@ def store_of(kind: str, folder: Path) -> Store:
 
 
 @pytest.mark.proves("L6")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ON_SERVERS)
 def test_a_second_engine_stays_away(kind: str, tmp_path: Path, spawner: Spawner) -> None:
     """While one trades a second one is refused before it has asked the broker for anything, and the first goes on."""
     with arena(tmp_path, spawner, store_of(kind, tmp_path)) as there:
@@ -46,7 +45,7 @@ def test_a_second_engine_stays_away(kind: str, tmp_path: Path, spawner: Spawner)
 
 
 @pytest.mark.proves("L1", "L2", "L3", "L4", "L8", "I11")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ON_SERVERS)
 def test_a_frozen_engine_is_replaced_and_steps_down_when_it_wakes(kind: str, tmp_path: Path, spawner: Spawner) -> None:
     """Stopped for longer than its lease: the standby explains its orders and trades; woken, the old one ends and sends nothing."""
     with arena(tmp_path, spawner, store_of(kind, tmp_path)) as there:
@@ -57,9 +56,7 @@ def test_a_frozen_engine_is_replaced_and_steps_down_when_it_wakes(kind: str, tmp
         sequence, epoch = there.watch.where()[1], there.watch.where()[0]
         freeze(engine, there)
         there.broker.arm([NOBODY_ANSWERS])
-        began_s = time.monotonic()
         assert wait_until_ready(standby, there.watch, sequence, PATIENCE_S), text_of(tmp_path / "standby.txt")
-        assert time.monotonic() - began_s < 2 * LEASE_S
         assert there.watch.where()[0] == epoch + 1
         woken_ns = time.time_ns()
         send(engine, signal.SIGCONT)
@@ -73,21 +70,27 @@ def test_a_frozen_engine_is_replaced_and_steps_down_when_it_wakes(kind: str, tmp
 
 
 @pytest.mark.proves("L6", "L8")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ON_SERVERS)
 def test_a_killed_engine_is_replaced_at_once(kind: str, tmp_path: Path, spawner: Spawner) -> None:
     """Its death is proven by the kernel: the standby doesn't wait for the lease to lapse."""
     with arena(tmp_path, spawner, store_of(kind, tmp_path)) as there:
+        longer_lease(tmp_path / "holdfast.toml")
         engine = there.ready()
         standby = there.start("--standby", output=tmp_path / "standby.txt")
         there.until(lambda: "standing by" in text_of(tmp_path / "standby.txt"), "the standby to stand by")
         there.trade(engine)
         sequence = there.watch.where()[1]
         there.die(engine)
-        began_s = time.monotonic()
         assert wait_until_ready(standby, there.watch, sequence, PATIENCE_S), text_of(tmp_path / "standby.txt")
-        assert time.monotonic() - began_s < LEASE_S
         there.output = tmp_path / "standby.txt"
         there.agree(standby)
+
+
+def longer_lease(config: Path) -> None:
+    """One for which nobody here has the patience: who takes over all the same didn't wait for it."""
+    text = config.read_text()
+    assert "[lease]\nduration_s = 5.0\n" in text
+    config.write_text(text.replace("[lease]\nduration_s = 5.0\n", f"[lease]\nduration_s = {10 * PATIENCE_S}\n"))
 
 
 def freeze(engine: Program, there: Arena) -> None:

@@ -14,7 +14,7 @@ from holdfast.torture.processes.programs import FromNothing, Spawner
 from holdfast.torture.processes.stores import SqliteStore
 from tests.torture.arena import Tracer, Write, arena, can_mount, small_disk
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = pytest.mark.process
 
 needs_strace = pytest.mark.skipif(
     shutil.which("strace") is None and os.environ.get("CI") != "true", reason="strace is not installed"
@@ -72,7 +72,14 @@ def test_a_full_disk(tmp_path: Path, spawner: Spawner) -> None:
 
 @needs_strace
 @pytest.mark.proves("D3", "D2")
-@pytest.mark.parametrize("fault", ["fdatasync:error=EIO", "pwrite64:error=EIO", "pwrite64:error=ENOSPC"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "fdatasync:error=EIO",
+        pytest.param("pwrite64:error=EIO", marks=pytest.mark.campaign),
+        pytest.param("pwrite64:error=ENOSPC", marks=pytest.mark.campaign),
+    ],
+)
 def test_a_failing_disk_is_final(fault: str, tmp_path: Path, spawner: Spawner) -> None:
     """A sync or a write fails once: the engine ends at once, commits nothing more, and sends nothing that is not durable."""
     with arena(tmp_path, spawner) as there:
@@ -110,7 +117,14 @@ def test_a_commit_that_takes_seconds(tmp_path: Path, spawner: Spawner) -> None:
 
 @needs_strace
 @pytest.mark.proves("D4", "K9", "I1", "I10")
-@pytest.mark.parametrize("damage", ["lost", "zeros", "garbage"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "lost",
+        pytest.param("zeros", marks=pytest.mark.campaign),
+        pytest.param("garbage", marks=pytest.mark.campaign),
+    ],
+)
 def test_a_power_cut(damage: str, tmp_path: Path, spawner: Spawner) -> None:
     """What no sync had covered is gone, or garbage: no order at the broker is missing, and a new start brings the books together.
 

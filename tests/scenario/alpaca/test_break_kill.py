@@ -1,9 +1,7 @@
 """The real program killed at random moments while the market goes on: in the end its books are the server's."""
 
 import json
-import os
 import random
-import subprocess
 import time
 from pathlib import Path
 
@@ -13,16 +11,16 @@ from holdfast.core.messages import CancelOrders
 from holdfast.errors import JournalError
 from holdfast.journal.reader import Reader
 from holdfast.sim.alpaca.market.opening import time_from
+from tests.budget import by_tier
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
-from tests.process.program import COMMAND, PACKAGES, environment
+from tests.process.program import PATIENCE_S, started
 from tests.scenario.alpaca.breaking import ask, started_engine
 from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, check_no_twins, configuration
 from tests.scenario.alpaca.test_faults import post
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = pytest.mark.process
 
-ROOT = Path(__file__).resolve().parents[3]
-KILLS = 10
+KILLS = by_tier(test=3, campaign=10)
 BEFORE_THE_CLOSE = "2024-07-10T15:30:00Z"
 CLOSE = "2024-07-10T20:00:00Z"
 SPEED = 240.0
@@ -67,20 +65,6 @@ def write(server: LocalAlpaca, journal: str, folder: Path) -> None:
     )
 
 
-def start(folder: Path) -> "subprocess.Popen[bytes]":
-    """The engine as a user starts it, with the strategy in reach and what it says in a file."""
-    path = os.pathsep.join([PACKAGES, str(ROOT)])
-    with (folder / "output.txt").open("ab") as output:
-        return subprocess.Popen(
-            [*COMMAND, "run", "-c", "holdfast.toml"],
-            cwd=folder,
-            env=environment(PYTHONPATH=path),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-
-
 def progress(url: str) -> int:
     """How many records the journal holds."""
     try:
@@ -94,28 +78,24 @@ def kill_at_random(server: LocalAlpaca, folder: Path, url: str, chance: random.R
     """Start, kill, and leave it dead for a while; whether it came as far as to record something of the market."""
     before = progress(url)
     server.call(server.world.clock.pause)  # a slow machine takes longer to start, not more of the market
-    process = start(folder)
-    try:
+    with started(folder, "run", "-c", "holdfast.toml") as process:
         if chance.random() < 0.2:  # anywhere in the start
-            time.sleep(chance.uniform(0.5, 2.5))
+            time.sleep(chance.uniform(0, 0.6))
         else:
-            wanted, deadline_s = before + chance.randint(40, 110), time.monotonic() + 40
+            wanted, deadline_s = before + chance.randint(40, 110), time.monotonic() + PATIENCE_S
             while progress(url) <= before and process.poll() is None and time.monotonic() < deadline_s:
                 time.sleep(0.01)
             server.call(server.world.clock.resume)
             while progress(url) < wanted and process.poll() is None and time.monotonic() < deadline_s:
                 time.sleep(chance.uniform(0, 0.01))
         assert process.poll() is None, (folder / "output.txt").read_text(errors="replace")[-2000:]
-    finally:
-        process.kill()
-        process.wait(30)
     server.call(server.world.clock.resume)
     time.sleep(chance.choice((0, 0, 0.5)))
     return progress(url) > before + 5
 
 
 @pytest.mark.proves("K3", "K4", "K5", "K7", "I1", "I2", "I3", "I4", "I6")
-def test_ten_kills_and_a_close_in_between(tmp_path: Path) -> None:
+def test_kills_and_a_close_in_between(tmp_path: Path) -> None:
     """Killed in starts and at work, dead when the session closes: same books, no twin, a journal that proves itself, no secret."""
     chance = random.Random(4)
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=SPEED, start=BEFORE_THE_CLOSE) as server:

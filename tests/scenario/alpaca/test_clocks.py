@@ -12,7 +12,6 @@ from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, chec
 from tests.scenario.alpaca.test_faults import post
 
 
-@pytest.mark.slow
 @pytest.mark.proves("C1", "C4", "I15")
 def test_an_hour_forth_and_back_at_every_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the wall clock gives another hour, while requests are throttled and repeated: no burst, no stall, the same books."""

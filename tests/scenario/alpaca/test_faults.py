@@ -138,7 +138,6 @@ def test_the_whole_catalogue_is_here() -> None:
 @pytest.mark.proves(
     "A1", "A2", "A4", "A6", "A7", "A8", "S1", "S2", "S3", "S4", "S5", "S7", "B1", "B2", "B4", "I2", "I3", "I4", "I6"
 )
-@pytest.mark.slow
 @pytest.mark.parametrize("what", ALONE)
 def test_the_books_agree_in_the_end(what: str, tmp_path: Path) -> None:
     """One fault alone: cash, positions and orders agree, no intent has two orders, nothing risky was sent while blind."""
@@ -148,7 +147,7 @@ def test_the_books_agree_in_the_end(what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("I2", "I3", "I4", "I6")
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.parametrize("seed", range(MIXES))
 def test_the_books_agree_after_a_mix_of_three(seed: int, tmp_path: Path) -> None:
     """Three faults at once, chosen by chance."""

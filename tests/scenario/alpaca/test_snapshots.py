@@ -19,8 +19,6 @@ from tests.scenario.alpaca.engine import (
     engine_on,
 )
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def read_after(monkeypatch: pytest.MonkeyPatch) -> list[int]:

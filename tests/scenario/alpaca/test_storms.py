@@ -51,7 +51,6 @@ def test_an_order_that_a_person_changes_at_the_broker(tmp_path: Path, is_dead: b
             agree_in_the_end(running, Theirs(server))
 
 
-@pytest.mark.slow
 @pytest.mark.proves("S10", "S9", "S1")
 def test_a_stream_that_breaks_off_again_and_again(tmp_path: Path) -> None:
     """It is opened again ever more slowly, nothing waits without bound, and what was missed is found by asking."""

@@ -21,6 +21,9 @@ PATIENCE_S = 60.0
 NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """For numpy and pyarrow: a process with threads can't be forked safely."""
 
+OURS = ("HOLDFAST_", "ALPACA_", "COLUMNS", "NO_COLOR")
+"""Variables, by how they begin, that change what the program does or shows."""
+
 
 class Program(Protocol):
     """A process of ours."""
@@ -49,7 +52,7 @@ def kill(program: Program) -> int:
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """This process's own without what would change the program's ways, and ``extra``."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "ALPACA_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return {**kept, **NO_THREADS, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **extra}
 
 
@@ -114,9 +117,16 @@ class Spawner:
         self._listener = threading.Thread(target=self._listen, name="spawner", daemon=True)
         self._listener.start()
 
-    def start(self, arguments: Sequence[str], folder: Path, output: Path, extra: Mapping[str, str]) -> Forked:
-        """Fork one; any thread may ask. Raises Fatal when the spawner is gone."""
-        wanted = Wanted(list(arguments), str(folder), str(output), dict(extra))
+    def start(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        output: Path,
+        extra: Mapping[str, str],
+        errors: Path | None = None,
+    ) -> Forked:
+        """Fork one; any thread may ask. stderr goes to ``errors``, or to ``output`` too. Raises Fatal when the spawner is gone."""
+        wanted = Wanted(list(arguments), str(folder), str(output), dict(extra), str(errors or ""))
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with self._one_at_a_time, self._told:
             self._until(lambda: self._is_ready)

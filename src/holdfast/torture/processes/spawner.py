@@ -42,12 +42,13 @@ CALENDAR = "XNYS"
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """A program to start: its ``arguments``, in ``folder``, with what it says appended to ``output``."""
+    """A program to start: its ``arguments``, in ``folder``, with what it says appended to ``output``; stderr to ``errors``, if given."""
 
     arguments: list[str]
     folder: str
     output: str
     environment: dict[str, str]
+    errors: str = ""
 
 
 def load() -> None:
@@ -127,10 +128,13 @@ def _become(wanted: Wanted) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(wanted.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    output, errors = (
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for path in (wanted.output, wanted.errors or wanted.output)
+    )
     os.dup2(nothing, 0)
     os.dup2(output, 1)
-    os.dup2(output, 2)
+    os.dup2(errors, 2)
     os.closerange(3, 256)
     os.environ.update(wanted.environment)
     os.chdir(wanted.folder)
