@@ -94,12 +94,26 @@ def run(
     standby: Annotated[
         bool, typer.Option("--standby", help="Wait while another engine has the accounts; take over when it is gone.")
     ] = False,
+    new_journal: Annotated[
+        bool,
+        typer.Option(
+            "--new-journal", help="Begin anew with an account that Holdfast has traded before, elsewhere recorded."
+        ),
+    ] = False,
+    new_strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--new-strategy", metavar="ID", help="It is no other strategy under a new name. May be given again."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Trade as the configuration says. Ctrl-C stops in order; a restart goes on where it ended, however it ended."""
     from holdfast.cli import run
+    from holdfast.runtime.identity import Beginning
 
-    raise typer.Exit(run.run(config, speed, duration, standby, as_json))
+    beginning = Beginning(new_journal, frozenset(new_strategy or ()))
+    raise typer.Exit(run.run(config, speed, duration, standby, as_json, beginning))
 
 
 @app.command(rich_help_panel="Trade")
@@ -399,6 +413,19 @@ def resolve(
     from holdfast.cli import reconcile as command
 
     raise typer.Exit(command.resolve(config, account, order_id, not_sent, canceled, reason, timeout, as_json))
+
+
+@app.command(rich_help_panel="Act")
+def rename_account(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The account's name in the journal.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The name that it gets, with all that is recorded of it.")],
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Give an account of the journal another name. Refused while an engine has it."""
+    from holdfast.cli import rename
+
+    raise typer.Exit(rename.run(config, old, new, as_json))
 
 
 @sim_app.command()

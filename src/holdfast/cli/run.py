@@ -23,13 +23,21 @@ from holdfast.feeds.port import Feed
 from holdfast.journal.database import public
 from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.runtime.compose import Engine, open_engine
+from holdfast.runtime.identity import Beginning
 from holdfast.runtime.standby import Waiting
 
 
-def run(config_file: Path | None, speed: str | None, duration: str | None, stands_by: bool, as_json: bool) -> int:
+def run(
+    config_file: Path | None,
+    speed: str | None,
+    duration: str | None,
+    stands_by: bool,
+    as_json: bool,
+    beginning: Beginning | None = None,
+) -> int:
     """Trade until the feed ends, a signal comes or the time is over. Exit status 0; raises HoldfastError.
 
-    A standby first waits until no other engine has its accounts.
+    A standby first waits until no other engine has its accounts. ``beginning`` is what a person says begins anew.
     """
     duration_s = duration_of(duration)
     config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
@@ -39,7 +47,7 @@ def run(config_file: Path | None, speed: str | None, duration: str | None, stand
     feed = None if is_live else build_feed(config)
     total = None if feed is None else check_data(feed)
     session, console = Session(config), terminal.console()
-    with open_engine(config, session.watch, feed, Waiting(stands_by, terminal.say)) as engine:
+    with open_engine(config, session.watch, feed, Waiting(stands_by, terminal.say), beginning) as engine:
         today = dt.datetime.now(dt.UTC).date().isoformat()
         for note in [*timeframe_notes(config, engine.feed), *calendar_notes(config, today)]:
             terminal.say(note)

@@ -86,7 +86,7 @@ def _account(config: Config, account: AccountConfig, row: AccountRow | None, rea
         "broker": row.broker,
         "running": running,
         "process": row.process,
-        "ended": _ended(running, stopped, since),
+        "ended": _ended(running, stopped, since) if row.last_sequence or running else NEVER_BEGAN,
         "state": row.state,
         "epoch": row.epoch,
         **_value(reader, account.name, row),
@@ -103,6 +103,10 @@ def _account(config: Config, account: AccountConfig, row: AccountRow | None, rea
         "last_record": row.last_sequence,
         "last_write_age_s": round(_age_s(reader, row), 3),
     }
+
+
+NEVER_BEGAN = "nothing is recorded of it: no start has got so far"
+"""What is said of an account that a refused start has left."""
 
 
 def _records(reader: Reader, account: str, after: int, *kinds: type) -> list[Envelope]:

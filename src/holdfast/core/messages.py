@@ -29,6 +29,7 @@ from holdfast.core.findings import (
 )
 from holdfast.core.milestones import (
     AccountBound,
+    AccountRenamed,
     AccountStateChanged,
     EngineStarted,
     EngineStopped,
@@ -579,6 +580,7 @@ AnyBody = (
     | PositionKept
     | PositionLeft
     | AccountBound
+    | AccountRenamed
     | AccountStateChanged
     | BooksCompared
     | SupervisorCycle

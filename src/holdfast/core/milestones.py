@@ -25,6 +25,13 @@ class AccountBound(Body, frozen=True, gc=False):
     executions: tuple[str, ...] = ()
 
 
+class AccountRenamed(Body, frozen=True, gc=False):
+    """The account had another name until here; under it the chain of its records ended with ``last_hash``."""
+
+    former: str
+    last_hash: str
+
+
 class Impaired(Body, frozen=True, gc=False):
     """Something the account needs for taking risk is missing (``cause``: a connection, a limit): it goes into PRESERVATION.
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from holdfast.core import snapshot
 from holdfast.core.codec import decode_body
 from holdfast.core.messages import VERSION, BrokerName, Command, Envelope
+from holdfast.core.milestones import AccountBound
 from holdfast.core.orders.order import TERMINAL
 from holdfast.core.types import Side
 from holdfast.errors import InvalidValue, JournalCorrupt
@@ -223,6 +224,16 @@ class Reader:
             statement = statement.where(tables.records.c.type == kind)
         rows = self.fetch(statement.limit(1))
         return to_envelope(rows[0]) if rows else None
+
+    def others_bound_to(self, account: str, broker_account_id: str) -> list[tuple[str, int]]:
+        """The other accounts that are the broker's account of that id, each with the time of its last record."""
+        found = []
+        for row in self.accounts():
+            bound = None if row.account == account else self.last_record(row.account, AccountBound.__name__)
+            if bound is not None and getattr(bound.body, "broker_account_id", "") == broker_account_id:
+                last = self.last_record(row.account)
+                found.append((row.account, bound.time_ns if last is None else last.time_ns))
+        return found
 
     def orders(
         self, account: str | None = None, *, live_only: bool = False, limit: int | None = None

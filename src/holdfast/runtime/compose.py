@@ -35,6 +35,7 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.locks import open_locks
 from holdfast.runtime.account import AccountAtWork, Watcher
+from holdfast.runtime.identity import Beginning, check_strategies
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.loop import Loop
@@ -102,20 +103,34 @@ class BrokerView(NamedTuple):
 
 @contextmanager
 def open_engine(
-    config: Config, watch: Watcher | None = None, feed: Feed | None = None, waiting: Waiting | None = None
+    config: Config,
+    watch: Watcher | None = None,
+    feed: Feed | None = None,
+    waiting: Waiting | None = None,
+    beginning: Beginning | None = None,
 ) -> Iterator[Engine]:
     """An engine ready to run; afterwards its journal is closed, whatever happened. ``watch`` is shown all that happens.
 
     ``feed`` is what `build_feed` gave for this configuration, if that is there already. ``waiting`` says what to do while others
-    have the accounts.
+    have the accounts. ``beginning`` is what a person says begins anew.
 
-    Raises ConfigError, DataError, JournalError, and Refused when another engine has one of the accounts.
+    Raises ConfigError, DataError, JournalError, and Refused when another engine has one of the accounts, or a name is one that
+    something else may have had.
     """
+    beginning = beginning or Beginning()
     is_live = config.feed.kind == "alpaca"
-    build = partial(_live_engine, config, watch) if is_live else partial(_replaying_engine, config, watch, feed)
-    with _opened(
-        config, build, lambda journal: take_accounts(journal, config, process_name(), waiting or Waiting())
-    ) as (engine):
+    build = (
+        partial(_live_engine, config, watch, beginning) if is_live else partial(_replaying_engine, config, watch, feed)
+    )
+
+    def take(journal: Journal) -> list[Tenure]:
+        tenures = take_accounts(journal, config, process_name(), waiting or Waiting())
+        with Reader.open(config.journal.url) as reader:
+            for account in config.accounts:
+                check_strategies(config, account.name, reader, beginning.new_strategies)
+        return tenures
+
+    with _opened(config, build, take) as engine:
         yield engine
 
 
@@ -135,7 +150,7 @@ def open_guard(config: Config, row: Watch, watch: Watcher) -> Iterator[Engine]:
     def take(journal: Journal) -> list[Tenure]:
         return [journal.take(account.name, account.broker, name, lease, row)]
 
-    with _opened(idle, partial(_live_engine, idle, watch, guards=True), take) as engine:
+    with _opened(idle, partial(_live_engine, idle, watch, Beginning(), guards=True), take) as engine:
         yield engine
 
 
@@ -197,7 +212,7 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
     return Parts(states, assemble)
 
 
-def _live_engine(config: Config, watch: Watcher | None, *, guards: bool = False) -> Parts:
+def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *, guards: bool = False) -> Parts:
     """``guards``: it only looks after what is held, and must not need what a frozen engine may still occupy."""
     from holdfast.brokers.alpaca.account import AlpacaAccount
     from holdfast.brokers.alpaca.broker import AlpacaBroker, AskingBroker
@@ -249,6 +264,8 @@ def _live_engine(config: Config, watch: Watcher | None, *, guards: bool = False)
                 watch(turn)
 
         desk = LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process, seen)
+        if beginning.new_journal:
+            desk.begin_anew()
         stores = Stores(claims, locks, process)
         doubts, measure = desk.reconciler.doubts, metrics.observe_cycle
         supervisor = Supervisor(desk.account, doubts, clock, config.supervisor, stores, measure, woken.set)

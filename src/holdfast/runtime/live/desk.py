@@ -101,6 +101,10 @@ class LiveDesk:
         """Have pending orders followed up as well, once the account may trade."""
         self._supervisor = supervisor
 
+    def begin_anew(self) -> None:
+        """Take an account of which nothing is recorded though Holdfast has traded it before: a person says so."""
+        self._recovery.new_journal = True
+
     def guard(self, lock: AccountLock) -> None:
         """Trade only while this process has the lock on the account at its broker."""
         self._lock = lock

@@ -23,11 +23,12 @@ from holdfast.core.portfolio.portfolio import BUST
 from holdfast.core.state import EngineState, apply
 from holdfast.core.turn import Turn
 from holdfast.core.types import StrategyId
-from holdfast.errors import JournalCorrupt, Refused, StaleEpoch
+from holdfast.errors import JournalCorrupt, StaleEpoch
 from holdfast.feeds.live import LiveFeed
 from holdfast.journal.lease import Tenure
 from holdfast.journal.reader import FillRow, Snapshot
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.identity import Bindings, check_identity
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import REMEMBERED, Executions, fill_of
 from holdfast.runtime.live.foreign import adopted_order
@@ -37,7 +38,7 @@ from holdfast.runtime.live.surroundings import OVERLAP_NS
 log = structlog.get_logger(__name__)
 
 
-class Past(Protocol):
+class Past(Bindings, Protocol):
     """What is recorded of an account (`journal/reader.py`)."""
 
     def snapshots(self, account: str) -> Iterator[Snapshot]:
@@ -81,6 +82,8 @@ class LiveRecovery:
         self._clock = clock
         self._process = process
         executions.past = lambda: past.fills(account.name, limit=REMEMBERED, since_ns=0)
+        self.new_journal = False
+        """Whether a person has said that an account which Holdfast has traded before begins anew here."""
         self.known_ns = 0
         """When the last record was made: up to then the books are complete."""
 
@@ -158,11 +161,10 @@ class LiveRecovery:
     ) -> None:
         """Take the account, under a new epoch, if it is the right one; the first time with what it holds (``opening``).
 
-        Raises Refused when the broker shows another account than before, or knows orders of this account's name that its
-        journal doesn't.
+        Raises Refused when it may be another account, or have another journal (`identity.py`).
         """
         account, state = self._account, self._account.state
-        self._check(at_broker, latest)
+        check_identity(state, at_broker, latest, self._past, new_journal=self.new_journal)
         self._clock.sync(state.now_ns)
         state.now_ns = state.host.now_ns = max(state.now_ns, self._clock.now_ns())
         turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
@@ -182,28 +184,6 @@ class LiveRecovery:
         for found in opening.working:
             adopted = adopted_order(found, opening.executions_of(found))
             yield on_report(state, Report(state.now_ns, adopted))
-
-    def _check(self, at_broker: BrokerAccount, latest: Sequence[BrokerOrder]) -> None:
-        state, name = self._account.state, self._account.name
-        if state.broker_account_id not in ("", at_broker.account_id):
-            raise Refused(
-                f"account {name} is bound to the broker's account {state.broker_account_id}, and these keys are for "
-                f"{at_broker.account_id}: use the right keys, or another account name and journal"
-            )
-        ids = state.ids
-        strange = [
-            order.client_order_id
-            for order in latest
-            if order.client_order_id.startswith(ids.prefix)
-            and len(order.client_order_id) == len(ids.order(1))
-            and ids.counter_of(order.client_order_id) > state.order_count
-        ]
-        if strange:
-            raise Refused(
-                f"the broker knows orders of account {name} that this journal doesn't ({strange[0]} and "
-                f"{len(strange) - 1} more): it is not the latest journal of this account. Use that one, or give the account "
-                "another name"
-            )
 
     def finish(self, unanswered: int) -> None:
         """Every order is explained: let the account trade."""

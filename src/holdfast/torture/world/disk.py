@@ -69,6 +69,10 @@ class Disk:
         """The newest first."""
         return reversed(self._snapshots)
 
+    def others_bound_to(self, _account: str, _broker_account_id: str) -> list[tuple[str, int]]:
+        """There is one account in a world."""
+        return []
+
     def fills(self, _account: str, *, limit: int, since_ns: int) -> Sequence[FillRow]:
         """The newest first."""
         return [row for row in reversed(self._fills) if row.time_ns >= since_ns][:limit]
