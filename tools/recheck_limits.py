@@ -31,8 +31,6 @@ DAY_TRADE_RULE = ("2001-09-28", "2026-06-04", 3, 25_000)
 
 DEFAULT: dict[str, Any] = {
     "leverage": 2,
-    "max_open_orders": 200,
-    "max_orders_per_minute": 300,
     "price_collar_pct": 10,
     "duplicate_window_s": 1,
 }
@@ -649,8 +647,11 @@ def recheck(config: Path, account: str | None = None) -> Recheck:
     data = tomllib.loads(config.read_text(encoding="utf-8"))
     wanted = next(row for row in data["accounts"] if account in (None, row["name"]))
     risk = dict(wanted.get("risk", {}))
-    limits = {**DEFAULT, **PROFILES[risk.pop("profile", "default")], **risk}
-    own = {row["id"]: row.get("risk", {}) for row in data.get("strategies", []) if row["account"] == wanted["name"]}
+    own_rows = [row for row in data.get("strategies", []) if row["account"] == wanted["name"]]
+    many = len({symbol for row in own_rows for symbol in row["symbols"]})
+    usual = DEFAULT | {"max_open_orders": max(200, 2 * many), "max_orders_per_minute": max(300, 3 * many)}
+    limits = {**usual, **PROFILES[risk.pop("profile", "default")], **risk}
+    own = {row["id"]: row.get("risk", {}) for row in own_rows}
     feed = data.get("feed", {})
     bar_ns = None if "bar" not in feed else {"1Min": MINUTE_NS, "1Hour": 60 * MINUTE_NS}[feed["bar"]]
     file = config.parent / feed["path"] if feed.get("kind", "file") == "file" else None

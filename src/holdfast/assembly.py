@@ -179,7 +179,8 @@ def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:
     if strategy_class.__module__ in _ARITHMETIC:
         setcontext(_ARITHMETIC[strategy_class.__module__].copy())
     strategy = strategy_class(_params(config, strategy_class))
-    runner = Runner(StrategyId(config.id), strategy, config.symbols, parse_timeframe(config.timeframe))
+    timeframe_ns = parse_timeframe(config.timeframe)
+    runner = Runner(StrategyId(config.id), strategy, config.symbols, timeframe_ns, config.wishes_per_minute)
     if getcontext() is not EXACT:
         runner.arithmetic = getcontext()
         use_exact()

@@ -33,7 +33,7 @@ from holdfast.core.ranges import (
     Seed,
     Within,
 )
-from holdfast.core.risk.limits import PROFILES, RiskLimits, StrategyLimits
+from holdfast.core.risk.limits import PROFILES, RiskLimits, StrategyLimits, many_symbols
 from holdfast.core.session.calendar import SpecialSession
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import SECOND_NS, Money
@@ -275,7 +275,8 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     """One strategy on one account. ``class`` is ``module:Class``; ``params`` are its own.
 
     ``risk`` are limits on what the strategy itself holds and orders, beside those of the account; ``exits`` the
-    ways out that its entries get where they ask for none (docs/protection.md).
+    ways out that its entries get where they ask for none (docs/protection.md). ``wishes_per_minute`` is how many orders and cancels
+    it may ask for in a minute of market time before it is stopped for flooding: by default 600, or 10 for each of its symbols.
     """
 
     id: str
@@ -286,6 +287,7 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     params: dict[str, Any] = msgspec.field(default_factory=dict)
     risk: StrategyLimits = StrategyLimits()
     exits: ExitRules = ExitRules()
+    wishes_per_minute: Count | None = None
 
 
 class Config(Section, frozen=True):
@@ -360,7 +362,16 @@ def _expand_profiles(data: dict[str, Any], name: str) -> None:
         profile = risk.pop("profile", "default")
         if profile not in PROFILES:
             raise ConfigError(f"{name}: there is no risk profile {profile!r}; there are {', '.join(PROFILES)}")
-        account["risk"] = {**PROFILES[profile], **risk}
+        room = many_symbols(_symbols_of(data, account.get("name"))) if profile == "default" else {}
+        account["risk"] = {**PROFILES[profile], **room, **risk}
+
+
+def _symbols_of(data: dict[str, Any], account: object) -> int:
+    """How many symbols the strategies of an account have, as far as the file makes sense."""
+    strategies = data.get("strategies")
+    own = [one for one in strategies if isinstance(one, dict)] if isinstance(strategies, list) else []
+    lists = [one.get("symbols") for one in own if one.get("account") == account]
+    return len({str(symbol) for symbols in lists if isinstance(symbols, list) for symbol in symbols})
 
 
 def _in_words(error: str) -> str:

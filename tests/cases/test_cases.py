@@ -27,6 +27,11 @@ def orders(result: Any) -> list[str]:
     return [f"{order['state']} {order['updated']}" for order in result["orders_list"]]
 
 
+def counts(result: Any) -> tuple[int, int]:
+    """How often something was wished for, and how often risk refused it."""
+    return result["signals"], sum(result["accounts"][0]["refusals"].values())
+
+
 def end(result: Any) -> str:
     """The time of the last event."""
     return str(result["accounts"][0]["end"])
@@ -47,6 +52,10 @@ CASES = [
     Case("money/lim.toml", fills, ["buy 10 @ 99", "sell 10 @ 97"]),
     Case("nextopen_stop/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 95"]),
     Case("daily_nextopen/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 95"]),
+    # each bar cancels the limit and asks for the same again; the last of them fills
+    Case("money/again.toml", fills, ["buy 10 @ 99"]),
+    # seven wishes for 40,000 each on 100,000 without leverage: the first two can be had
+    Case("cash/holdfast.toml", counts, (7, 5)),
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # a day's bar beside minutes is known when the day is over, not at its first minute
     Case("mixed_lengths/holdfast.toml", end, "2024-01-04T05:00:00Z"),

@@ -27,12 +27,17 @@ from holdfast.core.messages import (
     Signal,
 )
 from holdfast.core.milestones import StrategyStopped, TradingDayStarted
-from holdfast.core.orders.order import TERMINAL, Order
+from holdfast.core.orders.order import TERMINAL, Order, OrderState
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.portfolio.portfolio import Valuation
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import NO_MONEY, ZERO, ClientOrderId, Money, StrategyId
+
+BORROWED = "shares were sold short, and no fee for borrowing them is taken"
+INTEREST = "cash was below zero, and no interest on what was borrowed is taken"
+MARGIN = "positions were worth more than the account's equity, and no margin is called"
+"""What a result leaves out; each is said where it matters."""
 
 
 class OrderEntry(msgspec.Struct, frozen=True):
@@ -51,7 +56,11 @@ class FillEntry(msgspec.Struct, frozen=True):
 
 
 class StrategyResult(msgspec.Struct):
-    """A strategy's part. A fill that closes is a win when it realised a profit before fees, a loss when it realised a loss."""
+    """A strategy's part.
+
+    ``wins`` and ``losses`` are round trips, in a symbol from flat to flat or until the position turns round, that earned or
+    lost money once their fees are paid. Dividends count to the trip that they come in.
+    """
 
     strategy: StrategyId
     orders: int = 0
@@ -72,6 +81,9 @@ class StrategyResult(msgspec.Struct):
 class AccountResult(msgspec.Struct, frozen=True):
     """One account's run. ``max_drawdown_pct`` is the deepest fall of equity from an earlier high, at every price there was.
 
+    ``refusals`` are by rule, also those that are no record because they were the one before once more; ``signals`` likewise.
+    ``unfilled`` are ended orders that did not fill whole, by state and reason. ``fill`` is the venue's setting of that name,
+    ``not_modelled`` what a real account would have paid and this one did not.
     ``start_ns`` is the first event that could be traded on; ``bars`` counts market events of any kind, history included; ``seconds`` is the
     replay alone. ``decided_bars`` are those within which a stop or target filled; ``ambiguous_bars`` those whose open, high, low
     and close leave open what happened, so that the worse was taken.
@@ -90,6 +102,10 @@ class AccountResult(msgspec.Struct, frozen=True):
     ambiguous_bars: int
     anomalies: int
     refusals: dict[str, int]
+    orders_by_state: dict[str, int]
+    unfilled: dict[str, int]
+    fill: str
+    not_modelled: list[str]
     deposit: Money
     value: Valuation
     max_drawdown_pct: Decimal
@@ -115,7 +131,10 @@ class Recorder:
         self._signals = self._prepared = self._anomalies = 0
         self._refusals: Counter[str] = Counter()
         self._strategies: defaultdict[StrategyId, StrategyResult] = defaultdict(lambda: StrategyResult(StrategyId("")))
-        self._realised: dict[tuple[StrategyId, str], Money] = {}
+        self._trips: dict[tuple[StrategyId, str], tuple[Decimal, Decimal]] = {}
+        self._by_state: Counter[str] = Counter()
+        self._unfilled: Counter[str] = Counter()
+        self._not_modelled: dict[str, None] = {}
         self._drawdown = Drawdown(state)
         self._start_ns = 0
         self._takes: dict[type, Callable[[Envelope, Any], None]] = {
@@ -151,11 +170,11 @@ class Recorder:
     def finish(self) -> None:
         """The run is over: note the orders that are still live."""
         for order in self._state.orders.live.values():
-            self.orders.add(OrderEntry(self._state.now_ns, order))
+            self._over(self._state.now_ns, order)
         self.orders.close()
         self.fills.close()
 
-    def result(self, deposit: Money, seconds: float, tally: Tally) -> AccountResult:
+    def result(self, deposit: Money, seconds: float, tally: Tally, fill: str) -> AccountResult:
         """What it came to, and what the replay has counted."""
         state = self._state
         return AccountResult(
@@ -164,14 +183,18 @@ class Recorder:
             end_ns=state.now_ns,
             bars=tally.events,
             seconds=seconds,
-            signals=self._signals,
+            signals=self._signals + state.host.repeats.total(),
             orders=self._prepared,
             open_orders=len(state.orders.live),
             fills=self.fills.count,
             decided_bars=tally.decided_bars,
             ambiguous_bars=tally.ambiguous_bars,
             anomalies=self._anomalies,
-            refusals=dict(self._refusals.most_common()),
+            refusals=dict((self._refusals + state.host.repeats).most_common()),
+            orders_by_state=dict(self._by_state.most_common()),
+            unfilled=dict(self._unfilled.most_common()),
+            fill=fill,
+            not_modelled=list(self._not_modelled),
             deposit=deposit,
             value=state.portfolio.value(state.price),
             max_drawdown_pct=self._drawdown.deepest_pct,
@@ -206,10 +229,17 @@ class Recorder:
         self.fills.add(FillEntry(body.executed_ns or envelope.time_ns, strategy, body))
         self._strategies[strategy].fills += 1
         if order.state in TERMINAL:
-            self.orders.add(OrderEntry(envelope.time_ns, order))
+            self._over(envelope.time_ns, order)
 
     def _ended(self, envelope: Envelope, body: Any) -> None:
-        self.orders.add(OrderEntry(envelope.time_ns, self._known(body.client_order_id)))
+        self._over(envelope.time_ns, self._known(body.client_order_id))
+
+    def _over(self, time_ns: int, order: Order) -> None:
+        """An order has ended, or the run has."""
+        self.orders.add(OrderEntry(time_ns, order))
+        self._by_state[order.state.value] += 1
+        if order.state in TERMINAL and order.state is not OrderState.FILLED:
+            self._unfilled[f"{order.state}: {order.reason or 'no reason was given'}"] += 1
 
     def _known(self, client_order_id: ClientOrderId) -> Order:
         order = self._state.orders.find(client_order_id)
@@ -221,14 +251,22 @@ class Recorder:
 
     def _position(self, _envelope: Envelope, body: PositionChanged) -> None:
         key = body.strategy, body.symbol
-        won = body.realised - self._realised.get(key, ZERO)
-        if won:
-            self._realised[key] = body.realised
+        held, start = self._trips.get(key, (ZERO, ZERO))
+        earned = body.realised - body.fees
+        if held and held * body.quantity <= 0:
             result = self._strategies[body.strategy]
-            result.wins += won > 0
-            result.losses += won < 0
+            result.wins += earned > start
+            result.losses += earned < start
+            start = earned
+        self._trips[key] = body.quantity, start
+        if body.account_quantity < 0:
+            self._not_modelled[BORROWED] = None
 
-    def _valued(self, _envelope: Envelope, _body: PnlSnapshot) -> None:
+    def _valued(self, _envelope: Envelope, body: PnlSnapshot) -> None:
+        if body.cash < 0:
+            self._not_modelled[INTEREST] = None
+        if body.gross_exposure > body.equity:
+            self._not_modelled[MARGIN] = None
         self._drawdown.look()
 
     def _refused(self, _envelope: Envelope, body: RiskRefused) -> None:

@@ -19,6 +19,7 @@ class Backtest:
 
     def __init__(self, config: Config, account: AccountConfig, feed: Feed, folder: Path) -> None:
         self._account = account
+        self._fill = config.venue.fill
         self._feed = feed
         self._state = build_state(config, account, feed, None)
         self.recorder = Recorder(self._state, folder)
@@ -37,4 +38,4 @@ class Backtest:
         self._replay.run(self._feed.events(), self._feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()
-        return self.recorder.result(deposit, seconds, self._replay.tally())
+        return self.recorder.result(deposit, seconds, self._replay.tally(), self._fill.value)

@@ -27,7 +27,7 @@ Run = tuple[AccountResult, Recorder]
 
 
 def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -> int:
-    """Check the data, run, prove what was kept, report. Exit status 0; raises HoldfastError."""
+    """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError."""
     target = target_of(json_to)
     config = _with_data(config_for_reading(config_file), data)
     feed = build_feed(config)
@@ -38,6 +38,9 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
         runs = [_run(config, index, feed, total, Path(folder)) for index in range(len(config.accounts))]
         for note in _guessed_days(config, runs):
             terminal.say(note)
+        stopped = [row for result, _ in runs for row in result.strategies if row.stopped]
+        for row in stopped:
+            terminal.say(f"strategy {row.strategy} was stopped, and what it held was kept to the end: {row.stopped}")
         if json_to == STDOUT:
             _write_json(runs, feed, print_piece)
         elif target is not None:
@@ -45,7 +48,7 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
                 _write_json(runs, feed, _writer(file))
         if json_to != STDOUT:
             _report(runs, feed, terminal.console())
-    return 0
+    return 1 if stopped else 0
 
 
 def check_data(feed: Feed) -> int | None:
@@ -146,6 +149,10 @@ def _account(result: AccountResult) -> Json:
         "ambiguous_bars": result.ambiguous_bars,
         "anomalies": result.anomalies,
         "refusals": result.refusals,
+        "orders_by_state": result.orders_by_state,
+        "unfilled": result.unfilled,
+        "fill": result.fill,
+        "not_modelled": result.not_modelled,
         "deposit": plain(result.deposit),
         **{name: plain(getattr(value, name)) for name in figures},
         "return_pct": _percent(result.return_pct),

@@ -7,8 +7,14 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.backtest.results import AccountResult, StrategyResult
-from holdfast.cli.terminal import BAD, DIM, Cell, Column, count, money, percent, price, signed, table, when
+from holdfast.cli.terminal import BAD, DIM, WARN, Cell, Column, count, money, percent, price, signed, table, when
 from holdfast.core.types import SECOND_NS
+from holdfast.venue.settings import FillAt
+
+_FILLS = {
+    FillAt.CLOSE: "a market order at the close of the bar that it was decided on (venue fill = close)",
+    FillAt.NEXT_OPEN: "a market order at the open of the next bar (venue fill = next_open)",
+}
 
 
 def facts(pairs: list[tuple[str, Cell]]) -> Table:
@@ -25,14 +31,16 @@ def print_backtest(console: Console, result: AccountResult, feed: str) -> None:
     """One account's report."""
     console.print()
     console.print(Text(f"{result.account}", style="bold"), Text(f"over {feed}", style=DIM))
+    for row in result.strategies:
+        if row.stopped:
+            console.print(Text(f"{row.strategy} was stopped ({row.stopped})", style=BAD))
     console.print(facts(_facts(result)))
     if result.strategies:
         console.print(_strategies(result.strategies, console.width))
     if result.positions:
         console.print(_positions(result, console.width))
-    for row in result.strategies:
-        if row.stopped:
-            console.print(Text(f"{row.strategy} was stopped ({row.stopped})", style=BAD))
+    for what in result.not_modelled:
+        console.print(Text(f"not in these figures: {what}", style=WARN))
 
 
 def _facts(result: AccountResult) -> list[tuple[str, Cell]]:
@@ -45,10 +53,13 @@ def _facts(result: AccountResult) -> list[tuple[str, Cell]]:
         ("bars", bars),
         ("signals", f"{result.signals:,}"),
         ("orders", f"{result.orders:,}" + (f", {result.open_orders} still open" if result.open_orders else "")),
-        ("fills", f"{result.fills:,}"),
+        ("fills", f"{result.fills:,}, {_FILLS[FillAt(result.fill)]}"),
     ]
     if result.decided_bars or result.ambiguous_bars:
         pairs.append(("decided in bars", f"{result.decided_bars:,}, {result.ambiguous_bars:,} ambiguous"))
+    if result.unfilled:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in result.unfilled.items())
+        pairs.append(("not filled whole", reasons))
     if result.refusals:
         refused = ", ".join(f"{rule} {number:,}" for rule, number in result.refusals.items())
         pairs.append(("refused by risk", refused))

@@ -11,7 +11,7 @@ from holdfast.core.messages import Action, Bar, CancelOrders, OrderFilled, Quote
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.strategy.api import Context, Strategy, Timer
-from holdfast.core.strategy.host import WISHES_PER_EVENT, WISHES_PER_MINUTE, Host, Runner
+from holdfast.core.strategy.host import WISHES_PER_MINUTE, Host, Runner
 from holdfast.core.types import (
     MINUTE_NS,
     SECOND_NS,
@@ -324,7 +324,7 @@ def test_a_flood_in_one_event_stops_the_strategy(swallow: bool) -> None:
     """More wishes from one callback than the limit end it, even where the strategy catches every exception."""
 
     def act(context: Context, _: Any) -> None:
-        for _number in range(WISHES_PER_EVENT + 1):
+        for _number in range(WISHES_PER_MINUTE + 1):
             try:
                 context.buy("ABC", 1)
             except Exception:
@@ -334,7 +334,7 @@ def test_a_flood_in_one_event_stops_the_strategy(swallow: bool) -> None:
     stage = Stage(Watcher(on_bar=act)).show(bar(1, 1.0))
     ((_, reason, detail),) = stage.host.stops
     assert reason == "flooded"
-    assert str(WISHES_PER_EVENT) in detail
+    assert str(WISHES_PER_MINUTE) in detail
     assert stage.wishes() == []
 
 
@@ -342,12 +342,12 @@ def test_as_many_wishes_as_allowed_are_no_flood() -> None:
     """Exactly the limit passes."""
 
     def act(context: Context, _: Any) -> None:
-        for _number in range(WISHES_PER_EVENT):
+        for _number in range(WISHES_PER_MINUTE):
             context.buy("ABC", 1)
 
     stage = Stage(Watcher(on_bar=act)).show(bar(1, 1.0))
     assert stage.host.stops == []
-    assert len(stage.wishes()) == WISHES_PER_EVENT
+    assert len(stage.wishes()) == WISHES_PER_MINUTE
 
 
 @pytest.mark.parametrize(("gap_s", "stopped"), [(0.09, True), (0.11, False)])

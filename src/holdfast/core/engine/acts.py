@@ -59,6 +59,8 @@ def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None
             _is_fulfilled(state, turn, wish)
             continue
         if wishes.is_repeated(state, wish, draft):
+            if isinstance(draft, RiskRefused):
+                state.host.repeats[draft.rule] += 1
             continue
         if origin is not None and not isinstance(origin, Envelope):
             turn.correlation_id = ""  # what comes of one event is no part of what came of another

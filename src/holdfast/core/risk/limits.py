@@ -154,6 +154,16 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 """Named starting points, as a configuration would write them; single limits in it override them."""
 
 
+def many_symbols(symbols: int) -> dict[str, int]:
+    """The default profile's limits on entries for an account of so many symbols, where it has too many for the usual ones.
+
+    A change of the whole portfolio is an order for each symbol, and may be made twice within a minute.
+    """
+    usual = RiskLimits()
+    wanted = {"max_open_orders": 2 * symbols, "max_orders_per_minute": 3 * symbols}
+    return {name: most for name, most in wanted.items() if most > getattr(usual, name)}
+
+
 def limits_of(profile: str, given: Mapping[str, Any] | None = None) -> RiskLimits:
     """A profile's limits with what is ``given`` in their place.
 

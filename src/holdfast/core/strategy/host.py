@@ -6,7 +6,7 @@ While ``muted`` (warm-up on history, recovery) strategies see everything and can
 import heapq
 import traceback
 from bisect import insort
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal
@@ -24,10 +24,10 @@ from holdfast.core.strategy.bars import BarBuilder
 from holdfast.core.strategy.context import Context, Timer
 from holdfast.core.types import DAY_NS, MINUTE_NS, ZERO, Side, StrategyId
 
-WISHES_PER_EVENT = 100
-"""More wishes from one callback than this is a flood: ten times what a rebalancing of ten symbols needs."""
 WISHES_PER_MINUTE = 600
-"""More wishes in a minute of market time than this is a flood: ten a second, all day."""
+"""More wishes in a minute of market time than this is a flood, where a strategy is given no other limit: ten a second, all day."""
+WISHES_PER_SYMBOL = 10
+"""A strategy with many symbols may wish for so much for each in a minute: cancels, orders and a second try for all of them at once."""
 NEVER = 1 << 62
 
 Wish = Signal | CancelOrders
@@ -41,10 +41,18 @@ _by_id = attrgetter("id")
 class Runner:
     """One strategy with its symbols (sorted), its history of bars and its standing.
 
+    ``wishes_per_minute`` is what it may ask for in a minute of market time; more is a flood, which stops it.
     ``together`` has the bars of the instant that is being taken, where the strategy wants them together.
     """
 
-    def __init__(self, strategy_id: StrategyId, strategy: Strategy, symbols: Sequence[str], timeframe_ns: int) -> None:
+    def __init__(
+        self,
+        strategy_id: StrategyId,
+        strategy: Strategy,
+        symbols: Sequence[str],
+        timeframe_ns: int,
+        wishes_per_minute: int | None = None,
+    ) -> None:
         self.id = strategy_id
         self.strategy = strategy
         self.symbols = tuple(sorted(set(symbols)))
@@ -55,8 +63,8 @@ class Runner:
         self.wants_together = self.overrides("on_bars")
         self.together: dict[str, Bar] = {}
         self.context: Context
-        self.wish_times: deque[int] = deque(maxlen=WISHES_PER_MINUTE)
-        self.wishes_now = 0
+        most = wishes_per_minute or max(WISHES_PER_MINUTE, WISHES_PER_SYMBOL * len(self.symbols))
+        self.wish_times: deque[int] = deque(maxlen=most)
         self.arithmetic: DecimalContext | None = None
         """The decimal context that it has set for itself; None while it computes in the engine's."""
 
@@ -100,6 +108,9 @@ class Host:
         self.runners: dict[StrategyId, Runner] = {}
         self.stops: list[tuple[Runner, str, str]] = []
         self.wishes: list[tuple[Runner, Wish]] = []
+        self.repeats: Counter[str] = (
+            Counter()
+        )  # by rule, refusals that are no record: each was the one before once more
         self.calling: Runner | None = None
         self.called: Callable[[Runner], None] | None = None
         self.stops_on_interrupt = False
@@ -192,7 +203,6 @@ class Host:
         name = _CALLBACKS[type(event)]
         for runner in runners:
             if runner.running:
-                runner.wishes_now = 0
                 self.calling = runner  # as in `_call`, which would cost each bar a call
                 if runner.arithmetic is not None:
                     setcontext(runner.arithmetic)
@@ -258,10 +268,8 @@ class Host:
 
     def wish(self, runner: Runner, wish: Wish) -> None:
         """Keep what a strategy asks for until its callback has returned; a flood ends the callback."""
-        runner.wishes_now += 1
         times = runner.wish_times
-        full = len(times) == WISHES_PER_MINUTE
-        if runner.wishes_now > WISHES_PER_EVENT or (full and self.now_ns - times[0] < MINUTE_NS):
+        if len(times) == times.maxlen and self.now_ns - times[0] < MINUTE_NS:
             raise Stopped
         times.append(self.now_ns)
         self.wishes.append((runner, wish))
@@ -328,7 +336,6 @@ class Host:
                     runner.together[bar.symbol] = bar
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
-        runner.wishes_now = 0
         self.calling = runner
         if runner.arithmetic is not None:
             setcontext(runner.arithmetic)
@@ -361,7 +368,7 @@ class Host:
         runner.running = False
         self.wishes = [(other, wish) for other, wish in self.wishes if other is not runner]
         if isinstance(error, Stopped):
-            detail = f"more than {WISHES_PER_EVENT} wishes at once, or {WISHES_PER_MINUTE} in a minute"
+            detail = f"more than {runner.wish_times.maxlen} wishes in a minute; wishes_per_minute of the strategy is the limit"
             self.stops.append((runner, "flooded", detail))
         elif isinstance(error, Overran):
             self.stops.append((runner, "overran", _where(error)))
