@@ -1,6 +1,7 @@
 """The local Alpaca for tests: served from a thread of its own, on a port of its own, over real sockets."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,7 @@ def local_alpaca(
     state: Path | None = None,
     is_paused: bool = True,
     requests_per_minute: int = 200,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[LocalAlpaca]:
     """A server over a made-up market, or over files (``data``; ``start`` None is where they begin).
 
@@ -115,7 +117,7 @@ def local_alpaca(
         world = build_world(settings).world
         if is_paused:
             world.clock.pause()
-        async with serving(world) as port:
+        async with serving(world, tls=tls) as port:
             started.update(world=world, port=port, loop=asyncio.get_running_loop(), stop=asyncio.Event())
             is_ready.set()
             await started["stop"].wait()

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.process
 KEY, SECRET = "a-key", "a-secret"
 BARS = """symbol,ts,open,high,low,close,volume
 ACME,2024-01-03T14:30:00Z,10,11,9,10.5,100
+BTCUSD,2024-01-03T14:30:00Z,42000,42000,42000,42000,1
 ACME,2024-01-03T14:31:00Z,11,12,10,11.5,100
 BTCUSD,2024-01-03T14:31:00Z,42000,42100,41900,42050,1.5
 """
@@ -74,11 +75,15 @@ def test_it_says_where_it_is_and_ends_in_order(tmp_path: Path, number: signal.Si
 
 
 def test_people_are_shown_the_same(tmp_path: Path) -> None:
-    """Without ``--json`` a table says where to point what."""
-    with started(tmp_path, "sim", "alpaca", "--port", "0", "--symbols", "aapl,BTC/USD", "--speed", "60"):
-        text = until(lambda: "market time" in (said := (tmp_path / "output.txt").read_text()) and said, "the table")
-    for part in ("http://127.0.0.1:", "/stream", "/v2/iex", "/v1beta3/crypto/us", "AAPL BTC/USD", "60 times real time"):
+    """Without ``--json`` a table says where to point what, and with ``--tls`` what makes clients trust it and come."""
+    with started(
+        tmp_path, "sim", "alpaca", "--port", "0", "--symbols", "aapl,BTC/USD", "--speed", "60", "--tls", "tls"
+    ):
+        text = until(lambda: "take that line" in (said := (tmp_path / "output.txt").read_text()) and said, "the table")
+    for part in ("https://127.0.0.1:", "wss:", "/stream", "/v2/iex", "/v1beta3/crypto/us", "AAPL BTC/USD", "60 times"):
         assert part in text
+    assert f"NODE_EXTRA_CA_CERTS={tmp_path.resolve() / 'tls' / 'ca.pem'}" in text
+    assert "127.0.0.1 api.alpaca.markets paper-api.alpaca.markets" in text
 
 
 def test_it_serves_files(tmp_path: Path) -> None:

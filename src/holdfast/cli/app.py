@@ -450,13 +450,16 @@ def alpaca(
     requests: Annotated[
         int, typer.Option(min=0, max=MOST, metavar="N", help="Allowed to an account in a minute; 0 is no limit.")
     ] = 200,
+    tls: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Speak TLS, with a certificate of its own that is kept there.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Serve Alpaca on this machine: bots written for Alpaca trade on it unchanged."""
     from holdfast.cli import sim
 
     asked = sim.Asked(data or [], symbols, seed, speed, start, faults, accounts, state, requests)
-    raise typer.Exit(sim.alpaca(asked, host, port, as_json))
+    raise typer.Exit(sim.alpaca(asked, sim.Place(host, port, tls), as_json))
 
 
 @app.command(rich_help_panel="Try")

@@ -15,10 +15,13 @@ from holdfast.cli import terminal
 from holdfast.errors import ConfigError, InvalidValue
 from holdfast.feeds.pace import FLAT_OUT, parse_speed
 from holdfast.feeds.synthetic import SYMBOLS
+from holdfast.sim.alpaca import tls
 from holdfast.sim.alpaca.market.opening import time_from
 from holdfast.sim.alpaca.server import LOOPBACK, Built, Settings, build_world, serving
 from holdfast.sim.alpaca.world import World
 
+TRUSTED_BY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+"""What OpenSSL (Python's own, Go's too), requests and Node read another authority from."""
 MOST_SHOWN = 12
 """Symbols that are named on the screen; the rest are counted."""
 
@@ -37,18 +40,28 @@ class Asked(NamedTuple):
     requests_per_minute: int
 
 
-def alpaca(asked: Asked, host: str, port: int, as_json: bool) -> int:
+class Place(NamedTuple):
+    """Where to listen. ``tls`` is the folder of the certificate; None is without."""
+
+    host: str
+    port: int
+    tls: Path | None = None
+
+
+def alpaca(asked: Asked, place: Place, as_json: bool) -> int:
     """Serve until SIGINT or SIGTERM. Exit status 0; raises HoldfastError for what can't be served."""
     settings = _settings(asked)
+    certificate = None if place.tls is None else tls.certificates(place.tls)
     with terminal.console(stderr=True).status("the market is about to open"):
         built = build_world(settings)
     for left_out in built.skipped:
         terminal.say(f"left out: {left_out}")
     for note in built.notes:
         terminal.say(note)
-    if host not in (LOOPBACK, "localhost", "::1"):
-        terminal.say(f"{host} can be reached from elsewhere; keys travel in the clear, and /_sim has none")
-    asyncio.run(_serve(built, host, port, settings, as_json))
+    if place.host not in (LOOPBACK, "localhost", "::1"):
+        clear = "keys travel in the clear, and " if certificate is None else ""
+        terminal.say(f"{place.host} can be reached from elsewhere; {clear}/_sim has no keys")
+    asyncio.run(_serve(built, place, certificate, settings, as_json))
     return 0
 
 
@@ -71,12 +84,15 @@ def _settings(asked: Asked) -> Settings:
     )
 
 
-async def _serve(built: Built, host: str, port: int, settings: Settings, as_json: bool) -> None:
+async def _serve(
+    built: Built, place: Place, certificate: tuple[Path, Path] | None, settings: Settings, as_json: bool
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with serving(built.world, host, port) as bound:
-        told = _told(built.world, host, bound, settings)
+    context = None if certificate is None else tls.server_context(certificate[1])
+    async with serving(built.world, place.host, place.port, context) as bound:
+        told = _told(built.world, place.host, bound, settings, None if certificate is None else certificate[0])
         if as_json:
             print(msgspec.json.encode(told).decode(), flush=True)
         else:
@@ -86,18 +102,20 @@ async def _serve(built: Built, host: str, port: int, settings: Settings, as_json
         terminal.say("stopped")
 
 
-def _told(world: World, host: str, port: int, settings: Settings) -> dict[str, Any]:
-    """Where to point a bot, and what it meets there."""
+def _told(world: World, host: str, port: int, settings: Settings, authority: Path | None) -> dict[str, Any]:
+    """Where to point a bot, and what it meets there. ``authority`` is the certificate that it has to trust."""
     at = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    http, ws = ("http", "ws") if authority is None else ("https", "wss")
     status = world.status()
     return {
         "port": port,
-        "trading_url": f"http://{at}",
-        "data_url": f"http://{at}",
-        "trade_updates_url": f"ws://{at}/stream",
-        "stocks_stream_url": f"ws://{at}/v2/iex",
-        "crypto_stream_url": f"ws://{at}/v1beta3/crypto/us",
-        "control_url": f"http://{at}/_sim/status",
+        "trading_url": f"{http}://{at}",
+        "data_url": f"{http}://{at}",
+        "trade_updates_url": f"{ws}://{at}/stream",
+        "stocks_stream_url": f"{ws}://{at}/v2/iex",
+        "crypto_stream_url": f"{ws}://{at}/v1beta3/crypto/us",
+        "control_url": f"{http}://{at}/_sim/status",
+        **({} if authority is None else {"authority": str(authority.resolve())}),
         "keys": [desk.account.key for desk in world.desks.all()] if settings.accounts else "any",
         **{name: status[name] for name in ("data", "symbols", "market_time", "is_open", "speed")},
     }
@@ -120,6 +138,21 @@ def _show(console: Console, told: dict[str, Any]) -> None:
     shown.add_row("market time", f"{told['market_time'][:19].replace('T', ' ')} UTC, {opened}")
     console.print(Text("Alpaca on this machine. Ctrl-C stops it.", style="bold"))
     console.print(shown, soft_wrap=True)
+    if "authority" in told:
+        _show_trust(console, told["authority"])
+
+
+def _show_trust(console: Console, authority: str) -> None:
+    """What makes clients come here that can't be told where: two lines, and what undoes them."""
+    console.print()
+    console.print(Text("to be trusted, in the environment of the bot:", style=terminal.DIM))
+    variables = " ".join(f"{name}={authority}" for name in TRUSTED_BY)
+    console.print(f"export {variables}", soft_wrap=True, highlight=False)
+    console.print(Text("for a client whose address can't be set, with --port 443, in /etc/hosts:", style=terminal.DIM))
+    console.print(f"127.0.0.1 {' '.join(tls.HOSTS)}", soft_wrap=True, highlight=False)
+    console.print(
+        Text("(take that line out again: with it no program of this machine reaches Alpaca)", style=terminal.DIM)
+    )
 
 
 def _keys(keys: Any) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -122,15 +123,17 @@ def build_app(world: World) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(world: World, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[int]:
-    """Serves and plays the world for as long as the context is open; gives the port.
+async def serving(
+    world: World, host: str = LOOPBACK, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Serves and plays the world for as long as the context is open; gives the port. With ``tls`` over that alone.
 
     Raises :class:`~holdfast.errors.ConfigError` when the port can't be had.
     """
     runner = web.AppRunner(build_app(world), access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        site = web.TCPSite(runner, host, port, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:
