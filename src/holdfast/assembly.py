@@ -45,6 +45,10 @@ _ARITHMETIC: dict[str, DecimalContext] = {}
 """The decimal context that a strategy's module has set as it was imported, which is once in a process."""
 
 
+LATE_BARS_NS = 10 * SECOND_NS
+"""So much later than its end may a live bar come before a longer one is built without it; most come within two seconds."""
+
+
 def calendar_of(account: AccountConfig) -> TradingCalendar:
     """An account's calendar. Raises ConfigError."""
     return trading_calendar(account.calendar, account.calendar_sessions)
@@ -146,6 +150,8 @@ def build_state(
         stale_after_ns,
         rules=BROKER_RULES.get(account.broker, ANY_ORDER),
     )
+    if config.feed.kind == "alpaca":
+        state.host.built.late_ns = LATE_BARS_NS
     state.foreign_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()

@@ -8,7 +8,7 @@ from holdfast.core import lifecycle
 from holdfast.core.engine import step
 from holdfast.core.engine.market import show
 from holdfast.core.instant import instants
-from holdfast.core.messages import MarketEvent, Report, SubmitOrder
+from holdfast.core.messages import Heartbeat, MarketEvent, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Money
@@ -74,10 +74,25 @@ class Replay:
             if turn is not None:
                 self._work(turn)
             look()
+        if trading:
+            self._close_session()
 
     def tally(self) -> Tally:
         """What was counted."""
         return Tally(self.events, self._exchange.decided_bars, self._exchange.ambiguous_bars)
+
+    def _close_session(self) -> None:
+        """The data ended within a session: let it close, so that the built bars that end by then come.
+
+        The strategies only look on: there is no price at which an order could be filled.
+        """
+        state = self.state
+        close_ns = state.calendar.day_at(state.now_ns - 1).close_ns
+        if state.now_ns <= close_ns and state.host.built.due_ns <= close_ns:
+            state.host.muted = True
+            turn = step(state, Heartbeat(close_ns + 1))
+            if turn is not None:
+                self._work(turn)
 
     def _start_trading(self) -> None:
         lifecycle.warmed_up(self.state)

@@ -144,26 +144,35 @@ def test_bars_as_long_or_longer_are_shown_as_they_come(feed_bar_ns: int) -> None
     assert built(list(bars), MINUTE_NS, feed_bar_ns) == bars
 
 
-def test_a_daily_bar_begins_with_the_trading_day() -> None:
-    """In New York a daily bar runs from local midnight on both sides of the clock change, after hours included."""
+def test_a_daily_bar_is_the_session() -> None:
+    """In New York a daily bar runs from open to close on both sides of the clock change; what trades outside is not in it."""
     calendar, zone = trading_calendar("XNYS"), ZoneInfo("America/New_York")
     trades = []
     for text, price in (
         ("2024-03-08T09:31", 1.0),
         ("2024-03-08T19:00", 2.0),
-        ("2024-03-11T04:00", 3.0),
+        ("2024-03-11T04:00", 5.0),
+        ("2024-03-11T09:30", 3.0),
         ("2024-03-11T15:59", 4.0),
     ):
         moment = dt.datetime.fromisoformat(text).replace(tzinfo=zone)
         trades.append(Trade("ABC", int(moment.timestamp()) * SECOND_NS, price, 1.0))
     friday, monday = built(trades, DAY_NS, None, calendar)
-    assert (friday.open, friday.close, monday.open, monday.close) == (1.0, 2.0, 3.0, 4.0)
+    assert (friday.open, friday.close, monday.open, monday.close) == (1.0, 1.0, 3.0, 4.0)
     starts = [dt.datetime.fromtimestamp(bar.start_ns / 1e9, zone) for bar in (friday, monday)]
-    assert [start.isoformat() for start in starts] == ["2024-03-08T00:00:00-05:00", "2024-03-11T00:00:00-04:00"]
+    assert [start.isoformat() for start in starts] == ["2024-03-08T09:30:00-05:00", "2024-03-11T09:30:00-04:00"]
 
 
 @pytest.mark.parametrize(
-    ("text", "length_ns"), [("1Min", MINUTE_NS), ("90Min", 90 * MINUTE_NS), ("4Hour", 4 * HOUR_NS), ("1Day", DAY_NS)]
+    ("text", "length_ns"),
+    [
+        ("1Min", MINUTE_NS),
+        ("90Min", 90 * MINUTE_NS),
+        ("4Hour", 4 * HOUR_NS),
+        ("1Day", DAY_NS),
+        ("1Week", 7 * DAY_NS),
+        ("1Month", 31 * DAY_NS),
+    ],
 )
 def test_timeframes_read_as_they_are_written(text: str, length_ns: int) -> None:
     """A bar length is a number and a unit, and its name is read back as the same length."""
@@ -171,8 +180,15 @@ def test_timeframes_read_as_they_are_written(text: str, length_ns: int) -> None:
     assert parse_timeframe(timeframe_name(length_ns)) == length_ns
 
 
-@pytest.mark.parametrize("text", ["", "Min", "0Min", "1min", "1 Min", "-1Min", "1.5Hour", "1Week", "1Min "])
+@pytest.mark.parametrize("text", ["", "Min", "0Min", "1min", "1 Min", "-1Min", "1.5Hour", "2Week", "1Min "])
 def test_other_timeframes_are_refused(text: str) -> None:
     """Anything else is refused with examples of what is meant."""
     with pytest.raises(InvalidValue, match="such as 1Min, 15Min, 1Hour or 1Day"):
+        parse_timeframe(text)
+
+
+@pytest.mark.parametrize("text", ["2Day", "25Hour", "2000Min"])
+def test_several_days_are_refused(text: str) -> None:
+    """Where two days begin nobody knows; weeks and months are offered."""
+    with pytest.raises(InvalidValue, match="longer than a day; of those there are 1Week and 1Month"):
         parse_timeframe(text)

@@ -81,6 +81,8 @@ def _see(state: EngineState, instant: Instant) -> list[Call]:
         else:
             _mark_quote(state, event)
             host.see_quote(event, calls)
+    if time_ns >= host.wake_ns:
+        host.see_end(instant[-1], calls)
     return calls
 
 

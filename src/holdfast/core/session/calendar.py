@@ -61,10 +61,15 @@ class TradingCalendar:
         """The trading day that a time belongs to."""
         return self._day(bisect_right(self._starts, time_ns) - 1, time_ns)
 
-    def window_start(self, time_ns: int, days: int) -> str:
-        """The date of the first of the last ``days`` trading days, the one at ``time_ns`` included."""
+    def index_at(self, time_ns: int) -> int:
+        """The place among ``days`` of the day that a time belongs to."""
         index = bisect_right(self._starts, time_ns) - 1
         self._day(index, time_ns)
+        return index
+
+    def window_start(self, time_ns: int, days: int) -> str:
+        """The date of the first of the last ``days`` trading days, the one at ``time_ns`` included."""
+        index = self.index_at(time_ns)
         return self.days[max(0, index - days + 1)].date
 
     def next_start_ns(self, time_ns: int) -> int:

@@ -20,9 +20,9 @@ from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Strategy
-from holdfast.core.strategy.bars import BarBuilder
+from holdfast.core.strategy.bars import BuiltBars, Prices
 from holdfast.core.strategy.context import Context, Timer
-from holdfast.core.types import DAY_NS, MINUTE_NS, ZERO, Side, StrategyId
+from holdfast.core.types import MINUTE_NS, ZERO, Side, StrategyId
 
 WISHES_PER_MINUTE = 600
 """More wishes in a minute of market time than this is a flood, where a strategy is given no other limit: ten a second, all day."""
@@ -119,7 +119,9 @@ class Host:
         self._bar_routes: dict[str, list[Runner]] = {}
         self._quote_routes: dict[str, list[Runner]] = {}
         self._trade_routes: dict[str, list[Runner]] = {}
-        self._builders: dict[str, list[tuple[BarBuilder, list[Runner]]]] = {}
+        self._direct: dict[tuple[str, int], tuple[list[Runner], bool]] = {}
+        self.built: BuiltBars[Runner] = BuiltBars(calendar)
+        self._builds_of_ticks = False
         self._traded: set[str] = set()
         self._together: list[Runner] = []
 
@@ -128,36 +130,19 @@ class Host:
     def add(self, runner: Runner, feed_bar_ns: int | None) -> None:
         """Let a strategy take part. Bars shorter than its timeframe, and ticks, are built into bars of it.
 
-        Strategies are called in the order of their ids, whatever the order in which they were added.
+        A feed that has bars (``feed_bar_ns``) has its bars built of them alone. Strategies are called in the order of their ids,
+        whatever the order in which they were added.
         """
         runner.context = Context(self, runner, runner.symbols)
         self.runners[runner.id] = runner
-        direct = feed_bar_ns is not None and feed_bar_ns >= runner.timeframe_ns
+        self._builds_of_ticks = feed_bar_ns is None
         for symbol in runner.symbols:
-            if direct:
-                insort(self._bar_routes.setdefault(symbol, []), runner, key=_by_id)
-            else:
-                insort(self._builder_route(symbol, runner.timeframe_ns), runner, key=_by_id)
+            insort(self._bar_routes.setdefault(symbol, []), runner, key=_by_id)
+            insort(self.built.readers(symbol, runner.timeframe_ns), runner, key=_by_id)
             if runner.overrides("on_quote"):
                 insort(self._quote_routes.setdefault(symbol, []), runner, key=_by_id)
             if runner.overrides("on_trade"):
                 insort(self._trade_routes.setdefault(symbol, []), runner, key=_by_id)
-        self._builders = dict(sorted(self._builders.items()))
-
-    def _builder_route(self, symbol: str, timeframe_ns: int) -> list[Runner]:
-        routes = self._builders.setdefault(symbol, [])
-        for builder, runners in routes:
-            if builder.length_ns == timeframe_ns:
-                return runners
-        runners = []
-        routes.append((BarBuilder(symbol, timeframe_ns, self._bucket_start(timeframe_ns)), runners))
-        return runners
-
-    def _bucket_start(self, timeframe_ns: int) -> Callable[[int], int]:
-        """Bars of a day or more begin with the trading day, shorter ones on the clock."""
-        if timeframe_ns >= DAY_NS:
-            return lambda time_ns: self.calendar.day_at(time_ns).start_ns
-        return lambda time_ns: time_ns - time_ns % timeframe_ns
 
     def start(self, now_ns: int) -> None:
         """Call ``on_start`` of every strategy."""
@@ -170,33 +155,46 @@ class Host:
     # --- events -------------------------------------------------------------------------------------------------------
 
     def see_bar(self, bar: Bar, calls: list[Call]) -> None:
-        """Take a bar of the feed into the history of those who read bars as they come, and build it into longer ones."""
-        runners = self._bar_routes.get(bar.symbol)
+        """Take a bar into the history of those whose timeframe isn't longer, and build it into longer ones for the others."""
+        key = bar.symbol, bar.time_ns - bar.start_ns
+        known = self._direct.get(key)
+        if known is None:
+            readers = self._bar_routes.get(bar.symbol, [])
+            direct = [runner for runner in readers if runner.timeframe_ns <= key[1]]
+            known = self._direct[key] = direct, len(direct) < len(readers)
+        runners, has_longer = known
         if runners:
             self._remember(bar, runners)
             calls.append((bar, bar, runners))
-        if self._builders:
+        if has_longer:
             self._build(bar, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume, calls)
-            self._finish_bars(bar, bar.time_ns, calls)
 
     def see_trade(self, trade: Trade, calls: list[Call]) -> None:
-        """Build a trade into the bars of its symbol."""
-        self._traded.add(trade.symbol)
-        price = trade.price
-        self._build(trade, trade.time_ns, (price, price, price, price), trade.size, calls)
+        """Build a trade into the bars of its symbol, where the feed has no bars."""
+        if self._builds_of_ticks:
+            self._traded.add(trade.symbol)
+            price = trade.price
+            self._build(trade, trade.time_ns, (price, price, price, price), trade.size, calls)
         runners = self._trade_routes.get(trade.symbol)
         if runners:
             calls.append((trade, trade, runners))
 
     def see_quote(self, quote: Quote, calls: list[Call]) -> None:
         """Bars are built from midpoints for symbols that never traded in the data."""
-        if quote.symbol not in self._traded:
+        if self._builds_of_ticks and quote.symbol not in self._traded:
             mid = self.marks.get(quote.symbol)
             if mid is not None:
                 self._build(quote, quote.time_ns, (mid, mid, mid, mid), 0.0, calls)
         runners = self._quote_routes.get(quote.symbol)
         if runners:
             calls.append((quote, quote, runners))
+
+    def see_end(self, event: MarketEvent, calls: list[Call]) -> None:
+        """All of an instant is seen, ``event`` is its last: the built bars that are over now have all that belongs to them."""
+        for bar, runners in self.built.finish(event.time_ns):
+            self._remember(bar, runners)
+            calls.append((event, bar, runners))
+        self._schedule()
 
     def call(self, event: MarketEvent, runners: list[Runner]) -> None:
         """Show an event, or a bar that was built, to strategies."""
@@ -243,20 +241,14 @@ class Host:
                 self._call(runner, runner.strategy.on_timer, Timer(name, due_ns))
         self.now_ns = now_ns
         self._show_ended(now_ns - 1)  # a shorter bar that ends now still belongs to the bar that ends now
-        ends = [builder.end_ns + 1 for routes in self._builders.values() for builder, _ in routes if builder.end_ns]
-        due = [self._timers[0][0] + 1] if self._timers else []
-        self.wake_ns = min(ends + due, default=NEVER)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        self.wake_ns = min(self.built.due_ns, self._timers[0][0] + 1 if self._timers else NEVER)
 
     def _show_ended(self, until_ns: int) -> None:
         """Show the built bars that have ended by then, those of one end when all of them are in the histories."""
-        ended: list[tuple[Bar, list[Runner]]] = []
-        for routes in self._builders.values():
-            for builder, runners in routes:
-                bar = builder.finish(until_ns)
-                if bar is not None:
-                    ended.append((bar, runners))
-        ended.sort(key=lambda item: (item[0].time_ns, item[0].symbol, item[0].start_ns))
-        for _, group in groupby(ended, key=lambda item: item[0].time_ns):
+        for _, group in groupby(self.built.finish(until_ns), key=lambda item: item[0].time_ns):
             together = list(group)
             for bar, runners in together:
                 self._remember(bar, runners)
@@ -304,26 +296,11 @@ class Host:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _build(
-        self,
-        event: MarketEvent,
-        start_ns: int,
-        prices: tuple[float, float, float, float],
-        volume: float,
-        calls: list[Call],
-    ) -> None:
-        self._finish_bars(event, start_ns, calls)
-        for builder, _ in self._builders.get(event.symbol, ()):
-            builder.add(start_ns, prices, volume)
-            if builder.end_ns < self.wake_ns:
-                self.wake_ns = builder.end_ns + 1
-
-    def _finish_bars(self, event: MarketEvent, now_ns: int, calls: list[Call]) -> None:
-        for builder, runners in self._builders.get(event.symbol, ()):
-            bar = builder.finish(now_ns)
-            if bar is not None:
-                self._remember(bar, runners)
-                calls.append((event, bar, runners))
+    def _build(self, event: MarketEvent, start_ns: int, prices: Prices, volume: float, calls: list[Call]) -> None:
+        for bar, runners in self.built.add(event.symbol, start_ns, event.time_ns, prices, volume):
+            self._remember(bar, runners)
+            calls.append((event, bar, runners))
+        self.wake_ns = min(self.wake_ns, self.built.due_ns)
 
     def _remember(self, bar: Bar, runners: list[Runner]) -> None:
         """Take a bar into the histories of strategies, before any of them is called."""
