@@ -19,7 +19,7 @@ import msgspec
 from holdfast.connections.alpaca.environment import AlpacaSection, check_section
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import BrokerName
-from holdfast.core.protection.policy import Preservation, ProtectionPolicy
+from holdfast.core.protection.policy import OnBlocked, Preservation, ProtectionPolicy
 from holdfast.core.protection.records import OnFailure
 from holdfast.core.ranges import (
     YEAR_S,
@@ -151,13 +151,15 @@ class ProtectionConfig(Section, frozen=True):
     ``flatten`` closes it, ``retry`` goes on trying, ``alert`` only reports it. After ``late_after_s`` without confirmed
     protection an alarm is raised, whatever the reason. ``preservation``: which positions PRESERVATION closes: none (``hold``), those
     without a stop (``close_unprotected``), or every one (``close_all``). It cancels the entries that would add risk in any
-    case; where no more than a connection is missing, both only when it has lasted ``preservation_after_s``.
+    case; where no more than a connection is missing, both only when it has lasted ``preservation_after_s``. ``on_blocked``: what
+    becomes of an order of somebody else because of which the broker takes no way out: ``wait`` for its end, or ``cancel`` it.
     """
 
     on_failure: OnFailure = OnFailure.FLATTEN
     late_after_s: Seconds = 10.0
     preservation: Preservation = Preservation.HOLD
     preservation_after_s: Seconds = 15.0
+    on_blocked: OnBlocked = OnBlocked.WAIT
 
     def policy(self) -> ProtectionPolicy:
         """What the engine is built with."""
@@ -166,6 +168,7 @@ class ProtectionConfig(Section, frozen=True):
             int(self.late_after_s * SECOND_NS),
             self.preservation,
             int(self.preservation_after_s * SECOND_NS),
+            self.on_blocked,
         )
 
 

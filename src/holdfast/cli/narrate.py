@@ -35,6 +35,7 @@ from holdfast.core.milestones import (
     StrategyStopped,
 )
 from holdfast.core.protection.records import (
+    ExitBlocked,
     PositionClosing,
     PositionKept,
     PositionLeft,
@@ -226,6 +227,10 @@ def _kept(_narrator: Narrator, _record: Envelope, body: PositionKept) -> Text:
     return Text.assemble(("kept ", GOOD), f"{body.symbol} of {body.strategy}: {body.reason}")
 
 
+def _barred(_narrator: Narrator, _record: Envelope, body: ExitBlocked) -> Text:
+    return Text.assemble(("blocked ", f"bold {BAD}"), f"{body.symbol} of {body.strategy}: {body.reason}")
+
+
 def _left(_narrator: Narrator, _record: Envelope, body: PositionLeft) -> Text:
     what = f"{count(body.quantity)} {body.symbol} of {body.strategy}"
     return Text.assemble(("would not close ", f"bold {BAD}"), f"{what}: {body.reason}")
@@ -271,5 +276,6 @@ _WORDS: dict[type, Callable[[Narrator, Envelope, Any], Text]] = {
     PositionClosing: _closing,
     PositionKept: _kept,
     PositionLeft: _left,
+    ExitBlocked: _barred,
     RecoveryCompleted: _recovered,
 }

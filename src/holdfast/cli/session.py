@@ -37,6 +37,7 @@ from holdfast.core.milestones import (
     StrategyStopped,
 )
 from holdfast.core.protection.records import (
+    ExitBlocked,
     PositionClosing,
     PositionKept,
     PositionLeft,
@@ -78,6 +79,7 @@ NOTABLE = {
     PositionClosing,
     PositionKept,
     PositionLeft,
+    ExitBlocked,
     RecoveryCompleted,
 }
 _LOUD_STATES = {AccountState.HALTED.value, AccountState.PRESERVATION.value}

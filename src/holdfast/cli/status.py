@@ -26,7 +26,13 @@ from holdfast.core.milestones import (
     StrategyStarted,
     StrategyStopped,
 )
-from holdfast.core.protection.records import PositionLeft, ProtectionComplete, ProtectionFailed, ProtectionLate
+from holdfast.core.protection.records import (
+    ExitBlocked,
+    PositionLeft,
+    ProtectionComplete,
+    ProtectionFailed,
+    ProtectionLate,
+)
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import SECOND_NS, iso_time, plain
 from holdfast.journal import tables
@@ -35,7 +41,7 @@ from holdfast.journal.reader import AccountRow, Reader, to_envelope
 
 REFUSALS_READ = 1000
 """How many of the latest refusals are counted: enough to see what bars the strategies, and read in no time."""
-PROTECTION = (ProtectionComplete, ProtectionLate, ProtectionFailed, PositionLeft)
+PROTECTION = (ProtectionComplete, ProtectionLate, ProtectionFailed, PositionLeft, ExitBlocked)
 SUPERVISED = ("claimed", "submitted", "failed", "retryable", "skipped", "errors", "lock_skips")
 """What a supervisor counts."""
 
@@ -221,7 +227,7 @@ def _protection(records: Iterable[Envelope], held: list[rows.Json]) -> list[rows
         elif isinstance(body, ProtectionLate):
             text = f"{plain(body.protected)} of {plain(body.quantity)} protected for {body.unprotected_ns / SECOND_NS:.0f} s"
             alarms[body.strategy, body.symbol] = text
-        elif isinstance(body, ProtectionFailed | PositionLeft):
+        elif isinstance(body, ProtectionFailed | PositionLeft | ExitBlocked):
             alarms[body.strategy, body.symbol] = body.reason
     open_symbols = {row["symbol"] for row in held}
     found = sorted(alarms.items())

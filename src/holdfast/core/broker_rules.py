@@ -94,9 +94,13 @@ NO_FEES = FeeBounds()
 
 
 class BrokerRules(msgspec.Struct, frozen=True):
-    """What a broker takes. ``orders_cross_zero``: one order may turn a position round. ``fees`` are those it takes by itself."""
+    """What a broker takes. ``orders_cross_zero``: one order may turn a position round. ``fees`` are those it takes by itself.
+
+    ``wash_trades``: an order may be able to trade with another of the account.
+    """
 
     orders_cross_zero: bool = True
+    wash_trades: bool = True
     stocks: HeldExits = HeldExits()
     crypto: HeldExits = HeldExits()
     fees: FeeBounds = NO_FEES

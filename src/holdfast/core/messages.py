@@ -44,6 +44,7 @@ from holdfast.core.milestones import (
     TradingDayStarted,
 )
 from holdfast.core.protection.records import (
+    ExitBlocked,
     PositionClosing,
     PositionKept,
     PositionLeft,
@@ -576,6 +577,7 @@ AnyBody = (
     | ProtectionComplete
     | ProtectionLate
     | ProtectionFailed
+    | ExitBlocked
     | PositionClosing
     | PositionKept
     | PositionLeft

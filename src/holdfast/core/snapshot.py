@@ -24,7 +24,7 @@ from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity
 from holdfast.core.waiting import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 11
+VERSION = 12
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -76,6 +76,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     guards: list[tuple[Key, Guard]]
     covers: list[tuple[Key, Cover]]
     closing: list[tuple[Key, Closing]]
+    blocked: list[tuple[Key, ClientOrderId]]
     preserved_ns: int
     stopped: list[StrategyId]
     flattening: bool
@@ -115,7 +116,7 @@ _VALUES = [
     "hour",
 ]
 _DICTIONARIES = ("overdue", "gaps", "impairments", "marks", "quotes", "seen_ns", "stale", "impaired_ns", "cadence_ns")
-_PAIRS = ("guards", "covers", "closing", "flatten_tries", "waiting", "refusals", "intents")
+_PAIRS = ("guards", "covers", "closing", "blocked", "flatten_tries", "waiting", "refusals", "intents")
 """Dictionaries whose keys are more than a text."""
 _MONEY = ("cash", "deposits", "realised", "fees")
 

@@ -71,6 +71,7 @@ from holdfast.core.protection.cover import Closing, Cover, mind, note_end
 from holdfast.core.protection.legs import Guard, asks_protection, guard_of
 from holdfast.core.protection.policy import ProtectionPolicy
 from holdfast.core.protection.records import (
+    ExitBlocked,
     PositionClosing,
     PositionKept,
     PositionLeft,
@@ -149,7 +150,6 @@ class EngineState:
         self.cursor = 0
         self.now_ns = self.wake_ns = 0
         self.feed: FeedOpened | None = None
-
         self.orders = OrderBook()
         self.order_count = 0
         self.portfolio = Portfolio()
@@ -173,6 +173,7 @@ class EngineState:
         self.covers: dict[Key, Cover] = {}  # one for each guard
         self.followed: frozenset[str] = frozenset()  # the symbols of guards that go by the market
         self.closing: dict[Key, Closing] = {}
+        self.blocked: dict[Key, ClientOrderId] = {}  # the order of somebody else that bars a way out
         self.preserved_ns = 0  # since when the account is in PRESERVATION
         self.stopped: set[StrategyId] = set()
         self.flattening = False
@@ -440,6 +441,10 @@ def _position_kept(state: EngineState, envelope: Envelope, body: PositionKept) -
     mind(state, body.symbol, envelope.time_ns)
 
 
+def _blocked(state: EngineState, _envelope: Envelope, body: ExitBlocked) -> None:
+    state.blocked[body.strategy, body.symbol] = body.order
+
+
 def _position_left(state: EngineState, envelope: Envelope, body: PositionLeft) -> None:
     state.closing[body.strategy, body.symbol].is_left = True
     mind(state, body.symbol, envelope.time_ns)
@@ -603,6 +608,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     PositionClosing: _position_closing,
     PositionKept: _position_kept,
     PositionLeft: _position_left,
+    ExitBlocked: _blocked,
     PositionChanged: _position,
     CashDeposited: _deposited,
     AccountAdjusted: _account_adjusted,

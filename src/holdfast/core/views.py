@@ -26,13 +26,13 @@ from holdfast.core.types import (
     ClientOrderId,
     Money,
     OrderRole,
-    OrderType,
     Price,
     Quantity,
     Side,
     StrategyId,
     from_float,
 )
+from holdfast.core.waiting import opposites
 
 
 def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) -> RiskView:
@@ -85,7 +85,7 @@ def _asked_for(state: EngineState, terms: OrderTerms, limits: RiskLimits, equity
     if limits.market_hours is MarketHours.REGULAR:
         facts["is_open"] = _asset(state, symbol) is AssetClass.CRYPTO or state.calendar.is_open(state.now_ns)
     if limits.avoid_wash_trades:
-        facts["opposite"] = _opposite(state, terms)
+        facts["opposite"] = next((order.terms.client_order_id for order in opposites(state, terms)), None)
     if limits.day_trade_rule:
         facts["day_trades"] = _day_trades(state, symbol)
     if limits.max_volume_pct is not None:
@@ -223,25 +223,6 @@ def _touch(state: EngineState, symbol: str, side: Side) -> Price | None:
     bid, ask = state.quotes.get(symbol, (0.0, 0.0))
     best = ask if side is Side.BUY else bid
     return Price(from_float(best)) if best else None
-
-
-def _opposite(state: EngineState, terms: OrderTerms) -> str | None:
-    """A live entry of this account that the draft could trade with.
-
-    Two limits can where the buy's is no lower than the sell's; any other pair may, but for trailing stops and linked orders
-    (Alpaca: documented, it refuses such an order).
-    """
-    for key, order in state.orders.live.items():
-        other = order.terms
-        if other.symbol != terms.symbol or other.side is terms.side or other.role is not OrderRole.ENTRY:
-            continue
-        if other.oco_group is not None or OrderType.TRAILING_STOP in (terms.order_type, other.order_type):
-            continue
-        if terms.limit_price is None or other.limit_price is None:
-            return key
-        if (terms.limit_price - other.limit_price) * terms.side.sign >= 0:
-            return key
-    return None
 
 
 def _day_trades(state: EngineState, symbol: str) -> DayTrades | None:

@@ -4,7 +4,7 @@ Until an order is over it may fill whole, in part or not at all. A wish is carri
 held, zero and what is asked for in each of these cases; otherwise what is in its way is canceled, and the wish waits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,8 +12,10 @@ import msgspec
 
 from holdfast.core.messages import Action, Envelope, OrderTerms, Signal, WishWaits
 from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.legs import at_work
-from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, StrategyId
+from holdfast.core.protection.policy import OnBlocked
+from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, StrategyId, plain
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
@@ -106,6 +108,12 @@ def obstacle(state: "EngineState", terms: OrderTerms) -> Wait | None:
     Exits that would close what it closes too; and orders that leave open on which side of zero the account is, where the broker
     takes no order through zero.
     """
+    if state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign < 0:
+        barring = tuple(blockers(state, terms))
+        if barring:
+            return Wait(
+                barring, may_be_canceled(state, barring), f"the broker takes no way out beside {_names(barring)}"
+            )
     legs = state.legs(terms.strategy, terms.symbol)
     if legs:
         held = max(ZERO, state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign)
@@ -118,6 +126,38 @@ def obstacle(state: "EngineState", terms: OrderTerms) -> Wait | None:
     if unsettled:
         return Wait(unsettled, (), f"{_names(unsettled)} decides on which side of zero the account is")
     return None
+
+
+def blockers(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
+    """The live orders on the other side because of which the broker would refuse a way out: it could trade with them."""
+    if not state.rules.wash_trades:
+        yield from opposites(state, terms)
+
+
+def may_be_canceled(state: "EngineState", barring: Iterable[Order]) -> tuple[Order, ...]:
+    """Those of the orders in the way that are canceled for it: what is held goes before what is wanted; others' as is configured."""
+    spares = state.protection.on_blocked is OnBlocked.WAIT
+    return tuple(order for order in barring if not (spares and order.terms.strategy == EXTERNAL))
+
+
+def opposites(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
+    """The live entries of the account that a draft could trade with.
+
+    Two limits can where the buy's is no lower than the sell's; any other pair may, but for trailing stops and linked orders
+    (Alpaca: documented, it refuses such an order).
+    """
+    if terms.oco_group is not None or terms.order_type is OrderType.TRAILING_STOP:
+        return
+    for order in list(entries(state, terms.symbol)):
+        other = order.terms
+        if other.side is terms.side or other.oco_group is not None or other.order_type is OrderType.TRAILING_STOP:
+            continue
+        if (
+            terms.limit_price is None
+            or other.limit_price is None
+            or (terms.limit_price - other.limit_price) * terms.side.sign >= 0
+        ):
+            yield order
 
 
 def entries(state: "EngineState", symbol: str) -> Iterable[Order]:
@@ -174,4 +214,16 @@ def left_of(state: "EngineState", waiting: Waiting) -> Signal | None:
 
 
 def _names(orders: Iterable[Order]) -> str:
-    return ", ".join(f"{order.terms.role.value} {order.terms.client_order_id}" for order in orders)
+    return ", ".join(name_of(order) for order in orders)
+
+
+def name_of(order: Order) -> str:
+    """An order in words: what it is, and whose."""
+    terms = order.terms
+    if terms.strategy != EXTERNAL:
+        return f"{terms.role.value} {terms.client_order_id}"
+    at = terms.limit_price or terms.stop_price
+    where = "" if at is None else f" at {plain(at)}"
+    return (
+        f"order {order.broker_order_id} of somebody else ({terms.side} {plain(order.remaining)} {terms.symbol}{where})"
+    )

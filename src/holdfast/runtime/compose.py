@@ -20,7 +20,13 @@ from holdfast.brokers.port import Broker
 from holdfast.config import AccountConfig, Config
 from holdfast.core.messages import RiskRefused, StopStrategy
 from holdfast.core.milestones import FeedOpened, Impaired, Restored
-from holdfast.core.protection.records import PositionLeft, ProtectionComplete, ProtectionFailed, ProtectionLate
+from holdfast.core.protection.records import (
+    ExitBlocked,
+    PositionLeft,
+    ProtectionComplete,
+    ProtectionFailed,
+    ProtectionLate,
+)
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import SECOND_NS
@@ -75,7 +81,12 @@ class Engine:
         """What strategies may not change; None where nothing looks after that."""
 
 
-ALARMS: dict[type, str] = {ProtectionLate: "late", ProtectionFailed: "failed", PositionLeft: "left"}
+ALARMS: dict[type, str] = {
+    ProtectionLate: "late",
+    ProtectionFailed: "failed",
+    PositionLeft: "left",
+    ExitBlocked: "blocked",
+}
 """The alarms about protection, as the metrics call them."""
 
 

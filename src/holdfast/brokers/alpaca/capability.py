@@ -9,6 +9,7 @@ from holdfast.core.types import Money, OrderType
 
 ALPACA_RULES = BrokerRules(
     orders_cross_zero=False,
+    wash_trades=False,
     stocks=HeldExits(step=Decimal(1)),
     crypto=HeldExits(stop=OrderType.STOP_LIMIT, pairs=False),
     fees=FeeBounds(coin_pct=Decimal("0.25"), sale_pct=Decimal("0.01"), per_share=Money(Decimal("0.0005")), roundings=3),
@@ -33,7 +34,8 @@ def alpaca_capability(settings: AlpacaSettings) -> Capability:
             "largest_id": "48 characters in older pages, 128 in newer: the smaller",
             "requests_per_minute": "200 a minute and account (documented); what the headers say goes first",
             "lists_bookings": "account activities (documented); crypto fees at the end of the day, regulatory ones after it",
-            "rules": "each way of a reversal is an order of its own (observed); fractions of a share are day orders of the simple class; "
+            "rules": "each way of a reversal is an order of its own (observed); what could trade with another order of the account is "
+            "refused, but for linked orders and trailing stops (documented); fractions of a share are day orders of the simple class; "
             "crypto orders are market, limit or stop-limit, of the simple class, and work until canceled (documented); "
             "a coin's fee is at most 0.25 % of what a trade brings, in the coin for a buy (documented, alpaca-py issue 374); of a sale of shares "
             "the SEC takes less than 0.01 % of the proceeds and FINRA (TAF, CAT) less than 0.0005 dollars a share, each rounded up to a cent",

@@ -1,5 +1,7 @@
 """The acts that everything else is made of: a wish becomes an order, an order is released or canceled, the account is impaired or restored."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from holdfast.core import wishes
@@ -22,13 +24,16 @@ from holdfast.core.messages import (
 )
 from holdfast.core.milestones import Impaired, Restored, StrategyStopped
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.protection.policy import OnBlocked
+from holdfast.core.protection.records import ExitBlocked
 from holdfast.core.risk.check import loss_pct
 from holdfast.core.session.account import AccountEvent
 from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity
-from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of
+from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of, name_of
 
 
 def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None) -> Envelope | None:
@@ -126,6 +131,7 @@ def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, wish: 
         signal = replace(signal, quantity=wait.quantity, notional=None)
     until = tuple(order.terms.client_order_id for order in wait.until)
     record = turn.record(WishWaits(signal, until, wait.reason, goal), wish.id, wish.source)
+    note_blocked(state, turn, key, wait.until, record.id)
     for order in wait.cancel:
         cancel(turn, order, f"{signal.action} {signal.symbol} waits for its end", record.id)
 
@@ -162,6 +168,7 @@ def _take_up(state: EngineState, turn: Turn, waiting: Waiting, *, is_due: bool) 
         is_new = not set(until) <= set(waiting.until)
         if is_new:
             _waits_for_others(turn, waiting, draft.reason, until)
+            note_blocked(state, turn, (waiting.signal.strategy, waiting.signal.symbol), draft.until, waiting.record_id)
         for order in draft.cancel:
             if is_due or order.terms.client_order_id not in waiting.until:
                 cancel(
@@ -203,6 +210,22 @@ def cancel(turn: Turn, order: Order, reason: str, cause: str = "") -> None:
     key = order.terms.client_order_id
     turn.record(CancelReleased(key, reason), cause or order.last_record_id, correlation_id=order.correlation_id)
     turn.effects.append(CancelOrder(key, turn.state.now_ns))
+
+
+def note_blocked(state: EngineState, turn: Turn, key: Key, barring: Iterable[Order], cause: str = "") -> None:
+    """Raise the alarm, once, that orders of somebody else keep a position from being left or protected as it should be."""
+    for order in barring:
+        order_id = order.terms.client_order_id
+        if order.terms.strategy != EXTERNAL or state.blocked.get(key) == order_id:
+            continue
+        waits = state.protection.on_blocked is OnBlocked.WAIT
+        what = (
+            "its end is waited for: cancel it at the broker, or by `holdfast cancel`"
+            if waits
+            else "it is being canceled"
+        )
+        reason = f"the broker takes no way out beside {name_of(order)}; {what}"
+        turn.record(ExitBlocked(*key, order_id, reason), cause, "protection")
 
 
 def impair(state: EngineState, turn: Turn, cause: str, reason: str) -> None:

@@ -3,18 +3,19 @@
 from collections.abc import Iterator
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, drop_waiting, on_signal
+from holdfast.core.engine.acts import cancel, drop_waiting, note_blocked, on_signal
 from holdfast.core.exposure import held, uncommitted, worst_case
-from holdfast.core.messages import Action, Signal
+from holdfast.core.messages import Action, OrderTerms, Signal
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
-from holdfast.core.protection.cover import Key, closing_side, is_covered
+from holdfast.core.protection.cover import Closing, Key, closing_side, is_covered
 from holdfast.core.protection.policy import CLOSE_TRIES, LOOK_NS, Preservation
 from holdfast.core.protection.records import PositionClosing, PositionLeft
 from holdfast.core.session.causes import FIRST_BAR_NS, OF_THE_MARKET, Acts, rule_of
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side
+from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side
+from holdfast.core.waiting import blockers, may_be_canceled
 
 SOURCE = "protection"
 
@@ -28,9 +29,35 @@ def close_position(
     go_on_closing(state, turn, key, record.id)
 
 
-def go_on_closing(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
-    """Take the next step: once no other order of the position is live, one order closes it. A few tries, then a person's help."""
+def go_on_closing(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
+    """Take the next step: once no other order of the position is live, one order closes it. A few tries, then a person's help.
+
+    False while the broker would take no order that closes it: until that is over its exits stand.
+    """
     closing = state.closing[key]
+    if is_barred(state, turn, key, cause):
+        return False
+    _close(state, turn, key, closing, cause)
+    return True
+
+
+def is_barred(state: EngineState, turn: Turn, key: Key, cause: str, terms: OrderTerms | None = None) -> bool:
+    """Whether orders on the other side keep a way out from being taken; what may be is canceled for it, and others' are named.
+
+    ``terms``: the way out; an order at the market, where none is given.
+    """
+    position = state.portfolio.strategy_quantity(*key)
+    if not position or state.rules.wash_trades:
+        return False
+    out = terms or OrderTerms(ClientOrderId(""), *key, closing_side(position), Quantity(abs(position)))
+    barring = list(blockers(state, out))
+    note_blocked(state, turn, key, barring, cause)
+    for order in may_be_canceled(state, barring):
+        cancel(turn, order, "a position can't be protected or closed while it works", cause)
+    return bool(barring)
+
+
+def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: str) -> None:
     live = [order for order in state.orders.live.values() if (order.terms.strategy, order.terms.symbol) == key]
     for order in live:
         if order.terms.client_order_id != closing.order:

@@ -1,14 +1,15 @@
 """Keeps stop-loss and take-profit orders in line with positions, moves stops, and deals with protection that can't be had."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
-from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing
+from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing, is_barred
 from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
 from holdfast.core.protection.legs import Guard, Place, at_work, leg_terms, plan
 from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, LOOK_NS, MOVE_EVERY_NS, PASSED_NS
@@ -26,7 +27,8 @@ from holdfast.core.risk.check import check
 from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ZERO, OrderRole, OrderType, Price, Quantity, plain
+from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Price, Quantity, plain
+from holdfast.core.waiting import blockers
 
 SOURCE = "protection"
 
@@ -39,9 +41,8 @@ def protect(state: EngineState, turn: Turn, symbol: str, cause: str = "") -> Non
     if state.flattening:
         return
     for key in list(_positions(state, symbol)):
-        if key in state.closing and not state.closing[key].is_left:
-            go_on_closing(state, turn, key, cause)
-        else:
+        is_closing = key in state.closing and not state.closing[key].is_left
+        if not is_closing or not go_on_closing(state, turn, key, cause):
             _align(state, turn, key, cause)
     _complete(state, turn, symbol, cause)
 
@@ -61,6 +62,8 @@ def _align(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
     wanted = ZERO if guard is None else to_protect(state, key)
     place = _place_of(state, key)
     todo = plan(wanted, place, guard, legs)
+    if (todo.cancel or todo.protect) and guard is not None and _must_stay(state, turn, key, place, legs, cause):
+        return
     for leg in legs:
         if leg.terms.client_order_id in todo.cancel:
             cancel(turn, leg, _why(leg, guard))
@@ -72,6 +75,22 @@ def _align(state: EngineState, turn: Turn, key: Key, cause: str) -> None:
         ids = [state.ids.order(state.order_count + 1), state.ids.order(state.order_count + 2)]
         for terms in leg_terms(guard, place, roles, Quantity(quantity), ids):
             _send(state, turn, terms, cause)
+
+
+def _must_stay(state: EngineState, turn: Turn, key: Key, place: Place, legs: Sequence[Order], cause: str) -> bool:
+    """Whether the exits are to be left as they are, because the broker wouldn't take those that are to replace them.
+
+    Exits that are too many go in any case: they could open a position. Where none stands, an order of ours on the other side is
+    dealt with when the broker has refused for it, as it may have filled by then.
+    """
+    guard, wanted = state.guards[key], to_protect(state, key)
+    if not wanted or state.rules.wash_trades or at_work(legs) > wanted:
+        return False
+    ids = [ClientOrderId("")] * 2
+    terms = leg_terms(guard, place, guard.roles_for(wanted, place.held), Quantity(wanted), ids)
+    if not legs and not any(order.terms.strategy == EXTERNAL for order in blockers(state, terms[0])):
+        return False
+    return is_barred(state, turn, key, cause, terms[0])
 
 
 def _free(state: EngineState, key: Key) -> Decimal:

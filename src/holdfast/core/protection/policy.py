@@ -40,10 +40,18 @@ class Preservation(StrEnum):
     CLOSE_ALL = "close_all"
 
 
+class OnBlocked(StrEnum):
+    """What is done with an order of somebody else because of which the broker takes no way out."""
+
+    WAIT = "wait"  # it is named in an alarm, and its end is waited for
+    CANCEL = "cancel"  # it is named, and canceled
+
+
 class ProtectionPolicy(msgspec.Struct, frozen=True):
     """What is configured for an account.
 
     ``on_failure``: what is done with a position whose protection fails. ``late_after_ns``: from when on a gap is an alarm.
+    ``on_blocked``: what becomes of an order of somebody else that is in the way of a way out.
     ``preservation``: what PRESERVATION closes; when its cause is only a connection, not before ``preservation_after_ns``.
     """
 
@@ -51,6 +59,7 @@ class ProtectionPolicy(msgspec.Struct, frozen=True):
     late_after_ns: int = 10 * SECOND_NS
     preservation: Preservation = Preservation.HOLD
     preservation_after_ns: int = 15 * SECOND_NS
+    on_blocked: OnBlocked = OnBlocked.WAIT
 
 
 def pause_ns(failures: int) -> int:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from holdfast.core.body import Body
-from holdfast.core.types import Price, Quantity, StrategyId
+from holdfast.core.types import ClientOrderId, Price, Quantity, StrategyId
 
 
 class OnFailure(StrEnum):
@@ -65,6 +65,18 @@ class ProtectionFailed(Body, frozen=True, gc=False):
     strategy: StrategyId
     symbol: str
     action: OnFailure
+    reason: str
+
+
+class ExitBlocked(Body, frozen=True, gc=False):
+    """An alarm: the broker takes no way out of a position because of an order of somebody else on the other side.
+
+    Whatever exits stand go on standing. ``order`` is its id here, ``reason`` says what it is and what is done about it.
+    """
+
+    strategy: StrategyId
+    symbol: str
+    order: ClientOrderId
     reason: str
 
 
