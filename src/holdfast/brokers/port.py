@@ -7,6 +7,7 @@ after all, the runtime takes it for no answer (`runtime/live/contained.py`).
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
@@ -87,11 +88,27 @@ class BrokerFill(msgspec.Struct, frozen=True):
 
 
 class BrokerAccount(msgspec.Struct, frozen=True):
-    """The broker's own view of an account, to compare the books with."""
+    """The broker's own view of an account, to compare the books with.
+
+    ``blocked`` says why it may not trade (empty: it may). ``leverage`` is how many times its equity it may hold (None: the broker doesn't say),
+    ``shorting`` whether shares are lent to it.
+    """
 
     account_id: str
     cash: Money
     positions: Sequence[BrokerPosition]
+    blocked: str = ""
+    leverage: Decimal | None = None
+    shorting: bool = True
+
+
+class Asset(msgspec.Struct, frozen=True):
+    """What a broker lets its accounts do in a symbol."""
+
+    symbol: str
+    tradable: bool = True
+    shortable: bool = True
+    fractionable: bool = True
 
 
 class Broker(Protocol):
@@ -149,6 +166,9 @@ class LiveBroker(Broker, Protocol):
 
     async def account(self) -> BrokerAccount:
         """Cash and positions now."""
+
+    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:
+        """What may be done in these symbols; those of which it says nothing are left out."""
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms; None when the broker says that it has none.

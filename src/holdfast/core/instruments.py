@@ -96,3 +96,8 @@ def instrument_for(calendar: str) -> Instrument:
 def instrument_of(symbol: str, account: Instrument) -> Instrument:
     """The rules that hold for a symbol in an account of this kind: a name with a slash is a pair of currencies."""
     return CRYPTO if "/" in symbol else account
+
+
+def in_whole_units(instrument: Instrument) -> Instrument:
+    """The same instrument where no parts of a unit are traded."""
+    return msgspec.structs.replace(instrument, quantity_increment=max(instrument.quantity_increment, Decimal(1)))

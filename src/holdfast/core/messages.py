@@ -43,6 +43,7 @@ from holdfast.core.milestones import (
     StrategyStopped,
     TradingDayStarted,
 )
+from holdfast.core.permits import BrokerPermits
 from holdfast.core.protection.records import (
     ExitBlocked,
     PositionClosing,
@@ -585,6 +586,7 @@ AnyBody = (
     | AccountRenamed
     | AccountStateChanged
     | BooksCompared
+    | BrokerPermits
     | SupervisorCycle
     | Impaired
     | Restored

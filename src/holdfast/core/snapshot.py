@@ -13,6 +13,7 @@ import msgspec
 from holdfast.core.codec import Ids
 from holdfast.core.milestones import FeedOpened
 from holdfast.core.orders.order import Order
+from holdfast.core.permits import BrokerPermits
 from holdfast.core.portfolio.activities import Activities
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.protection.cover import Closing, Cover
@@ -62,6 +63,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     ledgers: list[tuple[Key, Ledger]]
     account_state: AccountState
     broker_account_id: str
+    permits: BrokerPermits
     held_executions: tuple[str, ...]
     overdue: dict[ClientOrderId, str]
     gaps: dict[str, Quantity]
@@ -104,6 +106,7 @@ _VALUES = [
     "order_count",
     "account_state",
     "broker_account_id",
+    "permits",
     "held_executions",
     "accepted_ns",
     "trading_day",

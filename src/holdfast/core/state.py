@@ -18,7 +18,7 @@ from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
 from holdfast.core.exposure import Exposure
 from holdfast.core.findings import BooksCompared, OrderOverdue
-from holdfast.core.instruments import AssetClass, Instrument, instrument_of
+from holdfast.core.instruments import AssetClass, Instrument, in_whole_units, instrument_of
 from holdfast.core.intents import note_intent
 from holdfast.core.messages import (
     BrokerName,
@@ -65,6 +65,7 @@ from holdfast.core.milestones import (
 )
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
+from holdfast.core.permits import EVERYTHING, BrokerPermits
 from holdfast.core.portfolio.activities import Activities
 from holdfast.core.portfolio.portfolio import EXTERNAL, Portfolio, reversal
 from holdfast.core.protection.cover import Closing, Cover, mind, note_end
@@ -154,6 +155,7 @@ class EngineState:
         self.order_count = 0
         self.portfolio = Portfolio()
         self.account_state = AccountState.RECOVERING
+        self.permits = EVERYTHING
         self.broker_account_id = ""
         self.foreign_orders = Policy.ALERT
         self.lost_orders = Policy.QUARANTINE
@@ -215,8 +217,11 @@ class EngineState:
         return self.exposure.equity(self)
 
     def instrument_of(self, symbol: str) -> Instrument:
-        """The price and quantity rules of a symbol."""
-        return instrument_of(symbol, self.instrument)
+        """The price and quantity rules of a symbol; whole units of what the broker takes no parts of."""
+        found = instrument_of(symbol, self.instrument)
+        if symbol in self.permits.whole_only:
+            return in_whole_units(found)
+        return found
 
     def exits_held(self, symbol: str) -> HeldExits:
         """Which protective orders the broker holds for a symbol."""
@@ -489,6 +494,10 @@ def _account(state: EngineState, envelope: Envelope, body: AccountStateChanged) 
     state.preserved_ns = envelope.time_ns if body.new is AccountState.PRESERVATION else 0
 
 
+def _permitted(state: EngineState, _envelope: Envelope, body: BrokerPermits) -> None:
+    state.permits = body
+
+
 def _bound(state: EngineState, _envelope: Envelope, body: AccountBound) -> None:
     state.broker_account_id = body.broker_account_id
     state.held_executions = body.executions
@@ -597,6 +606,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     PositionAdopted: _adopted,
     AccountBound: _bound,
     BooksCompared: _compared,
+    BrokerPermits: _permitted,
     Impaired: _impaired,
     Restored: _restored,
     StopAsked: _stop_asked,

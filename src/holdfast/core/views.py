@@ -70,6 +70,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         unexplained=unexplained(state, symbol),
         gap=state.gaps.get(symbol, NO_QUANTITY),
         is_stale=symbol in state.stale,
+        permits=state.permits,
         **_asked_for(state, terms, state.limits, equity),
     )
 

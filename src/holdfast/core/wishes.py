@@ -152,7 +152,7 @@ def _basis(
     return Basis(
         price=price,
         equity=view.equity,
-        buying_power=Money(view.equity * state.limits.leverage - used),
+        buying_power=Money(view.equity * view.permits.bounded(state.limits.leverage) - used),
         confidence=signal.confidence,
         stop_distance=stop_distance(case),
         volatility=volatility_of(state, signal.strategy, signal.symbol, sizing) if moves else None,

@@ -24,6 +24,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.milestones import EngineStopped
 from holdfast.core.orders.order import Order
+from holdfast.core.permits import Permits
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
@@ -33,7 +34,7 @@ from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.gate import Gate
 
-AnyInput = Report | Request | Health | Comparison | Bookings | Cycle
+AnyInput = Report | Request | Health | Comparison | Bookings | Permits | Cycle
 B_co = TypeVar("B_co", bound=Broker, covariant=True)
 
 Watcher = Callable[[Turn], None]

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from holdfast.core.exits import Exits
 from holdfast.core.instruments import CRYPTO, US_EQUITY, AssetClass
 from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
+from holdfast.core.permits import BrokerPermits
 from holdfast.core.risk.check import check, loss_pct, raises_risk, reference_price
 from holdfast.core.risk.day_trades import DAY_TRADE_RULES, rule_on
 from holdfast.core.risk.limits import PROFILES, MarketHours, RiskLimits, StrategyLimits, limits_of
@@ -176,7 +177,7 @@ def test_a_symbol_with_an_unexplained_order_takes_no_new_risk() -> None:
 def test_rules_are_asked_in_this_order() -> None:
     """The account's own first; those that a strategy has too come after them, and caps last."""
     assert [rule.__name__.lstrip("_") for rule in (*ACCOUNT_RULES, *RULES)] == [
-        "account_takes_risk", "symbol_is_explained", "books_agree", "protection_side", "protectable", "data_is_fresh", "market_hours", "drawdown",
+        "account_takes_risk", "is_tradable", "symbol_is_explained", "books_agree", "protection_side", "protectable", "data_is_fresh", "market_hours", "drawdown",
         "day_trades", "duplicate_intent", "wash_trade", "price_collar", "volume_is_known",
         "daily_loss", "loss_streak", "min_confidence", "stop", "open_orders", "order_rate", "positions",
     ]  # fmt: skip
@@ -454,3 +455,33 @@ def test_single_limits_take_the_place_of_a_profile_s() -> None:
     assert limits.leverage == D("1.5")
     assert limits.max_open_orders == 20
     assert set(PROFILES) == {"default", "conservative", "prop-firm"}
+
+
+def test_a_symbol_that_the_broker_takes_no_orders_for_is_refused() -> None:
+    """Before it is sent; a way out is let through, since the broker may take that."""
+    barred: dict[str, Any] = {"permits": BrokerPermits(untradable=("ABC",))}
+    assert verdict(BUY_10, view(**barred)) == "not_tradable"
+    assert verdict(terms(Side.SELL, 10), holding(10, **barred)) == ""
+    assert verdict(BUY_10, view(permits=BrokerPermits(untradable=("XYZ",)))) == ""
+
+
+@pytest.mark.parametrize(
+    "permits",
+    [BrokerPermits(shorting=False), BrokerPermits(unshortable=("ABC",)), BrokerPermits(unshortable=("X", "ABC"))],
+)
+def test_what_the_broker_does_not_lend_is_not_sold_short(permits: BrokerPermits) -> None:
+    """Whatever the account allows itself; what is held may be sold."""
+    assert verdict(terms(Side.SELL, 1), view(permits=permits)) == "short_sale"
+    assert verdict(terms(Side.SELL, 11), holding(10, permits=permits)) == "short_sale"
+    assert verdict(terms(Side.SELL, 10), holding(10, permits=permits)) == ""
+    assert verdict(BUY_10, view(permits=permits)) == ""
+
+
+@pytest.mark.parametrize(
+    ("configured", "lent", "most"), [(2, None, 2000), (2, 1, 1000), (1, 4, 1000), (4, 2, 2000), (2, 4, 2000)]
+)
+def test_buying_power_is_the_smaller_of_ours_and_the_brokers(configured: int, lent: int | None, most: int) -> None:
+    """An equity of 100,000 at a price of 100, to the share."""
+    permits = BrokerPermits(leverage=None if lent is None else D(lent))
+    assert verdict(terms(Side.BUY, most), view(permits=permits), leverage=D(configured)) == ""
+    assert verdict(terms(Side.BUY, most + 1), view(permits=permits), leverage=D(configured)) == "buying_power"

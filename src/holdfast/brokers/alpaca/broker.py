@@ -19,6 +19,7 @@ from holdfast.brokers.alpaca.updates import TradeUpdates
 from holdfast.brokers.outcome import Accepted, Outcome, RateLimited, Rejected, Unauthorized, Unknown
 from holdfast.brokers.port import (
     AccessDenied,
+    Asset,
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
@@ -317,6 +318,10 @@ class AlpacaBroker:
     async def account(self) -> BrokerAccount:
         """Cash and positions now."""
         return await self._questions.account()
+
+    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:
+        """What may be done in these symbols."""
+        return await self._questions.assets(symbols)
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair as the leg of the other."""

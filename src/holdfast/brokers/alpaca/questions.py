@@ -11,7 +11,7 @@ from holdfast.brokers.alpaca import wire
 from holdfast.brokers.alpaca.activities import activities_in
 from holdfast.brokers.alpaca.book import KnownOrders
 from holdfast.brokers.alpaca.classify import FORBIDDEN, UNAUTHORIZED, is_absent
-from holdfast.brokers.port import AccessDenied, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
+from holdfast.brokers.port import AccessDenied, Asset, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
 from holdfast.connections.alpaca.limiter import Urgency
 from holdfast.connections.alpaca.rest import AlpacaRest, ErrorAnswer, RequestFailed
 from holdfast.connections.alpaca.times import parse_time_ns
@@ -50,6 +50,19 @@ class Questions:
         """Cash and positions now."""
         account, positions = await self._get("/account"), await self._list("/positions")
         return _read("GET /account and /positions", lambda: wire.account_of(account, positions))
+
+    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:
+        """What may be done in these symbols. One that Alpaca doesn't know can't be traded."""
+        return [await self._asset(symbol) for symbol in symbols]
+
+    async def _asset(self, symbol: str) -> Asset:
+        try:
+            row: dict[str, Any] = await self._ask(f"/assets/{symbol.replace('/', '')}", None)
+        except ErrorAnswer as error:
+            if is_absent(error):
+                return Asset(symbol, tradable=False)
+            raise _unanswered(error) from error
+        return _read("GET /assets", lambda: wire.asset_of(row))
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair as the leg of the other."""

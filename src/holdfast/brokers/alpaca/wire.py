@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from holdfast.brokers.port import AtBroker, BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
+from holdfast.brokers.port import Asset, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, BrokerPosition
 from holdfast.connections.alpaca.symbols import canonical_symbol
 from holdfast.connections.alpaca.times import parse_time_ns
 from holdfast.core.messages import OrderTerms
@@ -24,6 +24,8 @@ from holdfast.core.types import (
 
 W = TypeVar("W", bound=StrEnum)
 
+ACTIVE = "ACTIVE"
+"""The status of an account that may trade (documented)."""
 ENDINGS = {
     "filled": AtBroker.FILLED,
     "canceled": AtBroker.CANCELED,
@@ -145,11 +147,31 @@ def is_of(terms: OrderTerms, found: BrokerOrder) -> bool:
 
 
 def account_of(account: dict[str, Any], positions: Sequence[dict[str, Any]]) -> BrokerAccount:
-    """Cash and positions."""
+    """Cash and positions, and what the account may do."""
     return BrokerAccount(
         account_id=str(account["id"]),
         cash=Money(decimal_of(account["cash"])),
         positions=[position_of(row) for row in positions],
+        blocked=_blocked(account),
+        leverage=decimal_of(account["multiplier"]) if account.get("multiplier") else None,
+        shorting=account.get("shorting_enabled") is not False,
+    )
+
+
+def _blocked(account: dict[str, Any]) -> str:
+    """Why an account may not trade: its status, or one of three flags (documented). One without them may."""
+    flags = [name for name in ("trading_blocked", "account_blocked", "trade_suspended_by_user") if account.get(name)]
+    status = str(account.get("status") or ACTIVE)
+    return ", ".join(([] if status == ACTIVE else [f"its status is {status}"]) + flags)
+
+
+def asset_of(row: dict[str, Any]) -> Asset:
+    """What may be done in an asset. A flag that is missing bars nothing: Alpaca's own refusal is still there."""
+    return Asset(
+        symbol=canonical_symbol(str(row["symbol"])),
+        tradable=row.get("tradable") is not False and row.get("status") != "inactive",
+        shortable=row.get("shortable") is not False,
+        fractionable=row.get("fractionable") is not False,
     )
 
 

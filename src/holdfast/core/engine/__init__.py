@@ -22,12 +22,13 @@ from holdfast.core.engine.reports import on_report
 from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Cycle, Health, Heartbeat, MarketEvent, Quote, Report, Request, Trade
+from holdfast.core.permits import Permits
 from holdfast.core.portfolio.compare import compare, take_over
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 
-Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Cycle
+Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Permits | Cycle
 
 
 def step(state: EngineState, event: Input) -> Turn | None:
@@ -74,6 +75,15 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
     return turn.finish()
 
 
+def on_permits(state: EngineState, permits: Permits) -> Turn | None:
+    """Record what the broker lets the account do, when it is something else than before."""
+    if permits.found == state.permits:
+        return None
+    turn = turn_at(state, permits.time_ns, "broker")
+    turn.record(permits.found)
+    return turn.finish()
+
+
 def on_cycle(state: EngineState, cycle: Cycle) -> Turn:
     """Record what the supervisor has done."""
     turn = turn_at(state, cycle.time_ns, "supervisor")
@@ -92,5 +102,6 @@ _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
     Heartbeat: on_heartbeat,
     Comparison: on_comparison,
     Bookings: on_bookings,
+    Permits: on_permits,
     Cycle: on_cycle,
 }

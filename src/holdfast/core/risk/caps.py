@@ -115,10 +115,21 @@ def _for_both(case: Case) -> Iterator[Cap]:
 def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
     view, scope = case.view, case.scope
     same, opposite = _sides(case)
-    power = view.equity * limits.leverage
-    yield Cap("buying_power", "all positions could reach", power, scope.others.exposure, case.worth, same, opposite)
-    if not limits.allow_short and case.terms.side is Side.SELL:
-        yield Cap("short_sale", f"{case.terms.symbol} could be short by", ZERO, ZERO, UNIT, same, same)
+    leverage = view.permits.bounded(limits.leverage)
+    lent = "" if leverage == limits.leverage else f"the broker lends {plain(leverage)} x equity; "
+    yield Cap(
+        "buying_power",
+        f"{lent}all positions could reach",
+        view.equity * leverage,
+        scope.others.exposure,
+        case.worth,
+        same,
+        opposite,
+    )
+    lends = view.permits.lends(case.terms.symbol)
+    if case.terms.side is Side.SELL and not (limits.allow_short and lends):
+        why = "" if lends else f"the broker lends no {case.terms.symbol}; "
+        yield Cap("short_sale", f"{why}{case.terms.symbol} could be short by", ZERO, ZERO, UNIT, same, same)
     if limits.cash_reserve is not None or limits.cash_reserve_pct is not None:
         yield from _reserve(case, limits)
     if limits.max_group_pct is not None:

@@ -82,6 +82,13 @@ def _account_takes_risk(case: Case, _limits: RiskLimits) -> Refusal | None:
     )
 
 
+def _is_tradable(case: Case, _limits: RiskLimits) -> Refusal | None:
+    symbol = case.terms.symbol
+    if symbol not in case.view.permits.untradable:
+        return None
+    return Refusal("not_tradable", symbol, "tradable", f"the broker takes no orders for {symbol}")
+
+
 def _symbol_is_explained(case: Case, _limits: RiskLimits) -> Refusal | None:
     order = case.view.unexplained
     if order is None:
@@ -280,6 +287,7 @@ def _too_many(rule: str, figure: int, limit: int, what: str) -> Refusal:
 
 ACCOUNT_RULES: tuple[AccountRule, ...] = (
     _account_takes_risk,
+    _is_tradable,
     _symbol_is_explained,
     _books_agree,
     _protection_side,

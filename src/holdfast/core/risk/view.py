@@ -9,6 +9,7 @@ import msgspec
 from holdfast.core.broker_rules import HeldExits
 from holdfast.core.instruments import US_EQUITY, AssetClass, Instrument
 from holdfast.core.messages import OrderTerms
+from holdfast.core.permits import EVERYTHING, BrokerPermits
 from holdfast.core.risk.day_trades import DayTradeRule
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.session.account import AccountState
@@ -113,6 +114,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     like the draft, ``unexplained`` one in its symbol that the broker can't explain, ``opposite`` one that it could trade with.
     ``gap`` is how much more of its symbol the broker has than the books, as far as that is known.
     ``own`` is what the draft's strategy holds once everything open of it has filled, ``held_exits`` which protective orders the
+    ``permits`` is what the broker lets the account do.
     broker holds for the symbol. ``strategy`` and ``strategy_limits`` are there where the draft's strategy has limits of its own. What no limit asks for may
     be left out.
     """
@@ -139,6 +141,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     is_open: bool = True
     day_trades: DayTrades | None = None
     bar_volume: Decimal | None = None
+    permits: BrokerPermits = EVERYTHING
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     PROTECTION = "protection"  # a start found a position that is not protected as it should be
     BOOKS = "books"  # the broker has other cash, or other positions, which are a cause of their own
     KEYS = "keys"  # the broker doesn't take them
+    BLOCKED = "account blocked"  # the broker lets it trade nothing, or its owner has said so there
     ACCOUNT = "account"  # the broker shows another account than the one that is bound
 
 
@@ -62,6 +63,7 @@ RULES: dict[Cause, Rule] = {
     Cause.PROTECTION: Rule(Acts.LATER, True, "when it is"),
     Cause.BOOKS: Rule(Acts.LATER, False, "when they agree; by `reconcile --accept`"),
     Cause.KEYS: Rule(Acts.LATER, False, _ITSELF),  # while it lasts nothing can be closed, and then nothing is missing
+    Cause.BLOCKED: Rule(Acts.LATER, False, _ITSELF),  # no order would be taken, a close neither
     Cause.ACCOUNT: Rule(Acts.LATER, False, _ITSELF),  # what is there to be closed is somebody else's
 }
 

@@ -13,6 +13,7 @@ import structlog
 from holdfast.brokers.capability import Capability
 from holdfast.brokers.port import (
     AccessDenied,
+    Asset,
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
@@ -100,6 +101,10 @@ class Contained:
     async def account(self) -> BrokerAccount:
         """Cash and positions now."""
         return await self._ask("the account", self._broker.account)
+
+    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:
+        """What may be done in these symbols."""
+        return await self._ask("what may be traded", lambda: self._broker.assets(symbols))
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms."""

@@ -17,6 +17,7 @@ WATCHED = frozenset(
         Cause.BOOKS,
         Cause.POSITIONS,
         Cause.ACCOUNT,
+        Cause.BLOCKED,
         Cause.LOST_ORDERS,
     }
 )

@@ -23,6 +23,7 @@ from holdfast.runtime.live.doubts import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERE
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.foreign import Foreign
 from holdfast.runtime.live.health import Cause, Monitor
+from holdfast.runtime.live.permits import PermitsWatch
 from holdfast.runtime.live.search import Search
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
 
@@ -64,6 +65,7 @@ class Reconciler:
         self._books = Books(around)
         self._search = Search(around)
         self._bookings = BrokerBookings(around)
+        self._permits = PermitsWatch(around)
         self._strays: Sequence[Stray] = ()
         self._reconciled_ns = 0
         self._due_s = 0.0
@@ -190,6 +192,7 @@ class Reconciler:
         self._is_judged = not self._is_bound(account)
         if self._is_judged:
             return
+        await self._permits.take(account)
         since_ns = self._search.since_ns(self._reconciled_ns - OVERLAP_NS)
         asked_ns = self._clock.now_ns()
         working = await self._broker.open_orders()

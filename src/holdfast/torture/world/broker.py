@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.brokers.port import (
     AccessDenied,
+    Asset,
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
@@ -292,6 +293,10 @@ class WorldBroker:
     async def account(self) -> BrokerAccount:
         """Cash and positions."""
         return await self._answer("account", self.wire.ask(lambda: _account(self._exchange)))
+
+    async def assets(self, _symbols: Sequence[str]) -> Sequence[Asset]:
+        """Everything may be traded."""
+        return ()
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, as the broker's class lets it be found."""

@@ -10,6 +10,7 @@ import msgspec
 
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.brokers.port import (
+    Asset,
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
@@ -102,6 +103,9 @@ class ShownBroker:
         price = Price(Decimal(100))
         rows = [BrokerPosition(name, Quantity(quantity), price) for name, quantity in self.held.items() if quantity]
         return BrokerAccount("there", self.cash, rows)
+
+    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:
+        return ()
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         key = terms.client_order_id
