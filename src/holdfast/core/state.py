@@ -185,6 +185,12 @@ class EngineState:
         self.intents: OrderedDict[tuple[Any, ...], tuple[ClientOrderId, ...]] = OrderedDict()
         self.refusals: dict[Key, tuple[Any, ...]] = {}
         self.hour = 0
+        self._begin_market()
+        self.host = Host(self.orders, self.portfolio, self.marks, calendar)
+        self.host.waiting = self.waiting
+
+    def _begin_market(self) -> None:
+        """What is known of the market by symbol: nothing yet. Events make it, not records."""
         self.marks: dict[str, float] = {}
         self.quotes: dict[str, tuple[float, float]] = {}
         self.seen_ns: dict[str, int] = {}
@@ -192,8 +198,6 @@ class EngineState:
         self.stale: dict[str, int] = {}  # when it was last heard of
         self.exact_prices: dict[str, tuple[float, Price]] = {}
         self.exposure = Exposure()
-        self.host = Host(self.orders, self.portfolio, self.marks, calendar)
-        self.host.waiting = self.waiting
 
     def price(self, symbol: str) -> Price | None:
         """The last price of a symbol, exact; None before the first."""
