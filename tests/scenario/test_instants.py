@@ -69,8 +69,21 @@ def test_every_symbol_is_known_at_each_call() -> None:
     assert seen == [("ABC", 7.0, 1), ("XYZ", 7.0, 1)]
 
 
-def test_an_order_of_one_call_is_open_in_the_next() -> None:
-    """Who asks twice in one instant is told that he has asked already."""
+def test_every_call_sees_the_orders_that_there_were_before_the_instant() -> None:
+    """What one call wishes is carried out after the last: the past is shown again in whole instants, and looks the same then."""
+    seen: list[tuple[str, int]] = []
+
+    def look(context: Context, bar: Bar) -> None:
+        seen.append((bar.symbol, len(context.orders())))
+        context.buy(bar.symbol, 10, limit_price=1)
+
+    desk = Desk(OnBar(look))
+    desk.run(bar(1, 5), bar(1, 7, symbol="XYZ"), bar(2, 5), bar(2, 7, symbol="XYZ"))
+    assert seen == [("ABC", 0), ("XYZ", 0), ("ABC", 2), ("XYZ", 2)]
+
+
+def test_who_asks_twice_in_one_instant_gets_it_once() -> None:
+    """The second wish meets the first one's order, though its call didn't see it."""
     desk = Desk(OnBar(lambda context, _: context.target("ABC", 10)))
     desk.run(bar(1, 5), bar(1, 7, symbol="XYZ"))
     assert prices(desk) == ["ABC buy @ 5"]

@@ -8,7 +8,7 @@ from holdfast.core.messages import Bar, Envelope, Heartbeat, MarketEvent, Quote,
 from holdfast.core.milestones import MarketFresh
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
-from holdfast.core.strategy.host import Call
+from holdfast.core.strategy.host import Call, Runner, Wish
 from holdfast.core.turn import Turn
 
 
@@ -25,15 +25,7 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     if state.stale_after_ns is not None or state.stale:  # what an earlier run noted ends though nobody asks any more
         for event in instant:
             turn = _freshen(state, turn, event)
-    host = state.host
-    origins: dict[int, MarketEvent | Envelope] = {}
-    for origin, event, runners in calls:
-        host.call(event, runners)
-        if host.wishes or host.stops:
-            turn = _attend(state, turn, origins, origin)
-    host.call_together()
-    if host.wishes or host.stops:
-        turn = _attend(state, turn, origins, instant[-1])
+    turn = _decide(state, turn, instant, calls)
     if state.followed:
         for symbol in dict.fromkeys(event.symbol for event in instant):
             if symbol in state.followed:
@@ -41,13 +33,30 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     return None if turn is None else turn.finish()
 
 
-def _attend(
-    state: EngineState, turn: Turn | None, origins: dict[int, MarketEvent | Envelope], origin: MarketEvent
-) -> Turn:
-    """Act on wishes. The event they come of is recorded once, however often."""
-    turn = turn or Turn(state)
-    known = origins.get(id(origin), origin)
-    origins[id(origin)] = attend(state, turn, known) or known
+def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list[Call]) -> Turn | None:
+    """Call the strategies, then act on what they wish. The event that wishes come of is recorded once, however often.
+
+    Nothing is acted on before the last of them was called: who is called later sees the orders that there were when the
+    instant began, as when the instant is shown again after a restart.
+    """
+    host = state.host
+    asked: list[tuple[MarketEvent, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]] = []
+
+    def put_aside(origin: MarketEvent) -> None:
+        if host.wishes or host.stops:
+            asked.append((origin, host.wishes, host.stops))
+            host.wishes, host.stops = [], []
+
+    for origin, event, runners in calls:
+        host.call(event, runners)
+        put_aside(origin)
+    host.call_together()
+    put_aside(instant[-1])
+    recorded: dict[int, MarketEvent | Envelope] = {}
+    for origin, host.wishes, host.stops in asked:
+        turn = turn or Turn(state)
+        known = recorded.get(id(origin), origin)
+        recorded[id(origin)] = attend(state, turn, known) or known
     return turn
 
 
