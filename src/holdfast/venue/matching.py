@@ -65,7 +65,7 @@ class Matching:
         offer, is_certain = on_path(order, bar, point, self.tick_of(order))
         if not is_certain:
             under_way.doubt(terms.symbol)
-        elif offer is not None and offer[0] == point.price:
+        elif point_at(offer) == point:
             under_way.settle_at_once(terms.oco_group)
         self._trade(order, self._book.market(terms.symbol), bar, offer, order.accepted_ns, reports)
         self._end_if_at_once(order, order.accepted_ns, reports)
