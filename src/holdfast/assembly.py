@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from holdfast.brokers.alpaca.capability import ALPACA_RULES
+from holdfast.brokers.alpaca.capability import ALPACA_FEES, ALPACA_RULES
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
-from holdfast.core.broker_rules import ANY_ORDER
+from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import BrokerName
@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES}
 """What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
 
+BROKER_FEES = {BrokerName.ALPACA: ALPACA_FEES}
+"""What a live broker takes by itself, beside the executions."""
+
+PAIR_CALENDARS = ("24/7", "24/5")
+"""Those of coins, and of currencies."""
+
 _ARITHMETIC: dict[str, DecimalContext] = {}
 """The decimal context that a strategy's module has set as it was imported, which is once in a process."""
 
@@ -58,7 +64,23 @@ def calendar_notes(config: Config, date: str) -> list[str]:
     """What a person who trades on ``date`` (ISO) should know about the calendars. Raises ConfigError."""
     calendars = {calendar.name: calendar for calendar in map(calendar_of, config.accounts)}
     notes = [calendar_note(calendar, date) for calendar in calendars.values()]
-    return [note for note in notes if note is not None]
+    return [note for note in notes if note is not None] + [
+        _coin_note(strategy, account)
+        for account in config.accounts
+        for strategy in config.strategies
+        if strategy.account == account.name and account.calendar not in PAIR_CALENDARS and _pairs(strategy)
+    ]
+
+
+def _coin_note(strategy: StrategyConfig, account: AccountConfig) -> str:
+    return (
+        f"strategy {strategy.id} trades {', '.join(_pairs(strategy))}, which trade at all hours, on calendar {account.calendar}: "
+        f'days, hours and silence go by that exchange; write calendar = "24/7" in [[accounts]] {account.name}'
+    )
+
+
+def _pairs(strategy: StrategyConfig) -> list[str]:
+    return [symbol for symbol in strategy.symbols if "/" in symbol]
 
 
 def build_feed(config: Config) -> Feed:
@@ -148,7 +170,7 @@ def build_state(
         instrument_for(account.calendar),
         account.risk,
         stale_after_ns,
-        rules=BROKER_RULES.get(account.broker, ANY_ORDER),
+        rules=_rules_of(account, is_live=config.feed.kind == "alpaca"),
     )
     if config.feed.kind == "alpaca":
         state.host.built.late_ns = LATE_BARS_NS
@@ -165,6 +187,12 @@ def build_state(
             if strategy.exits != ExitRules():
                 state.exit_rules[StrategyId(strategy.id)] = strategy.exits
     return state
+
+
+def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:
+    """What the account's broker takes. The exchange in memory takes no fees by itself, whoever's rules it keeps."""
+    rules = BROKER_RULES.get(account.broker, ANY_ORDER)
+    return msgspec.structs.replace(rules, fees=BROKER_FEES.get(account.broker, NO_FEES)) if is_live else rules
 
 
 def build_exchange(config: Config, account: AccountConfig) -> Exchange:

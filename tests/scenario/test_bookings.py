@@ -5,21 +5,23 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.brokers.alpaca.capability import ALPACA_FEES, ALPACA_RULES
+from holdfast.core.adjusted import FEE_WAIT_NS
 from holdfast.core.adjustments import CASH, AccountAdjusted, AdjustmentKind, Bookings, BrokerActivity
-from holdfast.core.broker_rules import BrokerRules, FeeBounds
+from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.instruments import CRYPTO
-from holdfast.core.types import Money, Price, Quantity
+from holdfast.core.messages import Flatten, Heartbeat
+from holdfast.core.types import Money, Price, Quantity, Side
 from tests.scenario.desk import Desk, Scripted
 from tests.scenario.test_engine_protection import enter
 
 K = AdjustmentKind
-ALPACA_LIKE = BrokerRules(
-    fees=FeeBounds(coin_pct=Decimal("0.25"), sale_pct=Decimal("0.01"), per_share=Money(Decimal("0.0005")), roundings=3)
-)
+ALPACA_LIKE = BrokerRules(fees=ALPACA_FEES)
 COIN = "BTC/USD"
 
 
@@ -176,3 +178,77 @@ def test_however_it_is_listed_it_is_booked_once(story: list[Any], order: list[in
         shows(desk, *latest.values())
         assert desk.state.portfolio.cash == start + sum((each.amount for each in latest.values()), Decimal(0))
     assert CASH not in desk.state.activities.expected
+
+
+# --- what is really held ----------------------------------------------------------------------------------------------
+
+COIN_RULES = msgspec.structs.replace(ALPACA_RULES, fees=ALPACA_FEES)
+
+
+def protected_coin() -> Desk:
+    """Ten coins bought at 100 with a stop at 90, at a broker that may take a fee of them."""
+    buys: Any = lambda context, _: context.buy(COIN, 10, stop_loss=90)  # noqa: E731
+    desk = Desk(Scripted({1: buys}), rules=COIN_RULES, instrument=CRYPTO, symbols=[COIN])
+    return desk.closes(1, 100, symbol=COIN)
+
+
+def stops(desk: Desk) -> list[Decimal]:
+    live = desk.state.orders.live.values()
+    return [order.remaining for order in live if order.terms.stop_price is not None and not order.cancel_released_ns]
+
+
+FEES = [("0", 10), ("-0.025", "9.975"), ("-0.015", "9.985"), ("-0.01", "9.99")]
+
+
+@pytest.mark.parametrize(("less", "held"), FEES)
+def test_a_coins_stop_is_for_what_is_left_of_it(less: str, held: object) -> None:
+    """It waits until it is known what was taken, which asking tells at once; then it is one order, for exactly that."""
+    desk = protected_coin()
+    assert stops(desk) == []
+    shows(desk, BTC_USD=less)
+    assert (desk.position(symbol=COIN), stops(desk)) == (Decimal(str(held)), [Decimal(str(held))])
+    assert desk.state.order_count == 2
+
+
+@pytest.mark.parametrize(("less", "held"), FEES)
+def test_a_fee_that_nobody_tells_keeps_no_coin_bare(less: str, held: object) -> None:
+    """After a while the stop is for what is there in any case, and exact when that is known: no dust is left without one."""
+    desk = protected_coin()
+    desk.run(Heartbeat(desk.state.now_ns + FEE_WAIT_NS + 1))
+    assert stops(desk) == [Decimal("9.975")]
+    shows(desk, BTC_USD=less)
+    assert stops(desk) == [Decimal(str(held))]
+    assert desk.position(symbol=COIN) == Decimal(str(held))
+
+
+@pytest.mark.parametrize("how", ["close", "target", "sell"])
+def test_a_coin_is_closed_for_what_is_there(how: str) -> None:
+    """A close, a target of zero and a sale of all that was bought come to what the broker has at the least."""
+    acts: dict[str, Any] = {
+        "close": lambda context, _: context.close(COIN),
+        "target": lambda context, _: context.target(COIN, 0),
+        "sell": lambda context, _: context.sell(COIN, 10),
+    }
+    buys: Any = lambda context, _: context.buy(COIN, 10)  # noqa: E731
+    desk = Desk(Scripted({1: buys, 2: acts[how]}), rules=COIN_RULES, instrument=CRYPTO, symbols=[COIN])
+    desk.closes(1, 100, 100, 100, symbol=COIN)
+    (sold,) = [order for order in desk.state.orders.finished.values() if order.terms.side is Side.SELL]
+    assert sold.terms.quantity == Decimal("9.975")
+    shows(desk, BTC_USD="-0.025")
+    assert desk.position(symbol=COIN) == 0
+
+
+def test_a_flatten_sells_what_is_there() -> None:
+    """So does a flatten."""
+    desk = protected_coin()
+    desk.ask(Flatten())
+    desk.closes(4, 100, 100, symbol=COIN)
+    assert desk.position(symbol=COIN) == Decimal("0.025")
+    shows(desk, BTC_USD="-0.025")
+    assert desk.position(symbol=COIN) == 0
+
+
+def test_shares_are_sold_whole() -> None:
+    """The fees of shares are taken in money: nothing of them is held back."""
+    desk = trading({1: enter(), 2: lambda context, _: context.close("ABC")}).closes(3, 100)
+    assert desk.position() == 0

@@ -7,10 +7,15 @@ from msgspec.structs import replace
 
 from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind
 from holdfast.core.exits import Exits
+from holdfast.core.exposure import unsettled_fee
 from holdfast.core.portfolio.ledger import value_of
 from holdfast.core.protection.cover import closing_side
 from holdfast.core.protection.legs import Guard
-from holdfast.core.types import NO_MONEY, Money, Price, Side
+from holdfast.core.types import NO_MONEY, SECOND_NS, Money, Price, Side
+
+FEE_WAIT_NS = 90 * SECOND_NS
+"""How long the protection of coins waits until it is known how many are left, which asking tells within a second or two. After that it is for
+as many as are there in any case: the broker may have been asked in vain, or differs in other ways."""
 
 if TYPE_CHECKING:
     from holdfast.core.instruments import Instrument
@@ -21,10 +26,27 @@ def adjust(state: "EngineState", record: AccountAdjusted) -> None:
     """Book an adjustment. Fees, dividends and interest are losses and gains; what was transferred is neither."""
     state.portfolio.adjust(record)
     state.activities.adjust(record)
+    if record.expected:
+        fee_is_known(state, record.symbol)
     if record.kind is AdjustmentKind.TRANSFER:
         _transfer(state, record)
     elif record.kind is AdjustmentKind.SPLIT:
         _split(state, record)
+
+
+def await_fee(state: "EngineState", symbol: str, now_ns: int) -> None:
+    """Wait a little with the protection of coins whose fee isn't known: what is left of them is known in a second, and one order holds all."""
+    if unsettled_fee(state, symbol):
+        for key, cover in state.covers.items():
+            if key[1] == symbol:
+                cover.retry_ns = max(cover.retry_ns, now_ns + FEE_WAIT_NS)
+
+
+def fee_is_known(state: "EngineState", symbol: str) -> None:
+    """How many coins there are is known, whatever the difference is: their protection waits no more."""
+    for key, cover in state.covers.items():
+        if key[1] == symbol and not cover.failures:
+            cover.retry_ns = 0
 
 
 def _transfer(state: "EngineState", record: AccountAdjusted) -> None:

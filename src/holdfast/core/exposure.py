@@ -9,6 +9,7 @@ from collections import Counter
 from decimal import ROUND_UP, Context, Decimal, Inexact
 from typing import TYPE_CHECKING
 
+from holdfast.core.adjustments import CASH
 from holdfast.core.instruments import AssetClass
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import value_of
@@ -157,11 +158,22 @@ def worst_case(state: "EngineState", symbol: str) -> tuple[Decimal, Decimal]:
 
 
 def held(state: "EngineState", symbol: str, side: Side) -> Decimal:
-    """What a way out on a side may close: of what the account holds as much as the books and the broker agree on."""
+    """What a way out on a side may close: of what the account holds as much as the books and the broker agree on.
+
+    Of coins just bought the broker may have taken a fee that the books don't know yet: they are held without it, in whole steps.
+    """
     sign = -side.sign
     ours = state.portfolio.quantity(symbol) * sign
     gap = state.gaps.get(symbol)
-    return max(ZERO, ours if gap is None else min(ours, ours + gap * sign))
+    if gap is not None:
+        return max(ZERO, min(ours, ours + gap * sign))
+    fee = unsettled_fee(state, symbol)
+    return state.instrument_of(symbol).steps(max(ZERO, ours - fee)) if fee else max(ZERO, ours)
+
+
+def unsettled_fee(state: "EngineState", symbol: str) -> Decimal:
+    """How many of a symbol's units the broker may have taken as a fee that is not booked yet."""
+    return state.activities.room_of(symbol) if symbol != CASH else ZERO
 
 
 def uncommitted(state: "EngineState", symbol: str, side: Side, besides: StrategyId | None = None) -> Decimal:

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from holdfast.core.adjusted import adjust
+from holdfast.core.adjusted import adjust, await_fee, fee_is_known
 from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
 from holdfast.core.codec import Ids
@@ -347,6 +347,7 @@ def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
             state.covers[key] = Cover(since_ns=since_ns)
             state.note_guards()
     if state.guards:
+        await_fee(state, body.symbol, envelope.time_ns)
         mind(state, body.symbol, envelope.time_ns)
 
 
@@ -551,6 +552,7 @@ def _compared(state: EngineState, envelope: Envelope, body: BooksCompared) -> No
     if body.accepted:
         state.accepted_ns = envelope.time_ns
     for symbol in changed:
+        fee_is_known(state, symbol)
         mind(state, symbol, envelope.time_ns)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from holdfast.core.exits import fault_of_exits
-from holdfast.core.exposure import uncommitted
+from holdfast.core.exposure import held, uncommitted, unsettled_fee
 from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused, Signal
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import check, fit, raises_risk, reference_price, refused
@@ -77,6 +77,7 @@ def draft_alone(state: EngineState, signal: Signal, *, way_out: bool = False) ->
     if wanted is None:
         return None
     side, quantity = wanted
+    quantity = None if quantity is None else _without_fee(state, signal.symbol, side, quantity)
     signal = _with_exits(state, signal, side, price)
     terms = _terms(state, signal, side, NO_QUANTITY if quantity is None else quantity)
     if quantity is None:
@@ -87,6 +88,15 @@ def draft_alone(state: EngineState, signal: Signal, *, way_out: bool = False) ->
     elif not quantity:
         return refusal(signal, "size", "0", "one lot", "the amount of money comes to less than the smallest step")
     return _judged(state, terms, signal, way_out)
+
+
+def _without_fee(state: EngineState, symbol: str, side: Side, quantity: Quantity) -> Quantity:
+    """A sale of all the coins that were bought is one of all that are there, without the fee that may have been taken of them."""
+    fee = unsettled_fee(state, symbol)
+    ours = state.portfolio.quantity(symbol)
+    if side is Side.BUY or not fee or not ours - fee < quantity <= ours:
+        return quantity
+    return Quantity(held(state, symbol, side))
 
 
 def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:

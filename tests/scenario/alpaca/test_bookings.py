@@ -12,14 +12,15 @@ import pytest
 import requests
 
 from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind
-from holdfast.core.messages import Action
+from holdfast.core.messages import Action, OrderPrepared, PlaceOrder, Signal
 from holdfast.core.milestones import Impaired
 from holdfast.core.orders.order import OrderState
-from holdfast.core.types import Price
+from holdfast.core.types import NO_MONEY, Price, Quantity, Side, StrategyId
 from holdfast.runtime.live.health import NOT_YET
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
-from tests.scenario.alpaca.breaking import becomes, bodies, buy, idle_engine, price_moves, trade
-from tests.scenario.alpaca.engine import SYMBOLS, Running
+from tests.scenario.alpaca.breaking import ask, becomes, bodies, buy, idle_engine, price_moves, trade
+from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
+from tests.scenario.alpaca.test_protection_held import COIN, bought, engine, exits, goes, near, nothing_failed
 from tests.scenario.alpaca.test_supervisor import take_cash
 
 K = AdjustmentKind
@@ -199,3 +200,39 @@ def stops(running: Running) -> list[tuple[Decimal, Decimal | None]]:
         for order in list(running.state.orders.live.values())
         if order.terms.stop_price is not None and order.state is OrderState.SUBMITTED and not order.cancel_released_ns
     ]
+
+
+def takes_coin_fees(server: LocalAlpaca) -> None:
+    """From now on a quarter of a percent of the coins bought is taken, as Alpaca does, and listed by nothing."""
+
+    def wrap() -> None:
+        (desk,) = server.world.desks.all()
+        book = desk.books.book
+
+        def less(symbol: str, side: Side, quantity: Decimal, price: Decimal) -> None:
+            book(symbol, side, quantity, price)
+            if side is Side.BUY:
+                desk.books.ledgers[symbol].adjust(-quantity / 400, NO_MONEY)
+
+        desk.books.book = less  # type: ignore[method-assign]
+
+    server.call(wrap)
+
+
+def test_a_coin_is_protected_and_sold_without_its_fee(tmp_path: Path) -> None:
+    """0.75 bought, 0.748125 there: that is what the stop is for and what a close sells; the fee is one, listed in the evening or not."""
+    with engine(tmp_path, COIN) as (server, running):
+        takes_coin_fees(server)
+        bought(server, running, COIN, "0.75", stop_loss=near(running, COIN, 0.9))
+        assert exits(server) == [("stop_limit", "0.748125", "gtc")]
+        assert running.state.portfolio.quantity(COIN) == Decimal("0.748125")
+        fees = running.state.portfolio.fees
+        assert fees > 0
+        ask(running, PlaceOrder(Signal(StrategyId("all"), COIN, Action.CLOSE, quantity=Quantity(Decimal(0)))))
+        running.wait_for(lambda: len(bodies(running, OrderPrepared)) == 3, "the close")
+        goes(server, running, COIN, 1.0)
+        running.wait_for(lambda: not running.state.portfolio.quantity(COIN), "the close to fill")
+        assert nothing_failed(running)
+        assert missing(running) == []
+        assert running.state.portfolio.fees == fees
+        agree_in_the_end(running, Theirs(server))

@@ -46,3 +46,23 @@ def test_a_backtest_over_guessed_days_goes_on_and_says_so(config: Path, capsys: 
     told = capsys.readouterr().err
     assert "in: the trading days of XBOM after 2026-12-31 are a guess by weekday" in " ".join(told.split())
     assert "us:" not in told
+
+
+@pytest.mark.parametrize(("calendar", "notes"), [("XNYS", 1), ("24/7", 0)])
+def test_coins_on_an_exchange_that_closes_are_told(tmp_path: Path, calendar: str, notes: int) -> None:
+    """Which strategy, which coins, and the line to write."""
+    text = f"""
+[[accounts]]
+name = "coins"
+calendar = "{calendar}"
+
+[[strategies]]
+id = "t"
+class = "holdfast.strategies:EmaCross"
+account = "coins"
+symbols = ["BTC/USD", "AVOR"]
+"""
+    (tmp_path / "holdfast.toml").write_text(text)
+    found = calendar_notes(load_config(tmp_path / "holdfast.toml"), "2026-01-05")
+    assert len(found) == notes
+    assert all("BTC/USD," in note and 'calendar = "24/7"' in note for note in found)

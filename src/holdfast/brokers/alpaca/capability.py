@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.connections.alpaca.settings import AlpacaSettings
 from holdfast.core.broker_rules import BrokerRules, FeeBounds, HeldExits
@@ -12,8 +14,11 @@ ALPACA_RULES = BrokerRules(
     wash_trades=False,
     stocks=HeldExits(step=Decimal(1)),
     crypto=HeldExits(stop=OrderType.STOP_LIMIT, pairs=False),
-    fees=FeeBounds(coin_pct=Decimal("0.25"), sale_pct=Decimal("0.01"), per_share=Money(Decimal("0.0005")), roundings=3),
 )
+ALPACA_FEES = FeeBounds(
+    coin_pct=Decimal("0.25"), sale_pct=Decimal("0.01"), per_share=Money(Decimal("0.0005")), roundings=3
+)
+"""What Alpaca itself takes by the way of trades, at the most; the exchange in memory that keeps its rules takes nothing."""
 
 
 def alpaca_capability(settings: AlpacaSettings) -> Capability:
@@ -25,7 +30,7 @@ def alpaca_capability(settings: AlpacaSettings) -> Capability:
         largest_id=48,
         requests_per_minute=settings.requests_per_minute,
         lists_bookings=True,
-        rules=ALPACA_RULES,
+        rules=msgspec.structs.replace(ALPACA_RULES, fees=ALPACA_FEES),
         sources={
             "idempotency": "orders:by_client_order_id (Alpaca's OpenAPI); a used id is refused, also after a cancel "
             "(alpaca-py issue 260)",

@@ -176,7 +176,7 @@ def _fees(state: EngineState, fees: Mapping[str, Decimal]) -> Iterator[AccountAd
         changes = _units(state, symbol, Quantity(-taken), is_transfer=False)
         text = f"{plain(taken)} less than was bought: the fee, which the broker has yet to list"
         yield AccountAdjusted(AdjustmentKind.FEE, symbol, changes, state.price(symbol), reason=text, expected=True)
-    for symbol in sorted({*state.activities.room, *state.activities.room_before} - {*fees, CASH}):
+    for symbol in (name for name in state.activities.unsettled if name not in fees):
         yield AccountAdjusted(
             AdjustmentKind.FEE, symbol, (), reason="no fee was taken of what was bought", expected=True
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, drop_waiting, note_blocked, on_signal
-from holdfast.core.exposure import held, uncommitted, worst_case
+from holdfast.core.exposure import held, uncommitted, unsettled_fee, worst_case
 from holdfast.core.messages import Action, OrderTerms, Signal
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
@@ -94,7 +94,7 @@ def _to_close(state: EngineState, key: Key, side: Side) -> Quantity:
     """As much of a position as the account holds and no other order is about to close."""
     long, short = worst_case(state, key[1])
     rest = short if side is Side.SELL else -long
-    if key[1] in state.gaps:
+    if key[1] in state.gaps or unsettled_fee(state, key[1]):
         rest = min(rest, uncommitted(state, key[1], side))
     return Quantity(max(ZERO, min(abs(state.portfolio.strategy_quantity(*key)), rest)))
 

@@ -84,6 +84,11 @@ class Activities(msgspec.Struct):
         self.room.pop(symbol, None)
         self.room_before.pop(symbol, None)
 
+    @property
+    def unsettled(self) -> list[str]:
+        """The symbols of which a fee may have been taken in units that nobody has booked yet."""
+        return sorted({*self.room, *self.room_before} - {CASH})
+
     def room_of(self, symbol: str) -> Decimal:
         """How much the broker may have taken as fees that nothing has been heard of."""
         return self.room.get(symbol, ZERO) + self.room_before.get(symbol, ZERO)

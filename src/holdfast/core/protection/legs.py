@@ -114,7 +114,8 @@ def plan(wanted: Decimal, place: Place, guard: Guard | None, legs: Sequence[Orde
 
     ``wanted`` is how much is to be protected, ``legs`` the position's live protective orders. A pair of which one is missing, a stop
     where it is no longer wanted, and the newest of too many are canceled; what then is missing is placed when the cancels are
-    confirmed: two orders too many could open a position, none for a moment can't.
+    confirmed: two orders too many could open a position, none for a moment can't. A rest that is too small for an order of its own
+    is placed together with the newest, whose place that takes.
     """
     roles = () if guard is None else guard.roles_for(wanted, place.held)
     groups = _groups(legs)
@@ -123,10 +124,18 @@ def plan(wanted: Decimal, place: Place, guard: Guard | None, legs: Sequence[Orde
     while covered > wanted:
         _, newest = stays.popitem()
         covered -= _quantity(newest)
+    if roles and stays and _is_dust(wanted - covered, place, guard):
+        stays.popitem()
     going = [leg for name, group in groups.items() if name not in stays for leg in group]
     if going:
         return Plan(cancel=tuple(leg.terms.client_order_id for leg in going if not leg.cancel_released_ns))
     return Plan(protect=Quantity(wanted - covered)) if roles else NOTHING
+
+
+def _is_dust(rest: Decimal, place: Place, guard: Guard | None) -> bool:
+    """Whether a rest is there, and worth less than a broker takes an order for."""
+    price = None if guard is None else guard.stop_loss or guard.take_profit
+    return rest > 0 and price is not None and place.instrument.is_too_small(rest, price)
 
 
 def at_work(legs: Iterable[Order]) -> Decimal:

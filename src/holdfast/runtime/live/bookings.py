@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 from holdfast.brokers.port import BrokerAccount
-from holdfast.core.adjustments import CASH, Bookings, BrokerActivity
+from holdfast.core.adjustments import Bookings, BrokerActivity
 from holdfast.core.findings import Comparison
 from holdfast.core.portfolio.compare import compare
-from holdfast.core.types import DAY_NS
+from holdfast.core.types import DAY_NS, Quantity
 from holdfast.runtime.live.surroundings import Surroundings
 
 LOOK_BACK_NS = 7 * DAY_NS
@@ -41,7 +41,7 @@ class BrokerBookings:
         await asyncio.sleep(LOOK_AGAIN_S)
         again = await around.broker.account()
         is_still = (count, sequence) == (around.executions.count, around.state.sequence)
-        if not is_still or again != account:
+        if not is_still or (again.cash, _held(again)) != (account.cash, _held(account)):
             return False
         self._due_s = around.clock.monotonic_s() + EVERY_S
         positions = tuple((row.symbol, row.quantity, row.average_price) for row in account.positions)
@@ -64,4 +64,8 @@ class BrokerBookings:
         positions = tuple((row.symbol, row.quantity, row.average_price) for row in account.positions)
         found = compare(state.portfolio, state.orders.live.values(), Comparison(0, account.cash, positions))
         is_due = self._around.clock.monotonic_s() >= self._due_s or not state.activities.is_known
-        return is_due or not found.agree or any(name != CASH for name in state.activities.room)
+        return is_due or not found.agree or bool(state.activities.unsettled)
+
+
+def _held(account: BrokerAccount) -> dict[str, Quantity]:
+    return {row.symbol: row.quantity for row in account.positions}

@@ -18,6 +18,7 @@ from holdfast.core.messages import (
     Flattened,
     Health,
     OrderAdopted,
+    OrderFilled,
     OrderUnknown,
     Report,
     Resume,
@@ -179,6 +180,8 @@ class LiveDesk:
         """See what was recorded."""
         for record in turn.records:
             self._executions.see(record.body, record.time_ns)
+            if isinstance(record.body, OrderFilled) and self.account.state.activities.unsettled:
+                self.reconciler.compare_soon()  # what the broker took of the coins decides what can be protected
             if isinstance(record.body, OrderAdopted):
                 order = self.account.state.orders.find(record.body.client_order_id)
                 self.account.broker.know([order] if order is not None else [])

@@ -93,10 +93,14 @@ class Reconciler:
         ``anew``: what was found so far says nothing of how it is now.
         """
         if is_foreign(key) and self._state.orders.find(key) is None:
-            self._due_s = min(self._due_s, self._compared_s + HINTED_EVERY_S)
-            self._woken.set()
+            self.compare_soon()
         else:
             self.doubts.add(key, by_force=by_force, anew=anew)
+
+    def compare_soon(self) -> None:
+        """Have everything compared, at most each second."""
+        self._due_s = min(self._due_s, self._compared_s + HINTED_EVERY_S)
+        self._woken.set()
 
     def doubt_unanswered(self) -> None:
         """Ask for every order without an answer that nobody waits for any more: those of an earlier run."""
@@ -201,8 +205,10 @@ class Reconciler:
         self._doubt_busted(fills, since_ns + OVERLAP_NS // 2, asked_ns)
         await self._explain_strangers(fills)
         self._reconciled_ns = asked_ns
+        self._strays = self._foreign.strays(fills)
+        if self.in_doubt and self._state.activities.unsettled and not self._strays:
+            await self._bookings.explain(await self._broker.account(), since_ns)  # protection waits for it
         if not self.in_doubt:
-            self._strays = self._foreign.strays(fills)
             account = await self._broker.account()
             if not self._strays and await self._bookings.explain(account, since_ns):
                 account = await self._broker.account()
