@@ -185,14 +185,14 @@ def run(config: Config) -> str:
 
 def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> None:
     """Let every run of ``config`` meet the commands at their places, each until its answer is in the journal."""
-    answered = _answered(config)
+    done = answered(config)
     wait_for, reach_venue = Loop._wait_for, runtime_loop.reach_venue
 
     def ask(account: AccountAtWork[PaperBroker]) -> None:
         for (name, cursor), body in commands.items():
             key = f"{name}-{cursor}"
-            if name == account.name and cursor == account.state.cursor and key not in answered:
-                answered.add(key)
+            if name == account.name and cursor == account.state.cursor and key not in done:
+                done.add(key)
                 account.inbox.append(Request(account.state.now_ns, key, "cli:person", body))
 
     async def waiting(loop: Loop, time_ns: int) -> None:
@@ -210,7 +210,8 @@ def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> Non
     patch.setattr(runtime_loop, "reach_venue", reaching)
 
 
-def _answered(config: Config) -> set[str]:
+def answered(config: Config) -> set[str]:
+    """The commands that have their answer in the journal, as ``account-step``."""
     if not Path(config.journal.url.removeprefix("sqlite:///")).exists():
         return set()
     with Reader.open(config.journal.url) as reader:

@@ -32,6 +32,8 @@ from tests.crash.break_kit import (
 CUTS = by_tier(test=1, campaign=10)
 """How many ends of the journal are tried in each case; each is followed by two more crashes early in recovery."""
 
+DAY = 2 * 78
+"""Steps of the feed before the day that is traded: two for each five minutes of the day before."""
 TICKS = {"bar": "30Min", "ticks": True, "history_days": 0}
 CASES: dict[str, dict[str, Any]] = {
     "partial fills and latency": {"venue": HARD},
@@ -61,17 +63,17 @@ def commands(account: str, start: int) -> Commands:
         return PlaceOrder(Signal(StrategyId("manual"), symbol, action, side, Quantity(Decimal(quantity))))
 
     asked: dict[int, Command] = {
-        10: place(Action.BUY, "AVOR", 50),
-        13: place(Action.SELL, "BRYX", 70),
-        31: CancelOrders(),
-        60: Halt("a look"),
-        75: place(Action.BUY, "AVOR", 10),
-        90: Resume("on"),
-        121: Flatten("out"),
-        150: Resume("on"),
-        202: Flatten("out again"),
-        204: Resume("too early"),
-        260: Flatten("home"),
+        5: place(Action.BUY, "AVOR", 50),
+        6: place(Action.SELL, "BRYX", 70),
+        15: CancelOrders(),
+        30: Halt("a look"),
+        37: place(Action.BUY, "AVOR", 10),
+        45: Resume("on"),
+        60: Flatten("out"),
+        75: Resume("on"),
+        101: Flatten("out again"),
+        102: Resume("too early"),
+        130: Flatten("home"),
     }
     return {(account, start + steps): command for steps, command in asked.items()}
 
@@ -83,10 +85,12 @@ def test_three_crashes_in_a_row_change_nothing(
 ) -> None:
     """Cut anywhere, then twice more while coming back: orders, fills, positions, cash and state are those of one run."""
     case = dict(case)
-    asked = {**commands("one", 312), **commands("two", 319)} if case.pop("commands", False) else {}
+    asked = {**commands("one", DAY), **commands("two", DAY + 3)} if case.pop("commands", False) else {}
     whole = configuration(tmp_path / "whole", **case)
     batches = run_until(whole, None, asked, monkeypatch)
     expected = books(whole)
+    accounts = case.get("accounts", ("one",))
+    assert break_kit.answered(whole) == {f"{name}-{step}" for name, step in asked if name in accounts}
     assert sum(len(account["fills"]) for account in expected.values()) >= 5
     for cut in range(batches // (2 * CUTS), batches, batches // CUTS):
         config = configuration(tmp_path / f"cut-{cut}", **case)

@@ -27,6 +27,8 @@ from holdfast.journal.reader import Reader
 from holdfast.runtime.compose import open_engine
 from tests.crash.break_kit import HARD, Commands, books, check_journal, configuration, difference, run, run_until
 
+DAY = 2 * 78
+"""Steps of the feed before the day that is traded: two for each five minutes of the day before."""
 QUIET = {"one_in": 1_000_000}
 
 
@@ -102,10 +104,10 @@ def test_orders_are_sent_again_in_the_order_of_their_release_after_a_crash_in_re
     """A recovery killed between two resends does not change which order comes first."""
     config = configuration(tmp_path / "order", {"latency_ms": 3_600_000}, QUIET)
     commands = {
-        ("one", 2 * 156 + 4): signal(Action.BUY, "AVOR", 10),
-        ("one", 2 * 156 + 5): signal(Action.SELL, "AVOR", 7),
+        ("one", DAY + 4): signal(Action.BUY, "AVOR", 10),
+        ("one", DAY + 5): signal(Action.SELL, "AVOR", 7),
     }
-    commands[("one", 2 * 156 + 3)] = signal(Action.BUY, "BRYX", 3)
+    commands[("one", DAY + 3)] = signal(Action.BUY, "BRYX", 3)
     run_until(config, 6, commands, monkeypatch)
     first = [body.client_order_id for body in bodies(config) if type(body) is OrderReleased]
     assert len(first) >= 2
@@ -121,12 +123,11 @@ def test_a_flatten_goes_on_when_the_order_it_waited_for_turns_out_not_to_have_be
 ) -> None:
     """A flatten cut while an order that is stale by now was in flight still closes the position."""
     config = configuration(tmp_path / "flatten", {"latency_ms": 900_000}, QUIET)
-    start = 2 * 156
     stale = signal(Action.BUY, "BRYX", 5, time_to_live_ns=1_000_000_000)
     commands: Commands = {
-        ("one", start + 4): signal(Action.BUY, "AVOR", 10),
-        ("one", start + 40): stale,
-        ("one", start + 42): Flatten("out"),
+        ("one", DAY + 4): signal(Action.BUY, "AVOR", 10),
+        ("one", DAY + 20): stale,
+        ("one", DAY + 21): Flatten("out"),
     }
     whole = configuration(tmp_path / "whole", {"latency_ms": 900_000}, QUIET)
     run_until(whole, None, commands, monkeypatch)
@@ -162,7 +163,7 @@ def test_data_from_before_an_order_does_not_trigger_it_when_the_file_has_grown(
     stop = round(lowest + 0.02, 2)
     assert stop < min(events[99].close, later), "the data does not fit the test"
     commands = {
-        ("one", 398): signal(Action.SELL, "AVOR", 10, order_type=OrderType.STOP, stop_price=Price(from_float(stop)))
+        ("one", 198): signal(Action.SELL, "AVOR", 10, order_type=OrderType.STOP, stop_price=Price(from_float(stop)))
     }
     run_until(config, None, commands, monkeypatch)
     assert counts(config)["OrderAccepted"] == 1, [body for body in bodies(config) if hasattr(body, "text")]
