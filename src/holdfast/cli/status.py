@@ -111,6 +111,7 @@ def _account(config: Config, account: AccountConfig, row: AccountRow | None, rea
     }
 
 
+STARTING = "the engine is starting, and the broker has not answered so far; its log says what it waits for"
 NEVER_BEGAN = "nothing is recorded of it: no start has got so far"
 """What is said of an account that a refused start has left."""
 
@@ -139,6 +140,8 @@ def _ended(running: bool, stopped: Envelope | None, since: int) -> str | None:
 
 def _value(reader: Reader, account: str, row: AccountRow) -> rows.Json:
     """The newest valuation in the journal: one is made at every fill and every hour."""
+    if not row.last_sequence:  # a start has yet to hear what the broker has
+        return {"equity": None, "cash": None, "day_pnl": None, "valued": None}
     last = reader.last_record(account, PnlSnapshot.__name__)
     if last is None or not isinstance(last.body, PnlSnapshot):
         return {"equity": plain(row.cash), "cash": plain(row.cash), "day_pnl": "0", "valued": None}
@@ -253,6 +256,12 @@ def _print(found: rows.Json, console: Console) -> None:
         console.print(Text.assemble((found["account"], "bold"), ("  was never started", DIM)))
         return
     console.print(Text.assemble((found["account"], "bold"), "  ", _engine(found)))
+    if found["equity"] is None:
+        console.print(
+            Text("nothing is known of its money yet: " + (STARTING if found["running"] else NEVER_BEGAN), style=DIM)
+        )
+        console.print()
+        return
     pairs: list[tuple[str, Cell]] = [
         ("state", _state(found["state"])),
         ("equity", _equity(found)),

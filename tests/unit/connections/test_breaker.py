@@ -2,7 +2,7 @@
 
 import pytest
 
-from holdfast.connections.breaker import FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S, Breaker, is_well
+from holdfast.connections.breaker import FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S, Breaker, is_well, kind_of
 
 
 class Bench:
@@ -72,3 +72,66 @@ def test_a_no_to_one_request_is_no_failure(status: int, well: bool) -> None:
     """What is refused on its merits shows a service that works; silence and a no to everything don't."""
     assert is_well(status) is well
     assert not is_well(503)
+
+
+QUESTION, OTHER, ORDER = "GET /positions", "GET /clock", "POST /orders"
+
+
+def test_orders_that_are_taken_hide_no_question_that_fails() -> None:
+    """Three questions in a row are unanswered, with orders taken in between: it opens all the same."""
+    bench = Bench()
+    for _ in range(3):
+        bench.breaker.note(False, "503", QUESTION)
+        bench.breaker.note(True, "", ORDER)
+    assert bench.told == [False]
+
+
+def test_a_question_that_is_answered_hides_no_other() -> None:
+    """The clock is told each time, positions never: it opens, and only an answer to what failed closes it."""
+    bench = Bench()
+    for _ in range(3):
+        bench.breaker.note(False, "503", QUESTION)
+        bench.breaker.note(True, "", OTHER)
+    assert (bench.told, bench.breaker.wait_s(OTHER)) == ([False], 0.0)
+    assert bench.breaker.wait_s(QUESTION) > 0
+    bench.breaker.note(True, "", QUESTION)
+    assert bench.told == [False, True]
+
+
+def test_orders_that_fail_are_seen_though_questions_are_answered() -> None:
+    """No order may be left to try, so a question after the back-off lets them be tried; one more failure opens it again."""
+    bench = Bench()
+    for _ in range(3):
+        bench.breaker.note(False, "500", ORDER)
+        bench.breaker.note(True, "", OTHER)
+    assert bench.told == [False]
+    bench.now_s += FIRST_BACK_OFF_S
+    bench.breaker.note(True, "", OTHER)
+    assert bench.told == [False, True]
+    bench.breaker.note(False, "500", ORDER)
+    assert bench.told == [False, True, False]
+
+
+def test_a_service_that_is_away_is_noticed_whatever_is_asked() -> None:
+    """Three different questions in a row without an answer are as good as three of one kind."""
+    bench = Bench()
+    for kind in (QUESTION, OTHER, "GET /account"):
+        bench.breaker.note(False, "no answer", kind)
+    assert bench.told == [False]
+    bench.breaker.note(True, "", OTHER)
+    assert bench.told == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("GET", "/clock", "GET /clock"),
+        ("GET", "/account/activities/FILL", "GET /account/activities"),
+        ("DELETE", "/orders/904837e3-3b76-47ec", "DELETE /orders/*"),
+        ("GET", "/orders:by_client_order_id", "GET /orders:by_client_order_id"),
+        ("GET", "/stocks/bars", "GET /stocks/*"),
+    ],
+)
+def test_kinds_are_few(method: str, path: str, kind: str) -> None:
+    """Ids and symbols make no kinds of their own."""
+    assert kind_of(method, path) == kind

@@ -31,7 +31,7 @@ from holdfast.connections.alpaca.failures import (
 from holdfast.connections.alpaca.limiter import Limiter, Urgency
 from holdfast.connections.alpaca.session import AlpacaSession
 from holdfast.connections.alpaca.settings import AlpacaSettings
-from holdfast.connections.breaker import Breaker, is_well
+from holdfast.connections.breaker import Breaker, is_well, kind_of
 from holdfast.observe.crash_points import CrashPoint, reach
 
 __all__ = [
@@ -91,7 +91,7 @@ class Service(NamedTuple):
         """
         wait_s = 0.0
         if self.breaker is not None and urgency not in (Urgency.CANCEL, Urgency.ORDER):
-            wait_s = self.breaker.wait_s()
+            wait_s = self.breaker.wait_s(kind_of(*request.split(" ", 1)))
         if wait_s > 0:
             raise LeftAlone(f"{request}: not asked, as the last requests went wrong; next in {wait_s:.1f} s")
         self.limiter.acquire(urgency)
@@ -219,7 +219,7 @@ class AlpacaRest:
             service.limiter.heed(limit, remaining, _stated_reset_s(answer))
         status = answer.status_code if answer is not None else 0
         if service.breaker is not None:
-            service.breaker.note(is_well(status), f"{method} {path}: {status or 'no answer'}")
+            service.breaker.note(is_well(status), f"{method} {path}: {status or 'no answer'}", kind_of(method, path))
         if self._observe is not None:
             self._observe(Call(method, path, status, seconds, remaining))
 

@@ -42,8 +42,9 @@ from holdfast.runtime.live.reconcile import Reconciler
 from holdfast.runtime.live.recovery import LiveRecovery, Past
 from holdfast.runtime.live.supervisor import Supervisor
 
-START_TRIES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""How long a start waits between attempts to reach the broker, before it gives up and says so."""
+START_TRIES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, *[30.0] * 19)
+"""How long a start waits between attempts to reach the broker: ten minutes in all, as a nightly maintenance may take, before it gives up and
+says so. A stop ends the wait at once."""
 
 SNAPSHOT_EVERY = 2_500
 """Records after which the account's state is kept whole: a restart applies no more than these, in a quarter of a second."""
@@ -274,7 +275,12 @@ class LiveDesk:
             try:
                 return await ask()
             except Unavailable as error:
-                log.warning("the broker is asked again", account=self.account.name, reason=str(error))
+                log.warning(
+                    "the broker can't be reached and is asked again",
+                    account=self.account.name,
+                    in_s=wait_s,
+                    reason=str(error),
+                )
                 await asyncio.sleep(wait_s)
         return await ask()
 
