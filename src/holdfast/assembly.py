@@ -15,7 +15,7 @@ from holdfast.brokers.alpaca.capability import ALPACA_FEES, ALPACA_RULES
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
-from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules
+from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, PAPER_RULES, BrokerRules
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import BrokerName
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from holdfast.connections.alpaca.rest import AlpacaRest
     from holdfast.connections.alpaca.settings import AlpacaSettings
 
-BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES}
+BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES, BrokerName.PAPER: PAPER_RULES}
 """What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
 
 BROKER_FEES = {BrokerName.ALPACA: ALPACA_FEES}

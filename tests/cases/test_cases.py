@@ -56,6 +56,7 @@ CASES = [
     Case("money/again.toml", fills, ["buy 10 @ 99"]),
     # seven wishes for 40,000 each on 100,000 without leverage: the first two can be had
     Case("cash/holdfast.toml", counts, (7, 5)),
+    Case("trail/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # a day's bar beside minutes is known when the day is over, not at its first minute
     Case("mixed_lengths/holdfast.toml", end, "2024-01-04T05:00:00Z"),

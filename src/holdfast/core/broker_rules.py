@@ -33,12 +33,14 @@ class HeldExits(msgspec.Struct, frozen=True, gc=False):
     """Which protective orders a broker holds for one kind of instrument; by default any, for any quantity, until canceled.
 
     ``stop`` is the type that a stop-loss has there. ``pairs``: a stop-loss and a take-profit may be linked. What is no multiple
-    of ``step`` is held until the end of the day only, and in no pair (None: nothing of the sort).
+    of ``step`` is held until the end of the day only, and in no pair (None: nothing of the sort). ``trails``: a stop-loss, linked or
+    not, may follow the market by itself.
     """
 
     stop: OrderType = OrderType.STOP
     pairs: bool = True
     step: Decimal | None = None
+    trails: bool = False
 
     def takes_pair(self, quantity: Decimal) -> bool:
         """Whether it holds a linked stop-loss and take-profit for so much."""
@@ -111,4 +113,6 @@ class BrokerRules(msgspec.Struct, frozen=True):
 
 
 ANY_ORDER = BrokerRules()
-"""Those of a broker that takes everything there is: the paper broker's."""
+"""Those of a broker that takes any order, and leaves moving a stop to whoever placed it."""
+PAPER_RULES = BrokerRules(stocks=HeldExits(trails=True), crypto=HeldExits(trails=True))
+"""The paper broker's: its exchange knows trailing stops that are linked to a target."""

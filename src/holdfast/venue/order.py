@@ -17,6 +17,7 @@ AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 _NO_PRICE = Price(ZERO)
 _NEEDS_LIMIT = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _NEEDS_STOP = frozenset({OrderType.STOP, OrderType.STOP_LIMIT})
+_HAS_STOP = _NEEDS_STOP | {OrderType.TRAILING_STOP}
 _AUCTION_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 _TRIGGERED = {
     OrderType.STOP: OrderType.MARKET,
@@ -30,8 +31,8 @@ class VenueOrder(msgspec.Struct, eq=False):
 
     ``working`` is the type it trades as now: a triggered stop has become a market order, a triggered stop-limit a limit
     order. ``limit`` and ``stop`` are ``limit_price`` and ``stop_price`` as floats, to be compared with market data. A
-    trailing stop follows the best price so far, ``extreme``; before there is one both are out of reach. ``met`` says that
-    a market has been seen since it was accepted. ``arrived_on`` is the market data it met on arrival, kept until the next
+    trailing stop follows the best price so far, ``extreme``; before there is one that is out of reach, and so is the
+    stop unless its terms say where it begins. ``met`` says that a market has been seen since it was accepted. ``arrived_on`` is the market data it met on arrival, kept until the next
     of its symbol, and ``offered`` where in the last bar it could trade; only a restart sets them.
     """
 
@@ -90,7 +91,7 @@ def new_order(
         sign,
         0.0 if limit_price is None else float(limit_price),
         _NO_PRICE if limit_price is None else limit_price,
-        out_of_reach if stop_price is None or terms.order_type not in _NEEDS_STOP else float(stop_price),
+        out_of_reach if stop_price is None or terms.order_type not in _HAS_STOP else float(stop_price),
         _NO_PRICE if stop_price is None else stop_price,
         out_of_reach,
     )

@@ -135,8 +135,10 @@ def _follow(order: VenueOrder, price: float, tick: TickRule) -> None:
     if order.working is not _TRAILING or order.sign * price >= order.sign * order.extreme:
         return
     order.extreme = price
-    order.stop_price = _trailing_stop(order.terms, price, tick)
-    order.stop = float(order.stop_price)
+    stop_price = _trailing_stop(order.terms, price, tick)
+    stop = float(stop_price)
+    if order.sign * stop < order.sign * order.stop:  # nearer to the market than where it began
+        order.stop_price, order.stop = stop_price, stop
 
 
 def _trailing_stop(terms: OrderTerms, extreme: float, tick: TickRule) -> Price:

@@ -29,7 +29,7 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     if state.followed:
         for symbol in dict.fromkeys(event.symbol for event in instant):
             if symbol in state.followed:
-                turn = follow(state, turn, symbol)
+                turn = follow(state, turn, symbol, instant)
     return None if turn is None else turn.finish()
 
 

@@ -7,7 +7,7 @@ from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
 from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing, is_barred
 from holdfast.core.exposure import uncommitted
-from holdfast.core.messages import OrderTerms, RiskApproved
+from holdfast.core.messages import MarketEvent, OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
@@ -22,7 +22,7 @@ from holdfast.core.protection.records import (
     StopMoved,
     StopPassed,
 )
-from holdfast.core.protection.trailing import next_stop
+from holdfast.core.protection.trailing import best_price, next_stop
 from holdfast.core.risk.check import check
 from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState
@@ -175,17 +175,30 @@ def settle(state: EngineState, turn: Turn) -> None:
 # --- stops and the market -----------------------------------------------------------------------------------------------
 
 
-def follow(state: EngineState, turn: Turn | None, symbol: str) -> Turn | None:
-    """Move the stops in a symbol that follow the market, where it has gone far enough, and note where it has passed a limit."""
-    price = state.price(symbol)
+def follow(state: EngineState, turn: Turn | None, symbol: str, events: Sequence[MarketEvent]) -> Turn | None:
+    """Move the stops in a symbol that follow the market, where it has gone far enough, and note where it has passed a limit.
+
+    ``events`` are those of the instant. Where the broker moves the stop it is noted where that is, for an order that may have to
+    take its place.
+    """
+    price, held = state.price(symbol), state.exits_held(symbol)
     for key, guard in list(state.guards.items()):
         if key[1] != symbol or price is None:
             continue
         turn = _note_passed(state, turn, key, price)
-        if not guard.moves_stop or not _may_move(state, key):
+        at_broker = guard.trails_at(held)
+        if not guard.moves_stop or not (at_broker or _may_move(state, key)):
             continue
         ledger = state.portfolio.ledgers[key]
-        found = next_stop(guard, ledger.quantity, ledger.average_price, price, state.instrument_of(symbol))
+        seen = best_price(events, symbol, ledger.quantity, guard.opened_ns) if at_broker else None
+        found = next_stop(
+            guard,
+            ledger.quantity,
+            ledger.average_price,
+            seen or price,
+            state.instrument_of(symbol),
+            at_broker=at_broker,
+        )
         if found is not None:
             turn = turn or Turn(state)
             moved = turn.record(StopMoved(*key, *found), source=SOURCE)

@@ -56,6 +56,10 @@ class Guard(msgspec.Struct, frozen=True):
         """Whether the market moves its stop."""
         return self.exits is not None and self.exits.moves_stop
 
+    def trails_at(self, held: HeldExits) -> bool:
+        """Whether its stop is an order that follows the market by itself, where the broker holds such. Not one that goes to break-even too."""
+        return held.trails and self.exits is not None and self.exits.trails and self.exits.break_even_at is None
+
     @property
     def closes_ns(self) -> int | None:
         """When the position is to be closed; None: never by time."""
@@ -119,7 +123,7 @@ def plan(wanted: Decimal, place: Place, guard: Guard | None, legs: Sequence[Orde
     """
     roles = () if guard is None else guard.roles_for(wanted, place.held)
     groups = _groups(legs)
-    stays = {name: group for name, group in groups.items() if _is_in_place(group, place.side, guard, roles)}
+    stays = {name: group for name, group in groups.items() if _is_in_place(group, place, guard, roles)}
     covered = sum((_quantity(group) for group in stays.values()), ZERO)
     while covered > wanted:
         _, newest = stays.popitem()
@@ -150,14 +154,23 @@ def _groups(legs: Iterable[Order]) -> dict[str, list[Order]]:
     return groups
 
 
-def _is_in_place(group: Sequence[Order], closing: Side, guard: Guard | None, roles: Sequence[OrderRole]) -> bool:
+def _is_in_place(group: Sequence[Order], place: Place, guard: Guard | None, roles: Sequence[OrderRole]) -> bool:
     """Whether an order or pair is what the guard wants, whole, and nobody has asked for its cancel."""
-    if guard is None or any(leg.cancel_released_ns or leg.terms.side is not closing for leg in group):
+    if guard is None or any(leg.cancel_released_ns or leg.terms.side is not place.side for leg in group):
         return False
     if any(covered_by(group, role) < _quantity(group) for role in roles):
         return False
-    stops = [leg.terms.stop_price for leg in group if leg.terms.role is OrderRole.STOP_LOSS]
-    return not guard.moves_stop or all(stop == guard.stop_loss for stop in stops)
+    stops = [leg.terms for leg in group if leg.terms.role is OrderRole.STOP_LOSS]
+    if guard.trails_at(place.held):
+        trail = _trail_of(guard)
+        return all((terms.order_type, terms.trail_amount, terms.trail_percent) == trail for terms in stops)
+    return not guard.moves_stop or all(terms.stop_price == guard.stop_loss for terms in stops)
+
+
+def _trail_of(guard: Guard) -> tuple[OrderType, Price | None, Decimal | None]:
+    """What a stop that follows the market by itself has to be."""
+    exits = guard.exits or Exits()
+    return OrderType.TRAILING_STOP, exits.trail_amount, exits.trail_percent
 
 
 def _quantity(group: Sequence[Order]) -> Decimal:
@@ -202,6 +215,9 @@ def leg_terms(
 
 def _stop_prices(guard: Guard, place: Place) -> dict[str, Any]:
     stop, held = guard.stop_loss, place.held
+    if guard.trails_at(held):
+        kind, amount, percent = _trail_of(guard)
+        return {"order_type": kind, "stop_price": stop, "trail_amount": amount, "trail_percent": percent}
     limit = None if stop is None else held.limit_of_stop(stop, place.side, place.instrument)
     return {"order_type": held.stop, "stop_price": stop, "limit_price": limit}
 
