@@ -94,11 +94,13 @@ def local_alpaca(
     is_paused: bool = True,
     requests_per_minute: int = 200,
     tls: ssl.SSLContext | None = None,
+    has_fees: bool = False,
 ) -> Iterator[LocalAlpaca]:
     """A server over a made-up market, or over files (``data``; ``start`` None is where they begin).
 
     It stands at its start until the test moves it (``is_paused``): by `LocalAlpaca.play`, `take`, or the clock. With
-    ``is_paused`` False it goes by ``speed`` at once (None: flat out, from the first subscription on).
+    ``is_paused`` False it goes by ``speed`` at once (None: flat out, from the first subscription on). ``has_fees``: trades cost
+    what they do at Alpaca; without, sums come out round.
     """
     settings = Settings(
         data=tuple(data),
@@ -109,6 +111,7 @@ def local_alpaca(
         accounts=accounts,
         state=state,
         requests_per_minute=requests_per_minute,
+        has_fees=has_fees,
     )
     started: dict[str, Any] = {}
     is_ready = threading.Event()

@@ -450,6 +450,9 @@ def alpaca(
     requests: Annotated[
         int, typer.Option(min=0, max=MOST, metavar="N", help="Allowed to an account in a minute; 0 is no limit.")
     ] = 200,
+    fees: Annotated[
+        bool, typer.Option(help="What trades cost at Alpaca: of coins, and the regulators' of shares.")
+    ] = True,
     tls: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Speak TLS, with a certificate of its own that is kept there.")
     ] = None,
@@ -458,7 +461,7 @@ def alpaca(
     """Serve Alpaca on this machine: bots written for Alpaca trade on it unchanged."""
     from holdfast.cli import sim
 
-    asked = sim.Asked(data or [], symbols, seed, speed, start, faults, accounts, state, requests)
+    asked = sim.Asked(data or [], symbols, seed, speed, start, faults, accounts, state, requests, fees)
     raise typer.Exit(sim.alpaca(asked, sim.Place(host, port, tls), as_json))
 
 

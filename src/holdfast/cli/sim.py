@@ -38,6 +38,7 @@ class Asked(NamedTuple):
     accounts: Path | None
     state: Path | None
     requests_per_minute: int
+    has_fees: bool = True
 
 
 class Place(NamedTuple):
@@ -56,8 +57,6 @@ def alpaca(asked: Asked, place: Place, as_json: bool) -> int:
         built = build_world(settings)
     for left_out in built.skipped:
         terminal.say(f"left out: {left_out}")
-    for note in built.notes:
-        terminal.say(note)
     if place.host not in (LOOPBACK, "localhost", "::1"):
         clear = "keys travel in the clear, and " if certificate is None else ""
         terminal.say(f"{place.host} can be reached from elsewhere; {clear}/_sim has no keys")
@@ -81,6 +80,7 @@ def _settings(asked: Asked) -> Settings:
         accounts=asked.accounts,
         state=asked.state,
         requests_per_minute=asked.requests_per_minute,
+        has_fees=asked.has_fees,
     )
 
 
@@ -93,6 +93,8 @@ async def _serve(
     context = None if certificate is None else tls.server_context(certificate[1])
     async with serving(built.world, place.host, place.port, context) as bound:
         told = _told(built.world, place.host, bound, settings, None if certificate is None else certificate[0])
+        for note in built.notes:
+            terminal.say(note)
         if as_json:
             print(msgspec.json.encode(told).decode(), flush=True)
         else:

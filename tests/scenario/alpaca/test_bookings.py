@@ -15,12 +15,13 @@ from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind
 from holdfast.core.messages import Action, OrderPrepared, PlaceOrder, Signal
 from holdfast.core.milestones import Impaired
 from holdfast.core.orders.order import OrderState
-from holdfast.core.types import NO_MONEY, Price, Quantity, Side, StrategyId
+from holdfast.core.types import Price, Quantity, StrategyId
 from holdfast.runtime.live.health import NOT_YET
+from holdfast.sim.alpaca.trading.desk import Desk
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import ask, becomes, bodies, buy, idle_engine, price_moves, trade
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
-from tests.scenario.alpaca.test_protection_held import COIN, bought, engine, exits, goes, near, nothing_failed
+from tests.scenario.alpaca.test_protection_held import COIN, SHARE, bought, engine, exits, goes, near, nothing_failed
 from tests.scenario.alpaca.test_supervisor import take_cash
 
 K = AdjustmentKind
@@ -202,27 +203,9 @@ def stops(running: Running) -> list[tuple[Decimal, Decimal | None]]:
     ]
 
 
-def takes_coin_fees(server: LocalAlpaca) -> None:
-    """From now on a quarter of a percent of the coins bought is taken, as Alpaca does, and listed by nothing."""
-
-    def wrap() -> None:
-        (desk,) = server.world.desks.all()
-        book = desk.books.book
-
-        def less(symbol: str, side: Side, quantity: Decimal, price: Decimal) -> None:
-            book(symbol, side, quantity, price)
-            if side is Side.BUY:
-                desk.books.ledgers[symbol].adjust(-quantity / 400, NO_MONEY)
-
-        desk.books.book = less  # type: ignore[method-assign]
-
-    server.call(wrap)
-
-
 def test_a_coin_is_protected_and_sold_without_its_fee(tmp_path: Path) -> None:
-    """0.75 bought, 0.748125 there: that is what the stop is for and what a close sells; the fee is one, listed in the evening or not."""
-    with engine(tmp_path, COIN) as (server, running):
-        takes_coin_fees(server)
+    """0.75 bought, 0.748125 there: that is what the stop is for and what a close sells; the fees are some before they are listed."""
+    with engine(tmp_path, COIN, has_fees=True) as (server, running):
         bought(server, running, COIN, "0.75", stop_loss=near(running, COIN, 0.9))
         assert exits(server) == [("stop_limit", "0.748125", "gtc")]
         assert running.state.portfolio.quantity(COIN) == Decimal("0.748125")
@@ -232,7 +215,35 @@ def test_a_coin_is_protected_and_sold_without_its_fee(tmp_path: Path) -> None:
         running.wait_for(lambda: len(bodies(running, OrderPrepared)) == 3, "the close")
         goes(server, running, COIN, 1.0)
         running.wait_for(lambda: not running.state.portfolio.quantity(COIN), "the close to fill")
+        agree_in_the_end(running, Theirs(server))
+        (sale,) = (one for one in server.call(lambda: list(desk_of(server).account.bookings)) if one.net_amount)
+        assert running.state.portfolio.fees == fees - sale.net_amount
+        assert running.state.activities.expected
         assert nothing_failed(running)
         assert missing(running) == []
-        assert running.state.portfolio.fees == fees
+
+
+def test_a_days_sales_cost_cents_in_the_evening(tmp_path: Path) -> None:
+    """At a server that charges as Alpaca does: three cents go after the day, are booked as fees, and nothing goes missing."""
+    with engine(tmp_path, SHARE, has_fees=True) as (server, running):
+        bought(server, running, SHARE, "10")
+        sold = trade(running, Action.SELL, 4, None, SHARE)
+        goes(server, running, SHARE, 1.0)
+        becomes(running, sold, OrderState.FILLED)
+        cash = running.state.portfolio.cash
+        evening(server)
+        running.wait_for(lambda: running.state.portfolio.fees == Decimal("0.05"), "the fees")
+        assert running.state.portfolio.cash == cash - Decimal("0.05")
+        assert {kind for kind, _, _ in adjustments(running)} == {K.FEE}
+        assert missing(running) == []
         agree_in_the_end(running, Theirs(server))
+
+
+def desk_of(server: LocalAlpaca) -> Desk:
+    (desk,) = server.world.desks.all()
+    return desk
+
+
+def evening(server: LocalAlpaca) -> None:
+    """The market's time is that at which the day's fees are posted."""
+    server.call(lambda: server.world.pass_time(desk_of(server).account.fees_due_ns))

@@ -24,9 +24,9 @@ SYMBOLS = [SHARE, COIN]
 
 
 @contextmanager
-def engine(folder: Path, symbol: str) -> Iterator[tuple[LocalAlpaca, Running]]:
+def engine(folder: Path, symbol: str, *, has_fees: bool = False) -> Iterator[tuple[LocalAlpaca, Running]]:
     """An idle engine on an account of shares or of coins, which has a price of the symbol."""
-    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server:
+    with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, has_fees=has_fees) as server:
         config = idle_configuration(server, folder, feed={"symbols": SYMBOLS})
         (account,), (strategy,) = config.accounts, config.strategies
         account = msgspec.structs.replace(account, calendar="24/7" if symbol == COIN else "XNYS")

@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     accounts: Path | None = None
     state: Path | None = None
     requests_per_minute: int = REQUESTS_PER_MINUTE
+    has_fees: bool = True
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -77,6 +78,7 @@ def build_world(settings: Settings) -> Built:
         store = opening.synthetic_store(settings.seed, settings.symbols, calendar, start_ns)
     calendar.day_at(start_ns)  # an error for a time that the calendar doesn't cover comes now, not with a request
     world = World(MarketClock(start_ns, settings.speed), calendar, store)
+    world.has_fees = settings.has_fees
     world.faults = Faults(load_faults(settings.faults) if settings.faults else ())
     world.desks = Desks(
         world,

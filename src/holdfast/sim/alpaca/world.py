@@ -22,11 +22,12 @@ class World:
     """One simulated market with its accounts. Used from one event loop only.
 
     The market begins with the last known of everything before the clock's time. ``faults`` and ``desks`` are put in by
-    whoever builds the world, since desks are made around it.
+    whoever builds the world, since desks are made around it. ``has_fees`` says whether trades cost what they do at Alpaca.
     """
 
     faults: "Faults"
     desks: "Desks"
+    has_fees: bool = False
 
     def __init__(self, clock: MarketClock, calendar: TradingCalendar, history: Store) -> None:
         self.clock = clock

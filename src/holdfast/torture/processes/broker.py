@@ -72,7 +72,7 @@ class Broker:
         self._start = start
         self._folder = folder
         self._output = folder / "broker.txt"
-        self._arguments = ["sim", "alpaca", "--json", "--symbols", ",".join(SYMBOLS), "--seed", str(seed)]
+        self._arguments = ["sim", "alpaca", "--json", "--no-fees", "--symbols", ",".join(SYMBOLS), "--seed", str(seed)]
         self._arguments += [
             "--speed",
             str(speed),

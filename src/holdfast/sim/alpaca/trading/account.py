@@ -66,7 +66,7 @@ class Account(msgspec.Struct, kw_only=True):
     """An account's identity and what it carries from day to day.
 
     ``secret_digest`` proves the secret without keeping it. ``close_equity`` is the worth at the last close, which becomes
-    ``last_equity`` when the day is over; ``closes_ns`` and ``day_ends_ns`` say when that is next.
+    ``last_equity`` when the day is over; ``closes_ns`` and ``day_ends_ns`` say when that is next, ``fees_due_ns`` when fees are posted.
     """
 
     id: str
@@ -85,6 +85,7 @@ class Account(msgspec.Struct, kw_only=True):
     overnight: dict[str, Decimal] = msgspec.field(default_factory=dict)
     configuration: Configuration = msgspec.field(default_factory=Configuration)
     bookings: list[Booking] = []
+    fees_due_ns: int = 0
 
 
 def open_account(key: str, secret_digest: str, deposit: Decimal, now_ns: int) -> Account:

@@ -15,6 +15,7 @@ from holdfast.sim.alpaca.trading.executions import activity_id
 from holdfast.sim.alpaca.trading.hours import new_york
 from holdfast.sim.alpaca.trading.wire import Json, time_text
 
+NEVER_NS = (1 << 63) - 1
 MOST_ROWS = 100
 """Alpaca: the default and the largest page (documented)."""
 FILL, DEPOSIT = "FILL", "JNLC"
@@ -64,8 +65,9 @@ TYPES = frozenset(
 
 
 class ActivityRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to list. Times are exclusive; ``types`` None is all; ``page_token`` is the id of the last row seen."""
+    """What to list: nothing that is posted after ``now_ns``. Times are exclusive; ``types`` None is all; ``page_token`` is the id of the last row seen."""
 
+    now_ns: int = NEVER_NS
     types: frozenset[str] | None = None
     date: str | None = None
     after_ns: int | None = None
@@ -100,7 +102,9 @@ def _rows(account: Account, executions: Sequence[Execution], wanted: ActivityReq
     has_deposit = _is_wanted(DEPOSIT, account.created_ns, wanted) and account.deposit > 0
     if wanted.ascending and has_deposit:
         yield _deposit_row(account)
-    booked = sorted(account.bookings, key=_when, reverse=not wanted.ascending)
+    booked = sorted(
+        (one for one in account.bookings if one.created_ns <= wanted.now_ns), key=_when, reverse=not wanted.ascending
+    )
     fills = executions if wanted.ascending else reversed(executions)
     rows: Iterable[Execution | Booking] = merge(fills, booked, key=_when, reverse=not wanted.ascending)
     for one in rows:

@@ -71,7 +71,7 @@ def _number(body: Mapping[str, Any], name: str) -> Decimal:
 
 
 def booking_row(booking: Booking) -> Json:
-    """As the activities show it."""
+    """As the activities show it; a coin's symbol without its slash (documented)."""
     row: Json = {
         "id": booking.id,
         "activity_type": booking.activity_type,
@@ -84,5 +84,6 @@ def booking_row(booking: Booking) -> Json:
         "currency": "USD",
     }
     if booking.symbol:
-        row |= {"symbol": booking.symbol, "qty": plain(booking.qty), "price": plain(booking.price)}
+        symbol = booking.symbol.replace("/", "")
+        row |= {"symbol": symbol, "qty": plain(booking.qty), "price": plain(booking.price)}
     return row

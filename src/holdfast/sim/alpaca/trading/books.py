@@ -32,7 +32,7 @@ class Execution(msgspec.Struct, kw_only=True):
 class Books:
     """Cash and a ledger for each symbol: cash = deposits - bought + sold + what the broker has booked by itself.
 
-    Commission is zero, and so is the fee of crypto, which the real paper service takes out of the coins received.
+    Commission is zero; fees are what the broker books (see `fees`).
     """
 
     def __init__(self, deposit: Decimal = ZERO, bookings: list[Booking] | None = None) -> None:
@@ -47,10 +47,14 @@ class Books:
         """The broker books something; under an id that there is already it takes that one's place."""
         known = next((each for each in self._bookings if each.id == booking.id), None)
         if known is not None:
-            self._take(known, -1)
-            self._bookings.remove(known)
+            self.untake(known)
         self._bookings.append(booking)
         self._take(booking)
+
+    def untake(self, booking: Booking) -> None:
+        """It never was."""
+        self._take(booking, -1)
+        self._bookings.remove(booking)
 
     def _take(self, booking: Booking, sign: int = 1) -> None:
         amount, quantity = booking.moved

@@ -60,9 +60,9 @@ class Desk:
         self.books = Books(account.deposit, account.bookings)
         self.funds = Funds(world, self.books, self.orders)
         self.changes = Changes(account, self.hub, state)
-        self.executions = Executions(self.books, self.changes, account.deposit)
+        self.executions = Executions(account, self.books, self.changes, has_fees=world.has_fees)
         self.watchlists = Watchlists(world.assets, account.id, self.changes)
-        self._diary = Diary(account, hours.regular, self.books, self.funds, self.changes)
+        self._diary = Diary(account, hours.regular, self.executions, self.funds, self.changes)
         self._lifecycle = Lifecycle(world, hours, self.orders, self.books, self.executions, self.changes)
         self._admission = Admission(world, account, self.books, self.orders, self.funds)
         self._queue: list[Callable[[int], None]] = []

@@ -3,9 +3,9 @@
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import MINUTE_NS
 from holdfast.sim.alpaca.trading.account import Account
-from holdfast.sim.alpaca.trading.books import Books
 from holdfast.sim.alpaca.trading.changes import Changes
 from holdfast.sim.alpaca.trading.curve import Curve
+from holdfast.sim.alpaca.trading.executions import Executions
 from holdfast.sim.alpaca.trading.funds import Funds, Worth
 from holdfast.sim.alpaca.trading.state import Kind
 
@@ -14,22 +14,24 @@ class Diary:
     """Takes the samples of the curve and turns the account's days over."""
 
     def __init__(
-        self, account: Account, calendar: TradingCalendar, books: Books, funds: Funds, changes: Changes
+        self, account: Account, calendar: TradingCalendar, executions: Executions, funds: Funds, changes: Changes
     ) -> None:
         self._account = account
         self._calendar = calendar
-        self._books = books
+        self._executions = executions
+        self._books = executions.books
         self._funds = funds
         self._changes = changes
         self.curve = Curve()
 
     def next_ns(self, now_ns: int) -> int:
-        """When there is something to write next: each minute with positions, else at the close and the day's end."""
-        next_ns = min(self._account.day_ends_ns, self._account.closes_ns)
+        """When there is something to write next: each minute with positions, else at the close, the fees and the day's end."""
+        next_ns = min(self._account.day_ends_ns, self._account.closes_ns, self._executions.fees_due_ns)
         return min(next_ns, now_ns - now_ns % MINUTE_NS + MINUTE_NS) if self._books.ledgers else next_ns
 
     def write(self, now_ns: int) -> None:
-        """Keeps what the account is worth, and what Alpaca shows of the close the day after."""
+        """Pays what is due, keeps what the account is worth, and what Alpaca shows of the close the day after."""
+        self._executions.pay(now_ns)
         worth = self._funds.worth()
         sample = self.curve.add(now_ns, worth.equity)
         if sample is not None:

@@ -83,7 +83,7 @@ class Lifecycle:
         self._floor.follow(order.symbol)
         self._show_at_work(order, now_ns)
         self._fire_all(order.symbol, now_ns)
-        self._take(reports)
+        self._take(reports, has_rested=False)
 
     def _show_at_work(self, order: Order, now_ns: int) -> None:
         """The exchange has the order: it is ``new``, and told so. The stop of a pair is ``held``, and nothing is told."""
@@ -140,7 +140,7 @@ class Lifecycle:
         if self._floor.has(symbol):
             reports = self._floor.on_market(event)
             self._fire_all(symbol, event.time_ns)
-            self._take(reports)
+            self._take(reports, has_rested=True)
             for order in self._floor.follow(symbol):
                 self._changes.order(order, order.updated_ns)
         for order in waiting:
@@ -155,14 +155,14 @@ class Lifecycle:
             del self._waiting[order.symbol]
         order.waits = False
 
-    def _take(self, reports: Iterable[Report]) -> None:
+    def _take(self, reports: Iterable[Report], *, has_rested: bool) -> None:
         for report in reports:
             body = report.body
             order = self._floor.order(body.client_order_id)
             if order is None or not order.is_open:
                 continue
             if isinstance(body, OrderFilled):
-                self.fill(order, body.price, report.time_ns)
+                self.fill(order, body.price, report.time_ns, has_rested=has_rested)
             elif isinstance(body, OrderExpired):
                 self.end(order, Status.EXPIRED, report.time_ns)
             elif isinstance(body, OrderCanceled):
@@ -172,7 +172,7 @@ class Lifecycle:
 
     # --- fills -------------------------------------------------------------------------------------------------------
 
-    def fill(self, order: Order, price: Decimal, time_ns: int) -> None:
+    def fill(self, order: Order, price: Decimal, time_ns: int, *, has_rested: bool = True) -> None:
         """The order trades: all that is left of it, or a part when that fault is on; the rest waits for the next event."""
         whole = order.remaining
         if order.notional is not None:
@@ -184,25 +184,28 @@ class Lifecycle:
         if part < whole:
             self._floor.withdraw(order, time_ns)
             order.status = Status.PARTIALLY_FILLED
-            time_ns = self._book(order, part, price, time_ns, "partial_fill")
+            time_ns = self._book(order, part, price, time_ns, is_whole=False, has_rested=has_rested)
             self._wait(order, time_ns)
             self._shrink(self._orders.sibling(order), part, time_ns)
             return
         self._take_away(order, time_ns)
         order.status = Status.FILLED
-        time_ns = self._book(order, whole, price, time_ns, "fill")
+        time_ns = self._book(order, whole, price, time_ns, is_whole=True, has_rested=has_rested)
         if order.role is Role.ENTRY:
             self._activate_legs(order, time_ns)
         sibling = self._orders.sibling(order)
         if sibling is not None:
             self.end(sibling, Status.CANCELED, time_ns)
 
-    def _book(self, order: Order, quantity: Decimal, price: Decimal, time_ns: int, event: str) -> int:
-        """Returns the execution's time: what follows from it is not before it."""
-        execution = self._executions.add(order, quantity, price, time_ns)
+    def _book(
+        self, order: Order, quantity: Decimal, price: Decimal, time_ns: int, *, is_whole: bool, has_rested: bool
+    ) -> int:
+        """Returns the execution's time: what follows from it is not before it. A limit order that rested made the market."""
+        is_maker = has_rested and order.type is OrderType.LIMIT
+        execution = self._executions.add(order, quantity, price, time_ns, is_maker=is_maker)
         self._changes.order(order, execution.time_ns)
         facts = fill_facts(execution, self._books.quantity(order.symbol))
-        self._changes.tell(event, order, execution.time_ns, **facts)
+        self._changes.tell("fill" if is_whole else "partial_fill", order, execution.time_ns, **facts)
         return execution.time_ns
 
     def _shrink(self, sibling: Order | None, quantity: Decimal, time_ns: int) -> None:

@@ -86,6 +86,7 @@ async def _activities(request: web.Request, desk: Desk) -> web.Response:
             raise unprocessable("category and activity_types cannot be combined")
         types = frozenset({FILL}) if category == "trade_activity" else TYPES - {FILL}
     wanted = ActivityRequest(
+        now_ns=desk.now_ns,
         types=types,
         date=request.query.get("date") or None,
         after_ns=time_parameter(request, "after"),

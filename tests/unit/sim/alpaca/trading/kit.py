@@ -45,11 +45,14 @@ class EmptyMarket:
 class Bench:
     """A world with one account in it, and the market in the test's hand. ``heard`` are the trade updates told."""
 
-    def __init__(self, now_ns: int = MORNING, *faults: dict[str, Any], state: Path | None = None) -> None:
+    def __init__(
+        self, now_ns: int = MORNING, *faults: dict[str, Any], state: Path | None = None, has_fees: bool = False
+    ) -> None:
         calendar = trading_calendar("XNYS")
         self.state = None if state is None else State(state)
         kept_ns = None if self.state is None else self.state.market_time_ns
         self.world = World(MarketClock(kept_ns or now_ns), calendar, Store(EmptyMarket(), calendar))
+        self.world.has_fees = has_fees
         self.world.faults = Faults([FaultSpec.parse(fault) for fault in faults])
         self.world.desks = Desks(self.world, requests_per_minute=0, state=self.state)
         self.heard: list[dict[str, Any]] = []

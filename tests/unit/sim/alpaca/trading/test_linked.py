@@ -103,6 +103,7 @@ def test_a_bar_that_holds_both_exits_fills_the_stop() -> None:
     bench = Bench()
     bench.price(100)
     _, profit, loss = bench.bracket()
+    bench.price(100, after_s=60)
     bench.bar(100, 111, 89, 100)
     assert [profit.status, loss.status] == ["replaced", "filled"]
     assert not bench.desk.books.ledgers
