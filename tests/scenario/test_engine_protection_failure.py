@@ -247,3 +247,18 @@ def test_a_target_that_fills_last_is_the_end_of_the_preservation_that_missed_it(
     start_again(desk, 3, OrderCanceled(stop.client_order_id, "by itself"), fill_of(target))
     assert (desk.position(), desk.state.impairments) == (0, {})
     assert desk.state.account_state.takes_risk
+
+
+@pytest.mark.parametrize("on_failure", OnFailure)
+@pytest.mark.parametrize(("market", "is_closed"), [(89, True), (90, True), (91, False)])
+def test_a_refused_stop_that_the_market_has_reached_is_carried_out(
+    on_failure: OnFailure, market: int, is_closed: bool
+) -> None:
+    """The stop is at 90 and refused. At 90 or below it would have fired: the position is closed at once, whatever the policy; above it isn't."""
+    desk = no_stops(on_failure).closes(2, market)
+    beats(desk, 1)
+    closing = [body.reason for body in desk.of(PositionClosing)]
+    assert closing == ["the market has reached its stop, which the broker would not take"] * is_closed
+    assert not desk.of(ProtectionFailed)
+    desk.closes(3, market)
+    assert (desk.position() == 0) is is_closed

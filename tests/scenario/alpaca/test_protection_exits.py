@@ -92,3 +92,18 @@ def test_time_is_up(server: LocalAlpaca, tmp_path: Path) -> None:
         running.wait_for(lambda: running.state.portfolio.quantity("AVOR") == 0, "the close to fill")
         agree_in_the_end(running, Theirs(server))
         assert (Theirs(server).positions(), at_broker(server)) == ({}, [])
+
+
+def test_a_stop_that_was_reached_before_it_stood(server: LocalAlpaca, tmp_path: Path) -> None:
+    """The market falls through the stop between the entry's fill and the stop's arrival: Alpaca refuses it, and the position is sold."""
+    with idle_engine(server, tmp_path) as running:
+        mark = running.state.marks["AVOR"]
+        entry = buy(running, 100, stop_loss=price(mark * 0.98))
+        becomes(running, entry, OrderState.SUBMITTED, OrderState.FILLED)
+        market_goes(server, mark * 0.9)
+        running.wait_for(lambda: bodies(running, PositionClosing), "the close")
+        server.play(4)
+        running.wait_for(lambda: running.state.portfolio.quantity("AVOR") == 0, "the close to fill")
+        assert bodies(running, ProtectionFailed) == []
+        agree_in_the_end(running, Theirs(server))
+        assert (Theirs(server).positions(), at_broker(server)) == ({}, [])

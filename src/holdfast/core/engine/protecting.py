@@ -127,6 +127,9 @@ def _why(leg: Order, guard: Guard | None) -> str:
 def _may_place(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
     """Whether a protective order may be made now; after too many that came to nothing the account's policy is carried out."""
     cover, on_failure = state.covers[key], state.protection.on_failure
+    if cover.failures and _is_reached(state, key):
+        close_position(state, turn, key, "the market has reached its stop, which the broker would not take", cause)
+        return False
     if cover.failures >= LEG_TRIES and not cover.has_failed:
         reason = _last_reason(state, cover.failed)
         _fail(
@@ -139,6 +142,17 @@ def _may_place(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
     if cover.failures >= CLEAR_AFTER:
         clear_the_way(state, turn, key[1], closing_side(state.portfolio.strategy_quantity(*key)))
     return state.now_ns >= cover.retry_ns
+
+
+def _is_reached(state: EngineState, key: Key) -> bool:
+    """Whether the market is at the stop or beyond it: one that was refused there would have fired, and is refused for ever.
+
+    Alpaca takes no stop that the price has reached, which happens between an entry's fill and its stop.
+    """
+    stop, price = state.guards[key].stop_loss, state.price(key[1])
+    if stop is None or price is None:
+        return False
+    return (price - stop) * closing_side(state.portfolio.strategy_quantity(*key)).sign >= 0
 
 
 def _fail(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:

@@ -27,7 +27,8 @@ def server() -> Iterator[LocalAlpaca]:
 
 @pytest.fixture
 def box(server: LocalAlpaca) -> LocalAlpaca:
-    """The server with a fresh price of 100 for both symbols."""
+    """The server with a fresh price of 100 for both symbols, and the account of the usual key and secret."""
+    ask(server, "GET", "/v2/account")
     now_ns = server.world.clock.now_ns + SECOND_NS
     for symbol in ("AVOR", "BTC/USD"):
         server.take(Trade(symbol, now_ns, 100.0, 10.0), Quote(symbol, now_ns, 99.99, 10.0, 100.01, 10.0))
