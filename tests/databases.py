@@ -52,6 +52,7 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
         yield url
     finally:
         shutil.rmtree(open_database(url).lock_directory, ignore_errors=True)
+        shutil.rmtree(open_database(url).anchor_directory, ignore_errors=True)
         run_on_server(kind, f"DROP DATABASE {name}" + (" WITH (FORCE)" if kind == "postgresql" else ""))
 
 

@@ -520,6 +520,7 @@ def main() -> NoReturn:
 
 
 def _status_of_command() -> int:
+    os.umask(0o077)  # what is written is the user's own: positions, orders, reports
     arm_from_environment()
     use_exact()
     only_once(signal.SIGINT)

@@ -33,6 +33,7 @@ def file_command(url: str, account: str, body: Command, source: str, expires_ns:
     """
     database = open_database(url)
     database.require()
+    database.check()
     command_id = new_id(now_ns)
     with database.reported("written"), database.writer().connect() as connection, connection.begin():
         schema.require_head(connection)

@@ -56,6 +56,17 @@ class Database(ABC):
     def make_lock_directory(self) -> Path:
         """The same, made when it is not there. Raises OSError when it can't be, or is not safe from other users."""
 
+    @property
+    @abstractmethod
+    def anchor_directory(self) -> Path:
+        """Where this machine notes how far this journal's records were durable; it need not exist."""
+
+    def check(self) -> None:  # noqa: B027 - for those that can tell
+        """Look for damage that opening would hide, before anything is opened. Raises JournalCorrupt."""
+
+    def close_to_others(self) -> None:  # noqa: B027 - for those that are files
+        """Let other users of this machine read nothing."""
+
     @abstractmethod
     def exists(self) -> bool:
         """Whether there is a journal (or, on SQLite, a file in its place). Raises JournalError when nobody can tell."""

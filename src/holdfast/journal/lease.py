@@ -22,11 +22,13 @@ from urllib.parse import quote
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.core.messages import BrokerName
 from holdfast.core.types import ZERO, iso_time
 from holdfast.errors import InvalidValue, JournalCorrupt, Refused, StaleEpoch
+from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS
 from holdfast.journal.database import Database, open_database
 from holdfast.journal.tables import ACCOUNT_LENGTH, accounts, records
@@ -39,6 +41,9 @@ WATCHDOG = "watchdog, "
 
 NAME_PART = 100
 """How much of an account's name goes into that of its lock file, in characters."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -109,7 +114,7 @@ class LifeLine:
     def __init__(self, database: Database, account: str, epoch: int, started_ns: int) -> None:
         database.make_lock_directory()
         self._path = lock_path(database, account, epoch, started_ns)
-        self._descriptor: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        self._descriptor: int | None = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody can know of it yet
 
     def release(self, *, remove: bool) -> None:
@@ -216,12 +221,19 @@ def check_account_name(account: str) -> None:
 
 
 def begin_tenure(
-    connection: sa.Connection, watch: Watch, broker: BrokerName, process: str, started_ns: int, lease: Lease
+    connection: sa.Connection,
+    watch: Watch,
+    broker: BrokerName,
+    process: str,
+    started_ns: int,
+    lease: Lease,
+    anchor: Anchor,
 ) -> Tenure:
     """Take the account under the next epoch if its row still is as it was seen, in a transaction of its own.
 
     Raises :class:`~holdfast.errors.Refused` when the account belongs to another broker, ``StaleEpoch`` when its row has changed
-    meanwhile, ``JournalCorrupt`` when the account's records don't end where it says.
+    meanwhile, ``JournalCorrupt`` when the account's records don't end where it says; Refused when they go less far than ``anchor``
+    says that they went once.
     """
     account, holder = watch.account, watch.holder
     ours: dict[str, Any] = {
@@ -234,6 +246,7 @@ def begin_tenure(
         # with the row locked, a holder that is awake after all can't add records while their end is looked at
         found = sa.select(accounts).where(accounts.c.account == account).with_for_update()
         row = connection.execute(found).one_or_none()
+        _check_anchor(connection, account, 0 if row is None else row.last_sequence, anchor)
         if row is None and holder is None:
             return _first_tenure(connection, account, broker, ours)
         if row is None or holder is None:
@@ -294,6 +307,26 @@ def _first_tenure(connection: sa.Connection, account: str, broker: BrokerName, o
     except IntegrityError:
         raise _overtaken(account) from None
     return start
+
+
+def _check_anchor(connection: sa.Connection, account: str, last_sequence: int, anchor: Anchor) -> None:
+    """The records must go as far as they were once known to be durable, and be the same there."""
+    noted = anchor.read()
+    if noted is None:
+        if last_sequence:
+            log.warning("nothing is noted of how far the journal went: a lost end would go unseen", account=account)
+        return
+    columns = records.c
+    found = connection.execute(
+        sa.select(columns.hash).where(columns.account == account, columns.sequence == noted[0])
+    ).scalar()
+    if noted[0] and found != noted[1]:
+        what = f"its records end with {last_sequence}" if found is None else "its record of that number is another one"
+        raise Refused(
+            f"account {account!r}: it is not the latest journal of this account: record {noted[0]} was on the disk once, and {what}. "
+            "Its log was cut, or an older copy was put in its place. Use the latest one; if this is all there is, and you know what "
+            f"is lost, remove {anchor.path}"
+        )
 
 
 def _check_end(connection: sa.Connection, row: sa.Row[tuple[object, ...]]) -> None:

@@ -12,6 +12,7 @@ from holdfast.core.messages import BrokerName, Envelope
 from holdfast.core.milestones import AccountRenamed
 from holdfast.errors import InvalidValue, Refused
 from holdfast.journal import schema, tables
+from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS, HASHED, link
 from holdfast.journal.database import Database, open_database
 from holdfast.journal.lease import Holder, check_account_name, find_holder, forget_lock_file, seems_alive
@@ -31,6 +32,7 @@ def rename_account(url: str, old: str, new: str) -> int:
     check_account_name(new)
     database = open_database(url)
     database.require()
+    database.check()
     with database.reported("written"), database.writer().connect() as connection, connection.begin():
         schema.require_head(connection)
         holder = _free(connection, database, old)
@@ -39,8 +41,11 @@ def rename_account(url: str, old: str, new: str) -> int:
         for table in WITH_NAME:
             connection.execute(sa.update(table).where(table.c.account == old).values(account=new))
         connection.execute(sa.delete(tables.snapshots).where(tables.snapshots.c.account == old))
-        _tell(connection, old, new, end)
+        last_hash = _tell(connection, old, new, end)
     forget_lock_file(database, holder)
+    anchor = Anchor(database.anchor_directory, old).rename(new)
+    anchor.write(end[0] + 1, last_hash)
+    anchor.close()
     return end[0] + 1
 
 
@@ -92,8 +97,8 @@ def _rewrite(connection: sa.Connection, old: str, new: str) -> tuple[int, str, s
         connection.execute(change, changes)
 
 
-def _tell(connection: sa.Connection, old: str, new: str, end: tuple[int, str, str]) -> None:
-    """Record the change, and let the account's row end with that record."""
+def _tell(connection: sa.Connection, old: str, new: str, end: tuple[int, str, str]) -> str:
+    """Record the change, and let the account's row end with that record; its hash."""
     columns = tables.accounts.c
     row = connection.execute(sa.select(tables.accounts).where(columns.account == old)).one()
     sequence, before, after = end
@@ -118,3 +123,4 @@ def _tell(connection: sa.Connection, old: str, new: str, end: tuple[int, str, st
     connection.execute(sa.insert(tables.records).values(**values))
     ours = {"account": new, "last_sequence": sequence + 1, "last_hash": values["hash"], "lease_ms": 0}
     connection.execute(sa.update(tables.accounts).where(columns.account == old).values(**ours))
+    return str(values["hash"])

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from holdfast.connections.secret import Secret
 from holdfast.errors import ConfigError, JournalError
-from holdfast.journal import database, schema, tables
+from holdfast.journal import anchor, database, schema, tables
 from holdfast.observe.redact import protect
 
 CONNECT_TIMEOUT_S = 5
@@ -72,6 +72,12 @@ class ServerDatabase(database.Database):
         self.lock_directory.mkdir(mode=0o700, exist_ok=True)
         return self.lock_directory
 
+    @property
+    def anchor_directory(self) -> Path:
+        """In the user's own folder for state, which stays when the machine starts again."""
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return Path(state) / "holdfast" / self.lock_directory.name
+
     def exists(self) -> bool:
         """Whether the database has our tables, all of them: their version is written last."""
         with self.reported("opened"), self.reader().connect() as connection, connection.begin():
@@ -88,6 +94,8 @@ class ServerDatabase(database.Database):
                         f"it has a table {taken[0]} of another program; name a database that is the journal's alone"
                     )
             schema.upgrade(connection, self)
+            if not taken:
+                anchor.forget(self.anchor_directory)
 
     def explain(self, error: Exception, doing: str) -> JournalError:
         """As `Database.explain`; whatever the server says, no password is in it."""

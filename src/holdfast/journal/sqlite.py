@@ -8,6 +8,7 @@ built beside its place and linked into it.
 import os
 import sqlite3
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,8 +17,9 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from holdfast.errors import ConfigError, JournalError
-from holdfast.journal import database, schema
+from holdfast.errors import ConfigError, JournalCorrupt, JournalError
+from holdfast.journal import anchor, database, schema
+from holdfast.journal.wal import damage_in
 
 _ADVICE = {
     "SQLITE_NOTADB": "it is not a journal, or its first page is damaged; restore a backup",
@@ -53,8 +55,34 @@ class SqliteDatabase(database.Database):
 
     def make_lock_directory(self) -> Path:
         """The same, made when it is not there. Raises OSError."""
-        self.lock_directory.mkdir(exist_ok=True)
+        self.lock_directory.mkdir(mode=0o700, exist_ok=True)
         return self.lock_directory
+
+    @property
+    def anchor_directory(self) -> Path:
+        """Beside the file."""
+        return self.path.with_name(f"{self.path.name}.anchors")
+
+    def close_to_others(self) -> None:
+        """Take from other users what an older version has given them: its group's rights may be meant, theirs are not."""
+        for path in (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-shm")):
+            with suppress(OSError):
+                mode = path.stat().st_mode
+                if mode & 0o007:
+                    path.chmod(mode & ~0o007 & 0o777)
+
+    def check(self) -> None:
+        """Look at the write-ahead log. Raises JournalCorrupt, JournalError when it can't be read."""
+        with self.reported("read"):
+            found = damage_in(self.path)
+        if found is None:
+            return
+        where = f"at frame {found.frame}" if found.frame else "in its header"
+        raise JournalCorrupt(
+            f"journal {self.shown}: its write-ahead log {self.path.name}-wal is damaged {where}, and what was committed from there on "
+            f"({found.transactions} transactions or more) would be dropped in silence; nothing was opened. Keep both files as they "
+            'are and restore a backup (docs/journal.md, "A damaged log")'
+        )
 
     def exists(self) -> bool:
         """Whether there is such a file."""
@@ -70,11 +98,13 @@ class SqliteDatabase(database.Database):
                 engine = _engine(draft, "rwc")
                 with engine.connect() as connection:
                     schema.upgrade(connection, self)
+                draft.chmod(0o600)  # the log and its index get the same
                 _sync(draft)
                 try:
                     path.hardlink_to(draft)
                 except FileExistsError:
                     return  # another process was quicker; its journal is as good
+                anchor.forget(self.anchor_directory)
             _sync(path.parent)
 
     def writer(self) -> sa.Engine:

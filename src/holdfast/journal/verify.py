@@ -39,7 +39,9 @@ from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.portfolio.portfolio import Portfolio, reversal
 from holdfast.errors import HoldfastError, JournalCorrupt
 from holdfast.journal import tables
+from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS, HASHED, link
+from holdfast.journal.database import open_database
 from holdfast.journal.reader import PAGE, AccountRow, Reader, to_envelope
 from holdfast.journal.rows import fill_row, order_row
 
@@ -96,6 +98,7 @@ def verify(url: str, progress: Progress | None = None) -> Verification:
     """
     result = Verification()
     try:
+        open_database(url).check()
         with Reader.open(url) as reader, reader.snapshot():
             _audit(reader, result, progress or _silent)
     except JournalCorrupt as error:
@@ -252,6 +255,11 @@ class _AccountAudit:
         for (name, stored), found in zip(named.items(), self._end, strict=True):
             if stored != found:
                 self._report(f"{name} is {stored} in the account's row, but the records end with {found}")
+        noted = Anchor(self._reader.database.anchor_directory, row.account).read()
+        if noted is not None and noted[0] > row.last_sequence:
+            self._report(
+                f"record {noted[0]} was on the disk once, and the records end with {row.last_sequence}: its end is lost"
+            )
         if self._sound and row.cash != self._portfolio.cash:
             self._report(f"cash is {row.cash}, but the records make it {self._portfolio.cash}")
 

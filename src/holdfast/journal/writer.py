@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from holdfast.core.messages import BrokerName
 from holdfast.errors import Fatal, JournalError, Refused, StaleEpoch
 from holdfast.journal import schema, tables
+from holdfast.journal.anchor import Anchor
 from holdfast.journal.batch import Batch
 from holdfast.journal.commit import Committer, Line, Work, overtaken
 from holdfast.journal.database import Database, open_database
@@ -57,6 +58,7 @@ class _Hold(msgspec.Struct):
     line: Line
     lease: Lease
     life_line: LifeLine
+    anchor: Anchor
     renewed_s: float
     beat: int
 
@@ -106,6 +108,8 @@ class Journal:
         database = open_database(url)
         if not database.exists():
             database.create()
+        database.check()
+        database.close_to_others()
         with database.reported("opened"):
             with database.reader().connect() as connection, connection.begin():
                 found = schema.version(connection)  # before anything is written to what may not be a journal
@@ -164,8 +168,9 @@ class Journal:
         started_ns, started_s = time.time_ns(), self._now_s()
         life_line = LifeLine(self.database, watch.account, epoch, started_ns)
         try:
-            tenure = begin_tenure(connection, watch, broker, process, started_ns, lease)
-            return _Hold(_line(connection, tenure), lease, life_line, started_s, self._beats), tenure
+            anchor = Anchor(self.database.anchor_directory, watch.account)
+            tenure = begin_tenure(connection, watch, broker, process, started_ns, lease, anchor)
+            return _Hold(_line(connection, tenure), lease, life_line, anchor, started_s, self._beats), tenure
         except BaseException:
             life_line.release(remove=True)
             raise
@@ -177,6 +182,7 @@ class Journal:
         with self.database.reported("written"), self._engine.connect() as connection:
             end_tenure(connection, account, hold.line.epoch)
         hold.life_line.release(remove=True)
+        hold.anchor.close()
 
     def deadline_s(self, account: str) -> float:
         """From when on, by ``now_s``, another process may have the account, unless something is committed before."""
@@ -251,6 +257,7 @@ class Journal:
         self._thread.join()
         for hold in self._holds.values():
             hold.life_line.release(remove=self.failure is None)
+            hold.anchor.close()
         if self.failure is not known:
             self._check_usable()
 
@@ -312,8 +319,10 @@ class Journal:
         with self._mutex:
             for work in works:
                 self._waiting_records -= _weight(work.batch)
-                work.line.durable = work.line.last_sequence
                 hold = self._holds[work.line.account]
+                if work.line.durable != work.line.last_sequence:
+                    hold.anchor.write(work.line.last_sequence, work.line.last_hash)
+                work.line.durable = work.line.last_sequence
                 hold.renewed_s, hold.beat = started_s, beats
             for hold in renewed:
                 hold.renewed_s, hold.beat = started_s, beats

@@ -47,6 +47,7 @@ from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.loop import Loop
 from holdfast.runtime.overseer import Overseer, note_stuck
 from holdfast.runtime.recovery import Recovery, same_feed_since
+from holdfast.runtime.rows import check_rows
 from holdfast.runtime.settings import Settings
 from holdfast.runtime.standby import Waiting, take_accounts
 
@@ -275,6 +276,7 @@ def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *,
                 watch(turn)
 
         desk = LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process, seen)
+        desk.check_with(partial(check_rows, reader=reader))
         if beginning.new_journal:
             desk.begin_anew()
         stores = Stores(claims, locks, process)
@@ -300,5 +302,6 @@ def _recovery(
 ) -> Recovery:
     opened = reader.last_record(account.name, FeedOpened.__name__)
     recovery = Recovery(account, feed, tenure, reader.records(account.name), same_feed_since(opened, feed))
+    recovery.check = partial(check_rows, reader=reader)
     recovery.begin(config.deposit, process_name())
     return recovery

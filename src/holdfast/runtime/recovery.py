@@ -6,7 +6,7 @@ Nothing is decided and nothing is sent until the last record has been applied; t
 explained.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 
 import holdfast
@@ -18,7 +18,7 @@ from holdfast.core.instant import Instant
 from holdfast.core.messages import CancelOrder, CancelReleased, Envelope, OrderFilled, OrderReleased
 from holdfast.core.milestones import FeedOpened, RecoveryCompleted, StrategyStopped
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.state import apply
+from holdfast.core.state import EngineState, apply
 from holdfast.core.types import ClientOrderId, Money
 from holdfast.errors import Fatal
 from holdfast.feeds.port import Feed
@@ -62,6 +62,8 @@ class Recovery:
         self._started = False
         self._events = 0
         self.is_over = False
+        self.check: Callable[[EngineState], None] = lambda _: None
+        """Is shown the state in which every record is applied, before anything is added."""
 
     def begin(self, deposit: Money, process: str) -> None:
         """Apply what was recorded before this feed was opened: all of it, when the feed is new."""
@@ -147,6 +149,7 @@ class Recovery:
         self._started = True
         if (state.sequence, state.epoch) > (self._tenure.last_sequence, self._tenure.epoch):
             raise Fatal(f"the journal of account {account.name} goes on beyond record {self._tenure.last_sequence}")
+        self.check(state)
         last_ns = state.now_ns
         turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
         if self._tenure.last_sequence == 0:

@@ -103,6 +103,10 @@ class LiveDesk:
         """Have pending orders followed up as well, once the account may trade."""
         self._supervisor = supervisor
 
+    def check_with(self, check: Callable[[EngineState], None]) -> None:
+        """Have the state that the records lead to looked at, before anything is added to it."""
+        self._recovery.check = check
+
     def begin_anew(self) -> None:
         """Take an account of which nothing is recorded though Holdfast has traded it before: a person says so."""
         self._recovery.new_journal = True

@@ -6,7 +6,7 @@ meanwhile comes by the stream. Every order is explained before the account may t
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import structlog
@@ -82,6 +82,8 @@ class LiveRecovery:
         self._clock = clock
         self._process = process
         executions.past = lambda: past.fills(account.name, limit=REMEMBERED, since_ns=0)
+        self.check: Callable[[EngineState], None] = lambda _: None
+        """Is shown the state in which every record is applied, before anything is added."""
         self.new_journal = False
         """Whether a person has said that an account which Holdfast has traded before begins anew here."""
         self.known_ns = 0
@@ -109,6 +111,7 @@ class LiveRecovery:
             raise StaleEpoch(
                 f"account {self._account.name} was taken over by another engine while this one started; this one stops"
             )
+        self.check(state)
         self._account.broker.know([*state.orders.finished.values(), *state.orders.live.values()])
 
     def _show_fills(self, events: "deque[MarketEvent]", known: int) -> None:
