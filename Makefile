@@ -65,6 +65,8 @@ tidy: $(DEV)
 
 proofs: $(DEV)
 	$(BIN)/python -m tools.fault_matrix
+	$(BIN)/python -m tools.fault_table
+	$(BIN)/python -m tools.order_table
 	$(BIN)/python -m tools.campaign --check
 
 bench: $(RUNTIME) ## measure; prints a report (ARGS="name ..." for some of the benches)

@@ -7,16 +7,41 @@ from collections.abc import Callable
 import pytest
 
 from holdfast.connections.alpaca.failures import NeverSent, Throttled
-from holdfast.connections.alpaca.limiter import LONGEST_QUEUE, Limiter, Urgency
+from holdfast.connections.alpaca.limiter import LONGEST_QUEUE, MINUTE_S, Limiter, Urgency
 
 NO_WAIT = dict.fromkeys(Urgency, 0.0)
-PATIENT = dict.fromkeys(Urgency, 20.0)
+PATIENT = dict.fromkeys(Urgency, 1_000.0)
+PATIENCE_S = 60.0
+
+
+class HandClock:
+    """Time that goes by only when a test says so."""
+
+    def __init__(self) -> None:
+        self._now_s = 1_000.0
+        self._waiting: set[threading.Condition] = set()
+
+    def now_s(self) -> float:
+        """See `Clock`."""
+        return self._now_s
+
+    def wait(self, changed: threading.Condition, seconds: float) -> None:
+        """See `Clock`. The limiter looks at the time again whenever it is woken."""
+        self._waiting.add(changed)
+        assert changed.wait(PATIENCE_S), f"nothing happened to one that waits for {seconds} s"
+
+    def advance(self, seconds: float) -> None:
+        """Let time go by, and everyone look at it."""
+        self._now_s += seconds
+        for changed in list(self._waiting):
+            with changed:
+                changed.notify_all()
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen within 10 s"
+        assert time.monotonic() < deadline_s, "it did not happen"
         threading.Event().wait(0.002)
 
 
@@ -30,8 +55,10 @@ def go_out(limiter: Limiter, urgency: Urgency, most: int) -> int:
     return most
 
 
-def in_order_of_release(limiter: Limiter, urgencies: list[Urgency]) -> tuple[list[Urgency], list[threading.Thread]]:
-    """Start one waiting thread for each, one after the other; the list fills as they are let through."""
+def in_order_of_release(
+    limiter: Limiter, urgencies: list[Urgency], *, is_free: bool = False
+) -> tuple[list[Urgency], list[threading.Thread]]:
+    """Start one thread for each, one after the other; the list fills as they are let through. All wait, unless ``is_free``."""
     released: list[Urgency] = []
 
     def wait(urgency: Urgency) -> None:
@@ -44,8 +71,14 @@ def in_order_of_release(limiter: Limiter, urgencies: list[Urgency]) -> tuple[lis
         thread = threading.Thread(target=wait, args=(urgency,))
         thread.start()
         threads.append(thread)
-        until(lambda: limiter.waiting > before)  # noqa: B023  it is called before the next turn of the loop
+        until(lambda: is_free or limiter.waiting > before)  # noqa: B023  it is called before the next turn of the loop
     return released, threads
+
+
+def ended(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
 
 
 def test_reads_leave_a_reserve_for_orders_and_orders_one_for_cancels() -> None:
@@ -60,92 +93,107 @@ def test_reads_leave_a_reserve_for_orders_and_orders_one_for_cancels() -> None:
 
 def test_one_at_a_time_in_order_of_urgency() -> None:
     """Where only one request fits into a minute, those that wait go one by one, the most urgent first."""
-    limiter = Limiter(1, minute_s=0.25, longest_wait_s=PATIENT)
+    clock = HandClock()
+    limiter = Limiter(1, PATIENT, clock)
     limiter.acquire(Urgency.QUERY)
     wanted = [Urgency.BACKGROUND, Urgency.QUERY, Urgency.ORDER, Urgency.CANCEL]
     released, threads = in_order_of_release(limiter, wanted)
-    for thread in threads:
-        thread.join(timeout=10)
+    for number in range(1, len(wanted) + 1):
+        clock.advance(MINUTE_S)
+        until(lambda: len(released) == number)  # noqa: B023  it is called before the next turn of the loop
+        assert limiter.waiting == len(wanted) - number
     assert released == sorted(wanted)
+    ended(threads)
 
 
 def test_no_minute_has_more_than_the_allowance() -> None:
-    """Whichever minute one looks at, no more than the allowance went out in it, with many threads asking."""
-    minute_s = 0.3
-    limiter = Limiter(10, minute_s=minute_s, longest_wait_s=PATIENT)
-    times_s: list[float] = []
-
-    def send() -> None:
-        for _ in range(5):
-            limiter.acquire(Urgency.CANCEL)
-            times_s.append(time.monotonic())
-
-    threads = [threading.Thread(target=send) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=20)
-    times_s.sort()
-    assert len(times_s) == 40
-    slack_s = 0.1  # between the moment it was let through and the moment this test wrote down
-    assert all(later - earlier > minute_s - slack_s for earlier, later in zip(times_s, times_s[10:], strict=False))
+    """Whichever minute one looks at, no more than the allowance goes out in it, with many threads asking."""
+    clock = HandClock()
+    limiter = Limiter(10, PATIENT, clock)
+    released, threads = in_order_of_release(limiter, [Urgency.CANCEL] * 10, is_free=True)
+    until(lambda: len(released) == 10)
+    more, waiting = in_order_of_release(limiter, [Urgency.CANCEL] * 15)
+    clock.advance(MINUTE_S / 2)
+    limiter.heed(limit=10, remaining=0, reset_s=None)  # whatever wakes them
+    assert (len(more), limiter.waiting) == (0, 15)
+    clock.advance(MINUTE_S / 2)
+    until(lambda: len(more) == 10)
+    assert limiter.waiting == 5
+    clock.advance(MINUTE_S)
+    until(lambda: len(more) == 15)
+    ended(threads + waiting)
 
 
 def test_nothing_goes_while_paused() -> None:
     """After a 429 even a cancel is held back, for as long as the server said."""
-    limiter = Limiter(200, longest_wait_s=PATIENT)
-    limiter.pause(0.3)
-    started_s = time.monotonic()
-    limiter.acquire(Urgency.CANCEL)
-    assert 0.3 <= time.monotonic() - started_s < 5
+    clock = HandClock()
+    limiter = Limiter(200, PATIENT, clock)
+    limiter.pause(30)
+    released, threads = in_order_of_release(limiter, [Urgency.CANCEL])
+    clock.advance(29)
+    assert (released, limiter.waiting) == ([], 1)
+    clock.advance(1)
+    ended(threads)
+    assert released == [Urgency.CANCEL]
 
 
-def test_a_pause_is_a_minute_at_the_most() -> None:
+@pytest.mark.parametrize("seconds", [1e9, float("inf"), None, float("nan"), -5.0])
+def test_a_pause_is_a_minute_at_the_most(seconds: float | None) -> None:
     """A reset far in the future, or none, or one that is over, neither stops the limiter for ever nor breaks it."""
-    limiter = Limiter(200, minute_s=0.2, longest_wait_s=PATIENT)
-    for seconds in (1e9, float("inf"), None, float("nan"), -5.0):
-        limiter.pause(seconds)
-    started_s = time.monotonic()
+    clock = HandClock()
+    limiter = Limiter(200, PATIENT, clock)
+    limiter.pause(seconds)
+    clock.advance(MINUTE_S)
     limiter.acquire(Urgency.QUERY)
-    assert time.monotonic() - started_s < 5
 
 
 def test_a_wait_known_to_be_too_long_is_refused_at_once() -> None:
     """What would wait past its bound is told so right away, as never sent, and takes nothing of the allowance."""
-    limiter = Limiter(200, longest_wait_s=dict.fromkeys(Urgency, 5.0))
+    limiter = Limiter(200, dict.fromkeys(Urgency, 5.0), HandClock())
     limiter.pause(30)
-    started_s = time.monotonic()
     with pytest.raises(Throttled, match=r"more than 5 s; it was not sent") as caught:
         limiter.acquire(Urgency.ORDER)
-    assert time.monotonic() - started_s < 2
     assert isinstance(caught.value, NeverSent)
     assert limiter.waiting == 0
 
 
 def test_whoever_waits_behind_others_is_refused_when_its_bound_is_over() -> None:
     """A query stuck behind a patient cancel gives up after its own bound."""
-    bounds = {**PATIENT, Urgency.QUERY: 0.2}
-    limiter = Limiter(200, minute_s=2.0, longest_wait_s=bounds)
-    limiter.pause(1.5)
+    clock = HandClock()
+    limiter = Limiter(200, {**PATIENT, Urgency.QUERY: 10.0}, clock)
+    limiter.pause(30)
     _, threads = in_order_of_release(limiter, [Urgency.CANCEL])
-    with pytest.raises(Throttled):
-        limiter.acquire(Urgency.QUERY)
-    for thread in threads:
-        thread.join(timeout=10)
+    refused: list[str] = []
+
+    def ask() -> None:
+        with pytest.raises(Throttled) as caught:
+            limiter.acquire(Urgency.QUERY)
+        refused.append(str(caught.value))
+
+    query = threading.Thread(target=ask)
+    query.start()
+    until(lambda: limiter.waiting == 2)
+    clock.advance(10)
+    ended([query])
+    assert "more than 10 s" in refused[0]
+    clock.advance(20)
+    ended(threads)
     assert limiter.waiting == 0
 
 
 def test_the_queue_is_bounded_and_reads_in_it_do_not_shut_cancels_out() -> None:
     """With the queue full of reads another read is refused at once; a cancel still gets in, and goes first."""
-    limiter = Limiter(1000, minute_s=2.0, longest_wait_s=PATIENT)
-    limiter.pause(1.5)
-    released, threads = in_order_of_release(limiter, [Urgency.QUERY] * LONGEST_QUEUE)
+    clock = HandClock()
+    limiter = Limiter(1000, PATIENT, clock)
+    limiter.pause(30)
+    _, threads = in_order_of_release(limiter, [Urgency.QUERY] * LONGEST_QUEUE)
     with pytest.raises(Throttled, match="100 requests wait"):
         limiter.acquire(Urgency.QUERY)
-    limiter.acquire(Urgency.CANCEL)
-    for thread in threads:
-        thread.join(timeout=20)
-    assert len(released) == LONGEST_QUEUE
+    released, cancel = in_order_of_release(limiter, [Urgency.CANCEL])
+    assert limiter._waiting[0][0] is Urgency.CANCEL
+    clock.advance(30)
+    ended(threads + cancel)
+    assert released == [Urgency.CANCEL]
 
 
 def test_what_others_use_of_the_account_counts() -> None:
@@ -160,11 +208,15 @@ def test_what_others_use_of_the_account_counts() -> None:
 
 def test_what_others_used_is_forgotten_when_the_minute_starts_anew() -> None:
     """The request that had to wait for it goes then, not a minute later."""
-    limiter = Limiter(200, longest_wait_s=PATIENT)
-    limiter.heed(limit=200, remaining=0, reset_s=0.3)
-    started_s = time.monotonic()
-    limiter.acquire(Urgency.CANCEL)
-    assert 0.3 <= time.monotonic() - started_s < 5
+    clock = HandClock()
+    limiter = Limiter(200, PATIENT, clock)
+    limiter.heed(limit=200, remaining=0, reset_s=20)
+    released, threads = in_order_of_release(limiter, [Urgency.CANCEL])
+    clock.advance(19)
+    assert released == []
+    clock.advance(1)
+    ended(threads)
+    assert released == [Urgency.CANCEL]
 
 
 def test_our_own_requests_are_not_counted_twice() -> None:

