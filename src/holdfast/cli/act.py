@@ -48,7 +48,7 @@ from holdfast.journal.commands import answer_of, file_command
 from holdfast.journal.lease import is_running
 from holdfast.journal.reader import Reader
 
-POLL_S = 0.05
+POLL_S, LONGEST_POLL_S = 0.05, 0.5
 ORDER_LIVES_NS = 30 * SECOND_NS
 """After this an order that no engine has taken is refused: the market it was meant for has gone."""
 DONE = "done"
@@ -138,9 +138,10 @@ class Desk:
 
     def answer(self, command_id: str) -> CommandAnswer | None:
         """The engine's answer; None when none came in time."""
-        deadline_s = time.monotonic() + self._timeout_s
+        deadline_s, pause_s = time.monotonic() + self._timeout_s, POLL_S
         while (answer := answer_of(self.url, command_id)) is None and time.monotonic() < deadline_s:
-            time.sleep(POLL_S)
+            time.sleep(pause_s)
+            pause_s = min(1.5 * pause_s, LONGEST_POLL_S)  # fifty who wait must not keep the engine from its work
         return answer
 
     def finish(self, command: Command, as_json: bool, lives_ns: int | None = None) -> int:

@@ -11,10 +11,12 @@ from holdfast.core.messages import Command
 from holdfast.errors import InvalidValue, JournalCorrupt
 from holdfast.journal import schema
 from holdfast.journal.batch import CommandAnswer
-from holdfast.journal.database import BUSY_TIMEOUT_S, open_database
+from holdfast.journal.database import BUSY_TIMEOUT_S, Database, open_database
 from holdfast.journal.reader import PENDING, Reader, to_command
 from holdfast.journal.tables import accounts, commands
 
+FILE_TRIES = 6
+"""How often a command waits for a lock (`BUSY_TIMEOUT_S` each): an engine that commits without a pause leaves little room, but some."""
 MAX_PENDING = 100
 """How many unanswered commands the engine looks at in one go, the oldest first; the rest wait their turn."""
 
@@ -34,27 +36,38 @@ def file_command(url: str, account: str, body: Command, source: str, expires_ns:
     database = open_database(url)
     database.require()
     database.check()
-    command_id = new_id(now_ns)
-    with database.reported("written"), database.writer().connect() as connection, connection.begin():
+    row = {
+        "id": new_id(now_ns),
+        "account": account,
+        "source": source,
+        "created_ns": now_ns,
+        "expires_ns": expires_ns,
+        "body": encode_body(body).decode(),
+        "status": PENDING,
+        "text": "",
+        "client_order_ids": "[]",
+    }
+    with database.reported("written"), database.queue():
+        for tries_left in reversed(range(FILE_TRIES)):
+            try:
+                _file(database, row)
+                break
+            except database.errors as error:
+                if database.contention(error) is None or not tries_left:
+                    raise
+    return str(row["id"])
+
+
+def _file(database: Database, row: dict[str, Any]) -> None:
+    """Write it, whole or not at all: what met another session's lock may be tried again."""
+    with database.writer().connect() as connection, connection.begin():
         schema.require_head(connection)
-        if connection.execute(sa.select(accounts.c.epoch).where(accounts.c.account == account)).scalar() is None:
+        known = sa.select(accounts.c.epoch).where(accounts.c.account == row["account"])
+        if connection.execute(known).scalar() is None:
             raise InvalidValue(
-                f"journal {database.shown} has no account {account!r}; see `holdfast status` for those it has"
+                f"journal {database.shown} has no account {row['account']!r}; see `holdfast status` for those it has"
             )
-        connection.execute(
-            sa.insert(commands).values(
-                id=command_id,
-                account=account,
-                source=source,
-                created_ns=now_ns,
-                expires_ns=expires_ns,
-                body=encode_body(body).decode(),
-                status=PENDING,
-                text="",
-                client_order_ids="[]",
-            )
-        )
-    return command_id
+        connection.execute(sa.insert(commands).values(row))
 
 
 def new_id(now_ns: int) -> str:

@@ -6,7 +6,7 @@ layer would add some 60 us to a commit of 300 us.
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -21,6 +21,9 @@ from holdfast.journal.batch import Batch
 from holdfast.journal.database import Database
 from holdfast.journal.rows import Row, fill_row, order_progress, order_row, position_row, record_row, snapshot_row
 from holdfast.observe.crash_points import CrashPoint, reach
+
+DEADLOCKS, LOCK_WAITS = "deadlocks", "lock_waits"
+DEADLOCK_TRIES, DEADLOCK_PAUSE_S = 4, 0.05
 
 _POSITION_KEY = 3
 _ACCOUNT_COLUMNS = ("state", "cash", "last_sequence", "last_hash", "cursor", "renewed_ns")
@@ -147,6 +150,7 @@ class Committer:
         pooled.detach()
         self._cursor = self._connection.cursor()
         self._identity = database.identity()
+        self._is_committing = False
         self._prepare(engine.dialect)
 
     def _prepare(self, dialect: sa.Dialect) -> None:
@@ -183,11 +187,15 @@ class Committer:
         known = set().union(*(line.positions for line in lines.values()))
         new_positions, moved = rows.positions(known)
         began_s = time.perf_counter()
-        with self._transaction():
+        silent = [line for line in idle if line.account not in lines]
+
+        def write() -> None:
             self._write(rows, new_positions, moved)
-            self._sign([line for line in idle if line.account not in lines], self._renewal_sql)
+            self._sign(silent, self._renewal_sql)
             if lines:
                 reach(CrashPoint.IN_COMMIT)
+
+        self._patiently(write)
         if lines:
             self._database.metrics.committed(time.perf_counter() - began_s)
             reach(CrashPoint.COMMITTED)
@@ -198,8 +206,30 @@ class Committer:
 
     def let_go(self, lines: Iterable[Line]) -> None:
         """Give accounts back in order: anybody may take them at once. Raises as `commit`."""
-        with self._transaction():
-            self._sign(lines, self._let_go_sql, 0)
+        known = list(lines)
+        self._patiently(lambda: self._sign(known, self._let_go_sql, 0))
+
+    def _patiently(self, write: Callable[[], None]) -> None:
+        """Write in one transaction, and again from its beginning while others are in the way: a lock that ends must not end the engine.
+
+        What has been rolled back may be tried again; what failed in the COMMIT itself may have been carried out, and isn't.
+        """
+        tries = {DEADLOCKS: DEADLOCK_TRIES, LOCK_WAITS: self._database.lock_tries}
+        while True:
+            self._is_committing = False
+            try:
+                with self._transaction():
+                    write()
+            except self._database.errors as error:
+                kind = self._database.contention(error) or ""
+                tries[kind] = tries.get(kind, 1) - 1
+                if kind != LOCK_WAITS or not tries[kind]:
+                    self._database.note(error)
+                if self._is_committing or not tries[kind]:
+                    raise
+                time.sleep(DEADLOCK_PAUSE_S if kind == DEADLOCKS else 0)
+            else:
+                return
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -208,8 +238,7 @@ class Committer:
                 self._execute(self._database.begin)
             yield
             self._end()
-        except BaseException as error:
-            self._database.note(error)
+        except BaseException:
             self._roll_back()
             raise
 
@@ -259,11 +288,12 @@ class Committer:
 
     def _end(self) -> None:
         began_s = time.perf_counter()
+        self._is_committing = True
         self._connection.commit()
         self._database.metrics.took("COMMIT", time.perf_counter() - began_s)
 
     def _roll_back(self) -> None:
-        """Best effort: the connection is not used again, and closing it would roll back as well."""
+        """Best effort: where it fails the connection is of no use, and closing it would roll back as well."""
         with contextlib.suppress(*self._database.errors):
             self._connection.rollback()
 

@@ -20,7 +20,7 @@ from holdfast.observe.journal_metrics import JournalMetrics
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for another program's lock before giving up. Commits take milliseconds; who holds a lock for seconds
-is a backup or a shell left open, and an engine that can't record must stop rather than wait on."""
+is a backup or a shell left open. The engine's own commits may wait several times as long (`Database.lock_tries`)."""
 
 READING_TIMEOUT_S = 60.0
 """How long a statement may take that only reads: an audit counts a whole journal in one."""
@@ -40,6 +40,8 @@ class Database(ABC):
     """
 
     kind: ClassVar[str]
+    lock_tries: ClassVar[int] = 1
+    """How often the engine's own commit waits for a lock, `BUSY_TIMEOUT_S` each."""
     begin: ClassVar[str] = ""
     errors: tuple[type[Exception], ...]
 
@@ -108,6 +110,10 @@ class Database(ABC):
 
     def migrating(self, connection: sa.Connection) -> AbstractContextManager[object]:  # noqa: ARG002 - those that need it
         """Keeps every other process from migrating meanwhile."""
+        return nullcontext()
+
+    def queue(self) -> AbstractContextManager[object]:
+        """One after the other for those who file commands, so that they don't keep the engine from its commits."""
         return nullcontext()
 
     def weaknesses(self, connection: sa.Connection) -> list[str]:  # noqa: ARG002 - for those that have any

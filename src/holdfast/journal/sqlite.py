@@ -5,10 +5,13 @@ the disk, and readers never wait for the writer nor the writer for them. The fil
 built beside its place and linked into it.
 """
 
+import fcntl
 import os
 import sqlite3
 import tempfile
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -35,10 +38,17 @@ _ADVICE = {
 }
 
 
+QUEUE = "commands.queue"
+QUEUE_WAIT_S, QUEUE_LOOK_S = 30.0, 0.02
+
+
 class SqliteDatabase(database.Database):
     """A file: ``path``, symbolic links resolved."""
 
     kind = "sqlite"
+    lock_tries = 12
+    """A minute: whoever writes locks the whole file, and a backup or a burst of commands that ends must not end the engine. Meanwhile nothing is
+    durable, so nothing leaves; whoever takes the account when its lease is over fences it."""
     begin = "BEGIN IMMEDIATE"  # with the write lock; the driver is in autocommit mode
     errors = (sqlite3.Error, DBAPIError, OSError, schema.SchemaError)
 
@@ -83,6 +93,25 @@ class SqliteDatabase(database.Database):
             f"({found.transactions} transactions or more) would be dropped in silence; nothing was opened. Keep both files as they "
             'are and restore a backup (docs/journal.md, "A damaged log")'
         )
+
+    @contextmanager
+    def queue(self) -> Iterator[None]:
+        """By a lock file: SQLite itself lets whoever asks at the right moment go first, and fifty at once could keep the engine out.
+
+        After `QUEUE_WAIT_S`, or where there can be no lock file, it goes on without.
+        """
+        try:
+            descriptor = os.open(self.make_lock_directory() / QUEUE, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError:
+            yield
+            return
+        try:
+            ends_s = time.monotonic() + QUEUE_WAIT_S
+            while not _locked(descriptor) and time.monotonic() < ends_s:
+                time.sleep(QUEUE_LOOK_S)
+            yield
+        finally:
+            os.close(descriptor)
 
     def exists(self) -> bool:
         """Whether there is such a file."""
@@ -142,6 +171,14 @@ class SqliteDatabase(database.Database):
         advice = next((advice for start, advice in _ADVICE.items() if name.startswith(start)), "")
         unreadable = str(cause).startswith("Could not decode")
         return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")) or unreadable, advice
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _require_file(url: URL) -> None:

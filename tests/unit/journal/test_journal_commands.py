@@ -1,5 +1,6 @@
 """The mailbox: filed once, handed out once, answered with the commit that acts on it."""
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -8,9 +9,20 @@ from msgspec.structs import replace
 
 from holdfast.core.messages import Action, Halt, PlaceOrder, Resume, Signal
 from holdfast.core.types import MANUAL
-from holdfast.errors import InvalidValue
-from holdfast.journal import CommandAnswer, CommandQueue, Journal, Reader, answer_of, commands, file_command
+from holdfast.errors import InvalidValue, JournalError
+from holdfast.journal import (
+    CommandAnswer,
+    CommandQueue,
+    Journal,
+    Reader,
+    answer_of,
+    commands,
+    database,
+    file_command,
+    tables,
+)
 from holdfast.journal.commands import new_id
+from tests.databases import locked
 from tests.unit.journal.trader import Trader
 
 Sql = Callable[..., None]
@@ -114,3 +126,42 @@ def test_ids_are_uuids_in_order_of_time() -> None:
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     assert int(made[0].replace("-", "")[:12], 16) == NOW_NS // 1_000_000
     assert max(made) < new_id(NOW_NS + 1_000_000)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_fifty_at_once_disturb_nobody(impatient: None, journal: Journal, trader: Trader, url: str) -> None:
+    """Fifty commands are filed while the engine commits without a pause: each gets there, and every commit is made."""
+    failures: list[BaseException] = []
+
+    def file(number: int) -> None:
+        try:
+            file_command(url, "main", Halt(), f"cli:{number}", None, NOW_NS)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test says it
+            failures.append(error)
+
+    people = [threading.Thread(target=file, args=(number,)) for number in range(50)]
+    for person in people:
+        person.start()
+    last = 0
+    while any(person.is_alive() for person in people):
+        batch = trader.deposit()
+        journal.append(batch)
+        last = batch.envelopes[-1].sequence
+        journal.wait_durable("main", last, 20)
+    assert failures == []
+    assert (journal.failure, journal.watermark("main")) == (None, last)
+    with Reader.open(url) as reader:
+        assert reader.count(tables.commands, "main") == 50
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_a_lock_that_ends_does_not_end_the_engine(impatient: None, journal: Journal, trader: Trader, url: str) -> None:
+    """Another program keeps the journal locked for several times as long as a wait for it lasts: the commit comes after that."""
+    with locked(url):
+        batch = trader.deposit()
+        journal.append(batch)
+        with pytest.raises(JournalError, match="not on the disk"):
+            journal.wait_durable("main", batch.envelopes[-1].sequence, 3 * database.BUSY_TIMEOUT_S)
+        assert journal.failure is None
+    journal.wait_durable("main", batch.envelopes[-1].sequence, 20)
+    assert journal.database.metrics.summary()["lock_waits"] == 0
