@@ -43,6 +43,8 @@ INVARIANTS = {
     "I14": "When the faults stop, the engine is ready or says why not, within a bound, and no order is left in between.",
     "I15": "Waiting is measured by the monotonic clock; journal time never goes back; what is stale is dropped, not sent late.",
     "I16": "What people are shown at a record is what the engine knew at it; a slow reader can't slow the engine.",
+    "I17": "However what is open fills, a position stays between what is held, zero and what was asked for; exits close no more than is left.",
+    "I18": "Nothing goes out beyond what both books and broker have where they are known to differ; exits stand until their replacement can.",
 }
 
 ROWS: dict[str, dict[str, tuple[str, str]]] = {

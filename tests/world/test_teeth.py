@@ -8,12 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from holdfast.brokers.capability import IdempotencyClass
-from holdfast.core.engine import reports
+from holdfast.core import exposure, views, waiting, wishes
+from holdfast.core.engine import closing, reports
 from holdfast.core.messages import OrderFilled, OrderNotSent, OrderUnknown, Report
 from holdfast.core.orders.book import event_of, judge
 from holdfast.core.orders.life import LIFE, Cell
 from holdfast.core.orders.order import Order
-from holdfast.core.types import ClientOrderId
+from holdfast.core.protection import cover
+from holdfast.core.protection.policy import Preservation
+from holdfast.core.state import EngineState
+from holdfast.core.types import ClientOrderId, Side
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.gate import Gate
 from holdfast.runtime.live.desk import LiveDesk
@@ -139,3 +143,62 @@ def test_ties_broken_by_memory_address_are_found(monkeypatch: pytest.MonkeyPatch
     assert not differs()
     monkeypatch.setattr(AccountAtWork, "take_inbox", shuffled)
     assert differs()
+
+
+def aiming(rates: Rates, **changes: Any) -> set[str]:
+    """As `found_by`, in worlds with a strategy that states positions."""
+    for options in worlds(rates):
+        violations = run_seed(options.seed, replace(options, aims=True, **changes)).violations
+        if violations:
+            return {violation.invariant for violation in violations}
+    return set()
+
+
+@pytest.mark.proves("I17")
+def test_taking_an_exit_on_its_way_for_done_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that goes by the position once everything open has filled: what may not fill is bought again."""
+    rates = Rates(answer_lost=0.25, frame_lost=0.25)
+    assert not aiming(rates, is_strict=False)
+    monkeypatch.setattr(wishes, "contrary", lambda _state, _signal: None)
+    assert "I17" in aiming(rates, is_strict=False)
+
+
+@pytest.mark.proves("I17")
+def test_closing_beside_a_stop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that sends a close without waiting for the end of what would close the same."""
+    monkeypatch.setattr(wishes, "obstacle", lambda _state, _terms: None)
+    assert "I17" in aiming(Rates(), is_strict=False)
+
+
+@pytest.mark.proves("I18")
+def test_trusting_books_that_are_known_to_be_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that knows what the broker has and goes by its own books all the same."""
+    rates = Rates(moved=0.25)
+    assert not aiming(rates, preservation=Preservation.CLOSE_ALL)
+
+    def by_the_books(state: EngineState, symbol: str, side: Side) -> Decimal:
+        return max(Decimal(0), -state.portfolio.quantity(symbol) * side.sign)
+
+    def worst_by_the_books(state: EngineState, symbol: str) -> tuple[Decimal, Decimal]:
+        gap = state.gaps.pop(symbol, None)
+        try:
+            return worst_case(state, symbol)
+        finally:
+            if gap is not None:
+                state.gaps[symbol] = gap
+
+    worst_case = exposure.worst_case
+    for module in (exposure, closing, cover):
+        monkeypatch.setattr(module, "held", by_the_books)
+    for module in (exposure, closing, views):
+        monkeypatch.setattr(module, "worst_case", worst_by_the_books)
+    assert "I18" in aiming(rates, preservation=Preservation.CLOSE_ALL)
+
+
+@pytest.mark.proves("I18")
+def test_taking_exits_off_for_a_close_that_is_barred_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A core that doesn't know what its broker refuses."""
+    rates = Rates(rests=0.25)
+    assert not aiming(rates, is_strict=True)
+    monkeypatch.setattr(waiting, "blockers", lambda _state, _terms: iter(()))
+    assert "I18" in aiming(rates, is_strict=True)

@@ -50,7 +50,7 @@ SHARES, SEEDS_A_SHARE = 4, 250
 
 @pytest.mark.proves(
     *CLAIMED,
-    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "I16",
+    "I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I14", "I15", "I16", "I17", "I18",
 )  # fmt: skip
 @pytest.mark.parametrize("share", range(SHARES))
 def test_no_seed_breaks_an_invariant(share: int) -> None:

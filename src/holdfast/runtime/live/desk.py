@@ -18,6 +18,8 @@ from holdfast.core.messages import (
     Flattened,
     Health,
     OrderAdopted,
+    OrderCanceled,
+    OrderExpired,
     OrderFilled,
     OrderUnknown,
     Report,
@@ -151,6 +153,24 @@ class LiveDesk:
             self.reconciler.doubt(key, by_force=True)
         else:
             self._told[key] = filled
+            self._keep_back_its_end(key, filled)
+
+    def _keep_back_its_end(self, key: ClientOrderId, filled: Quantity) -> None:
+        """An order that has filled more than is known isn't over yet: its executions are asked for first, and its end with them.
+
+        What is to be closed once it is over would be closed twice otherwise.
+        """
+        inbox, order = self.account.inbox, self.account.state.orders.find(key)
+        mine = [event for event in inbox if isinstance(event, Report) and _key_of(event.body) == key]
+        ends = [event for event in mine if isinstance(event.body, OrderCanceled | OrderExpired)]
+        if order is None or not ends:
+            return
+        fills = {event.body.execution_id: event.body.quantity for event in mine if isinstance(event.body, OrderFilled)}
+        new = (quantity for name, quantity in fills.items() if name not in order.execution_ids)
+        if order.filled_quantity + sum(new) < filled:
+            for event in ends:
+                inbox.remove(event)
+            self.reconciler.doubt(key)
 
     def _deliver(self, reports: Sequence[BrokerReport]) -> None:
         """Let the core judge what reconciliation found, at once: what it asks next goes by the books as they are then."""
@@ -339,3 +359,7 @@ class LiveDesk:
         self.account.broker.close()
         if self._lock is not None:
             await self._lock.release()
+
+
+def _key_of(body: BrokerReport) -> ClientOrderId | None:
+    return getattr(body, "client_order_id", None)

@@ -4,28 +4,45 @@ What is asked while it runs is asked at the only places where it can be broken: 
 and as the core records something. Nothing here takes the engine's word for what it can count itself.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 
 import msgspec
 
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.core import snapshot
-from holdfast.core.messages import Envelope, OrderFilled, OrderNotSent, RiskApproved, SubmitOrder
+from holdfast.core.messages import (
+    Action,
+    CancelReleased,
+    Envelope,
+    FillBusted,
+    OrderAnomaly,
+    OrderFilled,
+    OrderNotSent,
+    OrderTerms,
+    RiskApproved,
+    Signal,
+    SubmitOrder,
+)
 from holdfast.core.milestones import RecoveryCompleted
-from holdfast.core.orders.order import OrderState
+from holdfast.core.orders.order import TERMINAL, OrderState
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState, apply
 from holdfast.core.turn import Turn
-from holdfast.core.types import SECOND_NS, ZERO, ClientOrderId, OrderRole, iso_time
+from holdfast.core.types import SECOND_NS, ZERO, ClientOrderId, OrderRole, Side, StrategyId, iso_time
 from holdfast.torture.world.broker import capability
 from holdfast.torture.world.disk import LEASE, Disk
-from holdfast.torture.world.exchange import Exchange
+from holdfast.torture.world.exchange import Exchange, TheirOrder
 from holdfast.torture.world.loop import Process
+from holdfast.torture.world.market import AIMING, MOST_AIMED
 
 TRACED = 150
 """The last events that a violation is shown with."""
 CLOCK_LAG_NS = SECOND_NS + SECOND_NS // 10
 """An engine's clock is the broker's as its answer told it: behind by as long as that was under way."""
+OVER = {state.value for state in TERMINAL}
+"""States in which nothing more is expected of an order."""
 EXPLAINED = (OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED)
 """Live states that need no explanation."""
 
@@ -99,6 +116,8 @@ class Checks:
         self._trace = trace
         self.resolved: set[str] = set()
         """Orders of which a person has said what became of them."""
+        self._is_misled = False
+        self._asked: dict[tuple[StrategyId, str], Decimal] = {}
         self.recorded: Counter[str] = Counter()
         """What was recorded, by type; and orders kept back because the lease had run out."""
 
@@ -128,6 +147,7 @@ class Checks:
             self.fail("I13", f"{key} leaves before {process.name} has explained every order")
         if effect.raises_risk and not state.account_state.takes_risk:
             self.fail("I13", f"{key} raises risk and leaves while the account is {state.account_state}")
+        self._check_gap(effect, state)
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and now_ns > expires_ns + CLOCK_LAG_NS:
             self.fail("I15", f"{key} leaves after {iso_time(expires_ns)}")
@@ -153,6 +173,7 @@ class Checks:
 
     def on_turn(self, process: Process, state: EngineState, turn: Turn) -> None:
         """The core has decided something."""
+        gone_out: list[OrderTerms] = []
         for record in turn.records:
             self._trace.add(f"{process.name} {record.sequence}", record.body)
             body = record.body
@@ -164,8 +185,96 @@ class Checks:
                     self.fail("I8", f"{body.client_order_id} is taken for not sent ({body.reason}), but {fault}")
             elif isinstance(body, RecoveryCompleted):
                 self._on_ready(process, state)
-            elif isinstance(body, RiskApproved) and body.raises_risk:
-                self._check_exposure(state, body)
+            elif isinstance(body, RiskApproved):
+                gone_out.append(body.terms)
+                if body.raises_risk:
+                    self._check_exposure(state, body)
+            elif isinstance(body, Signal) and body.action in (Action.TARGET, Action.CLOSE):
+                self._asked[body.strategy, body.symbol] = body.quantity or ZERO
+            elif isinstance(body, CancelReleased):
+                self._check_bare(state, body)
+            elif isinstance(body, OrderAnomaly | FillBusted):
+                gone_out.clear()  # it knows more by now than when it decided
+                if (
+                    isinstance(body, OrderAnomaly) and body.state in OVER
+                ):  # it was proven gone, and came later than is promised
+                    self._is_misled = True
+        if gone_out and state.sequence == turn.records[-1].sequence:
+            for terms in gone_out:
+                self._check_worst(state, terms)
+
+    def _check_worst(self, state: EngineState, terms: OrderTerms) -> None:
+        """However what is open fills, a strategy's position stays within what it asked for; exits close no more than is left."""
+        key = (terms.strategy, terms.symbol)
+        held = state.portfolio.strategy_quantity(*key)
+        open_side: defaultdict[Side, Decimal] = defaultdict(Decimal)
+        exits: dict[tuple[str, Side], Decimal] = {}
+        for order in state.orders.live.values():
+            other = order.terms
+            if (other.strategy, other.symbol) != key:
+                continue
+            if other.role is OrderRole.ENTRY:
+                open_side[other.side] += order.outstanding
+            else:
+                name = (other.oco_group or other.client_order_id, other.side)
+                exits[name] = min(exits.get(name, order.remaining), order.remaining)  # what one fills the other loses
+        over = {o.terms.oco_group for o in state.orders.finished.values() if exits and o.state is OrderState.FILLED}
+        closing = sum((rest for (name, side), rest in exits.items() if side is terms.side and name not in over), ZERO)
+        going, there = open_side[terms.side], max(ZERO, -held * terms.side.sign)
+        if closing and closing + going > max(there, going):
+            self.fail("I17", f"{terms.client_order_id}: {going} and exits for {closing} may leave {held} of {key}")
+        target = self._asked.get(key)
+        if target is None or key[0] != AIMING or terms.role is not OrderRole.ENTRY:
+            return
+        low, high = held - open_side[Side.SELL], held + open_side[Side.BUY]
+        if low < min(ZERO, held, target) or high > max(ZERO, held, target):
+            self.fail("I17", f"{terms.client_order_id}: {low} to {high} of {key} is possible, and {target} asked for")
+
+    def _check_bare(self, state: EngineState, body: CancelReleased) -> None:
+        """No exit is taken off for a way out that the broker would refuse because of somebody else's order."""
+        order = state.orders.find(body.client_order_id)
+        is_for_a_close = body.reason.startswith(("target ", "close ")) or body.reason == "its position is being closed"
+        if order is None or order.terms.role is OrderRole.ENTRY or state.rules.wash_trades or not is_for_a_close:
+            return
+        for other in state.orders.live.values():
+            terms = other.terms
+            across = (terms.symbol, terms.side) == (order.terms.symbol, order.terms.side.opposite)
+            if across and terms.strategy == EXTERNAL and terms.oco_group is None and not state.flattening:
+                self.fail(
+                    "I18", f"the exit {body.client_order_id} is taken off while {terms.client_order_id} bars a close"
+                )
+
+    def on_fill(self, order: TheirOrder) -> None:
+        """An order has filled at the broker: a strategy that only states positions never holds more than it ever asked for, nor less."""
+        ours = self._disk.orders.get(ClientOrderId(order.client_id))
+        if ours is None or ours.terms.strategy != AIMING or self._exchange.has_busted:
+            return
+        self._is_misled |= ours.state in TERMINAL  # it came so late that it was proven not to come
+        if self._is_misled:
+            return
+        fills = [fill for fill in self._exchange.fills if fill.symbol == order.symbol]
+        mine = [fill for fill in fills if self._is_aiming(fill.order)]
+        held = sum((fill.quantity * fill.side.sign for fill in mine), ZERO)
+        if not 0 <= held <= MOST_AIMED:
+            self.fail("I17", f"{held} {order.symbol} are held by a strategy that asked for 0 to {MOST_AIMED}")
+
+    def _is_aiming(self, order_id: str) -> bool:
+        order = self._exchange.orders.get(order_id) or self._exchange.lost.get(order_id)
+        ours = None if order is None else self._disk.orders.get(ClientOrderId(order.client_id))
+        return ours is not None and ours.terms.strategy == AIMING
+
+    def _check_gap(self, effect: SubmitOrder, state: EngineState) -> None:
+        """In a symbol whose books are known to be wrong no more goes out than both they and the broker have."""
+        terms = effect.terms
+        gap = state.gaps.get(terms.symbol)
+        if gap is None or state.flattening:
+            return
+        ours = state.portfolio.quantity(terms.symbol) * -terms.side.sign
+        both = max(ZERO, min(ours, ours + gap * -terms.side.sign))
+        if effect.raises_risk or terms.quantity > both:
+            self.fail(
+                "I18", f"{terms.client_order_id} is for {terms.quantity} {terms.symbol}: {both} is what both have"
+            )
 
     def _on_ready(self, process: Process, state: EngineState) -> None:
         self.ready.add(process.name)

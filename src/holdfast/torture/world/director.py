@@ -8,11 +8,12 @@ import asyncio
 from decimal import Decimal
 from random import Random
 
-from holdfast.core.messages import CancelOrders, Flatten, Halt, OrderTerms, Resume
+from holdfast.core.messages import CancelOrders, Flatten, Halt, OrderTerms, Preserve, Protect, Resume
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.observe import crash_points
 from holdfast.observe.crash_points import CrashPoint
-from holdfast.torture.world.faults import FAULTS, Chance, Options, Probes
+from holdfast.torture.world.exchange import Taken
+from holdfast.torture.world.faults import FAULTS, PEOPLE, Chance, Options, Probes
 from holdfast.torture.world.loop import OWNER, Killed, Process
 from holdfast.torture.world.market import SYMBOLS
 from holdfast.torture.world.wire import TIMEOUT_S
@@ -54,6 +55,7 @@ class Director:
         self._probes = probes
         self._random = Random(f"director {options.seed}")
         self._breaking = Random(f"director's breaking {options.seed}")
+        self._people = Random(f"director's people {options.seed}")
         self._planned: CrashPoint | None = None
         self._passed = 0
         self._foreigners = 0
@@ -76,6 +78,8 @@ class Director:
         self._planned = None
         world.exchange.lag_ns = 0
         world.network.is_down = False
+        for order in [order for order in world.exchange.orders.values() if order.is_foreign and order.is_working]:
+            world.exchange.cancel(order.id)
         world.thaw()
 
     # --- kills --------------------------------------------------------------------------------------------------------
@@ -129,6 +133,7 @@ class Director:
                 if self._random.random() < getattr(self._rates, name) * DICE_EVERY_S:
                     getattr(self, f"_{name}")()
             self._break()
+            self._meddle()
 
     def _break(self) -> None:
         """A stream, or the feed, raises something that nobody expects."""
@@ -257,3 +262,40 @@ class Director:
         body = self._random.choice((Halt(), Resume(), Resume(), CancelOrders(), CancelOrders(), Flatten(), Resume()))
         self._world.trace.add("a person asks for", body)
         self._world.ask(body)
+
+    def _meddle(self) -> None:
+        """What people do beside, each by chances of its own: older seeds are the worlds that they were."""
+        for name in PEOPLE:
+            rate = getattr(self._rates, name)
+            if rate and self._people.random() < rate * DICE_EVERY_S:
+                getattr(self, f"_{name}")()
+
+    def _preserve(self) -> None:
+        self._world.ask(self._people.choice((Preserve(), Resume())))
+
+    def _protect(self) -> None:
+        symbol = self._people.choice(SYMBOLS)
+        stop = Price(self._world.exchange.prices[symbol] - Decimal(self._people.randint(1, 5)) / 10)
+        self._world.ask(Protect(symbol, stop, StrategyId(self._people.choice(("restless", "aiming")))))
+
+    def _rests(self) -> None:
+        """Somebody's limit that is far from the market rests at the broker for some seconds: nothing may trade against it there."""
+        exchange, random = self._world.exchange, self._people
+        if not self._world.disk.rows:
+            return
+        self._foreigners += 1
+        symbol, side = random.choice(SYMBOLS), random.choice((Side.BUY, Side.SELL))
+        limit = Price(exchange.prices[symbol] - side.sign * Decimal(random.randint(3, 8)))
+        key, quantity = ClientOrderId(f"resting-{self._foreigners}"), Quantity(Decimal(random.randint(1, 9)))
+        terms = OrderTerms(key, StrategyId("manual"), symbol, side, quantity, OrderType.LIMIT, limit_price=limit)
+        taken = exchange.submit(terms, is_foreign=True)
+        if isinstance(taken, Taken):
+            self._probes["S6"] += 1
+            self._world.loop.call_later(random.uniform(1.0, 8.0), exchange.cancel, taken.order)
+
+    def _moved(self) -> None:
+        """Shares come or go at the broker without a trade, once: what differs has to stay for a while to be known."""
+        symbol, quantity = self._people.choice(SYMBOLS), Decimal(self._people.choice((-8, -4, 3)))
+        if self._world.disk.rows and not self._world.exchange.moves:
+            self._world.trace.add(f"{quantity} {symbol} are moved")
+            self._world.exchange.move(symbol, quantity)

@@ -119,6 +119,12 @@ class Exchange:
         self.lost: dict[str, TheirOrder] = {}
         """Orders it once had and has forgotten."""
         self.emit: Callable[[Frame], None] = lambda _: None
+        self.is_strict = False
+        """Whether it refuses what could trade with another order of the account."""
+        self.on_fill: Callable[[TheirOrder], None] = lambda _: None
+        self.has_busted = False
+        self.moves = 0
+        """How often shares came or went without a trade."""
         self._part = part
         self.now_ns = now_ns
         self._unique_ids = unique_ids
@@ -131,6 +137,8 @@ class Exchange:
         """Take an order."""
         if self._unique_ids and terms.client_order_id in self._by_client:
             return Refusal("client_order_id must be unique", is_duplicate=True)
+        if self.is_strict and any(_could_trade(terms, order) for order in self.orders.values() if order.is_working):
+            return Refusal("it could trade with another order of the account")
         self._count += 1
         now_ns = self.now_ns()
         order = TheirOrder(
@@ -175,11 +183,17 @@ class Exchange:
     def bust(self, fill: TheirFill) -> None:
         """Undo an execution: it is gone from the list, and its order has filled less."""
         order = self.orders[fill.order]
+        self.has_busted = True
         self.fills.remove(fill)
         order.filled -= fill.quantity
         order.updated_ns = self.now_ns()
         self._book(fill, -1)
         self._tell(order, FrameKind.BUST, fill)
+
+    def move(self, symbol: str, quantity: Decimal) -> None:
+        """Shares come or go, signed, without a trade and without a word."""
+        self.moves += 1
+        self.positions[symbol] = self.positions.get(symbol, ZERO) + quantity
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -215,6 +229,7 @@ class Exchange:
         self.fills.append(fill)
         self._book(fill, 1)
         self._tell(order, FrameKind.FILL, fill)
+        self.on_fill(order)
         for other in self._linked(order):
             if order.state is AtBroker.FILLED:
                 self._end(other, AtBroker.CANCELED, "the linked order has filled")
@@ -262,6 +277,16 @@ class Exchange:
                 fill,
             )
         )
+
+
+def _could_trade(terms: OrderTerms, order: TheirOrder) -> bool:
+    """Whether an order that comes in could trade with one that works: but for linked ones, and two limits that can't meet."""
+    is_across = (order.symbol, order.side) == (terms.symbol, terms.side.opposite)
+    if not is_across or order.group is not None or terms.oco_group is not None:
+        return False
+    if order.limit is None or terms.limit_price is None:
+        return True
+    return (terms.limit_price - order.limit) * terms.side.sign >= 0
 
 
 def _trades_at(order: TheirOrder, price: Decimal) -> bool:

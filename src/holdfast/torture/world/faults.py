@@ -12,6 +12,7 @@ from random import Random
 import msgspec
 
 from holdfast.brokers.capability import IdempotencyClass
+from holdfast.core.protection.policy import OnBlocked, Preservation
 from holdfast.errors import ConfigError, DataError, Fatal, InvalidValue
 from holdfast.torture.world.disk import CommitFate
 from holdfast.torture.world.exchange import Frame, FrameKind
@@ -21,6 +22,8 @@ RATES = (0.03, 0.1, 0.25)
 """How often an armed fault strikes: rarely, now and then, all the time."""
 ARMED = 0.3
 """The share of seeds that arm a fault."""
+AIMING = 0.5
+"""The share of seeds in which a strategy states positions."""
 CLASSES = (*[IdempotencyClass.UNIQUE_ID] * 3, *[IdempotencyClass.LABEL] * 2, IdempotencyClass.NOTHING)
 LATE_S = (3.5, 9.0)
 """How long a late order is under way: longer than its sender waits, some longer than the broker is given to show it."""
@@ -37,6 +40,8 @@ CLAIMED = (
 )  # fmt: skip
 """The rows of the fault matrix that many seeds are sure to strike."""
 
+PEOPLE = ("preserve", "protect", "rests", "moved")
+"""Rates of what people do: preserve the account, ask for stops, leave orders at the broker by other means, move shares in and out."""
 BREAKING = ("broker_breaks", "stream_breaks", "feed_breaks")
 """Rates of a broker's adapter or a feed that raises what nobody expects."""
 FAULTS: tuple[Callable[[], BaseException], ...] = (
@@ -92,6 +97,10 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     broker_breaks: float = 0
     stream_breaks: float = 0
     feed_breaks: float = 0
+    preserve: float = 0
+    protect: float = 0
+    rests: float = 0
+    moved: float = 0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -102,12 +111,18 @@ class Options(msgspec.Struct, frozen=True):
     rates: Rates
     activity: float
     """How much of what the market does makes the strategy want something."""
+    aims: bool = False
+    """Whether another strategy states positions in the same symbols. Not where orders are told by their terms alone: two strategies' are equal."""
+    is_strict: bool = False
+    """Whether the broker refuses what could trade with another order of the account."""
+    preservation: Preservation = Preservation.HOLD
+    on_blocked: OnBlocked = OnBlocked.WAIT
 
 
 def options_of(seed: int) -> Options:
     """The world of a seed: a function of the seed alone."""
     random = Random(f"options {seed}")
-    names = [name for name in Rates.__struct_fields__ if name not in BREAKING]
+    names = [name for name in Rates.__struct_fields__ if name not in (*BREAKING, *PEOPLE)]
     rates = {name: random.choice(RATES) for name in names if random.random() < ARMED}
     idempotency = random.choice(CLASSES)
     if idempotency is not IdempotencyClass.UNIQUE_ID:
@@ -117,7 +132,19 @@ def options_of(seed: int) -> Options:
     )  # of its own: a seed from before this fault was known is the world that it was
     if breaking.random() < ARMED:
         rates |= {name: breaking.choice((0, *RATES)) for name in BREAKING}
-    return Options(seed, idempotency, Rates(**rates), random.choice((0.1, 0.2, 0.35)))
+    people = Random(f"people {seed}")  # likewise
+    if people.random() < ARMED:
+        rates |= {name: people.choice((0, *RATES)) for name in PEOPLE}
+    return Options(
+        seed,
+        idempotency,
+        Rates(**rates),
+        random.choice((0.1, 0.2, 0.35)),
+        aims=people.random() < AIMING and idempotency is not IdempotencyClass.NOTHING,
+        is_strict=people.random() < ARMED,
+        preservation=people.choice(tuple(Preservation)),
+        on_blocked=people.choice(tuple(OnBlocked)),
+    )
 
 
 class Chance:

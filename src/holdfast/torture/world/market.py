@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from holdfast.core.messages import MarketEvent, Trade
 from holdfast.core.strategy.api import Context, Parameters, Strategy
-from holdfast.core.types import OrderRole
+from holdfast.core.types import OrderRole, StrategyId
 from holdfast.feeds.live import Deliver, FeedStatus, TellStatus
 from holdfast.torture.world.loop import Process
 
@@ -151,3 +151,32 @@ class Restless(Strategy):
                     context.cancel(order.client_order_id)
         else:
             context.close(symbol)
+
+
+AIMING = StrategyId("aiming")
+MOST_AIMED = 15
+"""The largest position that :class:`Aiming` asks for; the smallest is none."""
+
+
+class Aiming(Strategy):
+    """States positions, long or flat, again and again, before it is known what became of its orders: a hash decides."""
+
+    class Params(Parameters, frozen=True):
+        """After ``until_ns`` it states nothing more."""
+
+        seed: int
+        until_ns: int
+
+    params: Params
+    history_bars = 1
+
+    def on_trade(self, context: Context, trade: Trade) -> None:
+        """Now and then another position; now and then with exits."""
+        draw = crc32(f"aim {self.params.seed} {trade.symbol} {trade.time_ns}".encode())
+        if trade.time_ns >= self.params.until_ns or draw % 4:
+            return
+        wanted = (0, 0, 5, 10, MOST_AIMED)[draw // 4 % 5]
+        price, kind = trade.price, draw // 20 % 4
+        stop = round(price - 0.5, 2) if wanted and kind <= 1 else None
+        profit = round(price + 0.5, 2) if wanted and not kind else None
+        context.target(trade.symbol, wanted, stop_loss=stop, take_profit=profit)

@@ -12,17 +12,25 @@ from random import Random
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 
+from holdfast.core.broker_rules import BrokerRules
+from holdfast.core.protection.policy import ProtectionPolicy
+from holdfast.core.state import EngineState
 from holdfast.core.strategy.host import Runner
 from holdfast.core.types import MINUTE_NS, SECOND_NS, StrategyId
 from holdfast.torture.world.checks import Violation
 from holdfast.torture.world.director import FAULTS_S, Director
 from holdfast.torture.world.faults import Chance, Options, options_of
-from holdfast.torture.world.market import SYMBOLS, Restless
-from holdfast.torture.world.world import BEGIN_NS, World
+from holdfast.torture.world.market import AIMING, SYMBOLS, Aiming, Restless
+from holdfast.torture.world.world import BEGIN_NS, WATCHED, World
 
 RECORDED_ROWS = {"OrderOverdue": "A10", "StrategyStopped": "X1", "OrderLost": "B2", "kept by the lease": "L2"}
 """Rows of the fault matrix that struck where the engine recorded this."""
+STRICT = BrokerRules(wash_trades=False)
+"""The rules of a broker that refuses what could trade with another order of the account."""
+OFTEN = replace(WATCHED, reconcile_every_s=0.7)
+"""Where shares are moved: what differs is known once two comparisons in a row show it and nothing has traded in between."""
 LONGEST_STEP = 8
 """Ticks that a price moves at once."""
 WHOLE = 0.6
@@ -100,7 +108,10 @@ def run_seed(seed: int, options: Options | None = None) -> Outcome:
             lambda _symbol: market.randint(-LONGEST_STEP, LONGEST_STEP),
             lambda rest: rest if fills.random() < WHOLE else Decimal(fills.randint(1, int(rest))),
             director.on_life,
+            _prepare(options),
+            live=OFTEN if options.rates.moved else WATCHED,
         )
+        world.exchange.is_strict = options.is_strict
         director.join(world)
         world.run(director)
     for what, row in RECORDED_ROWS.items():
@@ -125,6 +136,21 @@ def _restless(options: Options) -> Callable[[], Runner]:
     raises = options.rates.strategy_raises > 0
     params = Restless.Params(seed=options.seed, activity=options.activity, until_ns=until_ns, raises=raises)
     return lambda: Runner(StrategyId("restless"), Restless(params), SYMBOLS, MINUTE_NS)
+
+
+def _prepare(options: Options) -> Callable[[EngineState], None]:
+    """What a seed's account has beside: a policy, a broker's rules, and a strategy that states positions."""
+    until_ns = BEGIN_NS + round(FAULTS_S * SECOND_NS)
+    params = Aiming.Params(seed=options.seed, until_ns=until_ns)
+
+    def prepare(state: EngineState) -> None:
+        state.protection = ProtectionPolicy(preservation=options.preservation, on_blocked=options.on_blocked)
+        if options.is_strict:
+            state.rules = STRICT
+        if options.aims:
+            state.host.add(Runner(AIMING, Aiming(params), SYMBOLS, MINUTE_NS), None)
+
+    return prepare
 
 
 def run_seeds(first: int, count: int, processes: int = 1, progress: Progress = lambda _done, _failed: None) -> Summary:

@@ -15,13 +15,14 @@ import msgspec
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.config import LiveConfig, SupervisorConfig
 from holdfast.connections.breaker import Breaker, is_well
-from holdfast.core.findings import Resolution, Resolve, SupervisorCycle
+from holdfast.core.findings import Reconcile, Resolution, Resolve, SupervisorCycle
 from holdfast.core.instruments import US_EQUITY
-from holdfast.core.messages import SubmitOrder
+from holdfast.core.messages import Resume, SubmitOrder
 from holdfast.core.orders.order import OrderState
 from holdfast.core.protection.cover import is_covered
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
+from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.host import Runner
 from holdfast.core.turn import Turn
@@ -48,6 +49,8 @@ REST_WITHIN_S = 120.0
 """After the last fault, everything has to be known within this time."""
 MARKET_GOES_ON_S = 10.0
 """How long prices still move after the last fault; then nothing fills any more, and the latest order has arrived."""
+ACCEPT_EVERY_S = 10.0
+"""How often a person looks whether the books and the broker agree, at the end."""
 LOOK_EVERY_S = 0.2
 """How often a standby looks at the journal."""
 CYCLES = 2
@@ -149,6 +152,9 @@ class World:
         steps: Steps,
         part: Part,
         on_life: Callable[[Life], None] = lambda _: None,
+        prepare: Callable[[EngineState], None] = lambda _: None,
+        *,
+        live: LiveConfig = WATCHED,
     ) -> None:
         self.loop = VirtualLoop()
         self.loop.set_exception_handler(self._on_exception)
@@ -170,6 +176,9 @@ class World:
         self.is_over = False
         self._make_runner = make_runner
         self._on_life = on_life
+        self._prepare = prepare
+        self._live = live
+        self._accepts_s = 0.0
         self._commands = 0
         self._hook()
 
@@ -178,6 +187,7 @@ class World:
         network.on_leave = self._on_leave
         network.on_order = self.checks.on_order
         network.on_taken = self.checks.on_taken
+        self.exchange.on_fill = self.checks.on_fill
         network.on_not_taken = self.evidence.not_taken
         network.on_absent = lambda key: self.evidence.absent(key, self.now_ns())
 
@@ -230,7 +240,8 @@ class World:
             await asyncio.sleep(EVERY_S / 2)
             life = self.life
             self._resolve()
-            if life is None or not life.is_at_rest or life is not calm_life:
+            self._accept()
+            if life is None or not life.is_at_rest or life is not calm_life or self._is_to_accept(life.state):
                 calm_life = life
                 cycles = 0 if life is None else life.desk.reconciler.cycles
             elif life.desk.reconciler.cycles > cycles + CYCLES:
@@ -250,6 +261,23 @@ class World:
             if key not in there and key not in self.checks.resolved and key in self.life.state.orders.live:
                 self.checks.resolved.add(key)
                 self.ask(Resolve(key, Resolution.NOT_SENT))
+
+    def _accept(self) -> None:
+        """A person who has moved shares says that the broker is right; and that an account that was preserved by hand may trade."""
+        state = None if self.life is None else self.life.state
+        if state is None or self.loop.time() < self._accepts_s:
+            return
+        if Cause.BY_HAND in state.impairments:
+            self.ask(Resume())
+        if self._is_to_accept(state):
+            self.ask(Reconcile(accept=True, reason="shares were moved"))
+        self._accepts_s = self.loop.time() + ACCEPT_EVERY_S
+
+    def _is_to_accept(self, state: EngineState) -> bool:
+        """Whether shares that were moved without a trade are missing in the books: only a person can say that it is right so."""
+        ours = {symbol: line.quantity for symbol, line in state.portfolio.open_lines()}
+        theirs = {symbol: quantity for symbol, quantity in self.exchange.positions.items() if quantity}
+        return bool(self.exchange.moves) and (ours != theirs or bool(state.gaps))
 
     def _look_at_everything(self, life: Life) -> None:
         check_at_rest(self.checks, self.disk, self.exchange, life.state, self.new_state())
@@ -292,6 +320,7 @@ class World:
         calendar = TradingCalendar("world", days)
         state = EngineState(ACCOUNT, NAMES[self.idempotency], calendar, US_EQUITY, LIMITS, 5 * MINUTE_NS)
         state.host.add(self._make_runner(), None)
+        self._prepare(state)
         return state
 
     def start(self) -> None:
@@ -337,7 +366,7 @@ class World:
             self.checks.on_turn(process, state, turn)
 
         recorded = tenure, self.disk
-        desk = LiveDesk(state, broker, journal, recorded, clock, WATCHED, woken.set, process.name, watch)
+        desk = LiveDesk(state, broker, journal, recorded, clock, self._live, woken.set, process.name, watch)
         breaker = Breaker(WATCHED.error_threshold, desk.on_breaker, clock.monotonic_s)
         wire.observe = lambda call: breaker.note(is_well(call.status), call.method)
         claims: Any = WorldClaims(self.stores, process)
