@@ -3,6 +3,7 @@
 import datetime as dt
 import importlib
 import sys
+from collections.abc import Sequence
 from decimal import Context as DecimalContext
 from difflib import get_close_matches
 from math import isfinite
@@ -14,6 +15,7 @@ import msgspec
 from holdfast.brokers.alpaca.capability import ALPACA_FEES, ALPACA_RULES
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
+from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, PAPER_RULES, BrokerRules
 from holdfast.core.exits import ExitRules
@@ -28,6 +30,7 @@ from holdfast.core.strategy.host import NEVER, Runner
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId
 from holdfast.errors import ConfigError
+from holdfast.feeds.actions import read_actions
 from holdfast.feeds.files import FileFeed
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
@@ -111,7 +114,15 @@ def build_feed(config: Config) -> Feed:
         start_ns=_time_ns(feed.start, "feed.start"),
         end_ns=_time_ns(feed.end, "feed.end"),
         bar_ns=bar_ns,
+        actions=lambda symbols: _actions(config, symbols),
     )
+
+
+def _actions(config: Config, symbols: Sequence[str]) -> Sequence[CorporateAction]:
+    """The splits and dividends that the configuration names, by the days of the first account's calendar."""
+    if config.feed.actions is None:
+        return ()
+    return read_actions(Path(config.feed.actions), calendar_of(config.accounts[0]), symbols)
 
 
 def _bar_ns(bar: str | dict[str, str] | None) -> int | dict[str, int] | None:

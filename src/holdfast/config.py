@@ -82,7 +82,7 @@ class FeedConfig(Section, frozen=True):
     """Where market data comes from.
 
     ``file``: ``path``; ``start`` and ``end`` (ISO dates or times, UTC unless they say otherwise) bound what is traded, what
-    lies before ``start`` warms the strategies up. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
+    lies before ``start`` warms the strategies up; ``actions`` is a file of splits and dividends. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
     ``history_days``. ``speed``: 1 is real pace, N is N times as fast, max is flat out. ``bar``: the length of the bars
     where it can't be seen from the data, of all or by symbol (``{ SPY = "1Min", VIX = "1Day" }``). ``alpaca``: live data of ``symbols`` (those of the strategies), as ``streams`` says;
     ``warm_up_minutes`` of one-minute bars are shown to the strategies before the first.
@@ -90,6 +90,7 @@ class FeedConfig(Section, frozen=True):
 
     kind: Literal["file", "synthetic", "alpaca"] = "file"
     path: str | None = None
+    actions: str | None = None
     speed: str | float = "max"
     start: str | None = None
     end: str | None = None
@@ -570,4 +571,6 @@ def _with_paths(config: Config, folder: Path) -> Config:
         journal = JournalConfig(url=SQLITE + str(folder / journal.url.removeprefix(SQLITE)))
     if feed.path is not None:
         feed = msgspec.structs.replace(feed, path=str(folder / Path(feed.path).expanduser()))
+    if feed.actions is not None:
+        feed = msgspec.structs.replace(feed, actions=str(folder / Path(feed.actions).expanduser()))
     return msgspec.structs.replace(config, journal=journal, feed=feed)

@@ -32,6 +32,11 @@ def counts(result: Any) -> tuple[int, int]:
     return result["signals"], sum(result["accounts"][0]["refusals"].values())
 
 
+def notes(result: Any) -> list[str]:
+    """What looks like a split, in the note's own words."""
+    return [note[note.index("a split of") :].split(",")[0] for note in result["notes"]]
+
+
 def end(result: Any) -> str:
     """The time of the last event."""
     return str(result["accounts"][0]["end"])
@@ -57,6 +62,8 @@ CASES = [
     # seven wishes for 40,000 each on 100,000 without leverage: the first two can be had
     Case("cash/holdfast.toml", counts, (7, 5)),
     Case("trail/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
+    # a 4:1 split that nobody said is no silent loss
+    Case("split/holdfast.toml", notes, ["a split of 4 for 1"]),
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # a day's bar beside minutes is known when the day is over, not at its first minute
     Case("mixed_lengths/holdfast.toml", end, "2024-01-04T05:00:00Z"),

@@ -19,6 +19,7 @@ from holdfast.core.messages import (
     BrokerName,
     Command,
     Envelope,
+    FeedEvent,
     Health,
     Heartbeat,
     MarketEvent,
@@ -150,7 +151,7 @@ class Desk:
         lifecycle.warmed_up(self.state)
         self._work(lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)))
 
-    def run(self, *events: MarketEvent | Heartbeat) -> "Desk":
+    def run(self, *events: FeedEvent | Heartbeat) -> "Desk":
         """Let market events happen, those of one time together: first at the venue, then to the strategies."""
         for is_beat, group in groupby(events, key=lambda event: isinstance(event, Heartbeat)):
             if is_beat:
@@ -243,8 +244,8 @@ def show_to(host: Host, *events: MarketEvent) -> None:
             host.see_trade(event, calls)
         else:
             host.see_quote(event, calls)
-    for _, event, runners in calls:
-        host.call(event, runners)
+    for _, shown, runners in calls:
+        host.call(shown, runners)
     host.call_together()
 
 

@@ -8,7 +8,7 @@ from holdfast.core import lifecycle
 from holdfast.core.engine import step
 from holdfast.core.engine.market import show
 from holdfast.core.instant import instants
-from holdfast.core.messages import Heartbeat, MarketEvent, Report, SubmitOrder
+from holdfast.core.messages import FeedEvent, Heartbeat, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Money
@@ -48,7 +48,7 @@ class Replay:
         self._work(lifecycle.deposit(state, deposit, "opening cash"))
         state.host.start(0)
 
-    def run(self, events: Iterable[MarketEvent], trading_from_ns: int) -> None:
+    def run(self, events: Iterable[FeedEvent], trading_from_ns: int) -> None:
         """Take every event, those before ``trading_from_ns`` as history."""
         state, exchange = self.state, self._exchange
         on_market, look = exchange.on_market, self._look

@@ -25,6 +25,9 @@ from holdfast.feeds.port import Feed
 
 Run = tuple[AccountResult, Recorder]
 
+MOST_JUMPS = 10
+"""Jumps that look like splits are told one by one up to here."""
+
 
 def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -> int:
     """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError."""
@@ -34,6 +37,8 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
     for note in timeframe_notes(config, feed):
         terminal.say(note)
     total = check_data(feed)
+    for note in split_notes(feed):
+        terminal.say(note)
     with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
         runs = [_run(config, index, feed, total, Path(folder)) for index in range(len(config.accounts))]
         for note in _guessed_days(config, runs):
@@ -57,6 +62,13 @@ def check_data(feed: Feed) -> int | None:
         return feed.total
     with progress(f"checking {Path(feed.name).name}", "rows", feed.total) as update:
         return feed.check(update)
+
+
+def split_notes(feed: Feed) -> list[str]:
+    """What looks like a split in data that was checked, once for each symbol and date; the first of them, and how many there are."""
+    jumps = feed.jumps if isinstance(feed, FileFeed) else ()
+    notes = [jump.words for jump in jumps[:MOST_JUMPS]]
+    return notes + ([f"{len(jumps) - MOST_JUMPS} more jumps look like splits"] if len(jumps) > MOST_JUMPS else [])
 
 
 def _with_data(config: Config, data: Path | None) -> Config:
@@ -129,6 +141,7 @@ def _summary(results: list[AccountResult], feed: Feed) -> Json:
         "seconds": round(seconds, 6),
         "bars_per_second": round(bars / seconds) if seconds else 0,
         "feed": {"kind": feed.kind, "name": feed.name},
+        "notes": split_notes(feed),
         "accounts": [_account(result) for result in results],
     }
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from holdfast.assembly import build_feed, build_live_feed, build_runner, calendar_notes, calendar_of, timeframe_notes
 from holdfast.cli import terminal
-from holdfast.cli.backtest import check_data
+from holdfast.cli.backtest import check_data, split_notes
 from holdfast.cli.progress import progress
 from holdfast.cli.terminal import BAD, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, Config, load_config
@@ -122,7 +122,7 @@ class _Checks:
         symbols = list(feed.symbols)
         more = f" and {len(symbols) - 8} more" if len(symbols) > 8 else ""
         yield "feed", OK, f"{feed.name}: {events}, {', '.join(symbols[:8])}{more}"
-        for note in timeframe_notes(self._config, feed):
+        for note in (*split_notes(feed), *timeframe_notes(self._config, feed)):
             yield "feed", NOTE, note
 
     def _live_feed(self) -> Finding:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from holdfast.core.messages import Bar, MarketEvent, Trade
+from holdfast.core.messages import Bar, FeedEvent, MarketEvent, Trade
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.feeds.port import Feed
 
@@ -45,7 +45,7 @@ class Tape:
         """The feed's own."""
         return self._feed.fingerprint()
 
-    def events(self) -> Iterator[MarketEvent]:
+    def events(self) -> Iterator[FeedEvent]:
         """The feed's own events."""
         for event in self._feed.events():
             yield event

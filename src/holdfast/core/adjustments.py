@@ -63,6 +63,21 @@ class AccountAdjusted(Body, frozen=True, gc=False):
         return Quantity(sum((change.quantity for change in self.changes), NO_QUANTITY))
 
 
+class CorporateAction(Body, frozen=True, gc=False, omit_defaults=True):
+    """A split of ``new`` for ``old`` shares, a dividend, or both; an event at ``time_ns``, the start of its ex-date.
+
+    ``dividend`` is money for each share held before it, or else ``dividend_rate`` a part of the last price before it.
+    """
+
+    symbol: str
+    time_ns: int
+    ex_date: str
+    new: int = 1
+    old: int = 1
+    dividend: Money = NO_MONEY
+    dividend_rate: Decimal = ZERO
+
+
 class ActivitiesKnown(Body, frozen=True, gc=False):
     """These of the broker's activities are in the books already: the account was taken, or accepted, with what they had made of it.
 

@@ -7,20 +7,21 @@ doesn't depend on the rows of a file.
 
 from collections.abc import Iterable, Iterator
 
-from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
+from holdfast.core.adjustments import CorporateAction
+from holdfast.core.messages import Bar, FeedEvent, Quote, Trade
 from holdfast.core.types import iso_time
 from holdfast.errors import DataError
 
-Instant = tuple[MarketEvent, ...]
+Instant = tuple[FeedEvent, ...]
 """All market events of one time that are known together, in the order of `in_order`."""
 
 MOST_EVENTS = 1_000_000
 """More events of one time than this are refused: some hundred times what the busiest second of all US shares has."""
 
-_KINDS: dict[type, int] = {Bar: 0, Quote: 1, Trade: 2}
+_KINDS: dict[type, int] = {CorporateAction: -1, Bar: 0, Quote: 1, Trade: 2}
 
 
-def in_order(events: Iterable[MarketEvent]) -> Instant:
+def in_order(events: Iterable[FeedEvent]) -> Instant:
     """Events of one time in the order in which they are taken.
 
     By symbol; of one symbol bars come first, for what they tell of is over, the one that began first before the others;
@@ -29,7 +30,7 @@ def in_order(events: Iterable[MarketEvent]) -> Instant:
     return tuple(sorted(events, key=_place))
 
 
-def instants(events: Iterable[MarketEvent]) -> Iterator[Instant]:
+def instants(events: Iterable[FeedEvent]) -> Iterator[Instant]:
     """Events in order of time, those of one time together.
 
     An error of ``events`` comes through, and what had come of the instant at which it happened is not shown: half an
@@ -55,5 +56,5 @@ def instants(events: Iterable[MarketEvent]) -> Iterator[Instant]:
         first = event
 
 
-def _place(event: MarketEvent) -> tuple[str, int, int]:
+def _place(event: FeedEvent) -> tuple[str, int, int]:
     return event.symbol, _KINDS[type(event)], event.start_ns if isinstance(event, Bar) else 0

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import msgspec
 
-from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown
+from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown, CorporateAction
 from holdfast.core.body import Body
 from holdfast.core.exits import Exits
 from holdfast.core.findings import (
@@ -120,6 +120,7 @@ class Trade(Body, frozen=True, gc=False):
 
 
 MarketEvent = Bar | Quote | Trade
+FeedEvent = MarketEvent | CorporateAction
 
 
 # --- what a strategy or a person wants -------------------------------------------------------------------------------
@@ -554,7 +555,7 @@ BrokerReport = (
 )
 
 AnyBody = (
-    MarketEvent
+    FeedEvent
     | Signal
     | WishWaits
     | WishOver

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from holdfast.core.messages import MarketEvent, Quote, Trade
+from holdfast.core.adjustments import CorporateAction
+from holdfast.core.messages import FeedEvent, MarketEvent, Quote, Trade
 from holdfast.core.types import iso_time
 from holdfast.errors import DataError, InvalidValue
+from holdfast.feeds.actions import with_actions
 from holdfast.feeds.fingerprint import fingerprint
+from holdfast.feeds.jumps import Jump, Jumps
 from holdfast.feeds.lengths import Length, bar_lengths
 from holdfast.feeds.order import bars_in_order
 from holdfast.feeds.rows import RowReader, Rows, symbols_in
@@ -25,6 +28,7 @@ class FileFeed:
 
     ``ts`` is a bar's start; the bar is an event at its end, in the order of ends. How long a symbol's bars are is ``bar_ns`` (of
     all, or by symbol), or else told from the times between them (:mod:`holdfast.feeds.lengths`). ``symbols`` leaves out all others.
+    ``actions`` gives the splits and dividends of symbols (:mod:`holdfast.feeds.actions`).
     Rows whose ``ts`` is at or after ``end_ns`` are left out; events before ``start_ns`` are history. All times are UTC nanoseconds.
 
     Raises :class:`~holdfast.errors.DataError` for a file that isn't market data, or lacks a wanted symbol, and
@@ -41,6 +45,7 @@ class FileFeed:
         start_ns: int | None = None,
         end_ns: int | None = None,
         bar_ns: int | Mapping[str, int] | None = None,
+        actions: Callable[[Sequence[str]], Sequence[CorporateAction]] = lambda _: (),
     ) -> None:
         _check_settings(symbols, start_ns, end_ns, bar_ns)
         self._path = Path(path)
@@ -57,6 +62,10 @@ class FileFeed:
         if self._layout is BARS:
             given = Length(None, bar_ns) if isinstance(bar_ns, Mapping) else Length(bar_ns)
             self.lengths_ns = bar_lengths(self._path, self._rows(None), given)
+        self.actions = tuple(actions(self.symbols))
+        """Splits and dividends of the symbols, in order of time."""
+        self.jumps: tuple[Jump, ...] = ()
+        """What looks like a split that is not among them; known once the file was checked."""
 
     @property
     def name(self) -> str:
@@ -97,25 +106,31 @@ class FileFeed:
         """
         lengths = set(self.lengths_ns.values())
         length = self.bar_ns if len(lengths) < 2 else sorted(self.lengths_ns.items())
-        settings = [self.kind, self._layout.name, self._wanted, length]
+        settings: list[object] = [self.kind, self._layout.name, self._wanted, length]
+        if self.actions:
+            settings.append(self.actions)
         return fingerprint(settings, self._events(None))
 
-    def events(self) -> Iterator[MarketEvent]:
+    def events(self) -> Iterator[FeedEvent]:
         """Every event in order of time; those of one time in the order of the file.
 
         Raises :class:`~holdfast.errors.DataError` at the first bad row, after all events before it.
         """
-        return self._events(self._end_ns)
+        return with_actions(self._events(self._end_ns), self.actions)
 
     def check(self, progress: Progress | None = None) -> int:
         """Reads the whole file and returns how many events it has. Raises what `events` would."""
         count = 0
+        jumps = Jumps(self.actions)
         for rows in self._rows(self._end_ns):
             count += len(rows.ts)
             if rows.error:
                 raise rows.error
+            if self._layout is BARS and len(rows.ts):
+                jumps.look(rows)
             if progress:
                 progress(count, self.total)
+        self.jumps = tuple(jumps.found)
         return count
 
     def _events(self, end_ns: int | None) -> Iterator[MarketEvent]:

@@ -6,13 +6,13 @@ from itertools import islice
 
 import msgspec
 
-from holdfast.core.messages import MarketEvent
+from holdfast.core.messages import FeedEvent
 
 EVENTS = 1_000
 """How many events a fingerprint covers. Data that is longer may grow without changing it."""
 
 
-def fingerprint(settings: object, events: Iterable[MarketEvent]) -> str:
+def fingerprint(settings: object, events: Iterable[FeedEvent]) -> str:
     """32 hexadecimal digits of ``settings`` (plain values only) and the first `EVENTS` events."""
     digest = hashlib.blake2b(msgspec.json.encode(settings), digest_size=16)
     encoder = msgspec.json.Encoder()

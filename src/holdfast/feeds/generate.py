@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import Bar, MarketEvent
 from holdfast.errors import DataError, InvalidValue
 from holdfast.feeds.port import Feed
@@ -32,7 +33,7 @@ def write_bars(feed: Feed, path: Path, limit: int | None = None) -> int:
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with _writer(unfinished, path.name) as writer:
-            count = _write(writer, islice(feed.events(), limit))
+            count = _write(writer, islice(_market(feed), limit))
         unfinished.replace(path)
     except OSError as error:
         raise DataError(f"{path}: can't be written ({error.strerror or error}); nothing is left of it") from None
@@ -66,3 +67,8 @@ def _table(events: Iterable[MarketEvent]) -> pa.Table:
     ]
     columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True))
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)], SCHEMA)
+
+
+def _market(feed: Feed) -> Iterator[MarketEvent]:
+    """A feed's events without what is no market's."""
+    return (event for event in feed.events() if not isinstance(event, CorporateAction))

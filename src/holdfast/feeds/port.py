@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from holdfast.core.messages import MarketEvent
+from holdfast.core.messages import FeedEvent
 
 
 class Feed(Protocol):
@@ -39,5 +39,5 @@ class Feed(Protocol):
     def fingerprint(self) -> str:
         """Changes when the data is not the data of before."""
 
-    def events(self) -> Iterator[MarketEvent]:
+    def events(self) -> Iterator[FeedEvent]:
         """Every event from the first, each checked; raises :class:`~holdfast.errors.DataError` at the first bad one."""

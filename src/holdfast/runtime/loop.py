@@ -12,7 +12,7 @@ from contextlib import suppress
 from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.core import lifecycle
 from holdfast.core.instant import Instant, instants
-from holdfast.core.messages import MarketEvent
+from holdfast.core.messages import FeedEvent
 from holdfast.feeds.pace import Pace
 from holdfast.feeds.port import Feed
 from holdfast.journal.commands import CommandQueue
@@ -51,7 +51,7 @@ class Loop:
         self._seen: dict[str, Seen] = {}
         self.events = 0
         self.replayed = 0
-        self.last_event: MarketEvent | None = None
+        self.last_event: FeedEvent | None = None
         self.recovered = asyncio.Event()
 
     def stop(self, reason: str) -> None:

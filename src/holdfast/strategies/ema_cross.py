@@ -2,7 +2,16 @@
 
 from decimal import Decimal
 
-from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy, above_zero
+from holdfast.core.strategy.api import (
+    Annotated,
+    Bar,
+    Context,
+    CorporateAction,
+    Meta,
+    Parameters,
+    Strategy,
+    above_zero,
+)
 
 
 class EmaCross(Strategy):
@@ -50,3 +59,9 @@ class EmaCross(Strategy):
         averages[2] += 1
         if averages[2] > self.params.slow:
             context.target(bar.symbol, self.params.quantity if averages[0] >= averages[1] else self._below)
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:  # noqa: ARG002  the callback's form
+        """Both averages go on in shares of after a split: it is no crossing."""
+        averages = self._averages.get(action.symbol)
+        if averages is not None:
+            averages[:2] = [average * action.old / action.new for average in averages[:2]]

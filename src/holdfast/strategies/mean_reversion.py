@@ -4,7 +4,16 @@ import math
 from collections import deque
 from decimal import Decimal
 
-from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy, above_zero
+from holdfast.core.strategy.api import (
+    Annotated,
+    Bar,
+    Context,
+    CorporateAction,
+    Meta,
+    Parameters,
+    Strategy,
+    above_zero,
+)
 
 
 class MeanReversion(Strategy):
@@ -49,6 +58,12 @@ class MeanReversion(Strategy):
         deviation = math.sqrt(math.fsum((close - mean) ** 2 for close in closes) / len(closes))
         if deviation > 0:
             self._decide(context, bar, (bar.close - mean) / deviation)
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:  # noqa: ARG002  the callback's form
+        """The closes go on in shares of after a split: it is no deviation."""
+        closes = self._closes.get(action.symbol, deque())
+        for index, close in enumerate(closes):
+            closes[index] = close * action.old / action.new
 
     def _decide(self, context: Context, bar: Bar, z: float) -> None:
         held = context.position(bar.symbol).quantity

@@ -2,7 +2,16 @@
 
 from decimal import Decimal
 
-from holdfast.core.strategy.api import Annotated, Bar, Context, Meta, Parameters, Strategy, above_zero
+from holdfast.core.strategy.api import (
+    Annotated,
+    Bar,
+    Context,
+    CorporateAction,
+    Meta,
+    Parameters,
+    Strategy,
+    above_zero,
+)
 
 
 class Momentum(Strategy):
@@ -44,3 +53,8 @@ class Momentum(Strategy):
             context.target(bar.symbol, self.params.quantity)
         elif change_pct < -self.params.threshold:
             context.target(bar.symbol, self._below)
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:  # noqa: ARG002  the callback's form
+        """The closes go on in shares of after a split: it is no momentum."""
+        closes = self._closes.get(action.symbol, [])
+        closes[:] = [close * action.old / action.new for close in closes]

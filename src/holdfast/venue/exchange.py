@@ -6,10 +6,12 @@ happens when, and where that is not what a real market would do, is written in `
 
 from collections.abc import Sequence
 
+from holdfast.core.adjustments import CorporateAction
 from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
     Bar,
     CancelRefused,
+    FeedEvent,
     MarketEvent,
     OrderAccepted,
     OrderRejected,
@@ -108,14 +110,14 @@ class Exchange:
 
     # --- the market --------------------------------------------------------------------------------------------------
 
-    def on_market(self, event: MarketEvent) -> Sequence[Report]:
+    def on_market(self, event: FeedEvent) -> Sequence[Report]:
         """Time goes on to the event and the symbol's orders meet it; returns what happened, in order."""
         market = self._markets.get(event.symbol)
         if market is None:
             market = self._book.market(event.symbol)
         if market.orders or event.time_ns >= self._due_ns:
             return self._match(market, event)
-        if isinstance(event, Quote):
+        if isinstance(event, Quote | CorporateAction):
             market.see(event)
         else:
             market.last = market.print = event  # see(), without the call
@@ -139,13 +141,13 @@ class Exchange:
         """Of how many bars open, high, low and close leave open what happened, so that the worse was taken."""
         return self._book.under_way.ambiguous
 
-    def _match(self, market: Market, event: MarketEvent) -> Sequence[Report]:
+    def _match(self, market: Market, event: FeedEvent) -> Sequence[Report]:
         reports: list[Report] = []
         self._book.under_way.begin(event.time_ns)
         if event.time_ns >= self._due_ns:
             self._catch_up(event, reports)
         market.see(event)
-        if not market.orders:
+        if not market.orders or isinstance(event, CorporateAction):
             return reports or NOTHING
         if isinstance(event, Bar):
             self._matching.match_bar(market, event, reports)
@@ -155,7 +157,7 @@ class Exchange:
 
     # --- restart -----------------------------------------------------------------------------------------------------
 
-    def observe(self, event: MarketEvent, *, is_older_than_orders: bool = False) -> None:
+    def observe(self, event: FeedEvent, *, is_older_than_orders: bool = False) -> None:
         """Takes the event into the view of the market, and moves stops by it, but trades and ends nothing.
 
         No stop moves by what ``is_older_than_orders``: other data, shown from before the orders that were put back.
@@ -163,7 +165,7 @@ class Exchange:
         market = self._book.market(event.symbol)
         market.observe(event)
         self._book.under_way.begin(event.time_ns)
-        if is_older_than_orders:
+        if is_older_than_orders or isinstance(event, CorporateAction):
             return
         for order in market.orders:
             order.arrived_on = order.offered = None
@@ -294,7 +296,7 @@ class Exchange:
             self._session_ns = time_ns, close_ns
         return close_ns
 
-    def _catch_up(self, event: MarketEvent, reports: list[Report]) -> None:
+    def _catch_up(self, event: FeedEvent, reports: list[Report]) -> None:
         """What was due before the event, in order of time: arrivals, and the ends of orders."""
         in_flight = self._book.in_flight
         while in_flight and in_flight[0].arrival_ns < event.time_ns:
@@ -304,7 +306,7 @@ class Exchange:
         self._expire(event, event.time_ns, reports)
         self._due_ns = self._book.first_due_ns()
 
-    def _expire(self, event: MarketEvent, until_ns: int, reports: list[Report]) -> None:
+    def _expire(self, event: FeedEvent, until_ns: int, reports: list[Report]) -> None:
         """Ends the orders whose close is at or before both ``until_ns`` and the event's start.
 
         An event of another symbol must start after the close: one at that very time may come before the symbol's last bar.

@@ -4,7 +4,8 @@ from bisect import insort
 from decimal import ROUND_FLOOR, Decimal
 from operator import attrgetter
 
-from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
+from holdfast.core.adjustments import CorporateAction
+from holdfast.core.messages import Bar, FeedEvent, MarketEvent, Quote, Trade
 from holdfast.core.types import ZERO, Side, from_float
 from holdfast.venue.order import VenueOrder
 
@@ -23,8 +24,14 @@ class View:
         self.bid: Quote | None = None
         self.ask: Quote | None = None
 
-    def see(self, event: MarketEvent) -> None:
-        """Takes an event in; a quoted side of zero leaves what was known of it standing."""
+    def see(self, event: FeedEvent) -> None:
+        """Takes an event in; a quoted side of zero leaves what was known of it standing.
+
+        After a corporate action nothing is known: who comes then waits for the next of the market, in prices of after it.
+        """
+        if isinstance(event, CorporateAction):
+            self.last = self.print = self.bid = self.ask = None
+            return
         self.last = event
         if not isinstance(event, Quote):
             self.print = event
@@ -56,7 +63,7 @@ class Market(View):
         self.previous = View()
         self._taken: dict[Side | None, tuple[MarketEvent, Decimal]] = {}
 
-    def observe(self, event: MarketEvent) -> None:
+    def observe(self, event: FeedEvent) -> None:
         """`see`, with the view of before kept."""
         before = self.previous
         before.last, before.print, before.bid, before.ask = self.last, self.print, self.bid, self.ask
@@ -84,7 +91,7 @@ def _pool(source: MarketEvent, side: Side) -> Side | None:
     return side if isinstance(source, Quote) else None
 
 
-def start_ns(event: MarketEvent) -> int:
+def start_ns(event: FeedEvent) -> int:
     """When what an event tells of began."""
     return event.start_ns if isinstance(event, Bar) else event.time_ns
 

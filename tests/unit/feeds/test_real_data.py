@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import Bar, MarketEvent
+from holdfast.core.messages import Bar, FeedEvent
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS
 from holdfast.errors import DataError
 from holdfast.feeds.files import FileFeed
@@ -39,7 +39,7 @@ def test_every_row_is_an_event_in_order(
 
 def test_the_first_hourly_bar_is_as_in_the_file(shared_data: Path) -> None:
     """AAPL's first hour of 1998, at the hour's end."""
-    first: MarketEvent = next(FileFeed(shared_data / "us_hour.parquet").events())
+    first: FeedEvent = next(FileFeed(shared_data / "us_hour.parquet").events())
     start_ns = 883_749_600_000_000_000  # 1998-01-02T14:00:00Z
     assert first == Bar("AAPL", start_ns + HOUR_NS, start_ns, 13.63, 13.75, 13.5, 13.63, 540_700.0)
 

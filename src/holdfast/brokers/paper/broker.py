@@ -4,13 +4,16 @@ It forgets everything when the process dies. What it holds comes back from the j
 every record again, and :meth:`PaperBroker.observe` every market event, in the order in which they came.
 """
 
+from msgspec.structs import replace
+
 from holdfast.brokers.port import BrokerAccount, BrokerPosition, ReportSink
+from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.messages import (
     BrokerName,
     CancelOrder,
     CashDeposited,
     Envelope,
-    MarketEvent,
+    FeedEvent,
     OrderAccepted,
     OrderCanceled,
     OrderExpired,
@@ -61,7 +64,7 @@ class PaperBroker:
         for report in self._exchange.cancel(effect.client_order_id, effect.released_ns, now_ns):
             self._report(report)
 
-    def on_market(self, event: MarketEvent) -> None:
+    def on_market(self, event: FeedEvent) -> None:
         """Let the market move; what it fills, expires or lets arrive is reported."""
         self._now_ns = event.time_ns
         for report in self._exchange.on_market(event):
@@ -92,7 +95,7 @@ class PaperBroker:
 
     # --- coming back from the journal ---------------------------------------------------------------------------------
 
-    def observe(self, event: MarketEvent, *, is_older_than_orders: bool) -> None:
+    def observe(self, event: FeedEvent, *, is_older_than_orders: bool) -> None:
         """See a market event again, without matching (`Exchange.observe`)."""
         self._now_ns = event.time_ns
         self._exchange.observe(event, is_older_than_orders=is_older_than_orders)
@@ -121,3 +124,5 @@ class PaperBroker:
                 exchange.remove(body.client_order_id, envelope.time_ns)
             case CashDeposited():
                 self._books.deposit(body.amount)
+            case AccountAdjusted():
+                self._books.adjust(replace(body, changes=tuple(replace(part, strategy=_OWN) for part in body.changes)))

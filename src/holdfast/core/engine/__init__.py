@@ -21,14 +21,14 @@ from holdfast.core.engine.protecting import protect
 from holdfast.core.engine.reports import on_report
 from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant
-from holdfast.core.messages import Bar, Cycle, Health, Heartbeat, MarketEvent, Quote, Report, Request, Trade
+from holdfast.core.messages import Bar, Cycle, FeedEvent, Health, Heartbeat, Quote, Report, Request, Trade
 from holdfast.core.permits import Permits
 from holdfast.core.portfolio.compare import compare, take_over
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 
-Input = MarketEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Permits | Cycle
+Input = FeedEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Permits | Cycle
 
 
 def step(state: EngineState, event: Input) -> Turn | None:

@@ -11,7 +11,7 @@ from holdfast.core.messages import (
     CancelOrders,
     CancelReleased,
     Envelope,
-    MarketEvent,
+    FeedEvent,
     OrderPrepared,
     OrderReleased,
     PnlSnapshot,
@@ -36,7 +36,7 @@ from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity
 from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of, name_of
 
 
-def attend(state: EngineState, turn: Turn, origin: MarketEvent | Envelope | None) -> Envelope | None:
+def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) -> Envelope | None:
     """Act on what the strategies wished and on those that were stopped. ``origin`` is what they reacted to.
 
     A market event is recorded when the first order or refusal comes of it, so that every order can be traced to its tick:

@@ -1,10 +1,13 @@
 """The market: events are shown to the strategies, and what they wish is attended to."""
 
+from holdfast.core.adjustments import CorporateAction
+from holdfast.core.corporate import price_after
 from holdfast.core.engine.acts import attend, restore
 from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.corporate import take_action
 from holdfast.core.engine.protecting import follow
 from holdfast.core.instant import Instant
-from holdfast.core.messages import Bar, Envelope, Heartbeat, MarketEvent, Quote, Trade
+from holdfast.core.messages import Bar, Envelope, FeedEvent, Heartbeat, Quote, Trade
 from holdfast.core.milestones import MarketFresh
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
@@ -12,7 +15,7 @@ from holdfast.core.strategy.host import Call, Runner, Wish
 from holdfast.core.turn import Turn
 
 
-def on_market(state: EngineState, event: MarketEvent) -> Turn | None:
+def on_market(state: EngineState, event: FeedEvent) -> Turn | None:
     """Show a market event that came alone to the strategies and act on what they wish."""
     return on_instant(state, (event,))
 
@@ -21,15 +24,20 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     """Show the market's events of one time to the strategies, when all of them are known, and act on what they wish."""
     time_ns = instant[0].time_ns
     turn = turn_at(state, time_ns) if time_ns >= state.wake_ns else None
+    before = {event.symbol: state.price(event.symbol) for event in instant if type(event) is CorporateAction}
     calls = _see(state, instant)
+    for event in instant if before else ():
+        if isinstance(event, CorporateAction):
+            turn = take_action(state, turn, event, before[event.symbol])
     if state.stale_after_ns is not None or state.stale:  # what an earlier run noted ends though nobody asks any more
         for event in instant:
             turn = _freshen(state, turn, event)
     turn = _decide(state, turn, instant, calls)
     if state.followed:
-        for symbol in dict.fromkeys(event.symbol for event in instant):
+        market = [event for event in instant if not isinstance(event, CorporateAction)]
+        for symbol in dict.fromkeys(event.symbol for event in market):
             if symbol in state.followed:
-                turn = follow(state, turn, symbol, instant)
+                turn = follow(state, turn, symbol, market)
     return None if turn is None else turn.finish()
 
 
@@ -40,9 +48,9 @@ def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list
     instant began, as when the instant is shown again after a restart.
     """
     host = state.host
-    asked: list[tuple[MarketEvent, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]] = []
+    asked: list[tuple[FeedEvent, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]] = []
 
-    def put_aside(origin: MarketEvent) -> None:
+    def put_aside(origin: FeedEvent) -> None:
         if host.wishes or host.stops:
             asked.append((origin, host.wishes, host.stops))
             host.wishes, host.stops = [], []
@@ -52,7 +60,7 @@ def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list
         put_aside(origin)
     host.call_together()
     put_aside(instant[-1])
-    recorded: dict[int, MarketEvent | Envelope] = {}
+    recorded: dict[int, FeedEvent | Envelope] = {}
     for origin, host.wishes, host.stops in asked:
         turn = turn or Turn(state)
         known = recorded.get(id(origin), origin)
@@ -87,12 +95,25 @@ def _see(state: EngineState, instant: Instant) -> list[Call]:
             state.marks[event.symbol] = event.price
             state.exposure.moved.add(event.symbol)
             host.see_trade(event, calls)
+        elif isinstance(event, CorporateAction):
+            _see_action(state, event, calls)
         else:
             _mark_quote(state, event)
             host.see_quote(event, calls)
     if time_ns >= host.wake_ns:
         host.see_end(instant[-1], calls)
     return calls
+
+
+def _see_action(state: EngineState, action: CorporateAction, calls: list[Call]) -> None:
+    """Marks, histories and what is measured of them are those of after it."""
+    price = state.price(action.symbol)
+    if price is not None:
+        state.mark(action.symbol, price_after(action, price))
+    state.quotes.pop(action.symbol, None)
+    if action.new != action.old:
+        state.volatility.forget(action.symbol)
+    state.host.see_action(action, calls)
 
 
 def _mark_quote(state: EngineState, quote: Quote) -> None:
@@ -116,7 +137,9 @@ def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:
     return turn.finish() if turn.records else None
 
 
-def _freshen(state: EngineState, turn: Turn | None, event: MarketEvent) -> Turn | None:
+def _freshen(state: EngineState, turn: Turn | None, event: FeedEvent) -> Turn | None:
+    if isinstance(event, CorporateAction):
+        return turn
     symbol = event.symbol
     if symbol in state.stale:
         turn = turn or Turn(state)
@@ -128,7 +151,7 @@ def _freshen(state: EngineState, turn: Turn | None, event: MarketEvent) -> Turn 
     return turn
 
 
-def hear(state: EngineState, event: MarketEvent) -> None:
+def hear(state: EngineState, event: FeedEvent) -> None:
     """Note when a symbol was heard of, and how far apart its bars are. What was fetched counts as what came by itself."""
     state.seen_ns[event.symbol] = event.time_ns
     if isinstance(event, Bar):

@@ -70,6 +70,10 @@ class VolatilityCache:
     def __init__(self) -> None:
         self._known: dict[tuple[StrategyId, str], tuple[int, Sizing, Decimal | None]] = {}
 
+    def forget(self, symbol: str) -> None:
+        """Measure a symbol anew when next asked for: its bars are in other shares."""
+        self._known = {key: known for key, known in self._known.items() if key[1] != symbol}
+
     def value(
         self, key: tuple[StrategyId, str], history: Sequence[Bar], sizing: Sizing, bars_a_year: float, now_ns: int
     ) -> Decimal | None:

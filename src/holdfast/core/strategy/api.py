@@ -25,6 +25,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
+from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import Bar, OrderFilled, Quote, Trade
 from holdfast.core.strategy.context import Context, Timer
 
@@ -32,6 +33,7 @@ __all__ = [
     "Annotated",
     "Bar",
     "Context",
+    "CorporateAction",
     "Meta",
     "OrderFilled",
     "Parameters",
@@ -96,6 +98,13 @@ class Strategy:
 
     def on_trade(self, context: Context, trade: Trade) -> None:
         """Somebody traded."""
+
+    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:
+        """A symbol goes ex: a split, a dividend, or both. Called at the start of its ex-date, before the market of that day.
+
+        Positions, `Context.price` and, at a split, `Context.history` are those of after it already; open orders are on their way
+        out at a split. What a strategy keeps in prices of its own it has to divide by ``action.new / action.old``.
+        """
 
     def on_fill(self, context: Context, fill: OrderFilled) -> None:
         """One of this strategy's orders traded; positions and orders already show it."""

@@ -75,6 +75,13 @@ class BarBuilder:
         """The bar, if it is due by ``time_ns``; the builder is empty again then."""
         return self._take() if self.due_ns and time_ns >= self.due_ns else None
 
+    def split(self, ratio: float) -> None:
+        """What is gathered so far goes on in shares of after a split, so many new ones for an old one."""
+        self.open, self.high, self.low, self.close = (
+            price / ratio for price in (self.open, self.high, self.low, self.close)
+        )
+        self.volume *= ratio
+
     def _take(self) -> Bar:
         bar = Bar(self.symbol, self.end_ns, self.start_ns, self.open, self.high, self.low, self.close, self.volume)
         self.due_ns, self._done_ns = 0, self.end_ns
@@ -122,6 +129,11 @@ class BuiltBars(Generic[Reader]):
                 yield done, readers
             elif 0 < builder.due_ns < self.due_ns:
                 self.due_ns = builder.due_ns
+
+    def split(self, symbol: str, ratio: float) -> None:
+        """The unfinished bars of a symbol go on in shares of after a split."""
+        for _, builder, _ in self._routes.get(symbol, ()):
+            builder.split(ratio)
 
     def finish(self, until_ns: int) -> list[tuple[Bar, list[Reader]]]:
         """The bars that are over by then, in order of their ends."""

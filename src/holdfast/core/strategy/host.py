@@ -14,8 +14,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
-from holdfast.core.messages import Bar, CancelOrders, MarketEvent, OrderFilled, Quote, Signal, Trade
+from holdfast.core.corporate import bar_after
+from holdfast.core.messages import Bar, CancelOrders, FeedEvent, OrderFilled, Quote, Signal, Trade
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.session.calendar import TradingCalendar
@@ -31,10 +33,15 @@ WISHES_PER_SYMBOL = 10
 NEVER = 1 << 62
 
 Wish = Signal | CancelOrders
-Call = tuple[MarketEvent, MarketEvent, "list[Runner]"]
+Call = tuple[FeedEvent, FeedEvent, "list[Runner]"]
 """The event that brought it about, what is to be shown (it, or a bar that it completed), and to whom."""
 
-_CALLBACKS: dict[type, str] = {Bar: "on_bar", Quote: "on_quote", Trade: "on_trade"}
+_CALLBACKS: dict[type, str] = {
+    Bar: "on_bar",
+    Quote: "on_quote",
+    Trade: "on_trade",
+    CorporateAction: "on_corporate_action",
+}
 _by_id = attrgetter("id")
 
 
@@ -169,6 +176,16 @@ class Host:
         if has_longer:
             self._build(bar, bar.start_ns, (bar.open, bar.high, bar.low, bar.close), bar.volume, calls)
 
+    def see_action(self, action: CorporateAction, calls: list[Call]) -> None:
+        """Put the histories of a symbol into shares of after a split; those who want to know are told."""
+        runners = [runner for runner in self.runners.values() if action.symbol in runner.history]
+        if action.new != action.old:
+            self.built.split(action.symbol, action.new / action.old)
+            for runner in runners:
+                bars = runner.history[action.symbol]
+                runner.history[action.symbol] = deque((bar_after(action, bar) for bar in bars), maxlen=bars.maxlen)
+        calls.append((action, action, [one for one in runners if one.overrides("on_corporate_action")]))
+
     def see_trade(self, trade: Trade, calls: list[Call]) -> None:
         """Build a trade into the bars of its symbol, where the feed has no bars."""
         if self._builds_of_ticks:
@@ -189,14 +206,14 @@ class Host:
         if runners:
             calls.append((quote, quote, runners))
 
-    def see_end(self, event: MarketEvent, calls: list[Call]) -> None:
+    def see_end(self, event: FeedEvent, calls: list[Call]) -> None:
         """All of an instant is seen, ``event`` is its last: the built bars that are over now have all that belongs to them."""
         for bar, runners in self.built.finish(event.time_ns):
             self._remember(bar, runners)
             calls.append((event, bar, runners))
         self._schedule()
 
-    def call(self, event: MarketEvent, runners: list[Runner]) -> None:
+    def call(self, event: FeedEvent, runners: list[Runner]) -> None:
         """Show an event, or a bar that was built, to strategies."""
         name = _CALLBACKS[type(event)]
         for runner in runners:
@@ -296,7 +313,7 @@ class Host:
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _build(self, event: MarketEvent, start_ns: int, prices: Prices, volume: float, calls: list[Call]) -> None:
+    def _build(self, event: FeedEvent, start_ns: int, prices: Prices, volume: float, calls: list[Call]) -> None:
         for bar, runners in self.built.add(event.symbol, start_ns, event.time_ns, prices, volume):
             self._remember(bar, runners)
             calls.append((event, bar, runners))

@@ -10,7 +10,7 @@ from contextlib import suppress
 from holdfast.brokers.port import LiveBroker
 from holdfast.core import lifecycle
 from holdfast.core.instant import Instant, instants
-from holdfast.core.messages import Heartbeat, MarketEvent
+from holdfast.core.messages import FeedEvent, Heartbeat, MarketEvent
 from holdfast.errors import HoldfastError
 from holdfast.feeds.live import FeedStatus, LiveFeed
 from holdfast.journal.commands import CommandQueue
@@ -62,7 +62,7 @@ class LiveLoop:
         self._has_had_market = False
         self.events = 0
         self.replayed = 0
-        self.last_event: MarketEvent | None = None
+        self.last_event: FeedEvent | None = None
         self.recovered = asyncio.Event()
 
     def stop(self, reason: str) -> None:
