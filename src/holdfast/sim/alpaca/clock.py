@@ -45,6 +45,10 @@ class MarketClock:
         """Whether the market has begun to move."""
         return self._is_started
 
+    def begin(self) -> None:
+        """Go on from where it stands: the time that building the market took is not counted."""
+        self._set_s = time.monotonic()
+
     def advance(self, time_ns: int) -> None:
         """Come to an event. An earlier time than now changes nothing."""
         if self.speed is not None:

@@ -135,13 +135,15 @@ async def serving(
     runner = web.AppRunner(build_app(world), access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
     await runner.setup()
     try:
+        world.clock.begin()
+        replay = Replay(world)
         site = web.TCPSite(runner, host, port, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:
             text = os.strerror(error.errno) if error.errno else str(error)
             raise ConfigError(f"can't listen on {host}:{port} ({text}); choose another port, or 0 for any") from None
-        playing = asyncio.create_task(Replay(world).run())
+        playing = asyncio.create_task(replay.run())
         try:
             yield runner.addresses[0][1]
         finally:

@@ -171,6 +171,15 @@ def test_the_clock_keeps_its_pace_and_stays_before_the_next_event() -> None:
     assert clock.now_ns >= 51 * SECOND_NS
 
 
+def test_what_a_market_took_to_build_is_not_counted() -> None:
+    """However long it was until it is served, its time is still where it starts: no event is skipped."""
+    clock = MarketClock(0, 1e9)
+    assert clock.now_ns > SECOND_NS
+    clock.begin()
+    clock.hold_before(SECOND_NS)
+    assert clock.now_ns < SECOND_NS
+
+
 def test_a_paced_market_takes_the_time_it_says() -> None:
     """At 600 times real time, ten minutes of market take a second, with all their events."""
     before_s = time.monotonic()
