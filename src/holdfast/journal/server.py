@@ -75,8 +75,8 @@ class ServerDatabase(database.Database):
     @property
     def anchor_directory(self) -> Path:
         """In the user's own folder for state, which stays when the machine starts again."""
-        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        return Path(state) / "holdfast" / self.lock_directory.name
+        state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+        return Path(os.path.expanduser(state)) / "holdfast" / self.lock_directory.name  # noqa: PTH111  that raises without a home
 
     def exists(self) -> bool:
         """Whether the database has our tables, all of them: their version is written last."""

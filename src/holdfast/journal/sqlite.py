@@ -91,7 +91,7 @@ class SqliteDatabase(database.Database):
         raise JournalCorrupt(
             f"journal {self.shown}: its write-ahead log {self.path.name}-wal is damaged {where}, and what was committed from there on "
             f"({found.transactions} transactions or more) would be dropped in silence; nothing was opened. Keep both files as they "
-            'are and restore a backup (docs/journal.md, "A damaged log")'
+            'are and restore a backup (docs/journal.md, "A lost end")'
         )
 
     @contextmanager
