@@ -263,3 +263,12 @@ def test_what_can_not_be_meant_is_refused(tmp_path: Path, text: str, said: str) 
     path.write_text(text)
     with pytest.raises(DataError, match=said):
         read_actions(path, trading_calendar("XNYS"), ["X"])
+
+
+def test_a_trail_goes_with_a_split() -> None:
+    """A trail of 70 behind 645 is one of 10 behind 92.14 2/7: it neither fires at the split nor stays where it was."""
+    desk, _ = run({1: buy(100, trail_stop=70)}, bar(1, 645.0), action(1, 7), bar(2, 92.0, low=90.0), bar(3, 95.0))
+    assert desk.position() == 700
+    desk.run(bar(4, 80.0, opens=90.0))
+    assert desk.position() == 0
+    assert D(82) <= [fill.price for fill in desk.of(OrderFilled)][-1] <= D(85)
