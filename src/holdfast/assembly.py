@@ -19,7 +19,7 @@ from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, PAPER_RULES, BrokerRules
 from holdfast.core.exits import ExitRules
-from holdfast.core.instruments import instrument_for
+from holdfast.core.instruments import Instrument, instrument_for, instrument_of
 from holdfast.core.messages import BrokerName
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
@@ -174,17 +174,19 @@ def build_state(
     """An account's engine with its strategies, as it is before the first record."""
     if stale_after_ns is None and account.risk.max_data_age_s is not None:
         stale_after_ns = NEVER  # when each symbol was last heard of has to be known, and nothing is called stale
+    calendar = calendar_of(account)
     state = EngineState(
         account.name,
         account.broker,
-        calendar_of(account),
-        instrument_for(account.calendar),
+        calendar,
+        instrument_for(calendar.name),
         account.risk,
         stale_after_ns,
         rules=_rules_of(account, is_live=config.feed.kind == "alpaca"),
     )
     if config.feed.kind == "alpaca":
         state.host.built.late_ns = LATE_BARS_NS
+    state.instruments = named_instruments(config, calendar.name)
     state.foreign_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()
@@ -208,7 +210,34 @@ def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:
 
 def build_exchange(config: Config, account: AccountConfig) -> Exchange:
     """The paper broker's exchange for an account."""
-    return Exchange(config.venue.settings(), calendar_of(account), instrument_for(account.calendar))
+    calendar = calendar_of(account)
+    named = named_instruments(config, calendar.name)
+    return Exchange(config.venue.settings(), calendar, instrument_for(calendar.name), named)
+
+
+def named_instruments(config: Config, calendar: str) -> dict[str, Instrument]:
+    """The rules of the symbols whose tick the configuration names, on the exchange of a calendar."""
+    account = instrument_for(calendar)
+    return {
+        symbol: instrument_of(symbol, account, {}).with_tick(section.tick)
+        for symbol, section in config.instruments.items()
+    }
+
+
+def tick_notes(config: Config) -> list[str]:
+    """What a person should know about symbols without a known tick. Raises ConfigError."""
+    notes = []
+    for account in config.accounts:
+        calendar = calendar_of(account).name
+        rules, named = instrument_for(calendar), named_instruments(config, calendar)
+        mine = {symbol for row in config.strategies if row.account == account.name for symbol in row.symbols}
+        unknown = sorted(symbol for symbol in mine if not instrument_of(symbol, rules, named).ticks)
+        if unknown:
+            notes.append(
+                f"account {account.name}: no tick is known for {', '.join(unknown)} on {account.calendar}; orders with a price, a stop "
+                f'or a target are refused. Write it: [instruments.{unknown[0]}] tick = "0.01"'
+            )
+    return notes
 
 
 def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:

@@ -294,6 +294,12 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     wishes_per_minute: Count | None = None
 
 
+class InstrumentConfig(Section, frozen=True):
+    """What isn't known of a symbol: ``tick`` is its price increment, at all prices."""
+
+    tick: Annotated[Decimal, Within(0, 1_000_000, above=True)]
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -309,6 +315,7 @@ class Config(Section, frozen=True):
     watchdog: WatchdogConfig = WatchdogConfig()
     accounts: list[AccountConfig] = msgspec.field(default_factory=list)
     strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
+    instruments: dict[str, InstrumentConfig] = msgspec.field(default_factory=dict)
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:

@@ -42,6 +42,16 @@ def end(result: Any) -> str:
     return str(result["accounts"][0]["end"])
 
 
+def limits(result: Any) -> list[str]:
+    """The limit of every order."""
+    return [order["limit_price"] for order in result["orders_list"]]
+
+
+def refusals(result: Any) -> object:
+    """How often each rule refused something."""
+    return result["accounts"][0]["refusals"]
+
+
 class Case(NamedTuple):
     """``config`` is the file's path in the folder of cases."""
 
@@ -67,6 +77,10 @@ CASES = [
     Case("trail_order2/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # a day's bar beside minutes is known when the day is over, not at its first minute
     Case("mixed_lengths/holdfast.toml", end, "2024-01-04T05:00:00Z"),
+    # the tick of NSE below 250 rupees is 0.01 since June 2024
+    Case("nsetick/holdfast.toml", limits, ["99.99"]),
+    # nobody told the tick of EURUSD: its stop can't be rounded, and moves nowhere
+    Case("fx_tick/holdfast.toml", refusals, {"tick_known": 1}),
     # NSE traded on a Saturday: a day order of it ends with that session
     Case("sat_session/holdfast.toml", orders, ["EXPIRED 2025-02-01T10:00:00Z"]),
     # the data goes on after what the calendar knows, and the run with it

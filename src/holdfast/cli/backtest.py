@@ -10,7 +10,7 @@ from typing import IO, Any
 import msgspec
 from rich.console import Console
 
-from holdfast.assembly import build_feed, calendar_of, timeframe_notes
+from holdfast.assembly import build_feed, calendar_of, tick_notes, timeframe_notes
 from holdfast.backtest.results import AccountResult, FillEntry, OrderEntry, Recorder
 from holdfast.backtest.run import Backtest
 from holdfast.cli import report, terminal
@@ -34,7 +34,7 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
     target = target_of(json_to)
     config = _with_data(config_for_reading(config_file), data)
     feed = build_feed(config)
-    for note in timeframe_notes(config, feed):
+    for note in [*timeframe_notes(config, feed), *tick_notes(config)]:
         terminal.say(note)
     total = check_data(feed)
     for note in split_notes(feed):

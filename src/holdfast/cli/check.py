@@ -8,7 +8,15 @@ from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.assembly import build_feed, build_live_feed, build_runner, calendar_notes, calendar_of, timeframe_notes
+from holdfast.assembly import (
+    build_feed,
+    build_live_feed,
+    build_runner,
+    calendar_notes,
+    calendar_of,
+    tick_notes,
+    timeframe_notes,
+)
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data, split_notes
 from holdfast.cli.progress import progress
@@ -109,6 +117,8 @@ class _Checks:
             yield "calendar", OK, f"{account.calendar} for {account.name}: {covers}"
         for note in calendar_notes(self._config, time.strftime("%Y-%m-%d", time.gmtime())):
             yield "calendar", NOTE, note
+        for note in tick_notes(self._config):
+            yield "instruments", NOTE, note
 
     def feed(self) -> Iterator[Finding]:
         """The market data, every row of it; of live data what can be seen without asking for it."""

@@ -8,7 +8,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.assembly import build_feed, calendar_notes, timeframe_notes
+from holdfast.assembly import build_feed, calendar_notes, tick_notes, timeframe_notes
 from holdfast.cli import report, terminal
 from holdfast.cli.backtest import check_data
 from holdfast.cli.narrate import Narrator
@@ -49,7 +49,7 @@ def run(
     session, console = Session(config), terminal.console()
     with open_engine(config, session.watch, feed, Waiting(stands_by, terminal.say), beginning) as engine:
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        for note in [*timeframe_notes(config, engine.feed), *calendar_notes(config, today)]:
+        for note in [*timeframe_notes(config, engine.feed), *tick_notes(config), *calendar_notes(config, today)]:
             terminal.say(note)
         if as_json:
             session.run(engine, duration_s, session.news.clear)

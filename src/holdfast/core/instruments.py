@@ -1,11 +1,13 @@
 """What a price and a quantity may be: tick and lot rules."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
 
-from holdfast.core.types import NO_MONEY, Money, Price, Quantity, Rounding, Side, round_to
+from holdfast.core.types import NO_MONEY, ZERO, Money, Price, Quantity, Rounding, Side, round_to
+from holdfast.errors import InvalidValue
 
 Bands = tuple[tuple[Decimal, Decimal], ...]
 
@@ -20,8 +22,10 @@ class AssetClass(StrEnum):
 class Instrument(msgspec.Struct, frozen=True):
     """Rules of a kind of instrument.
 
-    ``ticks`` are (from this price, this increment), highest first. ``quantity_increment`` is the smallest step of any order;
-    ``lot`` the step that sizing works in. A crypto order, and one for a fraction of a share, is worth at least ``minimum_value``.
+    ``ticks`` are (from this price, this increment), highest first; empty where no rule is known, and then no price can be
+    rounded. ``eras`` are the ticks of later times, as (from this time in UTC nanoseconds, what holds then), in order.
+    ``quantity_increment`` is the smallest step of any order; ``lot`` the step that sizing works in. A crypto order, and one for a
+    fraction of a share, is worth at least ``minimum_value``.
     """
 
     ticks: Bands
@@ -29,9 +33,23 @@ class Instrument(msgspec.Struct, frozen=True):
     lot: Decimal
     minimum_value: Money = NO_MONEY
     asset_class: AssetClass = AssetClass.STOCK
+    eras: tuple[tuple[int, "Instrument"], ...] = ()
+
+    def at(self, time_ns: int) -> "Instrument":
+        """The rules that hold at a time."""
+        for from_ns, rules in reversed(self.eras):
+            if time_ns >= from_ns:
+                return rules
+        return self
+
+    def with_tick(self, tick: Decimal) -> "Instrument":
+        """The same with one tick for all prices and times."""
+        return msgspec.structs.replace(self, ticks=((ZERO, tick),), eras=())
 
     def tick(self, price: Decimal) -> Decimal:
-        """The price increment that holds at ``price``."""
+        """The price increment that holds at ``price``. Raises :class:`~holdfast.errors.InvalidValue` where no rule is known."""
+        if not self.ticks:
+            raise InvalidValue("no tick is known for this instrument, so no price of it can be rounded")
         for floor, tick in self.ticks:
             if price >= floor:
                 return tick
@@ -72,10 +90,38 @@ US_EQUITY = Instrument(
     lot=Decimal(1),
     minimum_value=Money(Decimal(1)),  # Alpaca: documented, of fractional orders
 )
-INDIA_EQUITY = Instrument(
+_NSE_UNTIL_2024 = Instrument(
     ticks=((Decimal(0), Decimal("0.05")),),
     quantity_increment=Decimal(1),
     lot=Decimal(1),
+)
+
+
+def _nse(*bands: tuple[str, str]) -> Instrument:
+    ticks = tuple((Decimal(floor), Decimal(tick)) for floor, tick in bands)
+    return msgspec.structs.replace(_NSE_UNTIL_2024, ticks=ticks)
+
+
+INDIA_EQUITY = msgspec.structs.replace(
+    # NSE's equity segment. The exchange sets a share's tick each month by the last close of the month before; here it goes by the
+    # price itself. ETFs keep 0.05.
+    _NSE_UNTIL_2024,
+    eras=(
+        # From 2024-06-10, circular of 2024-05-24 (livemint.com, 2024-05-27; tradingqna.com, 166034).
+        (1_717_957_800_000_000_000, _nse(("250", "0.05"), ("0", "0.01"))),
+        # From 2025-04-15 (angelone.in, 2025-03-17).
+        (
+            1_744_655_400_000_000_000,
+            _nse(
+                ("20000.01", "5"),
+                ("10000.01", "1"),
+                ("5000.01", "0.5"),
+                ("1000.01", "0.1"),
+                ("250", "0.05"),
+                ("0", "0.01"),
+            ),
+        ),
+    ),
 )
 CRYPTO = Instrument(
     ticks=((Decimal(0), Decimal("0.000000001")),),
@@ -86,16 +132,25 @@ CRYPTO = Instrument(
 )
 
 
+UNKNOWN_TICKS = Instrument(ticks=(), quantity_increment=Decimal("0.000000001"), lot=Decimal(1))
+"""Exchanges and instruments whose ticks nobody told: each has its own tables, and a wrong tick moves a stop by percents."""
+
+_BY_CALENDAR = {"XNYS": US_EQUITY, "XBOM": INDIA_EQUITY, "24/7": CRYPTO}
+
+
 def instrument_for(calendar: str) -> Instrument:
-    """The rules that hold on a calendar's exchange."""
-    if calendar in ("XBOM", "XNSE"):
-        return INDIA_EQUITY
-    return CRYPTO if calendar == "24/7" else US_EQUITY
+    """The rules that hold on the exchange of a calendar (its own name, no alias); `UNKNOWN_TICKS` where none are known."""
+    return _BY_CALENDAR.get(calendar, UNKNOWN_TICKS)
 
 
-def instrument_of(symbol: str, account: Instrument) -> Instrument:
-    """The rules that hold for a symbol in an account of this kind: a name with a slash is a pair of currencies."""
-    return CRYPTO if "/" in symbol else account
+Named = Mapping[str, Instrument]
+"""The rules of symbols that have others than their account's."""
+NIL: Named = {}
+
+
+def instrument_of(symbol: str, account: Instrument, named: Named) -> Instrument:
+    """The rules that hold for a symbol in an account of this kind: those ``named`` for it, or else a name with a slash is a pair."""
+    return named.get(symbol) or (CRYPTO if "/" in symbol else account)
 
 
 def in_whole_units(instrument: Instrument) -> Instrument:

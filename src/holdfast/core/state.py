@@ -5,7 +5,7 @@ reads, so a restart can't come to another state than the one it left.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -138,6 +138,7 @@ class EngineState:
         self.broker = broker
         self.calendar = calendar
         self.instrument = instrument
+        self.instruments: Mapping[str, Instrument] = {}  # those that the configuration names
         self.limits = limits
         self.exit_rules: dict[StrategyId, ExitRules] = {}
         self.strategy_limits: dict[StrategyId, StrategyLimits] = {}
@@ -222,7 +223,7 @@ class EngineState:
 
     def instrument_of(self, symbol: str) -> Instrument:
         """The price and quantity rules of a symbol; whole units of what the broker takes no parts of."""
-        found = instrument_of(symbol, self.instrument)
+        found = instrument_of(symbol, self.instrument, self.instruments).at(self.now_ns)
         if symbol in self.permits.whole_only:
             return in_whole_units(found)
         return found

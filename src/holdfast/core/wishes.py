@@ -79,6 +79,9 @@ def draft_alone(state: EngineState, signal: Signal, *, way_out: bool = False) ->
     side, quantity = wanted
     quantity = None if quantity is None else _without_fee(state, signal.symbol, side, quantity)
     signal = _with_exits(state, signal, side, price)
+    if needs_tick(signal) and not state.instrument_of(signal.symbol).ticks:
+        text = f"no tick of {signal.symbol} is known, so its price can't be rounded: [instruments.{signal.symbol}] tick = ..."
+        return refusal(signal, "tick_known", "none", "a tick", text)
     terms = _terms(state, signal, side, NO_QUANTITY if quantity is None else quantity)
     if quantity is None:
         sized = _sized(state, signal, terms)
@@ -97,6 +100,13 @@ def _without_fee(state: EngineState, symbol: str, side: Side, quantity: Quantity
     if side is Side.BUY or not fee or not ours - fee < quantity <= ours:
         return quantity
     return Quantity(held(state, symbol, side))
+
+
+def needs_tick(signal: Signal) -> bool:
+    """Whether an order would have a price of its own, or exits that have one."""
+    prices = (signal.limit_price, signal.stop_price, signal.trail_amount, signal.trail_percent)
+    moves_stop = signal.exits is not None and signal.exits.moves_stop
+    return moves_stop or any(value is not None for value in (*prices, signal.stop_loss, signal.take_profit))
 
 
 def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:

@@ -7,7 +7,7 @@ happens when, and where that is not what a real market would do, is written in `
 from collections.abc import Sequence
 
 from holdfast.core.adjustments import CorporateAction
-from holdfast.core.instruments import US_EQUITY, Instrument
+from holdfast.core.instruments import NIL, US_EQUITY, Instrument, Named
 from holdfast.core.messages import (
     Bar,
     CancelRefused,
@@ -39,7 +39,7 @@ class Exchange:
 
     Every call takes times that don't go back. ``calendar`` says when day, opg and cls orders end; its error for a time that
     it doesn't cover comes through. ``instrument`` has the price increments that slipped prices and trailing
-    stops are rounded to; a pair of currencies has its own.
+    stops are rounded to; a pair of currencies has its own, and so has what is ``named``.
 
     To restart: `observe` every market event, and after each event put back what had been reported by then, in order:
     `restore_order` for an acceptance, `restore_fill`, `restore_quantity` for a replacement, `remove` for an end. Then send
@@ -47,11 +47,13 @@ class Exchange:
     that was never interrupted.
     """
 
-    def __init__(self, settings: VenueSettings, calendar: TradingCalendar, instrument: Instrument = US_EQUITY) -> None:
+    def __init__(
+        self, settings: VenueSettings, calendar: TradingCalendar, instrument: Instrument = US_EQUITY, named: Named = NIL
+    ) -> None:
         self._settings = settings
         self._calendar = calendar
         self._book = OrderBook()
-        self._matching = Matching(settings, instrument, self._book)
+        self._matching = Matching(settings, instrument, named, self._book)
         self._markets = self._book.markets
         self._due_ns = NEVER_NS
         self._session_ns = (0, 0)

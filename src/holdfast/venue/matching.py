@@ -1,5 +1,6 @@
 """Who trades with what, and how much: orders against one piece of market data."""
 
+from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 
 from holdfast.core.instruments import Instrument, instrument_of
@@ -18,7 +19,7 @@ from holdfast.core.messages import (
 from holdfast.core.types import NO_QUANTITY, Money, OrderRole, Price, Quantity, TimeInForce
 from holdfast.venue.book import OrderBook
 from holdfast.venue.market import Market, View, price_of, start_ns
-from holdfast.venue.models import TickRule, fee
+from holdfast.venue.models import TickRule, fee, finest_tick
 from holdfast.venue.order import AT_ONCE, AUCTION_ONLY, VenueOrder
 from holdfast.venue.path import OPEN, Point
 from holdfast.venue.rules import Offer, at_price, at_tick, could_fill, in_range, on_path, point_at
@@ -30,14 +31,18 @@ _FOK, _OPG, _CLS = TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS
 class Matching:
     """Lets the orders of a book trade. What happens is appended to the ``reports`` each call is given."""
 
-    def __init__(self, settings: VenueSettings, instrument: Instrument, book: OrderBook) -> None:
+    def __init__(
+        self, settings: VenueSettings, instrument: Instrument, named: Mapping[str, Instrument], book: OrderBook
+    ) -> None:
         self._settings = settings
         self._instrument = instrument
+        self._named = named
         self._book = book
 
     def tick_of(self, order: VenueOrder) -> TickRule:
         """The price increments that hold for an order."""
-        return instrument_of(order.terms.symbol, self._instrument).tick
+        rules = instrument_of(order.terms.symbol, self._instrument, self._named).at(order.accepted_ns)
+        return rules.tick if rules.ticks else finest_tick
 
     # --- one order meets the market ----------------------------------------------------------------------------------
 

@@ -16,11 +16,17 @@ from holdfast.core.ranges import Ranged, Within
 from holdfast.core.types import NO_MONEY, ZERO, Money, Price, Quantity, Rounding, Side, notional, round_to
 
 CENT = Decimal("0.01")
+FINEST_TICK = Decimal("0.000000001")
 BASIS_POINTS = Decimal(10_000)
 _HASH_BITS = 64
 
 TickRule = Callable[[Decimal], Decimal]
 """The price increment that holds at a price."""
+
+
+def finest_tick(_price: Decimal) -> Decimal:
+    """For what has no known tick: prices come out as slippage makes them."""
+    return FINEST_TICK
 
 
 def round_against(price: Decimal, side: Side, tick: TickRule) -> Decimal:

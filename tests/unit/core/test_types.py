@@ -1,5 +1,6 @@
 """Exact values: what becomes one, what is refused, and which way they are rounded."""
 
+import datetime as dt
 from decimal import Decimal
 from fractions import Fraction
 
@@ -169,6 +170,50 @@ def test_a_size_is_rounded_down_to_whole_lots() -> None:
     """Sizing never buys more than the budget."""
     assert US_EQUITY.lots(Decimal("9.99")) == 9
     assert CRYPTO.lots(Decimal("0.0000019")) == Decimal("0.000001")
+
+
+NSE_DAYS = {
+    "before": "2024-06-09T23:59",
+    "2024": "2024-06-10T00:00",
+    "late 2024": "2025-04-14T23:59",
+    "2025": "2025-04-15T00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("day", "price", "tick"),
+    [
+        ("before", "99.99", "0.05"), ("before", "3000", "0.05"),
+        ("2024", "99.99", "0.01"), ("2024", "249.99", "0.01"), ("2024", "250", "0.05"), ("2024", "12000", "0.05"),
+        ("late 2024", "1500", "0.05"),
+        ("2025", "249.99", "0.01"), ("2025", "250", "0.05"), ("2025", "1000", "0.05"), ("2025", "1000.10", "0.10"),
+        ("2025", "5000", "0.10"), ("2025", "5000.50", "0.50"), ("2025", "10000", "0.50"), ("2025", "10001", "1"),
+        ("2025", "20000", "1"), ("2025", "20005", "5"), ("2025", "120000", "5"),
+    ],
+)  # fmt: skip
+def test_ticks_of_nse_are_those_of_the_day(day: str, price: str, tick: str) -> None:
+    """A table by price since 10 June 2024, another since 15 April 2025, each from midnight in Mumbai; 0.05 before."""
+    moment = dt.datetime.fromisoformat(f"{NSE_DAYS[day]}+05:30")
+    assert INDIA_EQUITY.at(int(moment.timestamp()) * 1_000_000_000).tick(Decimal(price)) == Decimal(tick)
+
+
+def test_other_rules_are_the_same_at_all_times() -> None:
+    """And one tick that is given holds for all prices and times."""
+    assert US_EQUITY.at(0) is US_EQUITY
+    given = INDIA_EQUITY.with_tick(Decimal("0.05"))
+    assert {given.at(time_ns).tick(Decimal(price)) for time_ns in (0, 1 << 62) for price in (1, 500, 50_000)} == {
+        Decimal("0.05")
+    }
+
+
+@pytest.mark.parametrize("calendar", ["24/5", "CMES", "XLON", "XPAR", "XTKS", "XHKG", "XTSE", "us_futures"])
+def test_where_no_tick_is_known_none_is_made_up(calendar: str) -> None:
+    """Currencies, futures and foreign shares have no price rounded, by a US share's tick least of all."""
+    rules = instrument_for(calendar)
+    assert not rules.ticks
+    for rounded in (rules.limit_price, rules.stop_price):
+        with pytest.raises(InvalidValue, match="no tick is known"):
+            rounded(Decimal("1.1034"), Side.SELL)
 
 
 @pytest.mark.parametrize(("calendar", "rules"), [("XNYS", US_EQUITY), ("24/7", CRYPTO), ("XBOM", INDIA_EQUITY)])

@@ -151,7 +151,10 @@ def _protect(state: EngineState, turn: Turn, command: Protect, record: Envelope)
     guard, position = state.guards.get(key), state.portfolio.strategy_quantity(*key)
     price = command.price or state.price(command.symbol)
     closing = closing_side(position)
-    stop = state.instrument_of(command.symbol).stop_price(command.stop_loss, closing)
+    instrument = state.instrument_of(command.symbol)
+    if not instrument.ticks:
+        return CommandDone(accepted=False, text=f"nothing was done: no tick of {command.symbol} is known; configure it")
+    stop = instrument.stop_price(command.stop_loss, closing)
     fault = ""
     if guard is not None and guard.stop_loss is not None:
         fault = f"{command.symbol} of {key[0]} has its stop, at {plain(guard.stop_loss)}"
