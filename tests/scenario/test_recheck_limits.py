@@ -43,7 +43,6 @@ def rules_of(found: recheck_limits.Recheck) -> set[str]:
     return {breach.finding.rule for breach in found.breaches}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 def test_no_order_of_a_made_up_market_breaks_a_profile(made_up: Path, tmp_path: Path, profile: str) -> None:
     """Every order that risk let through, judged again: none is beyond a limit, and there were orders to judge."""
@@ -55,7 +54,6 @@ def test_no_order_of_a_made_up_market_breaks_a_profile(made_up: Path, tmp_path: 
     assert recheck_limits.main(["-c", str(file)]) == 0
 
 
-@pytest.mark.slow
 def test_no_order_breaks_one_of_all_limits_together(made_up: Path, tmp_path: Path) -> None:
     """Every limit there is, set tight, and a strategy with limits of its own; nothing is checked that no test below breaks."""
     file = configured(tmp_path, made_up, MADE_UP, f"{{ {EVERYTHING} }}", own=OWN)
@@ -78,7 +76,6 @@ REFUSE = {
 """Rules that stand in the way of something in each run: limits that nothing came near to would show little."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("profile", sorted(PROFILES))
 @pytest.mark.parametrize("what", REAL)
 def test_no_order_of_real_data_breaks_a_profile(shared_data: Path, tmp_path: Path, what: str, profile: str) -> None:
@@ -158,14 +155,12 @@ def together(limits: list[tuple[str, str]]) -> str:
     return ", ".join(limit for limit, _ in limits)
 
 
-@pytest.mark.slow
 def test_limits_that_were_not_held_are_found(loose: Path, tmp_path: Path) -> None:
     """The same journal judged by limits that its engine did not have: each is broken, and nothing else."""
     broken = judged_as(loose, tmp_path, ('profile = "default"', together(STRICTER)))
     assert broken == {rule for _, rule in STRICTER}
 
 
-@pytest.mark.slow
 def test_a_strategys_limits_that_were_not_held_are_found(loose: Path, tmp_path: Path) -> None:
     """Likewise, limits of the second strategy; and a share of equity where there was an amount."""
     own = ("risk = {}\nexits = { stop", f"risk = {{ {together(STRICTER_FOR_ONE)} }}\nexits = {{ stop")
@@ -173,7 +168,6 @@ def test_a_strategys_limits_that_were_not_held_are_found(loose: Path, tmp_path: 
     assert broken == {rule for _, rule in STRICTER_FOR_ONE} | {"cash_reserve"}
 
 
-@pytest.mark.slow
 def test_a_breach_is_shown_and_is_the_status(loose: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command ends with 0 where nothing is broken, with 1 where something is, and says which record broke what."""
     assert recheck_limits.main(["-c", str(loose)]) == 0
@@ -223,7 +217,6 @@ def planted(loose: Path, folder: Path, statement: str, *rows: tuple[object, ...]
     return rules_of(recheck_limits.recheck(folder / "holdfast.toml"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "has", "change", "rule"), PLANTED, ids=[rule for *_, rule in PLANTED])
 def test_a_planted_record_is_found(
     loose: Path, tmp_path: Path, kind: str, has: str, change: Callable[[Body], object], rule: str
@@ -237,7 +230,6 @@ def test_a_planted_record_is_found(
     assert rule in planted(loose, tmp_path, ANOTHER_BODY, (json.dumps(body), sequence))
 
 
-@pytest.mark.slow
 def test_a_repeated_order_is_found(loose: Path, tmp_path: Path) -> None:
     """What was approved right after an order was made had been the same order again."""
     rows: list[tuple[object, ...]] = []
@@ -251,7 +243,6 @@ def test_a_repeated_order_is_found(loose: Path, tmp_path: Path) -> None:
     assert "duplicate_intent" in planted(loose, tmp_path, ANOTHER_BODY, *rows)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limit", "rule"), [('market_hours = "regular"', "market_hours"), ("max_data_age_s = 60", "stale_data")]
 )
@@ -264,7 +255,6 @@ def test_an_order_at_a_wrong_time_is_found(loose: Path, tmp_path: Path, limit: s
     assert rule in planted(day, tmp_path, later)
 
 
-@pytest.mark.slow
 def test_day_trades_on_a_small_account_are_found(loose: Path, tmp_path: Path) -> None:
     """The rule is for less than 25,000: had the deposit been small, and the day one on which the rule was in force."""
     small = loose.with_name("small.toml")

@@ -19,8 +19,8 @@ from tests.torture.test_protection_kills import POINTS, buy, exits, held, minute
 
 log = logging.getLogger(__name__)
 
-KILLS = by_tier(test=2, campaign=100)
-"""How many engines are killed; docs/watchdog.md shows what a hundred come to."""
+KILLS = by_tier(test=2, campaign=50)
+"""How many engines are killed; docs/watchdog.md shows what they come to."""
 SILENT_S, CHECK_S = 5.5, 0.5
 AT_BROKER = f"{CrashPoint.ANSWERED}:2"
 """Where the engine dies the broker has the exits already: the watchdog finds that, and touches nothing."""

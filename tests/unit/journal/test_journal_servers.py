@@ -193,7 +193,6 @@ def statements_of_creation(url: str, cut_after: int | None) -> int:
     return seen
 
 
-@pytest.mark.slow
 def test_creation_cut_short_anywhere(kind: str, tmp_path: Path) -> None:
     """Wherever a crash cuts a journal's making short, it isn't taken for one, and the next start makes it whole."""
     with fresh_database(kind, tmp_path) as url:
