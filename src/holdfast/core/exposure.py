@@ -38,11 +38,13 @@ _ONE, _TEN = Decimal(1), Decimal(10)
 class Exposure:
     """One account's sums.
 
-    ``moved`` are the symbols whose price has changed since they were last worked out; orders and positions note their own.
+    ``priced`` are the symbols whose price has changed since they were last worked out, ``moved`` those of which the broker is known to
+    have another quantity; orders and positions note their own.
     """
 
     def __init__(self) -> None:
         self.moved: set[str] = set()
+        self.priced: set[str] = set()
         self._parts: dict[str, Part] = {}
         self._exposures: dict[str, Money] = {}
         self._sums: tuple[Decimal, ...] = NOTHING
@@ -84,6 +86,10 @@ class Exposure:
                 for symbol in moved:
                     self._renew_symbol(state, symbol)
                 moved.clear()
+        if self.priced:
+            for symbol in self.priced & self._parts.keys():  # a price alone gives no symbol a part
+                self._renew_symbol(state, symbol)
+            self.priced.clear()
 
     def _renew_symbol(self, state: "EngineState", symbol: str) -> None:
         before, part = self._parts.get(symbol), _part_of(state, symbol)

@@ -214,7 +214,7 @@ class EngineState:
         """Take an exact price as the last one of a symbol."""
         mark = self.marks[symbol] = float(price)
         self.exact_prices[symbol] = (mark, price)
-        self.exposure.moved.add(symbol)
+        self.exposure.priced.add(symbol)
 
     @property
     def equity(self) -> Money:

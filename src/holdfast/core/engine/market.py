@@ -89,11 +89,11 @@ def _see(state: EngineState, instant: Instant) -> list[Call]:
     for event in instant:
         if isinstance(event, Bar):
             state.marks[event.symbol] = event.close
-            state.exposure.moved.add(event.symbol)
+            state.exposure.priced.add(event.symbol)
             host.see_bar(event, calls)
         elif isinstance(event, Trade):
             state.marks[event.symbol] = event.price
-            state.exposure.moved.add(event.symbol)
+            state.exposure.priced.add(event.symbol)
             host.see_trade(event, calls)
         elif isinstance(event, CorporateAction):
             _see_action(state, event, calls)
@@ -123,7 +123,7 @@ def _mark_quote(state: EngineState, quote: Quote) -> None:
     if bid or ask:
         state.quotes[quote.symbol] = bid, ask
         state.marks[quote.symbol] = (bid + ask) / 2 if bid and ask else bid or ask
-        state.exposure.moved.add(quote.symbol)
+        state.exposure.priced.add(quote.symbol)
 
 
 def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:
