@@ -223,7 +223,7 @@ def test_an_exit_that_waits_to_leave_when_the_difference_is_found_never_leaves()
     gate = Gate(books.desk.state, Any, deque(), lambda: True)  # type: ignore[arg-type]
     assert gate.reason_to_keep(effect) is None
     books.found(0)
-    assert "has less of it" in (gate.reason_to_keep(effect) or "")
+    assert "no more leaves" in (gate.reason_to_keep(effect) or "")
 
 
 def test_a_person_who_accepts_what_the_broker_has_ends_it() -> None:

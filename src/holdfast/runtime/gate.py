@@ -72,8 +72,8 @@ class Gate:
             return f"it was to be sent by {iso_time(expires_ns)}"
         if effect.raises_risk and not self._state.account_state.takes_risk:
             return f"the account is {self._state.account_state}"
-        if effect.terms.symbol in self._state.gaps and not effect.raises_risk and self._is_too_much(effect):
-            return f"{effect.terms.symbol} is found to differ at the broker, which has less of it"
+        if effect.terms.symbol in self._state.gaps and (effect.raises_risk or self._is_too_much(effect)):
+            return f"{effect.terms.symbol} is found to differ at the broker: no more leaves than both have of it"
         unclear = unexplained(self._state, effect.terms.symbol) if effect.raises_risk else None
         if unclear not in (None, effect.terms.client_order_id):
             return f"order {unclear} in {effect.terms.symbol} is not explained yet"
