@@ -33,6 +33,8 @@ DEFAULT: dict[str, Any] = {
     "leverage": 2,
     "price_collar_pct": 10,
     "duplicate_window_s": 1,
+    "max_open_orders": 200,
+    "max_orders_per_minute": 300,
 }
 PROFILES: dict[str, dict[str, Any]] = {
     "default": {},

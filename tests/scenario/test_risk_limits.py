@@ -204,10 +204,10 @@ def test_the_collar_is_measured_from_the_quote() -> None:
 
 
 def test_data_that_has_aged_takes_no_entry() -> None:
-    """A symbol whose last bar is older than allowed waits for the next."""
+    """A symbol whose last bar is older than allowed waits for the next; a bar of the same instant would have been known."""
     limits = RiskLimits(max_data_age_s=60.0)
     desk = Desk(Scripted({3: buy("XYZ", 1), 4: buy("XYZ", 2)}), limits=limits, stale_after_ns=10**15)
-    desk.run(bar(1, 50.0, symbol="XYZ"), bar(2, 100.0), bar(3, 100.0), bar(3, 50.0, symbol="XYZ"))
+    desk.run(bar(1, 50.0, symbol="XYZ"), bar(2, 100.0), bar(3, 100.0), bar(4, 50.0, symbol="XYZ"))
     assert [(body.rule, body.figure) for body in desk.of(RiskRefused)] == [("stale_data", "120.0 s")]
     assert sizes(desk) == [2]
 

@@ -15,7 +15,7 @@ def parsed(watchdog: dict[str, Any], lease_s: float = 40.0) -> Any:
     return parse_config({**sections, **({"watchdog": watchdog} if watchdog else {})}, "test", Path())
 
 
-@pytest.mark.parametrize("silent_s", [0.0, 39.0, 40.0])
+@pytest.mark.parametrize("silent_s", [0.001, 39.0, 40.0])
 def test_an_engine_is_not_taken_for_dead_while_it_has_its_lease(silent_s: float) -> None:
     """A silence of one lease or less is refused with both figures."""
     with pytest.raises(ConfigError, match=r"silent_after_s must be longer than lease.duration_s \(40\)"):
