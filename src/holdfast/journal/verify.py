@@ -5,7 +5,7 @@ their own chain, and every other table against what the records say: each is com
 held in memory is some 1 kB for each order.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -99,8 +99,10 @@ def verify(url: str, progress: Progress | None = None) -> Verification:
     result = Verification()
     try:
         open_database(url).check()
-        with Reader.open(url) as reader, reader.snapshot():
-            _audit(reader, result, progress or _silent)
+        with Reader.open(url) as reader:
+            noted = _noted(reader)  # before the moment that is audited: an engine may go on meanwhile
+            with reader.snapshot():
+                _audit(reader, result, noted, progress or _silent)
     except JournalCorrupt as error:
         result.problems.append(str(error))
     except _Enough:
@@ -116,7 +118,14 @@ class _Enough(Exception):
     """There is nothing to gain from finding more."""
 
 
-def _audit(reader: Reader, result: Verification, progress: Progress) -> None:
+def _noted(reader: Reader) -> dict[str, int]:
+    """How far the records of each account went at least, as its anchor has it."""
+    folder = reader.database.anchor_directory
+    found = {row.account: Anchor(folder, row.account).read() for row in reader.accounts()}
+    return {account: anchor[0] for account, anchor in found.items() if anchor is not None}
+
+
+def _audit(reader: Reader, result: Verification, noted: Mapping[str, int], progress: Progress) -> None:
     report = _Report(result.problems)
     for text in reader.page_problems():
         report(f"the database file is damaged: {text}")
@@ -124,7 +133,7 @@ def _audit(reader: Reader, result: Verification, progress: Progress) -> None:
     total = reader.count(tables.records)
     done = 0
     for row in reader.accounts():
-        audit = _AccountAudit(reader, row, report)
+        audit = _AccountAudit(reader, row, report, noted.get(row.account, 0))
         result.accounts.append(audit.check)
         for records in audit.run():
             done += records
@@ -155,10 +164,11 @@ def _check_strays(reader: Reader, report: _Report) -> None:
 class _AccountAudit:
     """One account: reads its records, computes what the other tables should hold, and compares."""
 
-    def __init__(self, reader: Reader, account: AccountRow, report: _Report) -> None:
+    def __init__(self, reader: Reader, account: AccountRow, report: _Report, noted: int) -> None:
         self.check = AccountCheck(account.account)
         self._reader = reader
         self._account = account
+        self._noted = noted
         self._tell = report
         self._sound = True
         self._end = (0, GENESIS, 0)  # sequence, hash, cursor
@@ -255,10 +265,9 @@ class _AccountAudit:
         for (name, stored), found in zip(named.items(), self._end, strict=True):
             if stored != found:
                 self._report(f"{name} is {stored} in the account's row, but the records end with {found}")
-        noted = Anchor(self._reader.database.anchor_directory, row.account).read()
-        if noted is not None and noted[0] > row.last_sequence:
+        if self._noted > row.last_sequence:
             self._report(
-                f"record {noted[0]} was on the disk once, and the records end with {row.last_sequence}: its end is lost"
+                f"record {self._noted} was on the disk once, and the records end with {row.last_sequence}: its end is lost"
             )
         if self._sound and row.cash != self._portfolio.cash:
             self._report(f"cash is {row.cash}, but the records make it {self._portfolio.cash}")
