@@ -19,6 +19,7 @@ import msgspec
 from holdfast.connections.alpaca.environment import AlpacaSection, check_section
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import BrokerName
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.policy import OnBlocked, Preservation, ProtectionPolicy
 from holdfast.core.protection.records import OnFailure
 from holdfast.core.ranges import (
@@ -36,7 +37,7 @@ from holdfast.core.ranges import (
 from holdfast.core.risk.limits import PROFILES, RiskLimits, StrategyLimits, many_symbols
 from holdfast.core.session.calendar import SpecialSession
 from holdfast.core.strategy.timeframe import parse_timeframe
-from holdfast.core.types import SECOND_NS, Money
+from holdfast.core.types import MANUAL, NAME_LENGTH, SECOND_NS, Money
 from holdfast.errors import ConfigError, HoldfastError, Refused
 from holdfast.feeds.alpaca.wire import Kind
 from holdfast.feeds.pace import parse_speed
@@ -60,8 +61,6 @@ LOCAL = ("sqlite", "unix")
 """Schemes of what is a file."""
 LARGEST_FILE = 1 << 20
 """Bytes. A configuration of a thousand strategies has a tenth of it."""
-NAME_LENGTH = 64
-"""The longest id of a strategy and the longest symbol, in characters: a journal on a server keeps no longer ones."""
 
 
 BasisPoints = Annotated[Decimal, Within(0, 10_000, below=True)]
@@ -443,9 +442,9 @@ def _check(config: Config, name: str) -> None:
             near = get_close_matches(strategy.account, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
             raise ConfigError(f"{name}: strategy {strategy.id} is on account {strategy.account!r}; {hint}")
-        if not strategy.symbols or strategy.id in ("", "manual"):
+        if not strategy.symbols or strategy.id in ("", EXTERNAL, MANUAL):
             raise ConfigError(
-                f"{name}: strategy {strategy.id!r} needs an id of its own (not manual) and at least one symbol"
+                f"{name}: strategy {strategy.id!r} needs an id of its own (not {MANUAL}, nor {EXTERNAL}) and at least one symbol"
             )
         for text in (strategy.id, *strategy.symbols):
             if len(text) > NAME_LENGTH or not text.isprintable():

@@ -428,6 +428,22 @@ def rename_account(
     raise typer.Exit(rename.run(config, old, new, as_json))
 
 
+@app.command(rich_help_panel="Act")
+def rename_strategy(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The strategy's id in the journal.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The id that it gets, with all that it holds.")],
+    account: Annotated[
+        str | None, typer.Option("-a", "--account", help="In which account; may be left out if it traded in one.")
+    ] = None,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """Give a strategy another id in the journal. Refused while an engine has the account."""
+    from holdfast.cli import rename
+
+    raise typer.Exit(rename.run_strategy(config, account, old, new, as_json))
+
+
 @sim_app.command()
 def alpaca(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,

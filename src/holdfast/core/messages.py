@@ -39,6 +39,7 @@ from holdfast.core.milestones import (
     MarketStale,
     RecoveryCompleted,
     Restored,
+    StrategyRenamed,
     StrategyStarted,
     StrategyStopped,
     TradingDayStarted,
@@ -585,6 +586,7 @@ AnyBody = (
     | PositionLeft
     | AccountBound
     | AccountRenamed
+    | StrategyRenamed
     | AccountStateChanged
     | BooksCompared
     | BrokerPermits

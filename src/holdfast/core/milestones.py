@@ -32,6 +32,14 @@ class AccountRenamed(Body, frozen=True, gc=False):
     last_hash: str
 
 
+class StrategyRenamed(Body, frozen=True, gc=False):
+    """A strategy of the account had another id until here, in every record before; their chain ended with ``last_hash`` then."""
+
+    former: str
+    strategy: StrategyId
+    last_hash: str
+
+
 class Impaired(Body, frozen=True, gc=False):
     """Something the account needs for taking risk is missing (``cause``: a connection, a limit): it goes into PRESERVATION.
 

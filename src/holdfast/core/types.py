@@ -40,6 +40,9 @@ ClientOrderId = NewType("ClientOrderId", str)
 """Our own order id, made before the first byte is sent: the idempotency key. At most 20 alphanumerics."""
 StrategyId = NewType("StrategyId", str)
 
+NAME_LENGTH = 64
+"""The longest id of a strategy and the longest symbol, in characters: a journal on a server keeps no longer ones."""
+
 MANUAL = StrategyId("manual")
 """The ledger that orders typed by a person belong to."""
 

@@ -26,6 +26,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from holdfast.core.messages import BrokerName
+from holdfast.core.milestones import AccountRenamed, StrategyRenamed
 from holdfast.core.types import ZERO, iso_time
 from holdfast.errors import InvalidValue, JournalCorrupt, Refused, StaleEpoch
 from holdfast.journal.anchor import Anchor
@@ -246,7 +247,7 @@ def begin_tenure(
         # with the row locked, a holder that is awake after all can't add records while their end is looked at
         found = sa.select(accounts).where(accounts.c.account == account).with_for_update()
         row = connection.execute(found).one_or_none()
-        _check_anchor(connection, account, 0 if row is None else row.last_sequence, anchor)
+        check_anchor(connection, account, 0 if row is None else row.last_sequence, anchor)
         if row is None and holder is None:
             return _first_tenure(connection, account, broker, ours)
         if row is None or holder is None:
@@ -309,8 +310,11 @@ def _first_tenure(connection: sa.Connection, account: str, broker: BrokerName, o
     return start
 
 
-def _check_anchor(connection: sa.Connection, account: str, last_sequence: int, anchor: Anchor) -> None:
-    """The records must go as far as they were once known to be durable, and be the same there."""
+def check_anchor(connection: sa.Connection, account: str, last_sequence: int, anchor: Anchor) -> None:
+    """Raise Refused unless the records go as far as they were once known to be durable, and are the same there.
+
+    Those of a chain that was written anew since (`journal/rename.py`, maybe on another machine) are others, and go further.
+    """
     noted = anchor.read()
     if noted is None:
         if last_sequence:
@@ -320,13 +324,24 @@ def _check_anchor(connection: sa.Connection, account: str, last_sequence: int, a
     found = connection.execute(
         sa.select(columns.hash).where(columns.account == account, columns.sequence == noted[0])
     ).scalar()
-    if noted[0] and found != noted[1]:
+    if noted[0] and found != noted[1] and not _was_rewritten(connection, account, noted[0]):
         what = f"its records end with {last_sequence}" if found is None else "its record of that number is another one"
         raise Refused(
             f"account {account!r}: it is not the latest journal of this account: record {noted[0]} was on the disk once, and {what}. "
             "Its log was cut, or an older copy was put in its place. Use the latest one; if this is all there is, and you know what "
             f"is lost, remove {anchor.path}"
         )
+
+
+def _was_rewritten(connection: sa.Connection, account: str, since: int) -> bool:
+    """Whether the account, or a strategy of it, got another name after a record."""
+    columns = records.c
+    statement = sa.select(columns.sequence).where(
+        columns.account == account,
+        columns.sequence > since,
+        columns.type.in_([AccountRenamed.__name__, StrategyRenamed.__name__]),
+    )
+    return connection.execute(statement.limit(1)).scalar() is not None
 
 
 def _check_end(connection: sa.Connection, row: sa.Row[tuple[object, ...]]) -> None:

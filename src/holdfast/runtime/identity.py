@@ -115,7 +115,7 @@ def check_strategies(config: Config, account: str, reader: Reader, accepted: fro
         holder, holds = left[shared]
         raise Refused(
             f"account {account}: strategy {holder} has {holds} {shared} and is not in the configuration any more, and {strategy.id}, "
-            f"which has traded nothing yet, trades {shared}. If it is {holder} under a new name, call it {holder} again: as "
-            f"{strategy.id} it would begin flat. If it is another one, start once with `holdfast run --new-strategy {strategy.id}`; "
+            f"which has traded nothing yet, trades {shared}. If it is {holder} under a new name, it would begin flat: call it {holder} "
+            f"again, or rename it in the journal: holdfast rename-strategy {holder} {strategy.id}. If it is another one, start once with `holdfast run --new-strategy {strategy.id}`; "
             f"what {holder} holds stays, with its exits"
         )

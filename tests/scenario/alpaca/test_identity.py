@@ -11,6 +11,7 @@ from holdfast.core.orders.order import OrderState
 from holdfast.errors import Refused
 from holdfast.journal.reader import Reader
 from holdfast.journal.rename import rename_account
+from holdfast.journal.rename_strategy import rename_strategy
 from holdfast.runtime.compose import open_engine
 from holdfast.runtime.identity import Beginning
 from tests.local_alpaca import LocalAlpaca, local_alpaca
@@ -64,6 +65,7 @@ def test_names_that_would_buy_everything_again(tmp_path: Path) -> None:
 
         text = refused(renamed(config, strategy="every"))
         assert "strategy all has 5 AVOR" in text
+        assert "holdfast rename-strategy all every" in text
         assert "--new-strategy every" in text
 
         elsewhere = msgspec.structs.replace(
@@ -81,6 +83,11 @@ def test_names_that_would_buy_everything_again(tmp_path: Path) -> None:
         with Reader.open(config.journal.url) as reader:
             held = {row.strategy: row.quantity for row in reader.positions("two")}
         assert held == {"": 5, "all": 5}
+        rename_strategy(config.journal.url, None, "all", "every")
+        starts(renamed(config, account="two", strategy="every"), Beginning())
+        with Reader.open(config.journal.url) as reader:
+            held = {row.strategy: row.quantity for row in reader.positions("two")}
+        assert held == {"": 5, "every": 5}
         assert len([row for row in requests_at(server) if row["method"] != "GET"]) == sent
 
 
