@@ -59,6 +59,25 @@ def test_a_size_by_the_distance_of_the_stop() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("wish", "size"),
+    [
+        (lambda context, bar: context.sell(bar.symbol, stop_price=98, stop_loss=101), 333),  # 98 to 101
+        (lambda context, bar: context.buy(bar.symbol, stop_price=102, stop_loss=99), 333),  # 102 to 99
+        (lambda context, bar: context.sell(bar.symbol, stop_price=98, limit_price=96, stop_loss=100), 250),  # 96 to 100
+        (
+            lambda context, bar: context.buy(bar.symbol, stop_price=102, limit_price=104, stop_loss=100),
+            250,
+        ),  # 104 to 100
+        (lambda context, bar: context.sell(bar.symbol, limit_price=101, stop_loss=105), 250),  # 101 to 105
+    ],
+)
+def test_the_risk_of_a_size_is_measured_from_the_entry(wish: Script, size: int) -> None:
+    """One percent of 100,000 over the way from where it gets in, at worst, to its stop. The market is at 100."""
+    limits = sized_by(method=Method.RISK_PER_TRADE, risk_pct=D(1))
+    assert sizes(Desk(Scripted({1: wish}), limits=limits).closes(1, 100)) == [size]
+
+
 def test_a_size_by_the_average_true_range() -> None:
     """Bars with a range of 2 each: 1 % of equity over twice that is 250; before there are enough of them there is no size."""
     limits = sized_by(method=Method.VOLATILITY_TARGET, bars=3, time_to_live_s=60.0)

@@ -166,6 +166,38 @@ def test_protection_lies_on_its_own_side_of_the_entry(
     assert verdict(order, view()) == ("protection_side" if refused else "")
 
 
+SHORTS_BY_STOP = [
+    # the market is at 100
+    ("98", None, "98.01", "97.99", ""),  # in at 98
+    ("98", None, "98", None, "protection_side"),
+    ("98", None, None, "98", "protection_side"),
+    ("98", None, None, "99", "protection_side"),  # below the market, but above where it is sold
+    ("102", None, "100.01", "99.99", ""),  # the market is beyond the stop: in at 100
+    ("102", None, "100", None, "protection_side"),
+    ("98", "97.5", "97.51", "97.49", ""),  # in at 97.5 at worst
+    ("98", "97.5", "97.5", None, "protection_side"),
+    ("98", "97.5", None, "97.5", "protection_side"),
+]
+
+
+@pytest.mark.parametrize(("stop", "limit", "stop_loss", "take_profit", "rule"), SHORTS_BY_STOP)
+def test_exits_of_a_short_that_is_entered_by_a_stop_are_measured_from_there(
+    stop: str, limit: str | None, stop_loss: str | None, take_profit: str | None, rule: str
+) -> None:
+    """It sells below the market: at the stop, at the market where that is beyond it, down to a limit."""
+    kind = OrderType.STOP if limit is None else OrderType.STOP_LIMIT
+    given = {"stop_price": stop, "limit_price": limit, "stop_loss": stop_loss, "take_profit": take_profit}
+    values: dict[str, Any] = {name: Price(D(value)) for name, value in given.items() if value is not None}
+    assert verdict(terms(Side.SELL, 1, order_type=kind, **values), view()) == rule
+
+
+@pytest.mark.parametrize(("stop_loss", "rule"), [("101.91", ""), ("101.93", "stop_distance")])
+def test_the_distance_of_a_stop_is_that_from_its_entry(stop_loss: str, rule: str) -> None:
+    """A short entered by a stop at 98 may lose 4 %: 3.92, up to 101.92. The market's 100 has nothing to do with it."""
+    order = terms(Side.SELL, 1, order_type=OrderType.STOP, stop_price=Price(D(98)), stop_loss=Price(D(stop_loss)))
+    assert verdict(order, view(), max_stop_pct=D(4)) == rule
+
+
 @pytest.mark.proves("A10")
 def test_a_symbol_with_an_unexplained_order_takes_no_new_risk() -> None:
     """While nobody knows what became of an order, its symbol may be left and not entered."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from holdfast.core.messages import OrderTerms
 from holdfast.core.risk.limits import MarketHours, RiskLimits
 from holdfast.core.risk.view import Case, Refusal, RiskView
-from holdfast.core.types import plain
+from holdfast.core.types import Price, Side, plain
 
 Rule = Callable[[Case], Refusal | None]
 AccountRule = Callable[[Case, RiskLimits], Refusal | None]
@@ -26,16 +26,30 @@ def first_refusal(case: Case, account: RiskLimits | None) -> Refusal | None:
     return None
 
 
+def entry_price(case: Case) -> Price:
+    """Where a draft trades at worst: what its exits are measured from.
+
+    That is the price it is judged by, but for a short that is entered by a stop: it sells below the market, at its stop or
+    wherever the market then is, down to its limit.
+    """
+    terms = case.terms
+    if terms.side is Side.BUY or terms.stop_price is None:
+        return case.price
+    if terms.limit_price is not None:
+        return terms.limit_price
+    return case.price if case.view.mark is None else min(terms.stop_price, case.view.mark)
+
+
 def stop_distance(case: Case) -> Decimal | None:
-    """How far from its price an entry's stop-loss or trail is, in price units; None where it asks for neither."""
+    """How far from its entry a stop-loss or trail is, in price units; None where neither is asked for."""
     terms, exits = case.terms, case.terms.exits
     if terms.stop_loss is not None:
-        return abs(case.price - terms.stop_loss)
+        return abs(entry_price(case) - terms.stop_loss)
     if exits is None:
         return None
     if exits.trail_amount is not None:
         return exits.trail_amount
-    return None if exits.trail_percent is None else case.price * exits.trail_percent / 100
+    return None if exits.trail_percent is None else entry_price(case) * exits.trail_percent / 100
 
 
 def asks_pair(terms: OrderTerms) -> bool:
@@ -103,12 +117,12 @@ def _books_agree(case: Case, _limits: RiskLimits) -> Refusal | None:
 
 def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
     """A stop-loss lies on the losing side of the entry, a take-profit on the winning one; else it would close at once."""
-    terms, sign = case.terms, case.terms.side.sign
+    terms, sign, entry = case.terms, case.terms.side.sign, entry_price(case)
     for name, level, way in (("stop_loss", terms.stop_loss, -sign), ("take_profit", terms.take_profit, sign)):
-        if level is not None and (level - case.price) * way <= 0:
+        if level is not None and (level - entry) * way <= 0:
             where = "above" if way > 0 else "below"
-            text = f"a {terms.side}'s {name} must be {where} {plain(case.price)}, not {plain(level)}"
-            return Refusal("protection_side", plain(level), f"{where} {plain(case.price)}", text)
+            text = f"a {terms.side}'s {name} must be {where} {plain(entry)}, not {plain(level)}"
+            return Refusal("protection_side", plain(level), f"{where} {plain(entry)}", text)
     return None
 
 
@@ -241,13 +255,13 @@ def _stop(case: Case) -> Refusal | None:
         if not limits.require_stop:
             return None
         return Refusal("require_stop", "none", "a stop", "an entry needs a stop_loss or a trail here")
-    percent = distance * 100 / case.price
+    percent = distance * 100 / entry_price(case)
     for limit, beyond, words in (
         (limits.min_stop_pct, -1, "at least {}% is required"),
         (limits.max_stop_pct, 1, "at most {}% is allowed"),
     ):
         if limit is not None and (percent - limit) * beyond > 0:
-            text = f"the stop is {percent:.2f}% from {plain(case.price)}; {words.format(plain(limit))}"
+            text = f"the stop is {percent:.2f}% from {plain(entry_price(case))}; {words.format(plain(limit))}"
             return Refusal("stop_distance", f"{percent:.2f}%", f"{plain(limit)}%", text)
     return None
 
