@@ -58,6 +58,57 @@ def test_a_resting_order_in_another_symbol_does_not_meet_the_bar_that_is_over(or
     assert desk.of(OrderFilled) == []
 
 
+OLD_PRICE = [
+    ({}, "25"),
+    ({"limit_price": 20}, None),  # could be had a while ago
+    ({"limit_price": "20.50"}, None),
+    ({"stop_price": 19}, "25"),  # at or above its stop, but at what is asked now
+    ({"time_in_force": "ioc"}, "25"),
+]
+
+
+@pytest.mark.parametrize("fill", FillAt)
+@pytest.mark.parametrize(("order", "price"), OLD_PRICE)
+def test_an_old_close_is_met_by_nobody(fill: FillAt, order: dict[str, Any], price: str | None) -> None:
+    """XYZ closed at 20 when the decision was two minutes away. What can be had is its next open, whatever may be known of it by now."""
+    act = when("ABC", 15, lambda context: context.buy("XYZ", 10, **order))
+    desk = Desk(act, venue=VenueSettings(fill=fill))
+    desk.run(
+        bar(1, 10), bar(1, 20, symbol="XYZ"), bar(2, 10), bar(3, 15), bar(4, 15), bar(5, 26, opens=25, symbol="XYZ")
+    )
+    assert prices(desk) == ([] if price is None else [f"XYZ buy @ {price}"])
+
+
+@pytest.mark.parametrize("is_stale", [False, True])
+def test_a_trade_is_met_by_those_that_come_with_it(is_stale: bool) -> None:
+    """What was traded before the decision is past; where it is the very trade that led to the order, it is met."""
+
+    class OnTrade(Strategy):
+        def on_trade(self, context: Context, trade: Trade) -> None:
+            if trade.symbol == ("ABC" if is_stale else "XYZ") and trade.price == 5:
+                context.buy("XYZ", 10)
+
+    other = "ABC" if is_stale else "XYZ"
+    desk = Desk(OnTrade(None))
+    desk.run(
+        Trade("XYZ", minute(1), 20.0, 10.0), Trade(other, minute(2), 5.0, 10.0), Trade("XYZ", minute(3), 21.0, 10.0)
+    )
+    assert prices(desk) == ["XYZ buy @ 21" if is_stale else "XYZ buy @ 5"]
+
+
+def test_a_quote_stands_however_old() -> None:
+    """Unlike a trade it is an offer: it holds until another takes its place."""
+    act = when("ABC", 15, lambda context: context.buy("XYZ", 10))
+    desk = Desk(act)
+    desk.run(
+        Quote("XYZ", minute(1), 20.0, 9.0, 20.1, 9.0),
+        bar(1, 10),
+        bar(3, 15),
+        Quote("XYZ", minute(4), 30.0, 9.0, 30.1, 9.0),
+    )
+    assert prices(desk) == ["XYZ buy @ 20.1"]
+
+
 def test_every_symbol_is_known_at_each_call() -> None:
     """Prices and histories of the whole instant, in the alphabet's order, whichever row came first."""
     seen: list[tuple[str, float | None, int]] = []

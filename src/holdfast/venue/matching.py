@@ -81,15 +81,11 @@ class Matching:
         source = view.standing(terms.side)
         if source is None or terms.time_in_force in AUCTION_ONLY:
             return None
-        if isinstance(source, Bar) and (self._settings.fill is FillAt.NEXT_OPEN or self._was_late(order)):
-            return None  # that close is past
+        if isinstance(source, Bar) and self._settings.fill is FillAt.NEXT_OPEN:
+            return None
+        if not isinstance(source, Quote) and source.time_ns < order.accepted_ns:
+            return None  # what was traded before it came is past: only a quote stands
         return source
-
-    def _was_late(self, order: VenueOrder) -> bool:
-        if order.accepted_ns == order.released_ns:
-            return False
-        terms = order.terms
-        return order.accepted_ns == self._settings.order_arrival_ns(terms.symbol, terms.side, order.released_ns)
 
     def close_at_last_price(self, order: VenueOrder, reports: list[Report]) -> None:
         """A cls order trades at what was known when its session closed."""

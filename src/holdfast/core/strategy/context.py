@@ -109,7 +109,11 @@ class Context:
         return tuple(position for position in found if position.quantity)
 
     def orders(self, symbol: str | None = None) -> tuple[OrderView, ...]:
-        """This strategy's live orders, oldest first."""
+        """This strategy's live orders, oldest first: those that there were when this instant began.
+
+        What is asked for at an instant becomes an order after the last call of it. A strategy that wants one position among several
+        symbols decides in `on_bars`, where it has all of them, or asks by ``target``.
+        """
         live = self._host.orders.live.values()
         return tuple(
             _view(order)

@@ -8,6 +8,8 @@ orders of; when an order comes it is told the market as it stands.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from holdfast.core.messages import MarketEvent, OrderTerms, Report, Trade
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, StrategyId, from_float
 from holdfast.sim.alpaca.trading.hours import Hours, Session, session_of
@@ -133,8 +135,8 @@ class Floor:
         opens_ns = self._hours.opens_ns(session, now_ns)
         if trade is None and price:
             trade = Trade(symbol, now_ns, price, 0.0)
-        if trade is not None:
-            exchange.observe(trade, is_older_than_orders=True)
+        if trade is not None:  # with the time of now: an order may meet it, though nobody trades this very moment
+            exchange.observe(replace(trade, time_ns=now_ns), is_older_than_orders=True)
         if quote is not None and (trade is None or quote.time_ns >= opens_ns or trade.time_ns < opens_ns):
             exchange.observe(quote, is_older_than_orders=True)
 
