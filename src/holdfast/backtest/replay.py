@@ -45,7 +45,7 @@ class Replay:
         """The records every account begins with."""
         state = self.state
         self._work(lifecycle.start(state, 1, version, "backtest"))
-        self._work(lifecycle.deposit(state, deposit, "opening cash"))
+        self._work(lifecycle.deposit(state, deposit, lifecycle.OPENING_CASH))
         state.host.start(0)
 
     def run(self, events: Iterable[FeedEvent], trading_from_ns: int) -> None:

@@ -33,12 +33,15 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import NO_MONEY, Money, Price, Quantity
 from holdfast.core.wishes import raises
 
+OPENING_CASH = "opening cash"
+"""The reason of the deposit that an account begins with on paper."""
+
 
 def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     """Take the account under a new epoch."""
     state.epoch = epoch
     turn = Turn(state, "runtime")
-    started = turn.record(EngineStarted(epoch, version, process))
+    started = turn.record(EngineStarted(epoch, version, process, state.calendar.name))
     running = (runner for runner in state.host.runners.values() if runner.running and runner.id not in state.stopped)
     for runner in running:
         params = encode_params(runner.strategy.params)

@@ -104,11 +104,12 @@ class MarketFresh(Body, frozen=True, gc=False):
 
 
 class EngineStarted(Body, frozen=True, gc=False):
-    """A process took the account, under a new epoch."""
+    """A process took the account, under a new epoch. ``calendar`` is the account's (empty in journals from before it was kept)."""
 
     epoch: int
     holdfast_version: str
     process: str
+    calendar: str = ""
 
 
 class EngineStopped(Body, frozen=True, gc=False):

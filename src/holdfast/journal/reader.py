@@ -6,6 +6,7 @@ read what was written.
 
 import hashlib
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 
 from holdfast.core import snapshot
 from holdfast.core.codec import decode_body
-from holdfast.core.messages import VERSION, BrokerName, Command, Envelope
+from holdfast.core.messages import VERSION, AnyBody, BrokerName, Command, Envelope
 from holdfast.core.milestones import AccountBound
 from holdfast.core.orders.order import TERMINAL
 from holdfast.core.types import Side
@@ -224,6 +225,16 @@ class Reader:
             statement = statement.where(tables.records.c.type == kind)
         rows = self.fetch(statement.limit(1))
         return to_envelope(rows[0]) if rows else None
+
+    def newest_of(self, account: str, *kinds: type) -> Iterator[AnyBody]:
+        """The bodies of the account's records of some types, the newest first. Raises JournalCorrupt when one can't be read."""
+        columns, before = tables.records.c, sys.maxsize
+        names = [kind.__name__ for kind in kinds]
+        ours = _of(tables.records, account).where(columns.type.in_(names)).order_by(columns.sequence.desc()).limit(100)
+        while page := self.fetch(ours.where(columns.sequence < before)):
+            for row in page:
+                yield to_envelope(row).body
+            before = page[-1].sequence
 
     def others_bound_to(self, account: str, broker_account_id: str) -> list[tuple[str, int]]:
         """The other accounts that are the broker's account of that id, each with the time of its last record."""

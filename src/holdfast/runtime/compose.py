@@ -41,7 +41,8 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.locks import open_locks
 from holdfast.runtime.account import AccountAtWork, Watcher
-from holdfast.runtime.identity import Beginning, check_strategies
+from holdfast.runtime.changes import changes
+from holdfast.runtime.identity import Beginning, check_names
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.loop import Loop
@@ -135,11 +136,15 @@ def open_engine(
         partial(_live_engine, config, watch, beginning) if is_live else partial(_replaying_engine, config, watch, feed)
     )
 
-    def take(journal: Journal) -> list[Tenure]:
-        tenures = take_accounts(journal, config, process_name(), waiting or Waiting())
+    waits = waiting or Waiting()
+
+    def take(journal: Journal, parts: Parts) -> list[Tenure]:
+        tenures = take_accounts(journal, config, process_name(), waits)
         with Reader.open(config.journal.url) as reader:
-            for account in config.accounts:
-                check_strategies(config, account.name, reader, beginning.new_strategies)
+            check_names(config, reader, beginning)
+            for account, state in zip(config.accounts, parts.states, strict=True):
+                for change in changes(account, state, parts.feed, reader):
+                    waits.tell(change)
         return tenures
 
     with _opened(config, build, take) as engine:
@@ -159,7 +164,7 @@ def open_guard(config: Config, row: Watch, watch: Watcher) -> Iterator[Engine]:
     idle = msgspec.structs.replace(config, strategies=[], live=live)
     name = WATCHDOG + process_name()
 
-    def take(journal: Journal) -> list[Tenure]:
+    def take(journal: Journal, _parts: Parts) -> list[Tenure]:
         return [journal.take(account.name, account.broker, name, lease, row)]
 
     with _opened(idle, partial(_live_engine, idle, watch, Beginning(), guards=True), take) as engine:
@@ -167,12 +172,14 @@ def open_guard(config: Config, row: Watch, watch: Watcher) -> Iterator[Engine]:
 
 
 @contextmanager
-def _opened(config: Config, build: "Callable[[], Parts]", take: Callable[[Journal], list[Tenure]]) -> Iterator[Engine]:
+def _opened(
+    config: Config, build: "Callable[[], Parts]", take: "Callable[[Journal, Parts], list[Tenure]]"
+) -> Iterator[Engine]:
     with ExitStack() as stack:
         parts = build()  # what the configuration alone can get wrong is found before the journal is touched
         journal = Journal.open(config.journal.url)
         stack.callback(journal.close)
-        tenures = take(journal)
+        tenures = take(journal, parts)
         reader = stack.enter_context(Reader.open(config.journal.url))
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
@@ -193,10 +200,11 @@ def _opened(config: Config, build: "Callable[[], Parts]", take: Callable[[Journa
 
 
 class Parts(NamedTuple):
-    """An engine's parts before anything is taken: the accounts' states, and what makes an engine of them."""
+    """An engine's parts before anything is taken: the accounts' states, what makes an engine of them, and a feed that can be played again."""
 
     states: Sequence[EngineState]
     assemble: Callable[[Journal, Sequence[Tenure], Reader, CommandQueue], Engine]
+    feed: Feed | None = None
 
 
 def _leave_out_blocking(state: EngineState, reader: Reader) -> None:
@@ -221,7 +229,7 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
             recoveries.append(_recovery(account, account_config, feed, tenure, reader))
         return Engine(feed, accounts, journal, Loop(accounts, recoveries, feed, pace, journal, commands))
 
-    return Parts(states, assemble)
+    return Parts(states, assemble, feed)
 
 
 def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *, guards: bool = False) -> Parts:

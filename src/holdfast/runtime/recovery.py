@@ -153,7 +153,7 @@ class Recovery:
         last_ns = state.now_ns
         turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
         if self._tenure.last_sequence == 0:
-            turns.append(lifecycle.deposit(state, self._deposit, "opening cash"))
+            turns.append(lifecycle.deposit(state, self._deposit, lifecycle.OPENING_CASH))
             account.broker.restore(turns[-1].records[0])
         if not self._feed_since:
             feed = self._feed

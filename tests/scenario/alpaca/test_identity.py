@@ -59,6 +59,9 @@ def test_names_that_would_buy_everything_again(tmp_path: Path) -> None:
         sent = len([row for row in requests_at(server) if row["method"] != "GET"])
 
         text = refused(renamed(config, account="two"))
+        assert "has 5 AVOR on account one" in text  # its strategy is known
+        assert "holdfast rename-account one two" in text
+        text = refused(renamed(config, account="two", strategy="every"))
         assert "is account one in this journal" in text
         assert "holdfast rename-account one two" in text
         assert "is account one in this journal" in refused(renamed(config, account="two"), Beginning(new_journal=True))
