@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from holdfast.cli.backtest import backtest
+from holdfast.errors import HoldfastError
 
 Look = Callable[[Any], object]
 
@@ -99,3 +100,74 @@ def test_the_case_gives_the_right_value(
     monkeypatch.syspath_prepend(str(shared_cases))
     backtest(config, None, str(tmp_path / "result.json"))
     assert case.look(json.loads((tmp_path / "result.json").read_text())) == case.right
+
+
+BARS = {
+    "rs_in_30Min": (
+        26,
+        "2024-01-03T10:00:00Z",
+    ),  # 13 a day from 9:15 to 15:30 in Mumbai, the last one of a quarter of an hour
+    "rs_in_1Hour": (14, "2024-01-03T10:00:00Z"),
+    "rs_ny_2Hour": (8, "2024-01-03T21:00:00Z"),  # from 9:30 in New York, the last one to 16:00
+    "rs_ny_1Day": (2, "2024-01-03T21:00:00Z"),
+}
+"""How many built bars the strategy of a folder sees, and when the last of them ends."""
+
+
+@pytest.mark.parametrize("name", BARS)
+def test_every_built_bar_of_the_session_is_seen(
+    name: str, shared_cases: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as the session has, the last of the file too, and none that crosses its end."""
+    monkeypatch.chdir(shared_cases)
+    monkeypatch.syspath_prepend(str(shared_cases))
+    monkeypatch.setenv("HOLDFAST_STRATEGIES__0__PARAMS__LOG", str(tmp_path / "seen.txt"))
+    backtest(shared_cases / name / "holdfast.toml", None, str(tmp_path / "result.json"))
+    seen = [line.split() for line in (tmp_path / "seen.txt").read_text().splitlines() if line.startswith("bar ")]
+    assert (len(seen), seen[-1][5]) == BARS[name]
+
+
+LAYOUT = """
+[feed]
+kind = "file"
+path = "{path}"
+[[accounts]]
+name = "a"
+[[strategies]]
+id = "e"
+class = "holdfast.strategies:EmaCross"
+account = "a"
+symbols = ["{symbol}"]
+"""
+
+
+def test_a_file_in_any_layout_is_read_or_refused_in_one_line(shared_cases: Path, tmp_path: Path) -> None:
+    """Until it can be imported it is never taken for something that it isn't, and nothing crashes."""
+    verdicts = {}
+    for file in sorted((shared_cases / "layouts").iterdir()):
+        config = tmp_path / f"{file.name}.toml"
+        config.write_text(LAYOUT.format(path=file, symbol="SPY"))
+        try:
+            backtest(config, None, str(tmp_path / "result.json"))
+        except HoldfastError:
+            verdicts[file.name] = "refused"
+        else:
+            verdicts[file.name] = "read"
+    assert len(verdicts) > 15
+    assert {name for name, verdict in verdicts.items() if verdict == "read"} <= {"bom_ok.csv", "kite_infy_noColon.csv"}
+
+
+ELSEWHERE = {
+    "layouts": "above",
+    "live_fee": "tests/scenario/alpaca/test_bookings.py",
+    "live_restart_close_all": "tests/scenario/test_preservation_causes.py",
+}
+"""Cases that no backtest can show, or that have a test of their own, and where it is."""
+
+
+def test_no_case_is_left_out(shared_cases: Path) -> None:
+    """A folder that is added there is missed here."""
+    known = {case.config.split("/")[0] for case in CASES} | set(BARS) | set(ELSEWHERE)
+    assert {folder.name for folder in shared_cases.iterdir() if folder.is_dir() and folder.name[0] != "_"} <= known
+    root = Path(__file__).parents[2]
+    assert all((root / place).exists() for place in ELSEWHERE.values() if place != "above")

@@ -162,8 +162,14 @@ class CsvTable:
     def __init__(self, path: Path) -> None:
         self._path = path
         reader = self._open([], [])
-        self.names: Sequence[str] = reader.schema.names
-        reader.close()
+        try:
+            self.names: Sequence[str] = reader.schema.names
+        except UnicodeDecodeError as error:  # names are decoded when they are asked for
+            raise _unreadable(path, error) from None
+        finally:
+            reader.close()
+        if any("\0" in name for name in self.names):  # UTF-16 of plain letters is UTF-8 with a zero byte beside each
+            raise _not_utf8(path)
 
     def check_types(self, layout: Layout) -> None:
         """Nothing is declared in a CSV file."""
@@ -225,10 +231,12 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
+def _not_utf8(path: Path) -> DataError:
+    return DataError(f"{path}: the text is not UTF-8 (some programs write UTF-16 or Windows-1252); save it as UTF-8")
+
+
 def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, UnicodeDecodeError):
-        return DataError(
-            f"{path}: the text is not UTF-8 (some programs write UTF-16 or Windows-1252); save it as UTF-8"
-        )
+        return _not_utf8(path)
     reason = str(error).splitlines()[0].rstrip(".")
     return DataError(f"{path}: can't be read ({reason}); check that the file is whole, and is what its name says")

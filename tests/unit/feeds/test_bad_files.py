@@ -256,3 +256,20 @@ def test_paths_that_are_no_data_file_are_refused(tmp_path: Path) -> None:
     for name, text in (("b.csv", "there is no such file"), ("", "is a folder"), ("a.txt", "not '.txt'")):
         with pytest.raises(DataError, match=text):
             FileFeed(tmp_path / name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+@pytest.mark.parametrize("place", ["header", "row"])
+def test_text_in_another_encoding_is_refused_with_its_cure(encoding: str, place: str, tmp_path: Path) -> None:
+    """In the first line or further down; what is only ASCII in it is read as it is."""
+    header = "symbol,ts,open,high,low,close,volume"
+    rows = [
+        "SPY,2024-01-02T14:30:00Z,10,11,9,10,1",
+        "SPY,2024-01-02T14:31:00Z,10,11,9,10,1",
+        "SPÉ,2024-01-02T14:32:00Z,10,11,9,10,1",
+    ]
+    text = "\n".join([header.replace("volume", "volumé") if place == "header" else header, *rows]) + "\n"
+    path = tmp_path / "bars.csv"
+    path.write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match=r"(?i)UTF-?8"):
+        list(FileFeed(path).events())
