@@ -94,6 +94,7 @@ def test_no_part_of_a_state_is_left_out(recorded: Recording) -> None:
     configured = NOT_IN_RECORDS | {
         "broker",
         "foreign_orders",
+        "instruments",
         "lost_orders",
         "protection",
         "rules",

@@ -48,7 +48,7 @@ from holdfast.torture.world.wire import Network, Wire
 from tests.budget import examples
 from tests.scenario.desk import DAYS, START_NS, Scripted, bar
 
-NEVER_S = 1e9
+NEVER_S = 366 * 86_400.0
 """Longer than any story: nobody asks the broker anything but what is drawn."""
 LATER_S = (0.1, FIRST_BACK_OFF_S, 20.0, 3_600.0, 12 * 3_600.0)
 """Less than a back-off, one, more than the longest, and enough for a new trading day."""

@@ -33,6 +33,7 @@ POSITIONS = st.one_of(UNITS, UNITS.map(lambda units: -units))
 PRICES = st.one_of(decimals("0.01", "900", 2), decimals("0.000001", "0.1", 9), decimals("1000", "90000", 1))
 PERCENT = decimals("0.1", "250", 1)
 AMOUNTS = decimals("0", "200000", 2)
+BOUNDS = decimals("0.01", "200000", 2)
 
 
 @st.composite
@@ -60,11 +61,11 @@ def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 BOTH = {
-    "max_position_value": maybe(AMOUNTS), "max_position_pct": maybe(PERCENT), "max_gross_exposure": maybe(AMOUNTS),
-    "max_gross_pct": maybe(PERCENT), "max_net_exposure": maybe(AMOUNTS), "max_net_pct": maybe(PERCENT),
+    "max_position_value": maybe(BOUNDS), "max_position_pct": maybe(PERCENT), "max_gross_exposure": maybe(BOUNDS),
+    "max_gross_pct": maybe(PERCENT), "max_net_exposure": maybe(BOUNDS), "max_net_pct": maybe(PERCENT),
 }  # fmt: skip
 LIMITS = st.builds(
-    RiskLimits, **BOTH, leverage=decimals("0.5", "4", 1), cash_reserve=maybe(AMOUNTS), cash_reserve_pct=maybe(PERCENT),
+    RiskLimits, **BOTH, leverage=decimals("0.5", "4", 1), cash_reserve=maybe(AMOUNTS), cash_reserve_pct=maybe(decimals("0.1", "99.9", 1)),
     allow_short=st.booleans(), max_group_pct=maybe(PERCENT), max_volume_pct=maybe(PERCENT),
     correlation_groups=st.sampled_from([{}, {"one": ("ABC", "XYZ")}, {"one": ("ABC", "XYZ"), "two": ("ABC", "B/U", "QRS")}]),
     max_positions=maybe(st.integers(1, 4)),

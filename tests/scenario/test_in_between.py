@@ -206,7 +206,7 @@ def test_a_start_finds_a_connection_back_and_sells_nothing() -> None:
 def test_a_start_waits_for_a_connection_as_long_as_ever() -> None:
     """One that stays away after the start as well is acted on, no sooner than it says."""
     desk = trading(Preservation.CLOSE_ALL)
-    lose(desk, "market data")
+    lose(desk, "order events")
     desk.state.now_ns += 3600 * SECOND_NS
     start_again(desk, 2)
     later(desk, AFTER_NS - 1)
