@@ -39,8 +39,10 @@ demo: $(RUNTIME) ## watch strategies trade on a made-up market, offline
 run: $(RUNTIME) ## trade as CONFIG says (holdfast.toml)
 	@$(BIN)/holdfast run -c $(CONFIG) $(ARGS)
 
-quick: $(DEV) ## run the tests that need no process and no server, with few examples: under 90 seconds
-	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q --ignore=tests/crash --ignore=tests/process --ignore=tests/torture $(ARGS)
+NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/alpaca)
+
+quick: $(DEV) ## run the tests that need no process, no server and no real data: under 90 seconds
+	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q $(NOT_QUICK) $(ARGS)
 
 test: $(DEV) ## run the tests: under 8 minutes on two idle cores (ARGS="-k name" for some of them)
 	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n 2 $(ARGS)

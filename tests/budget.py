@@ -2,7 +2,7 @@
 
 | tier | command | what is run |
 |---|---|---|
-| quick | ``make quick`` | what needs no process and no server, with few examples: under 90 seconds |
+| quick | ``make quick`` | what needs no process, no server and no real data, with few examples: under 90 seconds |
 | test | ``make test`` | everything but what is marked ``campaign``: under 8 minutes on two idle cores |
 | campaign | ``make campaign`` | what is marked ``campaign``, and all searches long and at random: hours |
 

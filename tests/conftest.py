@@ -85,4 +85,4 @@ def _too_long(item: pytest.Item) -> bool:
         return "campaign" in marks
     given = getattr(item, "callspec", None)
     on_a_server = given is not None and any(value in NEED_A_SERVER for value in map(str, given.params.values()))
-    return on_a_server or not marks.isdisjoint({"campaign", "process"})
+    return on_a_server or not marks.isdisjoint({"campaign", "process", "real_data"})

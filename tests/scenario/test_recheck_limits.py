@@ -76,7 +76,10 @@ REFUSE = {
 """Rules that stand in the way of something in each run: limits that nothing came near to would show little."""
 
 
-@pytest.mark.parametrize("profile", sorted(PROFILES))
+@pytest.mark.parametrize(
+    "profile",
+    [pytest.param(name, marks=() if name == "default" else pytest.mark.campaign) for name in sorted(PROFILES)],
+)
 @pytest.mark.parametrize("what", REAL)
 def test_no_order_of_real_data_breaks_a_profile(shared_data: Path, tmp_path: Path, what: str, profile: str) -> None:
     """Real ticks, quotes and minutes of three continents: enough was let through to judge, and enough stood in its way."""
