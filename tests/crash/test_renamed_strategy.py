@@ -1,5 +1,7 @@
 """A strategy under another id in the middle of a run: it ends with the books of one that had been called so from the beginning."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from holdfast.config import Config, JournalConfig
 from holdfast.core.milestones import StrategyRenamed
 from holdfast.errors import InvalidValue, Refused
 from holdfast.journal.reader import Reader
+from holdfast.journal.rename import rename_account
 from holdfast.journal.rename_strategy import rename_strategy
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import open_engine
@@ -112,3 +115,23 @@ def test_what_another_machine_has_noted_of_the_journal_is_no_lost_end(tmp_path: 
     rename_strategy(config.journal.url, None, "mr", "new")
     noted.write_bytes(before)
     run(named(tmp_path, "new"))
+
+
+def test_a_journal_that_lost_its_end_is_not_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older copy that was put back proves itself; written anew, nothing would show any more that its end is lost."""
+    config = named(tmp_path, "mr")
+    run_cut(config, 30, monkeypatch)
+    journal, copy = tmp_path / "journal.db", tmp_path / "copy.db"
+    with closing(sqlite3.connect(journal)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+    run(config)
+    for rest in tmp_path.glob("journal.db-*"):
+        rest.unlink()
+    copy.replace(journal)
+    for rename in (
+        lambda: rename_strategy(config.journal.url, None, "mr", "new"),
+        lambda: rename_account(config.journal.url, "cut", "other"),
+    ):
+        with pytest.raises(Refused, match="not the latest journal"):
+            rename()
+    assert verify(config.journal.url).accounts[0].account == "cut"

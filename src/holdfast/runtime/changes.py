@@ -70,6 +70,8 @@ def _classes(state: EngineState, reader: Reader) -> Iterator[str]:
     for body in reader.newest_of(state.account, StrategyStarted):
         if isinstance(body, StrategyStarted):
             started.setdefault(body.strategy, body.class_name)
+        if started.keys() >= state.host.runners.keys():
+            break
     for runner in state.host.runners.values():
         former, name = started.get(runner.id), type(runner.strategy).__name__
         if former is not None and former != name:
