@@ -14,18 +14,18 @@ import json
 import sqlite3
 import sys
 import tomllib
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tools.recheck_market import NOTHING, SECOND_NS, Market
+
 MINUTE_NS = 60_000_000_000
-SECOND_NS = 1_000_000_000
 OVER = ("OrderCanceled", "OrderExpired", "OrderRejected", "OrderFailed", "OrderNotSent")
 TAKES_RISK = ("IDLE", "ANALYZING", "PENDING_ORDER")
-NOTHING = Fraction(0)
 DAY_TRADE_RULE = ("2001-09-28", "2026-06-04", 3, 25_000)
 """FINRA Rule 4210(f)(8)(B) until it was retired: at most 3 day trades in 5 trading days below this equity."""
 
@@ -71,75 +71,6 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 """What docs/risk.md says of the profiles, written down a second time; a test holds them against the engine's."""
-
-
-class Moment(NamedTuple):
-    """What the market showed of a symbol from one event on: the last price, the bid and the ask."""
-
-    last: Fraction
-    bid: Fraction
-    ask: Fraction
-
-
-class Market:
-    """The prices of a data file: bars (known at their end), trades or quotes."""
-
-    def __init__(self, path: Path | None, bar_ns: int | None) -> None:
-        self.times: dict[str, list[int]] = defaultdict(list)
-        self.prices: dict[str, list[tuple[float, float, float]]] = defaultdict(list)  # last, bid, ask
-        self.filled: dict[str, tuple[int, Fraction]] = {}
-        if path is not None:
-            self._read(path, bar_ns)
-
-    def _read(self, path: Path, bar_ns: int | None) -> None:
-        import pandas as pd
-
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-        times = pd.to_datetime(table["ts"], utc=True).astype("int64").tolist()
-        symbols = table["symbol"].astype(str).tolist()
-        if "bid" in table:
-            self._quotes(symbols, times, table["bid"].tolist(), table["ask"].tolist())
-            return
-        prices = table["price" if "price" in table else "close"].tolist()
-        late_ns = 0 if "price" in table else (bar_ns or _gap(symbols, times))
-        for symbol, time_ns, price in zip(symbols, times, prices, strict=True):
-            self.times[symbol].append(time_ns + late_ns)
-            self.prices[symbol].append((price, price, price))
-
-    def _quotes(self, symbols: list[str], times: list[int], bids: list[float], asks: list[float]) -> None:
-        known: dict[str, tuple[float, float]] = {}
-        for symbol, time_ns, new_bid, new_ask in zip(symbols, times, bids, asks, strict=True):
-            bid, ask = known.get(symbol, (0.0, 0.0))
-            bid, ask = known[symbol] = new_bid or bid, new_ask or ask
-            if bid or ask:
-                last = (bid + ask) / 2 if bid and ask else bid or ask
-                self.times[symbol].append(time_ns)
-                self.prices[symbol].append((last, bid or last, ask or last))
-
-    def around(self, symbol: str, time_ns: int) -> list[Moment]:
-        """All that may have been the latest at a time: what came at that time, the last before, and our own last execution."""
-        times, prices = self.times.get(symbol, []), self.prices.get(symbol, [])
-        first, end = bisect_left(times, time_ns), bisect_right(times, time_ns)
-        found = [Moment(*(Fraction(repr(float(price))) for price in row)) for row in prices[max(0, first - 1) : end]]
-        filled_ns, price = self.filled.get(symbol, (-1, NOTHING))
-        if filled_ns >= 0 and (first == 0 or filled_ns >= times[first - 1]):
-            found = [*found, Moment(price, price, price)]
-        return found
-
-    def age_s(self, symbol: str, time_ns: int) -> float | None:
-        """How old the last data of a symbol is."""
-        at = bisect_right(self.times.get(symbol, []), time_ns)
-        return (time_ns - self.times[symbol][at - 1]) / SECOND_NS if at else None
-
-
-def _gap(symbols: list[str], times: list[int]) -> int:
-    last: dict[str, int] = {}
-    gaps: dict[int, int] = defaultdict(int)
-    for symbol, time_ns in zip(symbols[:100_000], times, strict=False):
-        if symbol in last and time_ns > last[symbol]:
-            gaps[time_ns - last[symbol]] += 1
-        last[symbol] = time_ns
-    return min(gaps, key=lambda gap: (-gaps[gap], gap))
 
 
 class Open(NamedTuple):
@@ -299,7 +230,7 @@ class Judge:
         for who, limits in (("", self.limits), (owner, self.own.get(owner, {}))):
             yield from self._counts(who, limits, terms, time_ns)
             yield from self._sizes(who, limits, terms, price, time_ns)
-            yield from self._stops(limits, terms, price)
+            yield from self._stops(limits, terms, price, time_ns)
             if (least := limits.get("min_confidence")) is not None:
                 yield _at_least("min_confidence", Fraction(repr(float(signal.get("confidence", 1.0)))), least)
 
@@ -413,7 +344,19 @@ class Judge:
             needed += self.low(name, time_ns) * max(a - there, -there, NOTHING)
         return needed
 
-    def _stops(self, limits: Mapping[str, Any], terms: Mapping[str, Any], price: Fraction) -> Iterator[Finding]:
+    def entries(self, terms: Mapping[str, Any], price: Fraction, time_ns: int) -> list[Fraction]:
+        """Where an entry may be taken to trade: a short by a stop below the market, all others at the price they are judged by."""
+        if terms["side"] == "buy" or terms.get("stop_price") is None:
+            return [price]
+        if terms.get("limit_price") is not None:
+            return [Fraction(terms["limit_price"])]
+        stop = Fraction(terms["stop_price"])
+        return [min(stop, moment.last) for moment in self.market.around(terms["symbol"], time_ns)] or [stop]
+
+    def _stops(
+        self, limits: Mapping[str, Any], terms: Mapping[str, Any], price: Fraction, time_ns: int
+    ) -> Iterator[Finding]:
+        price = max(self.entries(terms, price, time_ns))
         exits = terms.get("exits") or {}
         distance: Fraction | None = None
         if terms.get("stop_loss") is not None:
@@ -432,9 +375,11 @@ class Judge:
     def _account_rules(self, terms: Mapping[str, Any], price: Fraction, time_ns: int) -> Iterator[Finding]:
         limits, account, symbol = self.limits, self.account, terms["symbol"]
         sign = 1 if terms["side"] == "buy" else -1
+        entries = self.entries(terms, price, time_ns)
         for name, way in (("stop_loss", -sign), ("take_profit", sign)):
             if terms.get(name) is not None:
-                yield Finding("protection_side", NOTHING, NOTHING, (Fraction(terms[name]) - price) * way <= 0)
+                is_wrong = all((Fraction(terms[name]) - entry) * way <= 0 for entry in entries)
+                yield Finding("protection_side", NOTHING, NOTHING, is_wrong)
         if terms.get("limit_price") is not None:
             limit = Fraction(terms["limit_price"])
             touches = [moment.ask if sign > 0 else moment.bid for moment in self.market.around(symbol, time_ns)]

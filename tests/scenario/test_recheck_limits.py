@@ -15,7 +15,7 @@ from holdfast.core.risk.limits import PROFILES, limits_of
 from holdfast.feeds.generate import write_bars
 from holdfast.feeds.synthetic import SyntheticFeed
 from tests.scenario.rechecked_runs import REAL, Data, configured, judged, run
-from tools import recheck_limits
+from tools import recheck_limits, recheck_market
 
 EVERYTHING = """max_position_value = "9000", max_net_pct = "70", max_gross_exposure = "40000", max_positions = 3,
  allow_short = false, cash_reserve = "15000", max_loss_streak = 30, correlation_groups = { pair = ["AVOR", "BRYX"] },
@@ -292,3 +292,21 @@ def test_the_script_shares_nothing_with_the_engine() -> None:
     text = Path(recheck_limits.__file__ or "").read_text(encoding="utf-8")
     assert "import holdfast" not in text
     assert "from holdfast" not in text
+
+
+@pytest.mark.parametrize(
+    ("prices", "entry"),
+    [
+        ({"side": "sell", "stop_price": "98"}, 98),  # the market is at 100
+        ({"side": "sell", "stop_price": "102"}, 100),
+        ({"side": "sell", "stop_price": "98", "limit_price": "97"}, 97),
+        ({"side": "buy", "stop_price": "102"}, 102),
+    ],
+)
+def test_exits_are_judged_by_where_the_entry_trades(prices: dict[str, str], entry: int) -> None:
+    """A short that is entered by a stop sells below the market; all others trade at the price they are judged by."""
+    market = recheck_market.Market(None, None)
+    market.filled["ABC"] = 1, Fraction(100)
+    judge = recheck_limits.Judge(recheck_limits.Account(), market, {}, {})
+    judged_by = max(Fraction(prices["stop_price"]), Fraction(100))
+    assert judge.entries({"symbol": "ABC", **prices}, judged_by, 2) == [entry]
