@@ -23,6 +23,7 @@ from holdfast.core.messages import (
     OrderRejected,
     OrderReleased,
     OrderUnknown,
+    Quote,
     Report,
     RiskApproved,
     RiskRefused,
@@ -402,7 +403,7 @@ def test_a_timer_between_events_makes_a_whole_chain() -> None:
             context.buy("ABC", 1)
             context.buy("XYZ", 1)
 
-    desk = Desk(Timed({})).closes(1, 100).closes(2, 50, symbol="XYZ")
+    desk = Desk(Timed({})).run(Quote("ABC", minute(1), 99, 9, 100, 9), Quote("XYZ", minute(2), 49, 9, 50, 9))
     desk.run(Heartbeat(minute(5)))
     assert not desk.of(Signal)
     desk.run(Heartbeat(minute(5) + 1))
