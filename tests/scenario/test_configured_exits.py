@@ -34,6 +34,13 @@ def test_an_entry_that_asks_for_nothing_gets_what_is_configured(side: str, stop:
     assert (stops(desk), targets(desk)) == ([(stop, 100)], [target])
 
 
+@pytest.mark.parametrize(("side", "limit", "stop"), [("buy", 101, "99.5"), ("sell", 99, "100.5")])
+def test_the_stop_of_a_limit_through_the_market_is_measured_from_the_market(side: str, limit: int, stop: str) -> None:
+    """It trades at 100. A stop measured from the limit would be behind the market, and the position gone at once."""
+    desk = ruled(Desk(Scripted({1: entry(side, limit_price=limit)})), stop_loss_pct=Decimal("0.5")).closes(1, 100)
+    assert stops(desk) == [(Decimal(stop), 100)]
+
+
 def test_what_an_entry_asks_for_counts() -> None:
     """Its own stop takes the place of the configured one; the configured target is added."""
     desk = ruled(Desk(Scripted({1: entry(stop_loss=90)})), stop_loss_pct=2, take_profit_pct=4).closes(1, 100)

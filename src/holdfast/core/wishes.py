@@ -118,10 +118,18 @@ def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) ->
     has_stop = signal.stop_loss is not None
     return replace(
         signal,
-        stop_loss=signal.stop_loss or (None if signal.exits else rules.stop_loss(entry, side)),
+        stop_loss=signal.stop_loss
+        or (None if signal.exits else rules.stop_loss(_met(signal, side, entry, price), side)),
         take_profit=signal.take_profit or rules.take_profit(entry, side),
         exits=signal.exits or rules.exits(entry, side, has_stop=has_stop),
     )
+
+
+def _met(signal: Signal, side: Side, entry: Price, price: Price) -> Price:
+    """Where an entry is expected to trade: a limit through the market trades at the market."""
+    if signal.limit_price is None or signal.stop_price is not None:
+        return entry
+    return min(entry, price) if side is Side.BUY else max(entry, price)
 
 
 def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Quantity | None] | None:

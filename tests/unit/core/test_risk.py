@@ -191,6 +191,25 @@ def test_exits_of_a_short_that_is_entered_by_a_stop_are_measured_from_there(
     assert verdict(terms(Side.SELL, 1, order_type=kind, **values), view()) == rule
 
 
+@pytest.mark.parametrize(
+    ("side", "limit", "stop_loss", "rule"),
+    [
+        (Side.BUY, "101", "99.99", ""),
+        (Side.BUY, "101", "100.50", "protection_side"),  # bought at the market's 100, it would be sold at once
+        (Side.SELL, "99", "100.01", ""),
+        (Side.SELL, "99", "99.50", "protection_side"),
+        (Side.BUY, "95", "94.99", ""),
+        (Side.BUY, "95", "95", "protection_side"),
+    ],
+)
+def test_a_limit_through_the_market_is_stopped_from_the_market(
+    side: Side, limit: str, stop_loss: str, rule: str
+) -> None:
+    """It trades at the market, so that is what its stop has to be beyond."""
+    order = terms(side, 1, order_type=OrderType.LIMIT, limit_price=Price(D(limit)), stop_loss=Price(D(stop_loss)))
+    assert verdict(order, view()) == rule
+
+
 @pytest.mark.parametrize(("stop_loss", "rule"), [("101.91", ""), ("101.93", "stop_distance")])
 def test_the_distance_of_a_stop_is_that_from_its_entry(stop_loss: str, rule: str) -> None:
     """A short entered by a stop at 98 may lose 4 %: 3.92, up to 101.92. The market's 100 has nothing to do with it."""

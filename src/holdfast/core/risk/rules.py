@@ -118,11 +118,14 @@ def _books_agree(case: Case, _limits: RiskLimits) -> Refusal | None:
 def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
     """A stop-loss lies on the losing side of the entry, a take-profit on the winning one; else it would close at once."""
     terms, sign, entry = case.terms, case.terms.side.sign, entry_price(case)
-    for name, level, way in (("stop_loss", terms.stop_loss, -sign), ("take_profit", terms.take_profit, sign)):
-        if level is not None and (level - entry) * way <= 0:
+    through = terms.stop_price is None and terms.limit_price is not None and case.view.mark is not None
+    stopped = min(entry, case.view.mark or entry) if through and terms.side is Side.BUY else entry
+    ways = (("stop_loss", terms.stop_loss, stopped, -sign), ("take_profit", terms.take_profit, entry, sign))
+    for name, level, price, way in ways:
+        if level is not None and (level - price) * way <= 0:
             where = "above" if way > 0 else "below"
-            text = f"a {terms.side}'s {name} must be {where} {plain(entry)}, not {plain(level)}"
-            return Refusal("protection_side", plain(level), f"{where} {plain(entry)}", text)
+            text = f"a {terms.side}'s {name} must be {where} {plain(price)}, not {plain(level)}"
+            return Refusal("protection_side", plain(level), f"{where} {plain(price)}", text)
     return None
 
 
