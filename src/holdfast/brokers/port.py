@@ -122,7 +122,10 @@ class Broker(Protocol):
         """Send an order; the outcome comes as a report."""
 
     def cancel(self, effect: CancelOrder) -> None:
-        """Ask for a cancel; the outcome comes as a report."""
+        """Ask for a cancel; the outcome comes as a report.
+
+        Where only terms and time tell an order, one that was refused is not looked for: another one just like it would be canceled.
+        """
 
 
 class Unavailable(HoldfastError):
@@ -173,7 +176,8 @@ class LiveBroker(Broker, Protocol):
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms; None when the broker says that it has none.
 
-        One that was adopted (`is_foreign`) is asked for by the broker's id, which `know` gave.
+        One that was adopted (`is_foreign`) is asked for by the broker's id, which `know` gave. Where only terms and time tell, an
+        order there is one order here: what was found for one is not found for another.
         """
 
     async def open_orders(self) -> Sequence[BrokerOrder]:

@@ -63,29 +63,28 @@ def to_protect(state: "EngineState", key: Key) -> Decimal:
     """How much of a strategy's position is to be protected: what is to stay of it, as far as the account holds it.
 
     What others have sold of the account's shares (a person in the app, another strategy), or what the broker is known not to have,
-    can't be protected: the order would open a position. Of several guards on one side the older ones come first.
+    can't be protected: the order would open a position. Nor can what is on its way out: it goes from the account's as well as from
+    the position's. Of several guards on one side the older ones come first.
     """
-    wanted = _stays(state, key)
+    going = _going(state, key)
+    wanted = max(ZERO, abs(state.portfolio.strategy_quantity(*key)) - going)
     if not wanted:
         return ZERO
     strategy, symbol = key
     sign = 1 if state.portfolio.strategy_quantity(strategy, symbol) > 0 else -1
-    left = held(state, symbol, Side.SELL if sign > 0 else Side.BUY)
+    left = held(state, symbol, Side.SELL if sign > 0 else Side.BUY) - going
     for other in state.guards:
         if other == key:
             break
-        if other[1] == symbol and state.portfolio.strategy_quantity(*other) * sign > 0:
-            left -= _stays(state, other)
+        if other[1] == symbol:  # what stays of it and what is going of it
+            left -= max(ZERO, state.portfolio.strategy_quantity(*other) * sign)
     return max(ZERO, min(wanted, left))
 
 
-def _stays(state: "EngineState", key: Key) -> Decimal:
-    """What is to stay of a position: what is on its way out already is not protected as well, lest both close."""
-    position = state.portfolio.strategy_quantity(*key)
-    going = state.orders.open_sides.get((*key, closing_side(position)), ZERO)
-    if key in state.waiting:
-        going = max(going, leaving(state, key))
-    return max(ZERO, abs(position) - going)
+def _going(state: "EngineState", key: Key) -> Decimal:
+    """What of a position is on its way out already: it is not protected as well, lest both close."""
+    going = state.orders.open_sides.get((*key, closing_side(state.portfolio.strategy_quantity(*key))), ZERO)
+    return max(going, leaving(state, key)) if key in state.waiting else going
 
 
 def confirmed(state: "EngineState", key: Key, guard: Guard, wanted: Decimal) -> Decimal:

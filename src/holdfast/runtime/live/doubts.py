@@ -151,7 +151,7 @@ class Doubts:
 
     async def _look_into(self, key: ClientOrderId, doubt: Doubt) -> None:
         order = self._state.orders.find(key)
-        if order is None:
+        if order is None or not self._evidence.can_tell(order):
             self.forget(key)
             return
         reach(CrashPoint.RECONCILING)

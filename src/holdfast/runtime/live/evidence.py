@@ -17,6 +17,14 @@ class Evidence:
         """Whether anything the broker shows can prove that an order isn't there; if not, a person has to."""
         return self.kind is not IdempotencyClass.NOTHING
 
+    def can_tell(self, order: Order) -> bool:
+        """Whether an order at the broker can be told for this one, and not for one just like it.
+
+        Where only terms and time tell, one that is over and never got an id of the broker's can't: what looks like it there is the
+        order that came after it.
+        """
+        return self.can_prove_absence or not order.state.is_terminal or bool(order.broker_order_id)
+
     async def is_absent(self, order: Order) -> bool:
         """Whether everything that is to be asked says so. Raises Unavailable, AccessDenied.
 

@@ -145,6 +145,8 @@ class WorldBroker:
             report = await self._outcome(effect, key)
         finally:
             self._sending.pop(key, None)
+        if isinstance(report, OrderRejected) and self._class is IdempotencyClass.NOTHING:
+            self._terms.pop(key, None)  # what looks like it there is not it
         self._report(report)
 
     async def _outcome(self, effect: SubmitOrder, key: ClientOrderId) -> BrokerReport:

@@ -26,7 +26,7 @@ from holdfast.core.messages import (
     SubmitOrder,
 )
 from holdfast.core.milestones import RecoveryCompleted
-from holdfast.core.orders.order import TERMINAL, OrderState
+from holdfast.core.orders.order import TERMINAL, Order, OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState, apply
 from holdfast.core.turn import Turn
@@ -75,6 +75,8 @@ class Evidence:
 
     def __init__(self, idempotency: IdempotencyClass) -> None:
         self._capability = capability(idempotency)
+        self.keeps_ids = idempotency is not IdempotencyClass.NOTHING
+        """Whether the broker keeps the id that an order came with."""
         self._left_ns: dict[str, int] = {}
         self._absent_ns: dict[str, list[int]] = {}
 
@@ -246,7 +248,7 @@ class Checks:
 
     def on_fill(self, order: TheirOrder) -> None:
         """An order has filled at the broker: a strategy that only states positions never holds more than it ever asked for, nor less."""
-        ours = self._disk.orders.get(ClientOrderId(order.client_id))
+        ours = self._ours(order)
         if ours is None or ours.terms.strategy != AIMING or self._exchange.has_busted:
             return
         self._is_misled |= ours.state in TERMINAL  # it came so late that it was proven not to come
@@ -260,8 +262,19 @@ class Checks:
 
     def _is_aiming(self, order_id: str) -> bool:
         order = self._exchange.orders.get(order_id) or self._exchange.lost.get(order_id)
-        ours = None if order is None else self._disk.orders.get(ClientOrderId(order.client_id))
+        ours = None if order is None else self._ours(order)
         return ours is not None and ours.terms.strategy == AIMING
+
+    def _ours(self, order: TheirOrder) -> Order | None:
+        """Whose an order at the broker is here.
+
+        By the id it came with; where the broker keeps none, by the books: two orders that are just alike may have changed places.
+        """
+        came = self._disk.orders.get(ClientOrderId(order.client_id))
+        if self.evidence.keeps_ids:
+            return came
+        named = (ours for ours in self._disk.orders.values() if ours.broker_order_id == order.id)
+        return next(named, came if came is not None and not came.broker_order_id else None)
 
     def _check_gap(self, effect: SubmitOrder, state: EngineState) -> None:
         """In a symbol whose books are known to be wrong no more goes out than both they and the broker have."""

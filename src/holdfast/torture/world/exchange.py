@@ -216,6 +216,12 @@ class Exchange:
             if order.is_working and _trades_at(order, price):
                 self._trade(order, price)
 
+    def go_on(self) -> None:
+        """Trade at the last prices what is at the market: it never rests, though no price is new."""
+        for order in list(self.orders.values()):
+            if order.is_working and order.kind is OrderType.MARKET:
+                self._trade(order, self.prices[order.symbol])
+
     def _trade(self, order: TheirOrder, price: Decimal) -> None:
         """Fill what is left of an order, or a part of it."""
         rest = order.quantity - order.filled

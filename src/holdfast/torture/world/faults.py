@@ -112,7 +112,7 @@ class Options(msgspec.Struct, frozen=True):
     activity: float
     """How much of what the market does makes the strategy want something."""
     aims: bool = False
-    """Whether another strategy states positions in the same symbols. Not where orders are told by their terms alone: two strategies' are equal."""
+    """Whether another strategy states positions in the same symbols."""
     is_strict: bool = False
     """Whether the broker refuses what could trade with another order of the account."""
     preservation: Preservation = Preservation.HOLD
@@ -140,7 +140,7 @@ def options_of(seed: int) -> Options:
         idempotency,
         Rates(**rates),
         random.choice((0.1, 0.2, 0.35)),
-        aims=people.random() < AIMING and idempotency is not IdempotencyClass.NOTHING,
+        aims=people.random() < AIMING,
         is_strict=people.random() < ARMED,
         preservation=people.choice(tuple(Preservation)),
         on_blocked=people.choice(tuple(OnBlocked)),

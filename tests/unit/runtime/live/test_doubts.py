@@ -9,7 +9,16 @@ import pytest
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.brokers.port import AtBroker, BrokerFill, BrokerOrder
 from holdfast.core.findings import OrderOverdue, Resolution, Resolve
-from holdfast.core.messages import Action, CommandDone, OrderNotSent, PlaceOrder, RiskRefused, Signal
+from holdfast.core.messages import (
+    Action,
+    CommandDone,
+    OrderCanceled,
+    OrderNotSent,
+    OrderRejected,
+    PlaceOrder,
+    RiskRefused,
+    Signal,
+)
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import MANUAL, ClientOrderId, Price, Quantity, Side
 from tests.unit.runtime.live.bench import START_NS, SYMBOL, Bench, bench
@@ -98,6 +107,27 @@ def test_an_order_that_is_found_is_adopted_in_every_class(tmp_path: Path, kind: 
         one.run_until(lambda: order.state is OrderState.SUBMITTED)
         assert one.state.overdue == {}
         assert order.broker_order_id == "b1"
+
+
+@pytest.mark.proves("A7", "I3")
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [(A, OrderRejected), (B, OrderNotSent), (C, OrderRejected), (C, OrderNotSent), (C, OrderCanceled)],
+)
+def test_what_looks_like_an_order_that_is_over_is_taken_for_it_by_an_id_only(
+    tmp_path: Path, kind: IdempotencyClass, body: type[OrderRejected | OrderNotSent | OrderCanceled]
+) -> None:
+    """Without ids the one that is there is the order that was sent after it: taking it would cancel that."""
+    with bench(tmp_path, kind) as one:
+        order = one.place_unanswered()
+        key = order.terms.client_order_id
+        one.deliver([body(key, "it was said so")])
+        ended = order.state
+        one.broker.orders["b1"] = shown(order)
+        one.reconciler.doubt(key)
+        one.run_until(lambda: bool(order.broker_order_id) or one.reconciler.doubts.next_s() is None)
+        assert order.broker_order_id == ("" if kind is C else "b1")
+        assert (order.state is ended) or kind is not C
 
 
 @pytest.mark.proves("B2")
