@@ -114,9 +114,8 @@ class Exchange:
 
     def on_market(self, event: FeedEvent) -> Sequence[Report]:
         """Time goes on to the event and the symbol's orders meet it; returns what happened, in order."""
-        market = self._markets.get(event.symbol)
-        if market is None:
-            market = self._book.market(event.symbol)
+        self._matching.market_ns = event.time_ns
+        market = self._markets.get(event.symbol) or self._book.market(event.symbol)
         if market.orders or event.time_ns >= self._due_ns:
             return self._match(market, event)
         if isinstance(event, Quote | CorporateAction):
@@ -166,6 +165,7 @@ class Exchange:
         """
         market = self._book.market(event.symbol)
         market.observe(event)
+        self._matching.market_ns = event.time_ns
         self._book.under_way.begin(event.time_ns)
         if is_older_than_orders or isinstance(event, CorporateAction):
             return

@@ -38,6 +38,8 @@ class Matching:
         self._instrument = instrument
         self._named = named
         self._book = book
+        self.market_ns = 0
+        """The time of the latest event of any symbol."""
 
     def tick_of(self, order: VenueOrder) -> TickRule:
         """The price increments that hold for an order."""
@@ -81,11 +83,17 @@ class Matching:
         source = view.standing(terms.side)
         if source is None or terms.time_in_force in AUCTION_ONLY:
             return None
-        if isinstance(source, Bar) and self._settings.fill is FillAt.NEXT_OPEN:
-            return None
-        if not isinstance(source, Quote) and source.time_ns < order.accepted_ns:
-            return None  # what was traded before it came is past: only a quote stands
+        if isinstance(source, Bar) and (self._settings.fill is FillAt.NEXT_OPEN or self._was_late(order)):
+            return None  # that close is past
+        if not isinstance(source, Quote) and source.time_ns < self.market_ns:
+            return None  # the market has gone on since: only a quote stands
         return source
+
+    def _was_late(self, order: VenueOrder) -> bool:
+        if order.accepted_ns == order.released_ns:
+            return False
+        terms = order.terms
+        return order.accepted_ns == self._settings.order_arrival_ns(terms.symbol, terms.side, order.released_ns)
 
     def close_at_last_price(self, order: VenueOrder, reports: list[Report]) -> None:
         """A cls order trades at what was known when its session closed."""
