@@ -113,16 +113,20 @@ def test_kills_and_a_close_in_between(tmp_path: Path) -> None:
             ],
         )
         server.call(server.world.clock.resume)
-        trading = sum(kill_at_random(server, tmp_path, config.journal.url, chance) for _ in range(KILLS))
+        theirs, kills, trading = Theirs(server), 0, 0
+        while (
+            kills < KILLS or len(theirs.orders()) <= 10
+        ):  # an engine in doubt makes no orders, and more lives are needed
+            trading += kill_at_random(server, tmp_path, config.journal.url, chance)
+            kills += 1
+            assert kills < 10 * KILLS, f"{len(theirs.orders())} orders in {kills} lives"
         server.call(server.world.clock.pause)
-        assert trading > KILLS // 2
+        assert trading > kills // 2
         while server.world.clock.now_ns <= time_from(CLOSE):
             server.play(200)  # nobody is there when day orders expire
         with started_engine(config) as running:
             ask(running, CancelOrders())
-            theirs = Theirs(server)
             agree_in_the_end(running, theirs)
-            assert len(theirs.orders()) > 10
             check_no_twins(server, theirs)
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "holdfast.toml"]
     assert not any(SECRET.encode() in content for content in written)
