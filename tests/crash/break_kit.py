@@ -21,6 +21,7 @@ from holdfast.journal.writer import Journal
 from holdfast.runtime import loop as runtime_loop
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.compose import open_engine
+from holdfast.runtime.identity import Beginning
 from holdfast.runtime.loop import Loop
 
 SYMBOLS = ["AVOR", "BRYX"]
@@ -177,9 +178,9 @@ def configuration(
     return parse_config(data, "test", folder)
 
 
-def run(config: Config) -> str:
-    """A run to the end of the feed."""
-    with open_engine(config) as engine:
+def run(config: Config, beginning: Beginning | None = None) -> str:
+    """A run to the end of the feed; ``beginning`` is what a person says begins anew."""
+    with open_engine(config, beginning=beginning) as engine:
         return asyncio.run(engine.loop.run())
 
 

@@ -14,6 +14,7 @@ from holdfast.core.strategy.api import Context
 from holdfast.core.types import Quantity, Side, StrategyId
 from holdfast.errors import StaleEpoch
 from holdfast.runtime.compose import open_engine
+from holdfast.runtime.identity import Beginning
 from tests.budget import by_tier
 from tests.crash import break_kit
 from tests.crash.break_kit import (
@@ -141,7 +142,9 @@ def test_other_parameters_cash_and_accounts_leave_the_past_as_it_was(
     before = books(config)
     changed = configuration(tmp_path / "changed", HARD, {"one_in": 2, "timer_s": 600}, accounts=("one", "three"))
     rich = [msgspec.structs.replace(account, cash=account.cash * 2) for account in changed.accounts]
-    run(msgspec.structs.replace(changed, accounts=rich))
+    run(
+        msgspec.structs.replace(changed, accounts=rich), Beginning(new_journal=True)
+    )  # 'three' is another one than 'two'
     after = books(config)
     assert after["two"] == before["two"]
     assert set(before["one"]["fills"]) <= set(after["one"]["fills"])

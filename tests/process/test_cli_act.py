@@ -147,7 +147,7 @@ def test_what_cannot_be_meant_is_refused(engine: Path) -> None:
         (["buy", "AVOR", "100000000"], 3, "buying_power"),
         (["buy", "AVOR", "0"], 2, "above zero"),
         (["buy", "AVOR", "ten"], 2, "number"),
-        (["buy", "AVOR", "1", "--limit", "nan"], 2, "finite"),
+        (["buy", "AVOR", "1", "--limit", "nan"], 2, "must be a number"),
         (["buy", "AVOR", "1", "--account", "dask"], 2, "did you mean desk?"),
         (["cancel"], 2, "--all"),
         (["run"], 3, "is being traded by"),
