@@ -201,6 +201,8 @@ def test_reader_after_a_crash_without_permission(folder: Path) -> None:
     """Without the right to recover, a reader sees all that is in the log, or says that it can't: never less than there is."""
     url = f"sqlite:///{folder}/holdfast.db"
     run("die", url)
+    for file in folder.glob("holdfast.db*"):
+        file.chmod(0o755 if file.is_dir() else 0o644)  # they are their user's alone, until he lets others read them
     folder.chmod(0o555)
     assert run("nobody", "read", url) == SUCCESS
     folder.chmod(0o755)
@@ -211,7 +213,7 @@ def test_reader_after_a_crash_without_permission(folder: Path) -> None:
 
 @pytest.mark.proves("D4", "I10")
 def test_log_cut_short(folder: Path) -> None:
-    """A log torn after a crash is cut at its last whole commit: all or nothing of each batch, and the chain holds."""
+    """A log torn after a crash is cut at its last whole commit: all or nothing of each batch, and what is gone is told."""
     url = f"sqlite:///{folder}/holdfast.db"
     last = int(run("die", url))
     log = folder / "holdfast.db-wal"
@@ -221,8 +223,10 @@ def test_log_cut_short(folder: Path) -> None:
     for cut in range(len(whole), 0, -max(1, len(whole) // 25)):
         log.write_bytes(whole[:cut])
         result = verify(url)
-        assert result.problems == []
-        found.add(sum(account.records for account in result.accounts))
+        records = sum(account.records for account in result.accounts)
+        assert [problem for problem in result.problems if "its end is lost" not in problem] == []
+        assert (result.problems == []) is (records in (0, last))  # an account that is gone whole is missed by the start
+        found.add(records)
         (folder / "holdfast.db-shm").unlink(missing_ok=True)
     assert max(found) == last
     assert len(found) > 1

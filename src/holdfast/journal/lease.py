@@ -247,6 +247,8 @@ def begin_tenure(
         # with the row locked, a holder that is awake after all can't add records while their end is looked at
         found = sa.select(accounts).where(accounts.c.account == account).with_for_update()
         row = connection.execute(found).one_or_none()
+        if row is not None:
+            _check_end(connection, row)
         check_anchor(connection, account, 0 if row is None else row.last_sequence, anchor)
         if row is None and holder is None:
             return _first_tenure(connection, account, broker, ours)
@@ -257,7 +259,6 @@ def begin_tenure(
                 f"account {account!r} is bound to broker {row.broker} and can't be traded at {broker}; "
                 "give the other broker an account of its own"
             )
-        _check_end(connection, row)
         raised = connection.execute(
             sa.update(accounts)
             .where(

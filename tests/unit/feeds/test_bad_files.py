@@ -1,6 +1,7 @@
 """File feeds: one clear line for everything that can be wrong with a file, and nothing lost before it."""
 
 import gzip
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -90,14 +91,26 @@ def test_missing_values_of_parquet_are_bad_rows(write_rows: WriteRows, missing: 
         (("SPY", "", 1, 1), "row 2 (SPY): ts '' is not an ISO 8601 time"),
         (("SPY", "2300-01-01T00:00:00Z", 1, 1), "row 2 (SPY): ts 2300-01-01T00:00:00Z is outside of 1678 to 2261"),
         (("", LATER, 1, 1), "row 2: symbol is missing"),
-        (("SPY", LATER, 1), "row 2 has 3 values, the header 4: 'SPY,2024-01-02T14:32:00Z,1'; correct or remove it"),
-        (("SPY", LATER, 1, 1, 1), "row 2 has 5 values, the header 4"),
     ],
 )
 def test_bad_text_in_csv_is_named(write_rows: WriteRows, values: tuple[object, ...], text: str) -> None:
     """What can't be read as a time or a number is shown as it stands in the file."""
     rows = [("SPY", "2024-01-02T14:30:00Z", 1, 1), values, ("SPY", "x", "x", "x")]
     assert_fails_at(FileFeed(write_rows(rows, ".csv", TRADE_COLUMNS)), text, good=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (("SPY", LATER, 1), "row 2 has 3 values, the header 4: 'SPY,2024-01-02T14:32:00Z,1'; correct or remove it"),
+        (("SPY", LATER, 1, 1, 1), "row 2 has 5 values, the header 4"),
+    ],
+)
+def test_a_row_of_another_length_is_named(write_rows: WriteRows, values: tuple[object, ...], text: str) -> None:
+    """When the file is opened: its symbols and the lengths of their bars are read from every row."""
+    rows = [("SPY", "2024-01-02T14:30:00Z", 1, 1), values, ("SPY", "x", "x", "x")]
+    with pytest.raises(DataError, match=re.escape(text)):
+        FileFeed(write_rows(rows, ".csv", TRADE_COLUMNS))
 
 
 @pytest.mark.parametrize(
