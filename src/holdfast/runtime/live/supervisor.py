@@ -120,6 +120,10 @@ class Supervisor:
                 done = await self._under_lock()
             except LockAcquisitionError as error:
                 lost = isinstance(error, StoreUnreachable)
+                if not lost:
+                    log.info(
+                        "a cycle is skipped: another process has the lock", lock=f"supervisor:{self._account.name}"
+                    )
                 done = SupervisorCycle(errors=1, error=str(error)) if lost else SupervisorCycle(lock_skips=1)
             except (JournalError, StoreBroken) as error:
                 done = SupervisorCycle(errors=1, error=str(error))
