@@ -41,10 +41,10 @@ run: $(RUNTIME) ## trade as CONFIG says (holdfast.toml)
 
 NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/alpaca)
 
-quick: $(DEV) ## run the tests that need no process, no server and no real data: under 90 seconds
+quick: $(DEV) ## run the tests that need no process, no server and no real data (aim: 90 seconds)
 	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q $(NOT_QUICK) $(ARGS)
 
-test: $(DEV) ## run the tests: under 8 minutes on two idle cores (ARGS="-k name" for some of them)
+test: $(DEV) ## run the tests (aim: 8 minutes on two idle cores; ARGS="-k name" for some of them)
 	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n 2 $(ARGS)
 
 campaign: $(DEV) ## run the long proofs, for an hour, and go on where that was broken off (ARGS="--slice 1/4", ARGS=--list)

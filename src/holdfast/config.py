@@ -225,7 +225,7 @@ class RuntimeConfig(Section, frozen=True):
     strategy stopped; one that can't be interrupted ends the engine after twice that time.
     """
 
-    callback_budget_s: float = 10.0
+    callback_budget_s: Seconds = 10.0
 
 
 class LocksConfig(Section, frozen=True):
@@ -456,7 +456,6 @@ def _check(config: Config, name: str) -> None:
     _check_texts(config, name)
     _check_live(config, name)
     _check_lease(config, name)
-    _check_runtime(config, name)
     if config.watchdog != WatchdogConfig():  # one that nobody has written says nothing of a lease of another length
         check_watchdog(config, name)
 
@@ -540,12 +539,6 @@ def _check_lease(config: Config, name: str) -> None:
             f"{name}: lease.margin_s is {lease.margin_s:g}, and sending an order may take {sending_s:g} s "
             "(alpaca.connect_timeout_s and alpaca.read_timeout_s); make the margin longer or the timeouts shorter"
         )
-
-
-def _check_runtime(config: Config, name: str) -> None:
-    budget_s = config.runtime.callback_budget_s
-    if not 0 < budget_s < float("inf"):
-        raise ConfigError(f"{name}: runtime.callback_budget_s must be above zero, not {budget_s:g}")
 
 
 def check_watchdog(config: Config, name: str) -> None:

@@ -74,9 +74,9 @@ class Arena:
             assert time.monotonic() < ends_s, f"waited in vain for {what}: {tail(self.output)}"
             time.sleep(POLL_S)
 
-    def ended(self, program: Program) -> int:
+    def ended(self, program: Program, patience_s: float = PATIENCE_S) -> int:
         """The status of an engine that has to end by itself."""
-        status = program.ended(PATIENCE_S)
+        status = program.ended(patience_s)
         assert status is not None, f"it goes on: {tail(self.output)}"
         return status
 
