@@ -66,6 +66,7 @@ class Overseer:
             self._before = signal.signal(signal.SIGURG, self._interrupt)
             self._file = self._stack.open("w")
             faulthandler.register(signal.SIGVTALRM, self._file, chain=True)  # and then the default: the end
+            self._wind_up()  # here and not in the thread: a callback may block before that gets its first turn
         self._watched = threading.get_ident()
         self._thread = threading.Thread(target=self._watch, name="overseer", daemon=True)
         self._thread.start()
@@ -81,6 +82,10 @@ class Overseer:
             self._file.close()
             self._stack.unlink(missing_ok=True)
 
+    def _wind_up(self) -> None:
+        """Set the process's own timer, which ends it unless it is wound up again in time."""
+        signal.setitimer(signal.ITIMER_VIRTUAL, LAST_BUDGETS * self._budget_s + LONGEST_LOOK_S)
+
     def _interrupt(self, _number: int, frame: FrameType | None) -> None:
         """In the main thread: end the callback, unless it is in the engine's own code, which must not be left half way."""
         found = self._overrunning
@@ -95,7 +100,7 @@ class Overseer:
         looked_s = time.monotonic()
         while not self._over.wait(self._look_s):
             if self._interrupts:
-                signal.setitimer(signal.ITIMER_VIRTUAL, LAST_BUDGETS * self._budget_s + LONGEST_LOOK_S)
+                self._wind_up()
             now_s = time.monotonic()
             self._look(min(now_s - looked_s, 2 * self._look_s))  # what a frozen process misses is nobody's fault
             looked_s = now_s

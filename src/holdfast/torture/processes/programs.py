@@ -125,7 +125,12 @@ class Spawner:
         extra: Mapping[str, str],
         errors: Path | None = None,
     ) -> Forked:
-        """Fork one; any thread may ask. stderr goes to ``errors``, or to ``output`` too. Raises Fatal when the spawner is gone."""
+        """Fork one; any thread may ask. stderr goes to ``errors``, or to ``output`` too; both are there when this returns.
+
+        Raises Fatal when the spawner is gone.
+        """
+        for file in filter(None, (output, errors)):  # here: what was forked opens them when it gets its turn
+            file.touch(0o600)
         wanted = Wanted(list(arguments), str(folder), str(output), dict(extra), str(errors or ""))
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         with self._one_at_a_time, self._told:
