@@ -23,12 +23,12 @@ from alpaca.trading.enums import OrderSide
 from alpaca.trading.enums import TimeInForce as TheirTimeInForce
 from alpaca.trading.requests import LimitOrderRequest
 
-from holdfast.brokers.alpaca.broker import AlpacaBroker
-from holdfast.connections.alpaca.rest import AlpacaRest
-from holdfast.connections.alpaca.settings import AlpacaSettings, Mode
-from holdfast.connections.secret import Secret
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode
+from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
 from holdfast.core.messages import OrderAccepted, OrderTerms, Report, SubmitOrder
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, Side, StrategyId, TimeInForce
+from holdfast.observe.secret import Secret
 from holdfast.sim.alpaca.server import Settings, build_world, serving
 
 ROUNDS = 3

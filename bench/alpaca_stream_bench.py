@@ -25,13 +25,13 @@ import msgpack
 import pyarrow.parquet as pq
 from websockets.asyncio.client import connect
 
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode
+from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
+from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.calendars import trading_calendar
-from holdfast.connections.alpaca.rest import AlpacaRest
-from holdfast.connections.alpaca.settings import AlpacaSettings, Mode
-from holdfast.connections.secret import Secret
 from holdfast.core.messages import MarketEvent, Trade
-from holdfast.feeds.alpaca.feed import AlpacaFeed
-from holdfast.feeds.alpaca.wire import Kind
+from holdfast.observe.secret import Secret
 from holdfast.sim.alpaca.server import Settings, build_world, serving
 
 ROUNDS = 3

@@ -22,11 +22,11 @@ import requests
 from rich.progress import Progress
 
 from bench.alpaca_orders_bench import HEADERS, KEY, SECRET, START_NS, SYMBOL, server
+from holdfast.adapters.alpaca.connection.environment import load_alpaca
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
 from holdfast.assembly import build_live_feed, build_state
-from holdfast.brokers.alpaca.broker import AlpacaBroker
 from holdfast.config import Config, load_config
-from holdfast.connections.alpaca.environment import load_alpaca
-from holdfast.connections.alpaca.rest import AlpacaRest
 from holdfast.core import lifecycle
 from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import OrderAccepted, OrderFilled, OrderPrepared, OrderReleased, OrderTerms, Report
@@ -180,7 +180,7 @@ def start_until_ready(folder: Path, config: Config) -> float:
 
 
 def imports_alone(folder: Path) -> float:
-    code = "import holdfast.cli.run, holdfast.runtime.compose, holdfast.runtime.live.desk, holdfast.brokers.alpaca.broker, holdfast.feeds.alpaca.feed"
+    code = "import holdfast.cli.run, holdfast.runtime.compose, holdfast.runtime.live.desk, holdfast.adapters.alpaca.trading.broker, holdfast.adapters.alpaca.market_data.feed"
     began_s = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
     return time.perf_counter() - began_s

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from holdfast.brokers.alpaca.capability import ALPACA_FEES, ALPACA_RULES
+from holdfast.adapters.alpaca.trading.capability import ALPACA_FEES, ALPACA_RULES
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
 from holdfast.core.adjustments import CorporateAction
@@ -38,8 +38,8 @@ from holdfast.feeds.synthetic import SYMBOLS, SyntheticFeed
 from holdfast.venue.exchange import Exchange
 
 if TYPE_CHECKING:
-    from holdfast.connections.alpaca.rest import AlpacaRest
-    from holdfast.connections.alpaca.settings import AlpacaSettings
+    from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+    from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
 
 BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES, BrokerName.PAPER: PAPER_RULES}
 """What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
@@ -152,7 +152,7 @@ def _time_ns(text: str | None, name: str) -> int | None:
 
 def build_live_feed(config: Config, settings: "AlpacaSettings", rest: "AlpacaRest") -> LiveFeed:
     """Alpaca's market data as the configuration wants it. Raises ConfigError."""
-    from holdfast.feeds.alpaca.feed import AlpacaFeed
+    from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
 
     feed = config.feed
     symbols = feed.symbols or _strategy_symbols(config)

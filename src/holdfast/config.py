@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from holdfast.connections.alpaca.environment import AlpacaSection, check_section
+from holdfast.adapters.alpaca.connection.environment import AlpacaSection, check_section
+from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import BrokerName
 from holdfast.core.portfolio.portfolio import EXTERNAL
@@ -39,7 +40,6 @@ from holdfast.core.session.calendar import SpecialSession
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import MANUAL, NAME_LENGTH, SECOND_NS, Money
 from holdfast.errors import ConfigError, HoldfastError, Refused
-from holdfast.feeds.alpaca.wire import Kind
 from holdfast.feeds.pace import parse_speed
 from holdfast.locks.lock import SHORTEST_LEASE_S
 from holdfast.venue.models import Commission, NoCommission

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.brokers.paper.broker import PaperBroker
+from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.config import Config, parse_config
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Command, CommandDone, OrderFilled, Quote, Request, Trade

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from holdfast.brokers.paper.broker import PaperBroker
+from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.core.messages import Action, Bar, CancelOrders, Command, Flatten, Halt, PlaceOrder, Resume, Signal
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import Quantity, Side, StrategyId

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from holdfast.brokers.breaker import FIRST_BACK_OFF_S, Breaker, is_well
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.config import LiveConfig
-from holdfast.connections.breaker import FIRST_BACK_OFF_S, Breaker, is_well
 from holdfast.core.instruments import US_EQUITY
 from holdfast.core.messages import (
     Action,

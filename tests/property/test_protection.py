@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from holdfast.brokers.alpaca.capability import ALPACA_RULES
+from holdfast.adapters.alpaca.trading.capability import ALPACA_RULES
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
 from holdfast.core.codec import foreign_order_id
 from holdfast.core.exits import Exits

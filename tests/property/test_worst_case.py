@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from holdfast.brokers.alpaca.capability import ALPACA_RULES
+from holdfast.adapters.alpaca.trading.capability import ALPACA_RULES
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
 from holdfast.core.messages import Action, OrderCanceled, OrderExpired, OrderTerms, PlaceOrder, Report, Signal
 from holdfast.core.protection.records import OnFailure

@@ -10,20 +10,20 @@ import pyarrow.parquet
 import pytest
 from msgspec.structs import replace
 
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode, StockFeed
+from holdfast.adapters.alpaca.market_data.connection import Timing
+from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
+from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.calendars import trading_calendar
-from holdfast.connections.alpaca.rest import AlpacaRest
-from holdfast.connections.alpaca.settings import AlpacaSettings, Mode, StockFeed
-from holdfast.connections.secret import Secret
 from holdfast.core.messages import Bar, MarketEvent, Trade
 from holdfast.core.types import MINUTE_NS
 from holdfast.errors import ConfigError, DataError
-from holdfast.feeds.alpaca.connection import Timing
-from holdfast.feeds.alpaca.feed import AlpacaFeed
-from holdfast.feeds.alpaca.wire import Kind
+from holdfast.observe.secret import Secret
 from holdfast.sim.alpaca.faults.spec import FaultSpec
 from holdfast.sim.alpaca.market.schedule import happenings
 from tests.local_alpaca import KEY, SECRET, SYMBOLS, LocalAlpaca, local_alpaca
-from tests.unit.feeds.alpaca.live_kit import QUICK, ended, running, wire_to
+from tests.unit.adapters.alpaca.market_data.live_kit import QUICK, ended, running, wire_to
 
 EVERY_KIND = tuple(Kind)
 Streams = dict[tuple[str, type], list[MarketEvent]]

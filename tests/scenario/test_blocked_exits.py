@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from holdfast.brokers.alpaca.capability import ALPACA_RULES
+from holdfast.adapters.alpaca.trading.capability import ALPACA_RULES
 from holdfast.core import snapshot
 from holdfast.core.codec import foreign_order_id
 from holdfast.core.exits import Exits

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.brokers.alpaca.capability import ALPACA_FEES, ALPACA_RULES
+from holdfast.adapters.alpaca.trading.capability import ALPACA_FEES, ALPACA_RULES
 from holdfast.core.adjusted import FEE_WAIT_NS
 from holdfast.core.adjustments import CASH, AccountAdjusted, AdjustmentKind, Bookings, BrokerActivity
 from holdfast.core.broker_rules import BrokerRules

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.brokers.alpaca.capability import ALPACA_RULES
+from holdfast.adapters.alpaca.trading.capability import ALPACA_RULES
 from holdfast.core import snapshot
 from holdfast.core.broker_rules import STOP_LIMIT_PCT
 from holdfast.core.instruments import CRYPTO, US_EQUITY

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.text import Text
 
+from holdfast.adapters.alpaca.connection.environment import load_alpaca
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.assembly import (
     build_feed,
     build_live_feed,
@@ -22,8 +24,6 @@ from holdfast.cli.backtest import check_data, split_notes
 from holdfast.cli.progress import progress
 from holdfast.cli.terminal import BAD, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, Config, load_config
-from holdfast.connections.alpaca.environment import load_alpaca
-from holdfast.connections.alpaca.rest import AlpacaRest
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import HoldfastError
 from holdfast.feeds.live import LiveFeed

@@ -13,16 +13,19 @@ from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.brokers.alpaca.broker import AlpacaBroker
+from holdfast.adapters.alpaca.connection.environment import load_alpaca
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode
+from holdfast.adapters.alpaca.connection.symbols import is_crypto
+from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
+from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
+from holdfast.adapters.alpaca.market_data.wire import Kind
+from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
 from holdfast.brokers.port import AtBroker, BrokerOrder, StreamStatus, Unavailable
 from holdfast.calendars import trading_calendar
 from holdfast.cli import terminal
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, Config, load_config
-from holdfast.connections.alpaca.environment import load_alpaca
-from holdfast.connections.alpaca.rest import AlpacaRest
-from holdfast.connections.alpaca.settings import AlpacaSettings, Mode
-from holdfast.connections.alpaca.symbols import is_crypto
 from holdfast.core.instruments import CRYPTO, US_EQUITY
 from holdfast.core.messages import CancelOrder, MarketEvent, OrderTerms, Report, SubmitOrder
 from holdfast.core.types import (
@@ -40,9 +43,6 @@ from holdfast.core.types import (
     to_price,
 )
 from holdfast.errors import HoldfastError
-from holdfast.feeds.alpaca.feed import AlpacaFeed
-from holdfast.feeds.alpaca.market_data import AlpacaMarketData
-from holdfast.feeds.alpaca.wire import Kind
 from holdfast.feeds.live import FeedStatus
 from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.observe.metrics import ApiMetrics

@@ -10,10 +10,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from holdfast.connections.secret import Secret
 from holdfast.errors import ConfigError, JournalError
 from holdfast.journal import anchor, database, schema, tables
 from holdfast.observe.redact import protect
+from holdfast.observe.secret import Secret
 
 CONNECT_TIMEOUT_S = 5
 """How long a server may take to answer the door."""

@@ -14,8 +14,8 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
+from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.assembly import build_exchange, build_feed, build_live_feed, build_state, stale_after_ns
-from holdfast.brokers.paper.broker import PaperBroker
 from holdfast.brokers.port import Broker
 from holdfast.config import AccountConfig, Config
 from holdfast.core.messages import RiskRefused, StopStrategy
@@ -53,8 +53,8 @@ from holdfast.runtime.settings import Settings
 from holdfast.runtime.standby import Waiting, take_accounts
 
 if TYPE_CHECKING:
-    from holdfast.brokers.alpaca.account import AlpacaAccount
-    from holdfast.feeds.alpaca.market_data import AlpacaMarketData
+    from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
+    from holdfast.adapters.alpaca.trading.account import AlpacaAccount
     from holdfast.observe.metrics import ApiMetrics
 
 GUARD_COMPARES_EVERY_S = 5.0
@@ -234,12 +234,12 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
 
 def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *, guards: bool = False) -> Parts:
     """``guards``: it only looks after what is held, and must not need what a frozen engine may still occupy."""
-    from holdfast.brokers.alpaca.account import AlpacaAccount
-    from holdfast.brokers.alpaca.broker import AlpacaBroker, AskingBroker
-    from holdfast.connections.alpaca.environment import load_alpaca
-    from holdfast.connections.alpaca.rest import AlpacaRest, Breakers
-    from holdfast.connections.breaker import Breaker
-    from holdfast.feeds.alpaca.market_data import AlpacaMarketData
+    from holdfast.adapters.alpaca.connection.environment import load_alpaca
+    from holdfast.adapters.alpaca.connection.rest import AlpacaRest, Breakers
+    from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
+    from holdfast.adapters.alpaca.trading.account import AlpacaAccount
+    from holdfast.adapters.alpaca.trading.broker import AlpacaBroker, AskingBroker
+    from holdfast.brokers.breaker import Breaker
     from holdfast.observe.metrics import ApiMetrics
     from holdfast.runtime.live.account_lock import AccountLock
     from holdfast.runtime.live.desk import LiveDesk

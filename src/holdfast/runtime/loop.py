@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from holdfast.brokers.paper.broker import PaperBroker
+from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.core import lifecycle
 from holdfast.core.instant import Instant, instants
 from holdfast.core.messages import FeedEvent

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 import holdfast
-from holdfast.brokers.paper.broker import PaperBroker
+from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.brokers.port import BrokerAccount
 from holdfast.core import lifecycle
 from holdfast.core.engine.market import show

@@ -6,12 +6,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from holdfast.brokers.alpaca.book import KnownOrders
-from holdfast.brokers.alpaca.questions import Questions
+from holdfast.adapters.alpaca.connection.environment import load_alpaca
+from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters.alpaca.trading.book import KnownOrders
+from holdfast.adapters.alpaca.trading.questions import Questions
 from holdfast.brokers.port import BrokerAccount, BrokerOrder
 from holdfast.config import Config
-from holdfast.connections.alpaca.environment import load_alpaca
-from holdfast.connections.alpaca.rest import AlpacaRest
 from holdfast.watchdog import cover
 from holdfast.watchdog.cover import Gap
 

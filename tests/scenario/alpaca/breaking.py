@@ -21,7 +21,7 @@ from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.loop import LiveLoop
 from tests.local_alpaca import LocalAlpaca
 from tests.scenario.alpaca.engine import Running, configuration
-from tests.unit.connections.wire import Seen, reset, wire_server
+from tests.unit.adapters.alpaca.connection.wire import Seen, reset, wire_server
 
 IDLE = {"idle_in": 10}
 FAR_BELOW = "1.00"

@@ -12,8 +12,8 @@ from typing import Any
 import requests
 from alpaca.trading.client import TradingClient
 
+from holdfast.adapters.alpaca.connection.symbols import canonical_symbol
 from holdfast.config import Config, parse_config
-from holdfast.connections.alpaca.symbols import canonical_symbol
 from holdfast.core.messages import Envelope, RiskApproved
 from holdfast.core.milestones import AccountStateChanged
 from holdfast.core.orders.order import Order, OrderState

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from holdfast.brokers.alpaca.broker import AlpacaBroker
+from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
 from holdfast.core.codec import foreign_order_id
 from holdfast.core.orders.order import OrderState
 from holdfast.runtime.live.contained import Contained

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import structlog
 
-from holdfast.connections.secret import Secret
 from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.observe.redact import Redactor, protect
+from holdfast.observe.secret import Secret
 
 KNOWN = "knownSecret0123456789"
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import requests
 
-from holdfast.connections.alpaca.symbols import canonical_symbol
+from holdfast.adapters.alpaca.connection.symbols import canonical_symbol
 from holdfast.core.types import plain
 from holdfast.errors import Fatal
 from holdfast.torture.processes.programs import PATIENCE_S, Program, kill

@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from holdfast.adapters.alpaca.connection.rest import Call
 from holdfast.brokers.port import AccessDenied, Unavailable
-from holdfast.connections.alpaca.rest import Call
 from holdfast.core.messages import SubmitOrder
 from holdfast.torture.world.exchange import Exchange, Frame, Refusal, Taken
 from holdfast.torture.world.loop import WORLD, Process, VirtualLoop

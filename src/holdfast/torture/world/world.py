@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 import msgspec
 
+from holdfast.brokers.breaker import Breaker, is_well
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.config import LiveConfig, SupervisorConfig
-from holdfast.connections.breaker import Breaker, is_well
 from holdfast.core.findings import Reconcile, Resolution, Resolve, SupervisorCycle
 from holdfast.core.instruments import US_EQUITY
 from holdfast.core.messages import Resume, SubmitOrder

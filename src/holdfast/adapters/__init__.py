@@ -1,0 +1,1 @@
+"""Brokers that Holdfast trades at: a folder for each."""
