@@ -11,7 +11,7 @@ from decimal import Decimal
 from holdfast.backtest.replay import Replay
 from holdfast.calendars import trading_calendar
 from holdfast.core.instruments import instrument_for
-from holdfast.core.messages import Bar, BrokerName, OrderTerms
+from holdfast.core.messages import PAPER, Bar, OrderTerms
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.api import Context, Strategy
@@ -56,7 +56,7 @@ def us_per_order(symbols: int, *, guarded: bool) -> float:
     """CPU time of an order in an account that holds so many symbols."""
     calendar, rules = trading_calendar("24/7"), instrument_for("24/7")
     limits = RiskLimits(max_orders_per_minute=None, max_open_orders=None)
-    state = EngineState("bench", BrokerName.PAPER, calendar, rules, limits)
+    state = EngineState("bench", PAPER, calendar, rules, limits)
     names = [f"S{number}" for number in range(symbols + 1)]
     state.host.add(Runner(StrategyId("s"), Holder(guarded), names, MINUTE_NS), MINUTE_NS)
     replay = Replay(state, Exchange(VenueSettings(), calendar, rules), lambda _: None)

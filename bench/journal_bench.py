@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from holdfast.core.codec import Ids
-from holdfast.core.messages import BrokerName, Envelope, OrderPrepared, OrderTerms
+from holdfast.core.messages import PAPER, Envelope, OrderPrepared, OrderTerms
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import Quantity, Side, StrategyId
 from holdfast.journal import Batch, Journal, Tenure
@@ -78,7 +78,7 @@ class Raw:
 
     def __init__(self, url: str) -> None:
         journal = Journal.open(url)
-        journal.take("main", BrokerName.PAPER, "bench")
+        journal.take("main", PAPER, "bench")
         journal.close()
         self.connection = _connect(url)
         self.cursor: Any = self.connection.cursor()
@@ -137,7 +137,7 @@ def compare(kind: str, size: int) -> dict[str, object]:
 
 
 def _compare(raw: Raw, journal: Journal, size: int) -> dict[str, object]:
-    tenure = journal.take("main", BrokerName.PAPER, "bench")
+    tenure = journal.take("main", PAPER, "bench")
     count = COMMITS[size]
     ours = batches(tenure, size, count * ROUNDS)
     theirs = (raw.rows(batch) for batch in batches(tenure, size, count * ROUNDS))
@@ -172,7 +172,7 @@ def pipelined(kind: str) -> int:
     """Orders a second when nobody waits: one order a batch, gathered by the writer."""
     with fresh(kind, "pipelined") as url:
         journal = Journal.open(url)
-        tenure = journal.take("main", BrokerName.PAPER, "bench")
+        tenure = journal.take("main", PAPER, "bench")
         ready = list(batches(tenure, 1, PIPELINED))
         start = time.perf_counter()
         for batch in ready:

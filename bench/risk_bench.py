@@ -12,9 +12,9 @@ from holdfast.core import wishes
 from holdfast.core.codec import Ids
 from holdfast.core.instruments import AssetClass, instrument_for
 from holdfast.core.messages import (
+    PAPER,
     Action,
     Bar,
-    BrokerName,
     CashDeposited,
     Envelope,
     OrderFilled,
@@ -54,7 +54,7 @@ OWN = StrategyLimits(
 
 def account(limits: RiskLimits, own: StrategyLimits | None) -> EngineState:
     """An account in the midst of a day."""
-    state = EngineState("bench", BrokerName.PAPER, trading_calendar("XNYS"), instrument_for("XNYS"), limits)
+    state = EngineState("bench", PAPER, trading_calendar("XNYS"), instrument_for("XNYS"), limits)
     state.ids = Ids("bench", 1)
     runner = Runner(OWNER, Strategy(None), SYMBOLS, MINUTE_NS)
     state.host.add(runner, MINUTE_NS)
@@ -87,7 +87,7 @@ def record(state: EngineState, body: object) -> None:
     sequence = state.sequence + 1
     apply(
         state,
-        Envelope(f"r{sequence}", NOW_NS, "bench", BrokerName.PAPER, "bench", "c", "c", sequence, 1, 0, body),  # type: ignore[arg-type]
+        Envelope(f"r{sequence}", NOW_NS, "bench", PAPER, "bench", "c", "c", sequence, 1, 0, body),  # type: ignore[arg-type]
     )
 
 

@@ -20,7 +20,7 @@ from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, PAPER_RULES, BrokerRules
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import Instrument, instrument_for, instrument_of
-from holdfast.core.messages import BrokerName
+from holdfast.core.messages import PAPER, BrokerName
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
 from holdfast.core.session.calendar import TradingCalendar
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from holdfast.adapters.alpaca.connection.rest import AlpacaRest
     from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
 
-BROKER_RULES = {BrokerName.ALPACA: ALPACA_RULES, BrokerName.PAPER: PAPER_RULES}
+BROKER_RULES = {BrokerName("alpaca"): ALPACA_RULES, PAPER: PAPER_RULES}
 """What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
 
-BROKER_FEES = {BrokerName.ALPACA: ALPACA_FEES}
+BROKER_FEES = {BrokerName("alpaca"): ALPACA_FEES}
 """What a live broker takes by itself, beside the executions."""
 
 PAIR_CALENDARS = ("24/7", "24/5")

@@ -19,7 +19,7 @@ import msgspec
 from holdfast.adapters.alpaca.connection.environment import AlpacaSection, check_section
 from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.core.exits import ExitRules
-from holdfast.core.messages import BrokerName
+from holdfast.core.messages import PAPER, BrokerName
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.policy import OnBlocked, Preservation, ProtectionPolicy
 from holdfast.core.protection.records import OnFailure
@@ -54,7 +54,7 @@ JOURNALS = {
     "mariadb": "mariadb://user@host/database",
     "mysql": "mariadb://user@host/database",
 }
-ADAPTERS = (BrokerName.PAPER, BrokerName.ALPACA)
+ADAPTERS = (PAPER, BrokerName("alpaca"))
 """The brokers that there is code for. The others have a name in the journal's messages and nothing else yet."""
 LOCK_STORES = {"redis": "redis://host:6379/0", "rediss": "redis://host:6379/0", "unix": "redis://host:6379/0"}
 LOCAL = ("sqlite", "unix")
@@ -180,7 +180,7 @@ class AccountConfig(Section, frozen=True):
     """
 
     name: str
-    broker: BrokerName = BrokerName.PAPER
+    broker: BrokerName = PAPER
     cash: Amount = Money(Decimal(100_000))
     calendar: str = "XNYS"
     calendar_sessions: tuple[SpecialSession, ...] = ()
@@ -505,13 +505,14 @@ def _check_live(config: Config, name: str) -> None:
     """Live data and a live broker belong together: neither can be played again, and neither waits."""
     for account in config.accounts:
         if account.broker not in ADAPTERS:
-            there = " and ".join(ADAPTERS)
+            near = get_close_matches(account.broker, ADAPTERS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"brokers are {' and '.join(ADAPTERS)}"
             raise Refused(
                 f"{name}: account {account.name} is at {account.broker}, and this version can't trade there: it would trade on paper "
-                f"under that name; brokers are {there}"
+                f"under that name; {hint}"
             )
-    at_alpaca = [account.name for account in config.accounts if account.broker is BrokerName.ALPACA]
-    elsewhere = [account.name for account in config.accounts if account.broker is not BrokerName.ALPACA]
+    at_alpaca = [account.name for account in config.accounts if account.broker == BrokerName("alpaca")]
+    elsewhere = [account.name for account in config.accounts if account.broker != BrokerName("alpaca")]
     if config.feed.kind == "alpaca" and elsewhere:
         raise ConfigError(
             f'{name}: account {elsewhere[0]} trades on paper in here and feed.kind "alpaca" can\'t be played again; '
@@ -534,7 +535,7 @@ def _check_lease(config: Config, name: str) -> None:
             f"not {lease.margin_s:g} of {lease.duration_s:g}"
         )
     sending_s = alpaca.connect_timeout_s + alpaca.read_timeout_s
-    if lease.margin_s < sending_s and any(account.broker is BrokerName.ALPACA for account in config.accounts):
+    if lease.margin_s < sending_s and any(account.broker == BrokerName("alpaca") for account in config.accounts):
         raise ConfigError(
             f"{name}: lease.margin_s is {lease.margin_s:g}, and sending an order may take {sending_s:g} s "
             "(alpaca.connect_timeout_s and alpaca.read_timeout_s); make the margin longer or the timeouts shorter"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.core.messages import CashDeposited
+from holdfast.core.messages import PAPER, CashDeposited
 from holdfast.core.types import Money
 from holdfast.journal import Journal, Reader, verify
 from holdfast.journal.claims import Claims
@@ -24,7 +24,7 @@ from holdfast.journal.database import open_database
 from holdfast.journal.lease import Lease
 from tests.budget import by_tier
 from tests.databases import KINDS, fresh_database
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = by_tier(test=4, campaign=8)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import CashDeposited
+from holdfast.core.messages import PAPER, CashDeposited
 from holdfast.core.types import Money
 from holdfast.errors import HoldfastError, JournalError
 from holdfast.journal import Journal, Reader, verify
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534

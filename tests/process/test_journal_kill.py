@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import CashDeposited, Envelope
+from holdfast.core.messages import PAPER, CashDeposited, Envelope
 from holdfast.core.types import Money
 from holdfast.errors import Refused
 from holdfast.journal import Journal, Reader, is_running, verify
 from tests.budget import by_tier
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[[str, str], "subprocess.Popen[str]"]

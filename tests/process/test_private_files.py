@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import BrokerName
+from holdfast.core.messages import PAPER
 from holdfast.journal import Journal
 from tests.process.program import run, started, succeed, trading, until
 from tests.unit.journal.trader import Trader
@@ -86,7 +86,7 @@ def test_files_of_a_killed_run(folder: Path) -> None:
 def test_files_of_a_program_that_uses_the_library(folder: Path) -> None:
     """Nobody has set another umask for it: the files are made so."""
     with closing(Journal.open(f"sqlite:///{folder / 'holdfast.db'}")) as journal:
-        trader = Trader(journal.take("main", BrokerName.PAPER, "me"))
+        trader = Trader(journal.take("main", PAPER, "me"))
         journal.append(trader.deposit())
         journal.wait_durable("main", trader.sequence, 30)
         assert {"holdfast.db", "holdfast.db-wal", "holdfast.db.locks", "main.anchor"} <= names(folder)
@@ -108,7 +108,7 @@ def test_state_of_the_simulator(folder: Path) -> None:
 def test_what_a_refused_start_leaves_says_that_it_is_nothing(folder: Path) -> None:
     """It took the account, and was refused before anything was recorded: ``status`` says so, and the next start is a first one."""
     with closing(Journal.open(f"sqlite:///{folder / 'holdfast.db'}")) as journal:
-        journal.take("main", BrokerName.PAPER, "me")
+        journal.take("main", PAPER, "me")
     (account,) = succeed(folder, "status", "--json").json["accounts"]
     assert (account["running"], account["last_record"]) == (False, 0)
     assert account["ended"] == "nothing is recorded of it: no start has got so far"

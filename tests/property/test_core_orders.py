@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core.messages import (
-    BrokerName,
+    PAPER,
     CancelRefused,
     CancelReleased,
     Envelope,
@@ -111,7 +111,7 @@ def test_the_sums_are_what_the_orders_add_up_to(story: list[Any]) -> None:
             if judge(order, message).to is None:
                 continue
         sequence += 1
-        book.apply(Envelope(str(sequence), sequence, "main", BrokerName.PAPER, "t", "c", "c", sequence, 1, 0, message))
+        book.apply(Envelope(str(sequence), sequence, "main", PAPER, "t", "c", "c", sequence, 1, 0, message))
         assert sums_of(book) == recomputed(book)
         assert all(total > 0 for total in [*book.open_buys.values(), *book.open_sells.values()])
         assert not set(book.live) & set(book.finished)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from holdfast.core import lifecycle
 from holdfast.core.codec import decode, encode, foreign_order_id
 from holdfast.core.messages import (
+    PAPER,
     Action,
-    BrokerName,
     CancelOrders,
     CancelRefused,
     Envelope,
@@ -263,7 +263,7 @@ class DeskWithJournal(Desk):
     def __init__(self, journal: Journal, **given: Any) -> None:
         self.journal = journal
         self.unwritten: list[Turn] = []
-        journal.take("main", BrokerName.PAPER, "test")
+        journal.take("main", PAPER, "test")
         super().__init__(Scripted({}), Scripted({}), exchange=Silent(), **given)
         broker: Any = None
         self.account: AccountAtWork[Any] = AccountAtWork(self.state, broker, journal)

@@ -14,9 +14,9 @@ from holdfast.core.findings import Comparison
 from holdfast.core.instant import instants
 from holdfast.core.instruments import US_EQUITY, Instrument
 from holdfast.core.messages import (
+    PAPER,
     Action,
     Bar,
-    BrokerName,
     Command,
     Envelope,
     FeedEvent,
@@ -119,7 +119,7 @@ def new_state(
     stale_after_ns: int | None = None, rules: BrokerRules = ANY_ORDER,
 ) -> EngineState:  # fmt: skip
     """An account before its first record."""
-    return EngineState("main", BrokerName.PAPER, calendar, instrument, limits, stale_after_ns, rules=rules)
+    return EngineState("main", PAPER, calendar, instrument, limits, stale_after_ns, rules=rules)
 
 
 class Desk:

@@ -229,7 +229,7 @@ def unconfirmed() -> tuple[Desk, OrderTerms, OrderTerms]:
 
 def start_again(desk: Desk, epoch: int, *meanwhile: AnyBody) -> Desk:
     """A new start at a broker that has gone on, and what it tells before the account may trade."""
-    desk.state.broker = BrokerName.ALPACA
+    desk.state.broker = BrokerName("alpaca")
     desk._work(lifecycle.start(desk.state, epoch, "test", "test"))
     for body in meanwhile:
         desk.take(Report(desk.state.now_ns, body))  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ from holdfast.cli.terminal import BAD, GOOD, WARN
 from holdfast.core.exits import Exits
 from holdfast.core.findings import BooksCompared
 from holdfast.core.messages import (
+    PAPER,
     Action,
-    BrokerName,
     CancelOrders,
     Command,
     Flatten,
@@ -115,7 +115,7 @@ class Desk:
         config = config_for_reading(config_file)
         self.account = the_account(config, account)
         brokers = {row.name: row.broker for row in config.accounts}
-        self.is_live = brokers[self.account] is not BrokerName.PAPER
+        self.is_live = brokers[self.account] != PAPER
         self.url = config.journal.url
         self._timeout_s = timeout_s
 

@@ -13,7 +13,6 @@ from holdfast.config import Config
 from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.messages import (
-    BrokerName,
     Envelope,
     FillBusted,
     Flattened,
@@ -159,7 +158,7 @@ def _account(engine: Engine, index: int) -> Json:
     figures = ("equity", "cash", "realised", "unrealised", "fees", "gross_exposure")
     return {
         "account": state.account,
-        "broker": BrokerName(state.broker),
+        "broker": state.broker,
         "state": state.account_state,
         "epoch": state.epoch,
         "restarts": state.epoch - 1,

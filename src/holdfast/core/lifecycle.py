@@ -7,7 +7,7 @@ from holdfast.core.engine.acts import restore
 from holdfast.core.engine.protecting import begin_protected
 from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import (
-    BrokerName,
+    PAPER,
     CashDeposited,
     OrderNotSent,
     OrderReleased,
@@ -104,7 +104,7 @@ def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
     _listen_anew(state, turn)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
-    if state.broker is not BrokerName.PAPER:  # the paper venue has come back with the journal, its orders with it
+    if state.broker != PAPER:  # the paper venue has come back with the journal, its orders with it
         begin_protected(state, turn)
     state.wake_ns = 0  # look at the clock with the first event
     return turn.finish()

@@ -13,6 +13,7 @@ made without account, broker and source. The body's type name is the message's t
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated, NewType
 
 import msgspec
 
@@ -75,13 +76,12 @@ VERSION = 1
 """The vocabulary's version. A reader refuses what is newer than itself."""
 
 
-class BrokerName(StrEnum):
-    """The brokers there are. There is no "unknown" among them, so no message can carry it."""
-
-    PAPER = "paper"
-    ALPACA = "alpaca"
-    ZERODHA = "zerodha"
-    IBKR = "ibkr"
+BrokerName = NewType("BrokerName", str)
+"""A broker, by the name of its adapter (`adapters/registry.py`)."""
+BROKER_NAME = r"^[a-z][a-z0-9_-]{0,15}$"
+"""How adapters, and so brokers, are named. The journal's columns have room for no longer ones."""
+PAPER = BrokerName("paper")
+"""The exchange in memory."""
 
 
 # --- market data -----------------------------------------------------------------------------------------------------
@@ -623,7 +623,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     id: str
     time_ns: int
     account: str
-    broker: BrokerName
+    broker: Annotated[BrokerName, msgspec.Meta(pattern=BROKER_NAME)]
     source: str
     correlation_id: str
     causation_id: str

@@ -21,6 +21,7 @@ from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.instruments import AssetClass, Instrument, in_whole_units, instrument_of
 from holdfast.core.intents import note_intent
 from holdfast.core.messages import (
+    PAPER,
     BrokerName,
     CancelRefused,
     CancelReleased,
@@ -578,9 +579,7 @@ def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> No
     state.epoch = body.epoch
     state.ids = Ids(state.account, body.epoch)
     state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
-    if (
-        state.broker is not BrokerName.PAPER
-    ):  # a market that went on without us: what was wished in another one is not wished now
+    if state.broker != PAPER:  # a market that went on without us: what was wished in another one is not wished now
         state.waiting.clear()
 
 

@@ -294,7 +294,7 @@ def _first_tenure(connection: sa.Connection, account: str, broker: BrokerName, o
     start = Tenure(account, broker, epoch=1, last_sequence=0, last_hash=GENESIS, cursor=0, state="")
     statement = sa.insert(accounts).values(
         account=account,
-        broker=broker.value,
+        broker=broker,
         epoch=start.epoch,
         state=start.state,
         cash=ZERO,

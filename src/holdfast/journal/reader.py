@@ -34,8 +34,6 @@ PAGE = 1_000
 PENDING = "pending"
 """The status of a command that the engine has not answered."""
 
-_BROKERS = {broker.value: broker for broker in BrokerName}  # a look-up costs a tenth of the enum's own
-
 T = TypeVar("T", bound=msgspec.Struct)
 
 logger = logging.getLogger(__name__)
@@ -342,7 +340,7 @@ def to_envelope(row: sa.Row[Any]) -> Envelope:
     """The record as it was appended. Raises :class:`~holdfast.errors.JournalCorrupt` when it can't be read."""
     columns: tuple[Any, ...] = tuple(row)
     account, sequence, epoch, cursor, time_ns, _, name, correlation, cause, source, broker, version, body, _ = columns
-    if version > VERSION or broker not in _BROKERS:
+    if version > VERSION or not broker:
         raise JournalCorrupt(
             f"record {sequence} has version {version} and broker {broker!r}; this Holdfast reads up to version {VERSION}"
         )
@@ -350,7 +348,7 @@ def to_envelope(row: sa.Row[Any]) -> Envelope:
         id=name,
         time_ns=time_ns,
         account=account,
-        broker=_BROKERS[broker],
+        broker=BrokerName(broker),
         source=source,
         correlation_id=correlation,
         causation_id=cause,

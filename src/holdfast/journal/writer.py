@@ -395,7 +395,7 @@ def _line(connection: sa.Connection, tenure: Tenure) -> Line:
         known = {tuple(row) for row in connection.execute(statement)}
     return Line(
         account=tenure.account,
-        broker=tenure.broker.value,
+        broker=tenure.broker,
         epoch=tenure.epoch,
         appended=tenure.last_sequence,
         durable=tenure.last_sequence,

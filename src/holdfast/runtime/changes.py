@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from holdfast.config import AccountConfig
 from holdfast.core.lifecycle import OPENING_CASH
-from holdfast.core.messages import BrokerName, CashDeposited
+from holdfast.core.messages import PAPER, CashDeposited
 from holdfast.core.milestones import EngineStarted, FeedOpened, StrategyStarted
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
@@ -26,7 +26,7 @@ def changes(config: AccountConfig, state: EngineState, feed: Feed | None, reader
     if last is None:
         return
     yield from _calendar(state, reader)
-    if config.broker is BrokerName.PAPER:
+    if config.broker == PAPER:
         yield from _cash(config, reader)
     if feed is not None:
         yield from _feed(state.account, feed, last.time_ns, reader)

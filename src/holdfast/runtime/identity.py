@@ -12,7 +12,7 @@ import msgspec
 
 from holdfast.brokers.port import BrokerAccount, BrokerOrder
 from holdfast.config import AccountConfig, Config
-from holdfast.core.messages import BrokerName
+from holdfast.core.messages import PAPER
 from holdfast.core.milestones import EngineStarted, EngineStopped, StrategyStarted, StrategyStopped
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
@@ -103,7 +103,7 @@ def check_names(config: Config, reader: Reader, beginning: Beginning) -> None:
         is_new = reader.last_record(account.name) is None
         if is_new and beginning.new_journal:
             continue  # it is another one, and so are its strategies
-        if is_new and account.broker is BrokerName.PAPER:
+        if is_new and account.broker == PAPER:
             _check_paper_account(config, account, reader)
         _check_strategies(config, account.name, reader, beginning.new_strategies)
         _check_moved(config, account.name, reader, beginning.new_strategies)
@@ -114,7 +114,7 @@ def _check_paper_account(config: Config, account: AccountConfig, reader: Reader)
     mine = [row for row in config.strategies if row.account == account.name]
     traded = {symbol for row in mine for symbol in row.symbols}
     for other in _idle_accounts(config, reader):
-        if other.broker is not BrokerName.PAPER:
+        if other.broker != PAPER:
             continue
         held = next((text for _, symbol, text in _held_on(other.account, reader) if symbol in traded), None)
         if held is not None:

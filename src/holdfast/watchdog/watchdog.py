@@ -49,7 +49,7 @@ class Watchdog:
 
     def __init__(self, config: Config, tell: Tell) -> None:
         """Raises ConfigError when there is no account that goes on at a broker without its engine."""
-        if [account.broker for account in config.accounts] != [BrokerName.ALPACA]:
+        if [account.broker for account in config.accounts] != [BrokerName("alpaca")]:
             raise ConfigError(
                 "the watchdog needs an account at a broker elsewhere; one that trades on paper is part of its engine, "
                 "and ends with it"

@@ -7,7 +7,7 @@ import pytest
 from holdfast.cli.act import Ticket
 from holdfast.cli.status import _protection
 from holdfast.core.exits import Exits
-from holdfast.core.messages import AnyBody, BrokerName, Envelope
+from holdfast.core.messages import PAPER, AnyBody, Envelope
 from holdfast.core.protection.records import (
     OnFailure,
     PositionLeft,
@@ -44,7 +44,7 @@ def test_exits_that_can_not_be_are_refused(exits: dict[str, str]) -> None:
 def shown(*bodies: AnyBody) -> list[str]:
     """The alarms in the status after these records."""
     records = [
-        Envelope(f"r{number}", number, "one", BrokerName.PAPER, "test", "", "", number, 1, 0, body)
+        Envelope(f"r{number}", number, "one", PAPER, "test", "", "", number, 1, 0, body)
         for number, body in enumerate(bodies, 1)
     ]
     return [row["alarm"] for row in _protection(records, HELD)]

@@ -80,8 +80,8 @@ def test_a_broker_that_there_is_no_code_for_is_refused(broker: str, feed: str) -
 
 
 def test_a_broker_with_a_wrong_name_is_told_what_there_is() -> None:
-    """A misspelt one is a mistake in the file, not a broker."""
-    with pytest.raises(ConfigError, match="broker"):
+    """A misspelt one comes back with the nearest there is."""
+    with pytest.raises(Refused, match=r"account a is at alpacca.*did you mean alpaca\?"):
         parsed(accounts=[{"name": "a", "broker": "alpacca"}])
 
 

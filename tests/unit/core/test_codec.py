@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from holdfast.core import codec, messages
 from holdfast.core.body import Body
 from holdfast.core.codec import Ids
-from holdfast.core.messages import AnyBody, BrokerName, Envelope, Halt, OrderReleased
+from holdfast.core.messages import PAPER, AnyBody, BrokerName, Envelope, Halt, OrderReleased
 from holdfast.core.types import ClientOrderId
 from holdfast.errors import JournalCorrupt
 
@@ -65,7 +65,7 @@ def build(kind: type[msgspec.Struct]) -> Any:
 def enveloped(body: Any, **changes: Any) -> Envelope:
     """A body on its way."""
     fields: dict[str, Any] = {
-        "id": "i", "time_ns": 1, "account": "main", "broker": BrokerName.PAPER, "source": "test", "correlation_id": "c",
+        "id": "i", "time_ns": 1, "account": "main", "broker": PAPER, "source": "test", "correlation_id": "c",
         "causation_id": "d", "sequence": 2, "epoch": 3, "cursor": 4,
     }  # fmt: skip
     return Envelope(**(fields | changes), body=body)
@@ -106,13 +106,18 @@ def test_an_envelope_without_a_field_can_not_be(field: str) -> None:
         codec.decode(msgspec.json.encode(whole))
 
 
-@pytest.mark.parametrize("broker", ["unknown", "", "Paper", None])
-def test_no_broker_is_unknown(broker: object) -> None:
-    """A message can only name a broker that there is."""
+@pytest.mark.parametrize("broker", ["", "Paper", "a broker", "x" * 17, None])
+def test_a_broker_has_a_name(broker: object) -> None:
+    """A message names a broker as adapters are named."""
     whole = msgspec.to_builtins(enveloped(Halt())) | {"broker": broker}
     with pytest.raises(JournalCorrupt, match="broker"):
         codec.decode(msgspec.json.encode(whole))
-    assert "unknown" not in set(BrokerName)
+
+
+def test_a_broker_is_any_that_has_an_adapter() -> None:
+    """The name of an adapter that comes from elsewhere goes into a message and comes back."""
+    there = enveloped(Halt(), broker=BrokerName("their-broker_2"))
+    assert codec.decode(codec.encode(there)) == there
 
 
 def test_a_newer_message_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from holdfast.core.messages import (
-    BrokerName,
+    PAPER,
     CancelRefused,
     CancelReleased,
     Envelope,
@@ -103,9 +103,7 @@ class Writer:
         self.sequence += 1
         number = str(self.sequence)
         return self.book.apply(
-            Envelope(
-                number, self.sequence * 10, "main", BrokerName.PAPER, "test", "c", number, self.sequence, 1, 0, body
-            )
+            Envelope(number, self.sequence * 10, "main", PAPER, "test", "c", number, self.sequence, 1, 0, body)
         )
 
 

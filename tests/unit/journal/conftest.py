@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.core.messages import PAPER
 from holdfast.journal import Journal, database
 from holdfast.journal.database import open_database
 from holdfast.journal.sqlite import SqliteDatabase
 from tests.databases import KINDS, SERVERS, fresh_database, run_in
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 ME = "engine 1 on desk"
 

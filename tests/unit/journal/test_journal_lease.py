@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import BrokerName
+from holdfast.core.messages import PAPER, BrokerName
 from holdfast.errors import InvalidValue, JournalCorrupt, JournalError, Refused
 from holdfast.journal import Journal, Reader, is_running
 from holdfast.journal.chain import GENESIS
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 Sql = Callable[..., None]
 
@@ -74,7 +74,7 @@ def test_account_stays_with_its_broker(written: None, url: str) -> None:
     """An account that was traded at one broker is refused at another, and can still be taken at its own."""
     journal = Journal.open(url)
     with pytest.raises(Refused, match="bound to broker paper and can't be traded at alpaca"):
-        journal.take("main", BrokerName.ALPACA, "me")
+        journal.take("main", BrokerName("alpaca"), "me")
     assert journal.take("main", PAPER, "me").epoch == 2
     journal.close()
 
@@ -127,7 +127,7 @@ def test_failed_take_lets_go_of_the_lock(written: None, url: str) -> None:
     """A take that is refused leaves the account free for the right one."""
     journal = Journal.open(url)
     with pytest.raises(Refused):
-        journal.take("main", BrokerName.IBKR, "me")
+        journal.take("main", BrokerName("ibkr"), "me")
     other = Journal.open(url)
     assert other.take("main", PAPER, "me").epoch == 2
     other.close()

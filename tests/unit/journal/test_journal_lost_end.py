@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import Halt
+from holdfast.core.messages import PAPER, Halt
 from holdfast.errors import HoldfastError, JournalCorrupt, Refused
 from holdfast.journal import Journal
 from holdfast.journal.anchor import Anchor
@@ -18,7 +18,7 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.journal.wal import FRAME, HEADER, damage_in
 from tests.databases import run_in
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 BITS = 200
 CUTS = 20

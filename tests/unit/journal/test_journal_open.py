@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import Halt
+from holdfast.core.messages import PAPER, Halt
 from holdfast.errors import ConfigError, HoldfastError, JournalCorrupt, JournalError
 from holdfast.journal import CommandQueue, Journal, Reader, database, file_command, verify
 from holdfast.journal.database import open_database
 from tests.databases import locked
-from tests.unit.journal.trader import PAPER
 
 Spoil = Callable[[Path], None]
 

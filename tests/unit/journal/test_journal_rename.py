@@ -2,13 +2,14 @@
 
 import pytest
 
+from holdfast.core.messages import PAPER
 from holdfast.core.milestones import AccountRenamed
 from holdfast.errors import InvalidValue, JournalCorrupt, Refused
 from holdfast.journal import Journal
 from holdfast.journal.reader import Reader
 from holdfast.journal.rename import rename_account
 from holdfast.journal.verify import verify
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 
 def test_all_that_is_recorded_goes_with_the_name(url: str, written: None) -> None:

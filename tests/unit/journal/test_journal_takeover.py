@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import pytest
 
+from holdfast.core.messages import PAPER
 from holdfast.errors import Refused, StaleEpoch
 from holdfast.journal import Journal, is_running
 from holdfast.journal.lease import Lease, LifeLine
 from holdfast.observe.clock import boot_time_s
 from tests.databases import run_in
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 LEASE = Lease(duration_s=40.0, margin_s=15.0)
 PATIENCE_S = 60.0

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from holdfast.core.messages import CashDeposited, OrderFilled, OrderPrepared
+from holdfast.core.messages import PAPER, CashDeposited, OrderFilled, OrderPrepared
 from holdfast.core.orders.order import OrderState
 from holdfast.core.types import Money
 from holdfast.errors import Fatal, JournalError, StaleEpoch
 from holdfast.journal import Batch, Journal, Reader, verify
 from holdfast.journal.writer import MAX_QUEUED_RECORDS
 from tests.databases import locked
-from tests.unit.journal.trader import PAPER, Trader
+from tests.unit.journal.trader import Trader
 
 WAIT_S = 20.0
 

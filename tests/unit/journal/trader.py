@@ -6,7 +6,6 @@ from decimal import Decimal
 from holdfast.core.codec import Ids
 from holdfast.core.messages import (
     AnyBody,
-    BrokerName,
     CashDeposited,
     Envelope,
     OrderAccepted,
@@ -24,7 +23,6 @@ from holdfast.journal import Batch, PositionRow, Reader, Tenure
 
 START_NS = 1_700_000_000_000_000_000
 STRATEGY = StrategyId("ema")
-PAPER = BrokerName.PAPER
 
 
 class Trader:

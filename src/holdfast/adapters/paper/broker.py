@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from holdfast.brokers.port import BrokerAccount, BrokerPosition, ReportSink
 from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.messages import (
-    BrokerName,
+    PAPER,
     CancelOrder,
     CashDeposited,
     Envelope,
@@ -38,7 +38,7 @@ _OWN = StrategyId("paper")
 class PaperBroker:
     """One paper account on one exchange."""
 
-    name = BrokerName.PAPER
+    name = PAPER
 
     def __init__(self, account: str, exchange: Exchange) -> None:
         self._account_id = f"paper:{account}"

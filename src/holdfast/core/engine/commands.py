@@ -12,7 +12,7 @@ from holdfast.core.engine.protecting import protect
 from holdfast.core.engine.reports import judge_report
 from holdfast.core.findings import Reconcile, Resolution, Resolve
 from holdfast.core.messages import (
-    BrokerName,
+    PAPER,
     CancelOrders,
     CommandDone,
     Envelope,
@@ -196,7 +196,7 @@ def _resolve(state: EngineState, turn: Turn, command: Resolve, record: Envelope)
 
 
 def _reconcile(state: EngineState, _turn: Turn, _command: Reconcile, _record: Envelope) -> CommandDone:
-    if state.broker is BrokerName.PAPER:
+    if state.broker == PAPER:
         return CommandDone(accepted=False, text="the paper broker is part of the engine: there is nothing to compare")
     return CommandDone(accepted=True, text="the broker is being asked")
 

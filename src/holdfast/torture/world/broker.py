@@ -56,9 +56,9 @@ WAIT_S = 0.5
 ACCOUNT = "WORLD-1"
 
 NAMES = {
-    IdempotencyClass.UNIQUE_ID: BrokerName.ALPACA,
-    IdempotencyClass.LABEL: BrokerName.ZERODHA,
-    IdempotencyClass.NOTHING: BrokerName.IBKR,
+    IdempotencyClass.UNIQUE_ID: BrokerName("alpaca"),
+    IdempotencyClass.LABEL: BrokerName("zerodha"),
+    IdempotencyClass.NOTHING: BrokerName("ibkr"),
 }
 """The broker of each class that a journal's records name."""
 

@@ -133,9 +133,6 @@ class Disk:
             )
 
 
-_BROKERS = {broker.value: broker for broker in BrokerName}
-
-
 def _envelope(row: Row) -> Envelope:
     columns: tuple[Any, ...] = row
     account, sequence, epoch, cursor, time_ns, _, name, correlation, cause, source, broker, version, body, _ = columns
@@ -143,7 +140,7 @@ def _envelope(row: Row) -> Envelope:
         name,
         time_ns,
         account,
-        _BROKERS[broker],
+        BrokerName(broker),
         source,
         correlation,
         cause,
@@ -200,7 +197,7 @@ class WorldJournal:
         disk.epoch += 1
         disk.renewals += 1
         disk.renewed_s = self._renewed_s = self._now_s()
-        self._broker, self._epoch = broker.value, disk.epoch
+        self._broker, self._epoch = broker, disk.epoch
         self._appended = self._durable = len(disk.rows)
         self._process.later(LEASE.duration_s / RENEWALS_A_LEASE, self._renew)
         return Tenure(account, broker, disk.epoch, len(disk.rows), disk.last_hash, disk.cursor, disk.state)

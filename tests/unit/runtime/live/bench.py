@@ -61,7 +61,7 @@ SYMBOL = "AVOR"
 class ShownBroker:
     """Shows ``orders`` and ``fills`` as they are put in; takes what it is sent without a word."""
 
-    name = BrokerName.ALPACA
+    name = BrokerName("alpaca")
 
     def __init__(self, kind: IdempotencyClass) -> None:
         self.capability = Capability(
@@ -144,7 +144,7 @@ class Bench:
         self._runner = runner
         self.broker = ShownBroker(kind)
         self.state = EngineState(
-            "one", BrokerName.ALPACA, trading_calendar("XNYS"), instrument_for("XNYS"), RiskLimits()
+            "one", BrokerName("alpaca"), trading_calendar("XNYS"), instrument_for("XNYS"), RiskLimits()
         )
         self.records: list[Envelope] = []
         self.account = AccountAtWork(self.state, self.broker, journal, self._watch)
@@ -154,7 +154,7 @@ class Bench:
         self.reconciler = Reconciler(
             self.account, self.executions, self.clock, self.monitor, self.deliver, lambda: None, 0.05
         )
-        tenure = journal.take("one", BrokerName.ALPACA, "the test")
+        tenure = journal.take("one", BrokerName("alpaca"), "the test")
         self.clock.sync(START_NS)
         self.state.now_ns = START_NS
         self.account.keep(

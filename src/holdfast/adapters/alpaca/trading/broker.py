@@ -77,7 +77,7 @@ class Withheld(Exception):
 class AlpacaBroker:
     """Everything said to and heard from one account. Lives in one event loop; requests are made in threads."""
 
-    name = BrokerName.ALPACA
+    name = BrokerName("alpaca")
 
     def __init__(
         self, settings: AlpacaSettings, rest: AlpacaRest, on_change: Callable[[], None] = lambda: None
