@@ -19,8 +19,9 @@ from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, PAPER_RULES, BrokerRules
 from holdfast.core.exits import ExitRules
-from holdfast.core.instruments import Instrument, instrument_for, instrument_of
+from holdfast.core.instruments import NIL, Named, instrument_for, instrument_of
 from holdfast.core.messages import PAPER, BrokerName
+from holdfast.core.register import Register
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
 from holdfast.core.session.calendar import TradingCalendar
@@ -186,7 +187,8 @@ def build_state(
     )
     if config.feed.kind == "alpaca":
         state.host.built.late_ns = LATE_BARS_NS
-    state.instruments = named_instruments(config, calendar.name)
+    own = {symbol for row in config.strategies if row.account == account.name for symbol in row.symbols}
+    state.register.offer(named_instruments(config, calendar.name), own.union(feed.symbols), "configuration")
     state.foreign_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()
@@ -208,20 +210,15 @@ def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:
     return msgspec.structs.replace(rules, fees=BROKER_FEES.get(account.broker, NO_FEES)) if is_live else rules
 
 
-def build_exchange(config: Config, account: AccountConfig) -> Exchange:
-    """The paper broker's exchange for an account."""
-    calendar = calendar_of(account)
-    named = named_instruments(config, calendar.name)
-    return Exchange(config.venue.settings(), calendar, instrument_for(calendar.name), named)
+def build_exchange(config: Config, account: AccountConfig, register: Register) -> Exchange:
+    """The paper broker's exchange for an account. It goes by the rules of the account's ``register``, as they are at any time."""
+    return Exchange(config.venue.settings(), calendar_of(account), register.exchange, register.named)
 
 
-def named_instruments(config: Config, calendar: str) -> dict[str, Instrument]:
-    """The rules of the symbols whose tick the configuration names, on the exchange of a calendar."""
+def named_instruments(config: Config, calendar: str) -> Named:
+    """The rules of the symbols that the configuration names, on the exchange of a calendar."""
     account = instrument_for(calendar)
-    return {
-        symbol: instrument_of(symbol, account, {}).with_tick(section.tick)
-        for symbol, section in config.instruments.items()
-    }
+    return {symbol: rules.on(instrument_of(symbol, account, NIL)) for symbol, rules in config.instruments.items()}
 
 
 def tick_notes(config: Config) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
@@ -40,6 +40,7 @@ from holdfast.core.session.calendar import SpecialSession
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import MANUAL, NAME_LENGTH, SECOND_NS, Money
 from holdfast.errors import ConfigError, HoldfastError, Refused
+from holdfast.feeds.instruments import InstrumentRules, read_instruments
 from holdfast.feeds.pace import parse_speed
 from holdfast.locks.lock import SHORTEST_LEASE_S
 from holdfast.venue.models import Commission, NoCommission
@@ -293,14 +294,8 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     wishes_per_minute: Count | None = None
 
 
-class InstrumentConfig(Section, frozen=True):
-    """What isn't known of a symbol: ``tick`` is its price increment, at all prices."""
-
-    tick: Annotated[Decimal, Within(0, 1_000_000, above=True)]
-
-
 class Config(Section, frozen=True):
-    """The whole file."""
+    """The whole file. ``instruments`` may name a .csv file in its place."""
 
     journal: JournalConfig = JournalConfig()
     feed: FeedConfig = FeedConfig()
@@ -314,7 +309,7 @@ class Config(Section, frozen=True):
     watchdog: WatchdogConfig = WatchdogConfig()
     accounts: list[AccountConfig] = msgspec.field(default_factory=list)
     strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
-    instruments: dict[str, InstrumentConfig] = msgspec.field(default_factory=dict)
+    instruments: dict[str, InstrumentRules] = msgspec.field(default_factory=dict)
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -351,6 +346,9 @@ def _text_of(path: Path) -> str:
 def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
     """The configuration that ``data`` means; ``name`` is what errors call it, ``folder`` where relative paths begin."""
     _expand_profiles(data, name)
+    path = data.get("instruments")
+    if isinstance(path, str):
+        data = {**data, "instruments": {}}
     unknown = list(_unknown_keys(data, Config, ""))
     if unknown:
         raise ConfigError(f"{name}: {'; '.join(unknown)}")
@@ -358,6 +356,8 @@ def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
         config = msgspec.convert(data, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{name}: {_in_words(str(error))}") from None
+    if isinstance(path, str):
+        config = msgspec.structs.replace(config, instruments=read_instruments(folder / Path(path).expanduser()))
     _check(config, name)
     return _with_paths(config, folder)
 
@@ -404,7 +404,10 @@ def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
             yield f"unknown key {place}{key}; {hint}"
             continue
         inner = known[key]
-        if isinstance(value, list) and get_args(inner):
+        if isinstance(value, dict) and get_origin(inner) is dict:
+            for name, item in value.items():
+                yield from _unknown_keys(item, get_args(inner)[1], f"{place}{key}.{name}.")
+        elif isinstance(value, list) and get_args(inner):
             for index, item in enumerate(value):
                 yield from _unknown_keys(item, get_args(inner)[0], f"{place}{key}[{index}].")
         else:

@@ -108,7 +108,7 @@ class Interplay(Run):
 
     def _fresh(self) -> EngineState:
         old = self.desk.state
-        new = new_state(old.limits, old.calendar, old.instrument, old.stale_after_ns)
+        new = new_state(old.limits, old.calendar, old.register.exchange, old.stale_after_ns)
         new.rules, new.protection = old.rules, old.protection
         return new
 

@@ -202,7 +202,7 @@ def test_a_backtest_is_the_same_engine() -> None:
     state = new_state(LIMITS, stale_after_ns=STALE_AFTER_NS)
     for number, strategy in enumerate(crowd()):
         state.host.add(Runner(StrategyId(f"s{number}"), strategy, SYMBOLS, MINUTE_NS), MINUTE_NS)
-    replay = Replay(state, Exchange(SETTINGS, DAYS, state.instrument), turns.append)
+    replay = Replay(state, Exchange(SETTINGS, DAYS, state.register.exchange), turns.append)
     replay.begin(DEPOSIT, "test")
     replay.run(events, START_NS)
     bodies = [record.body for turn in turns for record in turn.records if record.type == "OrderFilled"]

@@ -23,7 +23,8 @@ class Backtest:
         self._feed = feed
         self._state = build_state(config, account, feed, None)
         self.recorder = Recorder(self._state, folder)
-        self._replay = Replay(self._state, build_exchange(config, account), self.recorder, self.recorder.look)
+        exchange = build_exchange(config, account, self._state.register)
+        self._replay = Replay(self._state, exchange, self.recorder, self.recorder.look)
 
     @property
     def done(self) -> int:

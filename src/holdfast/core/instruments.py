@@ -1,12 +1,13 @@
-"""What a price and a quantity may be: tick and lot rules."""
+"""The rules of instruments: ticks, lots, and what else an order goes by."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
-from holdfast.core.types import NO_MONEY, ZERO, Money, Price, Quantity, Rounding, Side, round_to
+from holdfast.core.types import NO_MONEY, Money, Price, Quantity, Rounding, Side, round_to
 from holdfast.errors import InvalidValue
 
 Bands = tuple[tuple[Decimal, Decimal], ...]
@@ -17,15 +18,17 @@ class AssetClass(StrEnum):
 
     STOCK = "stock"
     CRYPTO = "crypto"
+    FUTURE = "future"
+    OPTION = "option"
 
 
-class Instrument(msgspec.Struct, frozen=True):
-    """Rules of a kind of instrument.
+class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Rules of an instrument, or of a kind of instruments.
 
     ``ticks`` are (from this price, this increment), highest first; empty where no rule is known, and then no price can be
     rounded. ``eras`` are the ticks of later times, as (from this time in UTC nanoseconds, what holds then), in order.
     ``quantity_increment`` is the smallest step of any order; ``lot`` the step that sizing works in. A crypto order, and one for a
-    fraction of a share, is worth at least ``minimum_value``.
+    fraction of a share, is worth at least ``minimum_value``. ``exchange`` is where it trades, as its broker names that.
     """
 
     ticks: Bands
@@ -34,6 +37,7 @@ class Instrument(msgspec.Struct, frozen=True):
     minimum_value: Money = NO_MONEY
     asset_class: AssetClass = AssetClass.STOCK
     eras: tuple[tuple[int, "Instrument"], ...] = ()
+    exchange: str = ""
 
     def at(self, time_ns: int) -> "Instrument":
         """The rules that hold at a time."""
@@ -42,9 +46,10 @@ class Instrument(msgspec.Struct, frozen=True):
                 return rules
         return self
 
-    def with_tick(self, tick: Decimal) -> "Instrument":
-        """The same with one tick for all prices and times."""
-        return msgspec.structs.replace(self, ticks=((ZERO, tick),), eras=())
+    def but(self, **rules: Any) -> "Instrument":
+        """The same with other rules, which hold at all times. Ticks that are given take the place of those of every era."""
+        eras = () if "ticks" in rules else tuple((from_ns, era.but(**rules)) for from_ns, era in self.eras)
+        return msgspec.structs.replace(self, **rules, eras=eras)
 
     def tick(self, price: Decimal) -> Decimal:
         """The price increment that holds at ``price``. Raises :class:`~holdfast.errors.InvalidValue` where no rule is known."""
@@ -144,7 +149,7 @@ def instrument_for(calendar: str) -> Instrument:
 
 
 Named = Mapping[str, Instrument]
-"""The rules of symbols that have others than their account's."""
+"""The rules of symbols that have others than those of their account's exchange."""
 NIL: Named = {}
 
 

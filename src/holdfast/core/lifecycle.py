@@ -41,13 +41,21 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     """Take the account under a new epoch."""
     state.epoch = epoch
     turn = Turn(state, "runtime")
-    started = turn.record(EngineStarted(epoch, version, process, state.calendar.name))
+    news = list(state.register.news(_known(state)))
+    started = turn.record(EngineStarted(epoch, version, process, state.calendar.name, lists_instruments=True))
+    for listed in news:
+        turn.record(listed, started.id)
     running = (runner for runner in state.host.runners.values() if runner.running and runner.id not in state.stopped)
     for runner in running:
         params = encode_params(runner.strategy.params)
         turn.record(StrategyStarted(runner.id, type(runner.strategy).__name__, runner.symbols, params), started.id)
     turn.account(AccountEvent.STARTED, f"epoch {epoch}")
     return turn.finish()
+
+
+def _known(state: EngineState) -> set[str]:
+    """The symbols that the account has ever held, or has orders in."""
+    return {*state.portfolio.lines, *(order.terms.symbol for order in state.orders.live.values())}
 
 
 def deposit(state: EngineState, amount: Money, reason: str) -> Turn:

@@ -28,6 +28,7 @@ from holdfast.core.findings import (
     Resolve,
     SupervisorCycle,
 )
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.milestones import (
     AccountBound,
     AccountRenamed,
@@ -599,6 +600,7 @@ AnyBody = (
     | MarketStale
     | MarketFresh
     | EngineStarted
+    | InstrumentListed
     | EngineStopped
     | FeedOpened
     | RecoveryCompleted

@@ -104,12 +104,16 @@ class MarketFresh(Body, frozen=True, gc=False):
 
 
 class EngineStarted(Body, frozen=True, gc=False):
-    """A process took the account, under a new epoch. ``calendar`` is the account's (empty in journals from before it was kept)."""
+    """A process took the account, under a new epoch. ``calendar`` is the account's (empty in journals from before it was kept).
+
+    ``lists_instruments``: the rules of instruments are recorded from here on (`InstrumentListed`).
+    """
 
     epoch: int
     holdfast_version: str
     process: str
     calendar: str = ""
+    lists_instruments: bool = False
 
 
 class EngineStopped(Body, frozen=True, gc=False):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from holdfast.core.codec import Ids
+from holdfast.core.instruments import Instrument
 from holdfast.core.milestones import FeedOpened
 from holdfast.core.orders.order import Order
 from holdfast.core.permits import BrokerPermits
@@ -25,7 +26,7 @@ from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity
 from holdfast.core.waiting import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 12
+VERSION = 13
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -52,6 +53,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     cursor: int
     now_ns: int
     feed: FeedOpened | None
+    lists_instruments: bool
+    instruments: dict[str, Instrument]
     live: list[Order]
     finished: list[Order]
     order_count: int
@@ -142,6 +145,8 @@ def take(state: EngineState) -> bytes:
             stopped=sorted(state.stopped),
             entry_times=list(state.entry_times),
             prices=list(state.exact_prices.items()),
+            lists_instruments=state.register.lists,
+            instruments=state.register.named,
             **given,
         )
     )
@@ -162,6 +167,9 @@ def restore(state: EngineState, body: bytes) -> None:
         setattr(state, name, getattr(snapshot, name))
     for name in (*_DICTIONARIES, *_PAIRS):
         getattr(state, name).update(getattr(snapshot, name))
+    if snapshot.lists_instruments:
+        state.register.begin()
+        state.register.named.update(snapshot.instruments)
     state.note_guards()
     state.ids = Ids(state.account, state.epoch)
     state.host.now_ns = state.now_ns

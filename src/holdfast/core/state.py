@@ -5,7 +5,7 @@ reads, so a restart can't come to another state than the one it left.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -18,8 +18,9 @@ from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
 from holdfast.core.exposure import Exposure
 from holdfast.core.findings import BooksCompared, OrderOverdue
-from holdfast.core.instruments import AssetClass, Instrument, in_whole_units, instrument_of
+from holdfast.core.instruments import AssetClass, Instrument, in_whole_units
 from holdfast.core.intents import note_intent
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     PAPER,
     BrokerName,
@@ -84,6 +85,7 @@ from holdfast.core.protection.records import (
     StopMoved,
     StopPassed,
 )
+from holdfast.core.register import Register
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.volatility import VolatilityCache
 from holdfast.core.session.account import AccountState
@@ -138,8 +140,7 @@ class EngineState:
         self.account = account
         self.broker = broker
         self.calendar = calendar
-        self.instrument = instrument
-        self.instruments: Mapping[str, Instrument] = {}  # those that the configuration names
+        self.register = Register(instrument)
         self.limits = limits
         self.exit_rules: dict[StrategyId, ExitRules] = {}
         self.strategy_limits: dict[StrategyId, StrategyLimits] = {}
@@ -224,7 +225,7 @@ class EngineState:
 
     def instrument_of(self, symbol: str) -> Instrument:
         """The price and quantity rules of a symbol; whole units of what the broker takes no parts of."""
-        found = instrument_of(symbol, self.instrument, self.instruments).at(self.now_ns)
+        found = self.register.of(symbol).at(self.now_ns)
         if symbol in self.permits.whole_only:
             return in_whole_units(found)
         return found
@@ -578,6 +579,8 @@ def _flattened(state: EngineState, _envelope: Envelope, _body: Flattened) -> Non
 def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> None:
     state.epoch = body.epoch
     state.ids = Ids(state.account, body.epoch)
+    if body.lists_instruments:
+        state.register.begin()
     state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
     if state.broker != PAPER:  # a market that went on without us: what was wished in another one is not wished now
         state.waiting.clear()
@@ -593,6 +596,12 @@ def _recovered(state: EngineState, envelope: Envelope, _body: RecoveryCompleted)
 def _feed(state: EngineState, _envelope: Envelope, body: FeedOpened) -> None:
     state.feed = body
     state.cursor = 0
+
+
+def _listed(state: EngineState, _envelope: Envelope, body: InstrumentListed) -> None:
+    state.register.list(body)
+    state.exposure.moved.add(body.symbol)
+    state.note_guards()
 
 
 def _stale(state: EngineState, _envelope: Envelope, body: MarketStale) -> None:
@@ -642,6 +651,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     EngineStarted: _started,
     RecoveryCompleted: _recovered,
     FeedOpened: _feed,
+    InstrumentListed: _listed,
     MarketStale: _stale,
     MarketFresh: _fresh,
     **dict.fromkeys(

@@ -222,7 +222,7 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
     def assemble(journal: Journal, tenures: Sequence[Tenure], reader: Reader, commands: CommandQueue) -> Engine:
         accounts, recoveries = [], []
         for account_config, state, tenure in zip(config.accounts, states, tenures, strict=True):
-            broker = PaperBroker(account_config.name, build_exchange(config, account_config))
+            broker = PaperBroker(account_config.name, build_exchange(config, account_config, state.register))
             account = AccountAtWork(state, broker, journal, watch)
             broker.open(account.inbox.append)
             accounts.append(account)

@@ -57,9 +57,17 @@ def example(kind: Any) -> Any:
 
 
 def build(kind: type[msgspec.Struct]) -> Any:
-    """A message with a value in every field."""
+    """A message with a value in every field, but for those that have the same kind in them."""
     hints = typing.get_type_hints(kind)
-    return kind(**{field.name: example(hints[field.name]) for field in msgspec.structs.fields(kind)})
+    fields = [field for field in msgspec.structs.fields(kind) if kind not in parts(hints[field.name])]
+    return kind(**{field.name: example(hints[field.name]) for field in fields})
+
+
+def parts(hint: Any) -> Iterator[Any]:
+    """Everything that a type is made of."""
+    yield hint
+    for part in get_args(hint):
+        yield from parts(part)
 
 
 def enveloped(body: Any, **changes: Any) -> Envelope:

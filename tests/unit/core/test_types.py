@@ -200,7 +200,7 @@ def test_ticks_of_nse_are_those_of_the_day(day: str, price: str, tick: str) -> N
 def test_other_rules_are_the_same_at_all_times() -> None:
     """And one tick that is given holds for all prices and times."""
     assert US_EQUITY.at(0) is US_EQUITY
-    given = INDIA_EQUITY.with_tick(Decimal("0.05"))
+    given = INDIA_EQUITY.but(ticks=((Decimal(0), Decimal("0.05")),))
     assert {given.at(time_ns).tick(Decimal(price)) for time_ns in (0, 1 << 62) for price in (1, 500, 50_000)} == {
         Decimal("0.05")
     }

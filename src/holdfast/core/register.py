@@ -1,0 +1,57 @@
+"""The register of instruments: the rules of each symbol of an account.
+
+The configuration and the adapter *offer* rules. A start records those that are new (`InstrumentListed`), and from then on only what is
+recorded counts: a restart rounds with the rules that held then, whatever a file says now. Symbols that nobody listed have the rules of
+the account's exchange, which are a part of the program.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from holdfast.core.instruments import NIL, Instrument, Named, instrument_of
+from holdfast.core.listings import InstrumentListed
+
+
+class Register:
+    """One account's instruments. ``exchange`` has the rules of its exchange, ``named`` those of symbols that were listed.
+
+    ``named`` is one dictionary for ever, so the exchange in memory may share it. ``lists``: rules are recorded. Journals of before have no such
+    records; until their first start by this version, what is offered counts as it did.
+    """
+
+    def __init__(self, exchange: Instrument) -> None:
+        self.exchange = exchange
+        self.named: dict[str, Instrument] = {}
+        self.lists = False
+        self.traded: frozenset[str] = frozenset()
+        self._offered: Named = NIL
+        self._source = ""
+
+    def offer(self, offered: Mapping[str, Instrument], traded: Iterable[str], source: str) -> None:
+        """What the configuration or a broker says of symbols. It is listed for those that are ``traded``, or held, at the next start."""
+        self._offered, self._source = offered, source
+        self.traded = frozenset(traded)
+        if not self.lists:
+            self.named.update(offered)
+
+    def of(self, symbol: str) -> Instrument:
+        """The rules that hold for a symbol, with the ticks of all times."""
+        return instrument_of(symbol, self.exchange, self.named)
+
+    def news(self, held: Iterable[str]) -> Iterator[InstrumentListed]:
+        """The records of rules that are offered and not yet recorded."""
+        for symbol in sorted(self.traded.union(held) & self._offered.keys()):
+            instrument = self._offered[symbol]
+            if not self.lists or self.named.get(symbol) != instrument:
+                yield InstrumentListed(symbol, instrument, self._source)
+
+    # --- changes, by records ---
+
+    def begin(self) -> None:
+        """A start that records rules: from here on what is offered counts no more."""
+        if not self.lists:
+            self.lists = True
+            self.named.clear()
+
+    def list(self, listed: InstrumentListed) -> None:
+        """These are a symbol's rules."""
+        self.named[listed.symbol] = listed.instrument
