@@ -15,9 +15,10 @@ from holdfast.core.strategy.api import Strategy
 
 class Blocks(Strategy):
     seen = 0
+    at = 20
     def on_bar(self, context, bar):
         self.seen += 1
-        if self.seen == 20:
+        if self.seen == self.at:
             open("blocking", "w").close()
             self.block()
 
@@ -32,6 +33,9 @@ class Swallows(Blocks):
 class Matches(Blocks):
     def block(self):
         re.match(r"(a+)+$", "a" * 64 + "b")
+
+class MatchesAtOnce(Matches):
+    at = 1
 """
 CONFIG = """
 [feed]
@@ -68,7 +72,9 @@ def prepare(folder: Path, name: str, budget_s: float) -> None:
 
 
 @pytest.mark.proves("X1")
-@pytest.mark.parametrize(("name", "status"), [("Swallows", 1), ("Matches", -signal.SIGVTALRM)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("Swallows", 1), ("Matches", -signal.SIGVTALRM), ("MatchesAtOnce", -signal.SIGVTALRM)]
+)
 def test_a_strategy_that_cannot_be_interrupted_ends_the_engine_and_the_next_leaves_it_out(
     name: str, status: int, tmp_path: Path
 ) -> None:
