@@ -18,10 +18,11 @@ import pytest
 
 from holdfast.core.messages import PAPER, CashDeposited
 from holdfast.core.types import Money
-from holdfast.journal import Journal, Reader, verify
+from holdfast.journal import Journal, Reader
 from holdfast.journal.claims import Claims
 from holdfast.journal.database import open_database
 from holdfast.journal.lease import Lease
+from holdfast.journal.verify import verify
 from tests.budget import by_tier
 from tests.databases import KINDS, fresh_database
 from tests.unit.journal.trader import Trader

@@ -16,7 +16,8 @@ import pytest
 from holdfast.core.messages import PAPER, CashDeposited
 from holdfast.core.types import Money
 from holdfast.errors import HoldfastError, JournalError
-from holdfast.journal import Journal, Reader, verify
+from holdfast.journal import Journal, Reader
+from holdfast.journal.verify import verify
 from tests.unit.journal.trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,8 @@ import pytest
 from holdfast.core.messages import PAPER, CashDeposited, Envelope
 from holdfast.core.types import Money
 from holdfast.errors import Refused
-from holdfast.journal import Journal, Reader, is_running, verify
+from holdfast.journal import Journal, Reader, is_running
+from holdfast.journal.verify import verify
 from tests.budget import by_tier
 from tests.unit.journal.trader import Trader
 

@@ -254,10 +254,9 @@ def buy(
 ) -> None:
     """Buy by hand. It passes the same risk limits as a strategy's order."""
     from holdfast.cli import act
+    from holdfast.control.ticket import Ticket
 
-    ticket = act.Ticket(
-        Side.BUY, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold
-    )
+    ticket = Ticket(Side.BUY, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold)
     raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
 
 
@@ -281,10 +280,9 @@ def sell(
 ) -> None:
     """Sell by hand. It passes the same risk limits as a strategy's order."""
     from holdfast.cli import act
+    from holdfast.control.ticket import Ticket
 
-    ticket = act.Ticket(
-        Side.SELL, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold
-    )
+    ticket = Ticket(Side.SELL, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold)
     raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
 
 

@@ -2,23 +2,19 @@
 
 from pathlib import Path
 
-import msgspec
-import sqlalchemy as sa
 from rich.text import Text
 
 from holdfast.cli import terminal
 from holdfast.cli.place import config_for_reading, known_account
 from holdfast.cli.progress import progress
-from holdfast.cli.rows import Json
-from holdfast.cli.story import words
 from holdfast.cli.terminal import BAD, DIM, GOOD, many
-from holdfast.core.messages import Envelope, OrderPrepared
+from holdfast.core.messages import Envelope
 from holdfast.core.types import iso_time
-from holdfast.errors import InvalidValue
-from holdfast.journal import tables
-from holdfast.journal.reader import Reader, to_envelope
+from holdfast.journal.reader import Reader
 from holdfast.journal.verify import Verification
 from holdfast.journal.verify import verify as prove
+from holdfast.views import trail as views
+from holdfast.views.wording import sentence
 
 
 def verify(config_file: Path | None, as_json: bool) -> int:
@@ -54,13 +50,13 @@ def trail(config_file: Path | None, order_id: str, as_json: bool) -> None:
     """The chain of records that an order is part of, as a story."""
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
-        chain = _chain(reader, order_id)
+        chain = views.trail(reader, order_id)
     if as_json:
-        terminal.print_json([record_json(record) for record in chain])
+        terminal.print_json([views.record_json(record) for record in chain])
         return
     console = terminal.console()
     for record in chain:
-        style = "bold" if _is_about(record, order_id) else ""
+        style = "bold" if views.is_about(record, order_id) else ""
         console.print(_line(record, style), soft_wrap=True)
 
 
@@ -69,57 +65,13 @@ def tail(config_file: Path | None, number: int, account: str | None, as_json: bo
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
         names = [row.account for row in reader.accounts() if known_account(config, account) in (None, row.account)]
-        found = [record for name in names for record in _last(reader, name, number)]
+        found = views.tail(reader, names, number)
     if as_json:
-        terminal.print_json([record_json(record) for record in found])
+        terminal.print_json([views.record_json(record) for record in found])
         return
     console = terminal.console()
     for record in found:
         console.print(_line(record, "", record.account if len(names) > 1 else ""), soft_wrap=True)
-
-
-def _last(reader: Reader, account: str, number: int) -> list[Envelope]:
-    sequence = tables.records.c.sequence
-    statement = sa.select(tables.records).where(tables.records.c.account == account).order_by(sequence.desc())
-    return [to_envelope(row) for row in reversed(reader.fetch(statement.limit(number)))]
-
-
-def _chain(reader: Reader, order_id: str) -> list[Envelope]:
-    """Every record with the correlation id of the order's first."""
-    order, columns = tables.orders.c, tables.records.c
-    found = reader.fetch(sa.select(order.account, order.created_ns).where(order.client_order_id == order_id))
-    if not found:
-        raise InvalidValue(
-            f"journal {reader.database.shown} has no order {order_id!r}; `holdfast orders` lists those it has"
-        )
-    of_account = sa.select(tables.records).where(columns.account == found[0].account).order_by(columns.sequence)
-    prepared = of_account.where(columns.time_ns == found[0].created_ns, columns.type == OrderPrepared.__name__)
-    first = next(record for record in map(to_envelope, reader.fetch(prepared)) if _is_about(record, order_id))
-    return [to_envelope(row) for row in reader.fetch(of_account.where(columns.correlation_id == first.correlation_id))]
-
-
-def _is_about(record: Envelope, order_id: str) -> bool:
-    terms = getattr(record.body, "terms", None)
-    return order_id in (getattr(record.body, "client_order_id", None), getattr(terms, "client_order_id", None))
-
-
-def record_json(record: Envelope) -> Json:
-    """A record with its time as people read it, and its body under its type's name."""
-    fields: Json = {
-        name: getattr(record, name)
-        for name in (
-            "sequence",
-            "id",
-            "account",
-            "broker",
-            "source",
-            "epoch",
-            "cursor",
-            "correlation_id",
-            "causation_id",
-        )
-    }
-    return fields | {"time": iso_time(record.time_ns), "type": record.type, "body": msgspec.to_builtins(record.body)}
 
 
 def _line(record: Envelope, style: str, account: str = "") -> Text:
@@ -127,5 +79,5 @@ def _line(record: Envelope, style: str, account: str = "") -> Text:
     if account:
         text.append(f"{account}  ")
     text.append(f"{record.type:<20} ", style=style or "cyan")
-    text.append(words(record.body))
+    text.append_text(terminal.styled(sentence(record)))
     return text.append(f"  [{record.source}]", style=DIM)

@@ -16,12 +16,14 @@ from holdfast.backtest.run import Backtest
 from holdfast.cli import report, terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.progress import progress, watched
-from holdfast.cli.rows import Json, fill_fields, order_fields, position_fields
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.config import Config
 from holdfast.core.types import ZERO, iso_time, plain
 from holdfast.feeds.files import FileFeed
 from holdfast.feeds.port import Feed
+from holdfast.views.encode import Json, as_json
+from holdfast.views.orders import fill_view, order_view
+from holdfast.views.positions import holding
 
 Run = tuple[AccountResult, Recorder]
 
@@ -171,7 +173,7 @@ def _account(result: AccountResult) -> Json:
         "return_pct": _percent(result.return_pct),
         "max_drawdown_pct": _percent(result.max_drawdown_pct),
         "seconds": round(result.seconds, 6),
-        "positions": [position_fields(symbol, line) for symbol, line in result.positions.items()],
+        "positions": [as_json(holding(symbol, line)) for symbol, line in result.positions.items()],
         "strategies": [_strategy(row) for row in result.strategies],
     }
 
@@ -191,14 +193,14 @@ def _orders(runs: list[Run]) -> Iterator[Json]:
     """In the order in which they ended; those still live last."""
 
     def of(result: AccountResult, rows: Iterator[OrderEntry]) -> Iterator[tuple[int, Json]]:
-        return ((row.time_ns, order_fields(result.account, row.order.terms, row.order)) for row in rows)
+        return ((row.time_ns, as_json(order_view(result.account, row.order.terms, row.order))) for row in rows)
 
     return _merged([of(result, recorder.orders.rows()) for result, recorder in runs])
 
 
 def _fills(runs: list[Run]) -> Iterator[Json]:
     def of(result: AccountResult, rows: Iterator[FillEntry]) -> Iterator[tuple[int, Json]]:
-        return ((row.time_ns, fill_fields(result.account, row.strategy, row.fill, row.time_ns)) for row in rows)
+        return ((row.time_ns, as_json(fill_view(result.account, row.strategy, row.fill, row.time_ns))) for row in rows)
 
     return _merged([of(result, recorder.fills.rows()) for result, recorder in runs])
 

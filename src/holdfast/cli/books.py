@@ -1,16 +1,20 @@
 """``holdfast orders``, ``positions`` and ``fills``: what the journal says, while an engine runs or after it died."""
 
-from decimal import Decimal
 from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.cli import rows, terminal
+from holdfast.cli import terminal
 from holdfast.cli.place import config_for_reading, known_account
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, Column, count, money, price, signed, table, when
 from holdfast.config import Config
 from holdfast.core.orders.order import TERMINAL, OrderState
-from holdfast.journal.reader import FillRow, OrderRow, Reader
+from holdfast.journal.reader import Reader
+from holdfast.views import encode
+from holdfast.views import orders as views
+from holdfast.views.orders import FillView, OrderView
+from holdfast.views.positions import Holding, PositionView
+from holdfast.views.positions import positions as open_positions
 
 ORDER_COLUMNS = [
     Column("created (UTC)", 4),
@@ -62,9 +66,9 @@ def orders(config_file: Path | None, open_only: bool, account: str | None, limit
     """Print orders, the newest first."""
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
-        found = reader.orders(known_account(config, account), live_only=open_only, limit=_limit(limit, as_json))
+        found = views.orders(reader, known_account(config, account), live_only=open_only, limit=_limit(limit, as_json))
     if as_json:
-        terminal.print_json([rows.order_json(row) for row in found])
+        terminal.print_json([encode.as_json(row) for row in found])
         return
     _print(config, "no open orders" if open_only else "no orders yet", ORDER_COLUMNS, [_order(row) for row in found])
 
@@ -73,9 +77,9 @@ def fills(config_file: Path | None, account: str | None, limit: int | None, as_j
     """Print executions, the newest first."""
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
-        found = reader.fills(known_account(config, account), limit=_limit(limit, as_json))
+        found = views.fills(reader, known_account(config, account), limit=_limit(limit, as_json))
     if as_json:
-        terminal.print_json([rows.fill_json(row) for row in found])
+        terminal.print_json([encode.as_json(row) for row in found])
         return
     _print(config, "no fills yet", FILL_COLUMNS, [_fill(row) for row in found])
 
@@ -84,9 +88,9 @@ def positions(config_file: Path | None, account: str | None, as_json: bool) -> N
     """Print what is held: each account's line, and under it the strategies' shares."""
     config = config_for_reading(config_file)
     with Reader.open(config.journal.url) as reader:
-        found = rows.positions_json(reader.positions(known_account(config, account)))
+        found = open_positions(reader, known_account(config, account))
     if as_json:
-        terminal.print_json(found)
+        terminal.print_json([encode.as_json(row) for row in found])
         return
     cells = [line for row in found for line in _position(row)]
     _print(config, "no open positions", POSITION_COLUMNS, cells)
@@ -111,7 +115,7 @@ def state_text(state: str) -> Text:
     return Text(state, style=DIM if OrderState(state) in TERMINAL else WARN)
 
 
-def _order(row: OrderRow) -> list[Cell]:
+def _order(row: OrderView) -> list[Cell]:
     limits = [price(value) for value in (row.limit_price, row.stop_price) if value is not None]
     kind = row.order_type if row.role == "entry" else f"{row.order_type} ({row.role})"
     return [
@@ -125,29 +129,24 @@ def _order(row: OrderRow) -> list[Cell]:
         kind,
         " / ".join(limits),
         count(row.filled_quantity) if row.filled_quantity else "",
-        price(rows.average(row.filled_notional, row.filled_quantity)),
+        price(row.average_fill_price),
         state_text(row.state),
         Text(row.reason, style=DIM),
     ]
 
 
-def _fill(row: FillRow) -> list[Cell]:
+def _fill(row: FillView) -> list[Cell]:
     deal: list[Cell] = [terminal.side(row.side), count(row.quantity), row.symbol, price(row.price)]
-    return [when(row.time_ns), row.account, row.strategy, *deal, price(row.fee), Text(row.client_order_id, style=DIM)]
+    return [when(row.time_ns), row.account, row.strategy, *deal, price(row.fees), Text(row.client_order_id, style=DIM)]
 
 
-def _position(row: rows.Json) -> list[list[Cell]]:
-    shares = row["strategies"]
+def _position(row: PositionView) -> list[list[Cell]]:
+    shares = row.strategies
     if len(shares) == 1:
-        return [_line(row["account"], row["symbol"], shares[0]["strategy"], row)]
-    return [
-        _line(row["account"], row["symbol"], "", row),
-        *(_line("", "", share["strategy"], share) for share in shares),
-    ]
+        return [_line(row.account, row.symbol, shares[0].strategy, row)]
+    return [_line(row.account, row.symbol, "", row), *(_line("", "", share.strategy, share) for share in shares)]
 
 
-def _line(account: str, symbol: str, holder: str, row: rows.Json) -> list[Cell]:
-    quantity, average, cost, realised, fees = (
-        Decimal(row[name]) for name in ("quantity", "average_price", "cost", "realised", "fees")
-    )
-    return [account, symbol, holder, count(quantity), price(average), money(cost), signed(realised), money(fees)]
+def _line(account: str, symbol: str, holder: str, row: Holding) -> list[Cell]:
+    figures: list[Cell] = [count(row.quantity), price(row.average_price), money(row.cost), signed(row.realised)]
+    return [account, symbol, holder, *figures, money(row.fees)]

@@ -18,7 +18,7 @@ from holdfast.cli.tape import Tape
 from holdfast.cli.terminal import many, money, signed, when
 from holdfast.config import Config, load_config
 from holdfast.errors import ConfigError, InvalidValue, Refused
-from holdfast.journal.lease import is_running
+from holdfast.journal.holder import is_running
 from holdfast.runtime.compose import Engine, open_engine
 
 STATUS_EVERY = round(1 / TICK_S)

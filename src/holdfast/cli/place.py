@@ -1,6 +1,5 @@
-"""Where things are: the configuration a command means, its journal, its account. And what a length of time is."""
+"""Where things are: the configuration a command means, its journal, its account."""
 
-import re
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,9 +9,6 @@ from holdfast.errors import InvalidValue
 
 DEMO_FOLDER = Path(".holdfast")
 DEMO_CONFIG = DEMO_FOLDER / "demo.toml"
-
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(s|m|h)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def config_for_reading(path: Path | None) -> Config:
@@ -39,11 +35,3 @@ def known_account(config: Config, name: str | None) -> str | None:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
         raise InvalidValue(f"the configuration has no account {name!r}; {hint}")
     return name
-
-
-def seconds(duration: str) -> float:
-    """``20s``, ``5m`` or ``2h`` in seconds. Raises :class:`~holdfast.errors.InvalidValue`."""
-    match = _DURATION.fullmatch(duration.strip())
-    if match is None or not float(match[1]):
-        raise InvalidValue(f"a duration is a number above zero and a unit, such as 20s, 5m or 2h, not {duration!r}")
-    return float(match[1]) * _SECONDS[match[2]]

@@ -1,18 +1,17 @@
 """``holdfast reconcile`` and ``resolve``: the books beside the broker's, and what only a person can know."""
 
-import time
 from pathlib import Path
 
 from rich.text import Text
 
 from holdfast.cli import terminal
-from holdfast.cli.act import DONE, FAILED, POLL_S, Desk, confirm
-from holdfast.cli.rows import Json
+from holdfast.cli.act import FAILED, client_for, confirm, finish, report
 from holdfast.cli.terminal import BAD, GOOD
-from holdfast.core.findings import BookLine, BooksCompared, Reconcile, Resolution, Resolve
+from holdfast.control.client import Comparison
+from holdfast.core.findings import BookLine, Resolution, Resolve
 from holdfast.core.types import ClientOrderId, iso_time, plain
 from holdfast.errors import InvalidValue
-from holdfast.journal.reader import Reader
+from holdfast.views.encode import Json
 
 
 def reconcile(
@@ -25,46 +24,31 @@ def reconcile(
     as_json: bool,
 ) -> int:
     """Have the engine compare, and show both sides; 0 when they agree, or do so now."""
-    desk = Desk(config, account, timeout_s)
-    desk.require_engine()
+    client = client_for(config, account, timeout_s)
+    client.require_engine()
     if accept and not reason:
         raise InvalidValue("--accept needs a --reason: it stands in the journal beside the adjustments")
     if accept and not (yes or as_json):
-        confirm(f"Make the books of account {desk.account} what the broker has?")
-    deadline_s = time.monotonic() + timeout_s
-    with Reader.open(desk.url) as reader:
-        before = reader.account(desk.account).last_sequence
-        command_id = desk.file(Reconcile(accept, reason))
-        answer = desk.answer(command_id)
-        if answer is None or answer.status != DONE:
-            return desk.report(command_id, answer, as_json)
-        while (found := _compared(reader, desk.account, before, accept)) is None and time.monotonic() < deadline_s:
-            time.sleep(POLL_S)
+        confirm(f"Make the books of account {client.account} what the broker has?")
+    outcome, found = client.compare(accept, reason)
+    if not outcome.is_done:
+        return report(outcome, as_json)
     if found is None:
-        terminal.say(f"account {desk.account} is not at rest: orders are in doubt, or it trades; try again later")
+        terminal.say(f"account {client.account} is not at rest: orders are in doubt, or it trades; try again later")
         return FAILED
-    _show(found, as_json)
-    return 0 if found["agree"] or accept else FAILED
+    _show(_json(client.account, found), as_json)
+    return 0 if found.body.agree or accept else FAILED
 
 
-def _compared(reader: Reader, account: str, since: int, accept: bool) -> Json | None:
-    """The first comparison made for this command, once it is there."""
-    last = reader.last_record(account, BooksCompared.__name__)
-    if last is None or last.sequence <= since or not isinstance(last.body, BooksCompared):
-        return None
-    body = last.body
-    if body.accepted is not accept:
-        return None
-    lines = [_line(line) for line in body.lines]
-    cash = {"ours": plain(body.cash), "theirs": plain(body.broker_cash), "cause": body.cause}
-    time_text = iso_time(last.time_ns)
+def _json(account: str, found: Comparison) -> Json:
+    body = found.body
     return {
         "account": account,
         "agree": body.agree,
         "accepted": body.accepted,
-        "cash": cash,
-        "positions": lines,
-        "time": time_text,
+        "cash": {"ours": plain(body.cash), "theirs": plain(body.broker_cash), "cause": body.cause},
+        "positions": [_line(line) for line in body.lines],
+        "time": iso_time(found.time_ns),
     }
 
 
@@ -114,7 +98,6 @@ def resolve(
     """Tell the engine what became of an order."""
     if not_sent is canceled:
         raise InvalidValue("say --not-sent or --canceled")
-    desk = Desk(config, account, timeout_s)
-    desk.require_engine()
     outcome = Resolution.NOT_SENT if not_sent else Resolution.CANCELED
-    return desk.finish(Resolve(ClientOrderId(order_id), outcome, reason), as_json)
+    command = Resolve(ClientOrderId(order_id), outcome, reason)
+    return finish(client_for(config, account, timeout_s), command, as_json)

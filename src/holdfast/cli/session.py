@@ -6,81 +6,34 @@ from collections import Counter, deque
 from collections.abc import Callable
 from decimal import Decimal
 
-from holdfast.cli.place import seconds
-from holdfast.cli.rows import Json, position_fields
 from holdfast.cli.signals import ENDING, Ender
 from holdfast.config import Config
-from holdfast.core.adjustments import AccountAdjusted
-from holdfast.core.findings import BooksCompared, OrderOverdue
+from holdfast.control.duration import seconds
 from holdfast.core.messages import (
     Envelope,
-    FillBusted,
-    Flattened,
-    OrderAdopted,
     OrderAnomaly,
     OrderFilled,
-    OrderNotSent,
     OrderPrepared,
-    OrderRejected,
-    OrderUnknown,
-    PositionAdopted,
     RiskRefused,
 )
 from holdfast.core.milestones import (
     AccountStateChanged,
-    Impaired,
-    MarketFresh,
-    MarketStale,
-    RecoveryCompleted,
-    Restored,
     StrategyStopped,
 )
-from holdfast.core.protection.records import (
-    ExitBlocked,
-    PositionClosing,
-    PositionKept,
-    PositionLeft,
-    ProtectionFailed,
-    ProtectionLate,
-)
 from holdfast.core.session.account import AccountState
+from holdfast.core.session.causes import NOT_YET
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, iso_time, plain
 from holdfast.journal.database import public
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import Engine
-from holdfast.runtime.live.health import NOT_YET
+from holdfast.views.encode import Json, as_json
+from holdfast.views.positions import holding
+from holdfast.views.wording import is_news
 
 TICK_S = 0.25
 """How often people are shown something new."""
 
-NOTABLE = {
-    OrderFilled,
-    RiskRefused,
-    OrderRejected,
-    OrderUnknown,
-    OrderNotSent,
-    FillBusted,
-    PositionAdopted,
-    AccountAdjusted,
-    OrderOverdue,
-    OrderAdopted,
-    BooksCompared,
-    Impaired,
-    Restored,
-    StrategyStopped,
-    OrderAnomaly,
-    MarketStale,
-    MarketFresh,
-    Flattened,
-    ProtectionLate,
-    ProtectionFailed,
-    PositionClosing,
-    PositionKept,
-    PositionLeft,
-    ExitBlocked,
-    RecoveryCompleted,
-}
 _LOUD_STATES = {AccountState.HALTED.value, AccountState.PRESERVATION.value}
 
 Ticker = Callable[[], None]
@@ -103,7 +56,7 @@ class Session:
         for record in turn.records:
             body = record.body
             counts[type(body).__name__] += 1
-            if type(body) in NOTABLE or (isinstance(body, AccountStateChanged) and self._is_loud(record.account, body)):
+            if is_news(body) or (isinstance(body, AccountStateChanged) and self._is_loud(record.account, body)):
                 self.news.append(record)
 
     def _is_loud(self, account: str, body: AccountStateChanged) -> bool:
@@ -167,7 +120,7 @@ def _account(engine: Engine, index: int) -> Json:
         "open_orders": len(state.orders.live),
         **{name: plain(getattr(value, name)) for name in figures},
         "day_pnl": plain(value.equity - state.day_start_equity),
-        "positions": [position_fields(symbol, line) for symbol, line in state.portfolio.open_lines()],
+        "positions": [as_json(holding(symbol, line)) for symbol, line in state.portfolio.open_lines()],
     }
 
 

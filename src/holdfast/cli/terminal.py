@@ -12,12 +12,49 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.core.types import iso_time, plain
+from holdfast.views.numbers import ago, count, many, money, price, to_the_second, when
+from holdfast.views.wording import Sentence, Tone
+
+__all__ = [
+    "BAD",
+    "DIM",
+    "GOOD",
+    "WARN",
+    "Cell",
+    "Column",
+    "ago",
+    "console",
+    "count",
+    "is_interactive",
+    "many",
+    "money",
+    "percent",
+    "price",
+    "print_json",
+    "say",
+    "side",
+    "signed",
+    "styled",
+    "table",
+    "to_the_second",
+    "tone",
+    "when",
+]
 
 PIPE_WIDTH = 160
 """Columns where there is no terminal to ask: enough for every table we print."""
 
 GOOD, BAD, WARN, DIM = "green", "red", "yellow", "dim"
+STYLES = {
+    Tone.PLAIN: "",
+    Tone.ASIDE: DIM,
+    Tone.GOOD: GOOD,
+    Tone.WARNING: WARN,
+    Tone.BAD: BAD,
+    Tone.RELIEF: f"bold {GOOD}",
+    Tone.NOTICE: f"bold {WARN}",
+    Tone.ALARM: f"bold {BAD}",
+}
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -42,40 +79,6 @@ def print_json(value: Any) -> None:
     print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode(), flush=True)
 
 
-def when(time_ns: int) -> str:
-    """A time in UTC to the second, as people read it; blank before the first event, when it is no time yet."""
-    return to_the_second(iso_time(time_ns)) if time_ns else " " * len("2024-01-02 14:30:00")
-
-
-def to_the_second(iso: str) -> str:
-    """An ISO time as people read it: nobody needs nanoseconds."""
-    return iso[:19].replace("T", " ")
-
-
-def many(number: int, what: str) -> str:
-    """``1 order``, ``2 orders``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def money(amount: Decimal) -> str:
-    """With two decimals and thousands."""
-    return f"{amount:,.2f}"
-
-
-def price(value: Decimal | None) -> str:
-    """As exact as it is, with two decimals at least and six at most; nothing for none."""
-    if value is None:
-        return ""
-    text = plain(round(value, 6))
-    decimals = len(text.partition(".")[2])
-    return f"{value:,.{max(2, decimals)}f}"
-
-
-def count(number: Decimal | int) -> str:
-    """A quantity or a count with thousands."""
-    return f"{number:,}" if isinstance(number, int) else f"{Decimal(plain(number)):,f}"
-
-
 def signed(amount: Decimal) -> Text:
     """Money won or lost, with its sign and its colour."""
     return Text(f"{amount:+,.2f}", style=tone(amount))
@@ -93,19 +96,14 @@ def tone(value: float | Decimal) -> str:
     return BAD if value < 0 else ""
 
 
+def styled(sentence: Sentence) -> Text:
+    """A sentence in its colours."""
+    return Text.assemble(*((part.text, STYLES[part.tone]) for part in sentence))
+
+
 def side(name: str) -> Text:
     """BUY or SELL in its colour."""
     return Text(name.upper(), style=GOOD if name.strip() == "buy" else BAD)
-
-
-def ago(seconds: float) -> str:
-    """A span of time in one or two units."""
-    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
-    if days >= 2:
-        return f"{days:.0f}d"
-    if hours >= 1:
-        return f"{hours:.0f}h{minutes % 60:02.0f}m"
-    return f"{minutes:.0f}m" if minutes >= 2 else f"{seconds:.1f}s"
 
 
 Cell = str | Text

@@ -139,7 +139,7 @@ class CommandQueue:
 
 def _read(row: sa.Row[tuple[object, ...]]) -> Pending | None:
     try:
-        command = to_command(row)
+        command = to_command(tuple(row))
     except JournalCorrupt as error:
         logger.warning("command %s is passed over: %s", row.id, error)
         return None

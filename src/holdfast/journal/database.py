@@ -8,15 +8,18 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
-
-import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from typing import TYPE_CHECKING, ClassVar
 
 from holdfast.errors import ConfigError, JournalCorrupt, JournalError
-from holdfast.observe.journal_metrics import JournalMetrics
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+    from sqlalchemy.engine import URL
+
+    from holdfast.journal.readonly import ReadOnly
+    from holdfast.observe.journal_metrics import JournalMetrics
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for another program's lock before giving up. Commits take milliseconds; who holds a lock for seconds
@@ -27,6 +30,9 @@ READING_TIMEOUT_S = 60.0
 
 FORMS = "sqlite:///path/to/holdfast.db, postgresql://user@host/database or mariadb://user@host/database"
 
+NO_FILE = (":memory:", "file:")
+"""How what SQLite would take for something other than a file begins."""
+
 REASON_LENGTH = 200
 """How much of what a database says goes into an error, in characters."""
 
@@ -34,7 +40,7 @@ REASON_LENGTH = 200
 class Database(ABC):
     """Where a journal is kept. Nothing is opened before one of its methods is called.
 
-    ``metrics`` counts what its writers do. ``kind`` is ``sqlite``, ``postgresql`` or ``mariadb``; ``shown`` is what people are told, without any password; ``errors`` is
+    ``kind`` is ``sqlite``, ``postgresql`` or ``mariadb``; ``shown`` is what people are told, without any password; ``errors`` is
     what the database, its driver and the system raise: `explain` makes our errors of them. ``begin`` begins a transaction on
     a writer's own cursor, for drivers that don't do so by themselves.
     """
@@ -43,11 +49,21 @@ class Database(ABC):
     lock_tries: ClassVar[int] = 1
     """How often the engine's own commit waits for a lock, `BUSY_TIMEOUT_S` each."""
     begin: ClassVar[str] = ""
-    errors: tuple[type[Exception], ...]
 
     def __init__(self, shown: str) -> None:
         self.shown = shown
-        self.metrics = JournalMetrics()
+
+    @property
+    @abstractmethod
+    def errors(self) -> tuple[type[Exception], ...]:
+        """See above. A property: the classes are libraries', and most commands end without needing one."""
+
+    @cached_property
+    def metrics(self) -> "JournalMetrics":
+        """Counts what the writers do."""
+        from holdfast.observe.journal_metrics import JournalMetrics
+
+        return JournalMetrics()
 
     @property
     @abstractmethod
@@ -78,15 +94,19 @@ class Database(ABC):
         """Make an empty journal unless one is there already. Raises JournalError."""
 
     @abstractmethod
-    def writer(self) -> sa.Engine:
+    def writer(self) -> "sa.Engine":
         """Connections that may write to a journal that exists."""
 
     @abstractmethod
-    def reader(self, timeout_s: float = READING_TIMEOUT_S) -> sa.Engine:
+    def reader(self, timeout_s: float = READING_TIMEOUT_S) -> "sa.Engine":
         """Connections that can't write; each of their transactions sees one moment.
 
         A server may take ``timeout_s`` for a statement.
         """
+
+    @abstractmethod
+    def read_only(self) -> "ReadOnly":
+        """One such connection, for plain SQL. Raises what the driver raises."""
 
     @abstractmethod
     def _contention(self, cause: BaseException) -> str | None:
@@ -108,7 +128,7 @@ class Database(ABC):
         """When something was last written, in seconds of this machine's clock since 1970; None where only the rows tell."""
         return None
 
-    def migrating(self, connection: sa.Connection) -> AbstractContextManager[object]:  # noqa: ARG002 - those that need it
+    def migrating(self, connection: "sa.Connection") -> AbstractContextManager[object]:  # noqa: ARG002 - those that need it
         """Keeps every other process from migrating meanwhile."""
         return nullcontext()
 
@@ -116,27 +136,30 @@ class Database(ABC):
         """One after the other for those who file commands, so that they don't keep the engine from its commits."""
         return nullcontext()
 
-    def weaknesses(self, connection: sa.Connection) -> list[str]:  # noqa: ARG002 - for those that have any
+    def weaknesses(self, connection: "sa.Connection") -> list[str]:  # noqa: ARG002 - for those that have any
         """How the server is set to lose what it acknowledged: a sentence each."""
         return []
 
     def contention(self, error: BaseException) -> str | None:
         """``lock_waits`` or ``deadlocks`` when the error says that another session was in the way, and trying again may help."""
-        return self._contention((error.orig if isinstance(error, DBAPIError) else None) or error)
+        return self._contention(_driver_error(error))
 
     def note(self, error: BaseException) -> None:
         """Count the error if another session was in the way."""
         if kind := self.contention(error):
             self.metrics.contended(kind)
 
-    def _watched(self, engine: sa.Engine) -> sa.Engine:
+    def _watched(self, engine: "sa.Engine") -> "sa.Engine":
         """The engine, with its statements measured and what they meet counted."""
+        import sqlalchemy as sa
 
-        def before(connection: sa.Connection, *_: object) -> None:
+        metrics = self.metrics  # made in this thread
+
+        def before(connection: "sa.Connection", *_: object) -> None:
             connection.info["holdfast_began_s"] = time.perf_counter()
 
-        def after(connection: sa.Connection, _cursor: object, statement: str, *_: object) -> None:
-            self.metrics.took(statement, time.perf_counter() - connection.info["holdfast_began_s"])
+        def after(connection: "sa.Connection", _cursor: object, statement: str, *_: object) -> None:
+            metrics.took(statement, time.perf_counter() - connection.info["holdfast_began_s"])
 
         sa.event.listen(engine, "before_cursor_execute", before)
         sa.event.listen(engine, "after_cursor_execute", after)
@@ -153,7 +176,7 @@ class Database(ABC):
 
     def explain(self, error: Exception, doing: str) -> JournalError:
         """The one-line error for what went wrong while the journal was being ``doing`` (``opened``, ``read``, ``written``)."""
-        cause = (error.orig if isinstance(error, DBAPIError) else None) or error
+        cause = _driver_error(error)
         reason = " ".join(self._words(cause).split())[:REASON_LENGTH]
         damaged, advice = self._diagnose(cause)
         if isinstance(cause, OSError):
@@ -168,17 +191,32 @@ class Database(ABC):
             raise JournalError(f"there is no journal at {self.shown}; start the engine to make one, or name another")
 
 
+def _driver_error(error: BaseException) -> BaseException:
+    """What the driver raised, without what SQLAlchemy puts around it."""
+    cause = getattr(error, "orig", None)
+    return cause if isinstance(cause, BaseException) else error
+
+
 def open_database(url: str) -> Database:
     """The database that a journal's URL means; nothing is connected to yet.
 
     Raises :class:`~holdfast.errors.ConfigError` for a URL of another form, and when the driver for it isn't installed.
     """
+    path = _plain_file(url)
+    if path is not None:
+        from holdfast.journal.sqlite import SqliteDatabase
+
+        return SqliteDatabase(path)
     parsed = _parsed(url)
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         from holdfast.journal.sqlite import SqliteDatabase
 
-        return SqliteDatabase(parsed)
+        if not parsed.database or parsed.database.startswith(NO_FILE) or parsed.query:
+            raise ConfigError(
+                f"the journal's url {shown(parsed)} must name a plain file, as sqlite:///path/to/holdfast.db does"
+            )
+        return SqliteDatabase(parsed.database)
     if backend == "postgresql":
         _require_driver("psycopg", "postgres", parsed)
         from holdfast.journal.postgresql import PostgresqlDatabase
@@ -192,7 +230,17 @@ def open_database(url: str) -> Database:
     raise ConfigError(f"the journal can't be kept in {shown(parsed)}; write its url as {FORMS}")
 
 
-def _parsed(url: str) -> URL:
+def _plain_file(url: str) -> str | None:
+    """The path that the usual URL of a file names. Anything else is for SQLAlchemy to read, which takes a moment to load."""
+    path = url.removeprefix("sqlite:///")
+    is_plain = path != url and path and not path.startswith(NO_FILE) and not set(path) & set("?#%@")
+    return path if is_plain else None
+
+
+def _parsed(url: str) -> "URL":
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         return make_url(url)
     except (ArgumentError, ValueError):
@@ -201,15 +249,15 @@ def _parsed(url: str) -> URL:
 
 def public(url: str) -> str:
     """A journal's URL as people may see it. Raises :class:`~holdfast.errors.ConfigError` when it is none."""
-    return shown(_parsed(url))
+    return url if _plain_file(url) is not None else shown(_parsed(url))
 
 
-def shown(url: URL) -> str:
+def shown(url: "URL") -> str:
     """A URL as people may see it: without its password, and without options, which may hold another."""
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def _require_driver(driver: str, extra: str, url: URL) -> None:
+def _require_driver(driver: str, extra: str, url: "URL") -> None:
     asked = url.drivername.partition("+")[2]
     if asked not in ("", driver):
         raise ConfigError(f"the journal's url {shown(url)} asks for driver {asked}; only {driver} is supported")

@@ -12,13 +12,9 @@ A process that was overtaken commits nothing more: each commit asks for its own 
 
 import fcntl
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 import sqlalchemy as sa
@@ -27,22 +23,16 @@ from sqlalchemy.exc import IntegrityError
 
 from holdfast.core.messages import BrokerName
 from holdfast.core.milestones import AccountRenamed, StrategyRenamed
-from holdfast.core.types import ZERO, iso_time
+from holdfast.core.types import ZERO
 from holdfast.errors import InvalidValue, JournalCorrupt, Refused, StaleEpoch
 from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS
-from holdfast.journal.database import Database, open_database
+from holdfast.journal.database import Database
+from holdfast.journal.holder import Holder, Life, life_of, lock_path
 from holdfast.journal.tables import ACCOUNT_LENGTH, accounts, records
 
 PROCESS_LENGTH = 128
 """How much of a process's name is kept, in characters."""
-
-WATCHDOG = "watchdog, "
-"""How the name of a watchdog's process begins: it gives the account back by itself, so a start waits for it."""
-
-NAME_PART = 100
-"""How much of an account's name goes into that of its lock file, in characters."""
-
 
 log = structlog.get_logger(__name__)
 
@@ -74,41 +64,6 @@ class Tenure(msgspec.Struct, frozen=True):
     state: str
 
 
-class Holder(msgspec.Struct, frozen=True):
-    """Who has an account, or had it last, as its row says. ``started_ns``, ``renewed_ns``: by that process's own wall clock."""
-
-    account: str
-    epoch: int
-    process: str
-    started_ns: int
-    lease_ms: int
-    renewals: int
-    renewed_ns: int
-
-    @property
-    def lease_s(self) -> float:
-        """How long it keeps the account without a sign of life; 0 when it let go."""
-        return self.lease_ms / 1000
-
-    @property
-    def is_watchdog(self) -> bool:
-        """Whether it is no engine, but guards the account while there is none."""
-        return self.process.startswith(WATCHDOG)
-
-    def __str__(self) -> str:
-        """As people are told."""
-        return f"{self.process or 'another process'} since {iso_time(self.started_ns)}"
-
-
-class Life(Enum):
-    """What is known of the process that took an account last."""
-
-    LET_GO = "let go"
-    DEAD = "dead"
-    HERE = "on this machine, running or suspended"
-    UNKNOWN = "on another machine, or without its lock file"
-
-
 class LifeLine:
     """A tenure's lock file, held from here until `release` or the end of the process. Raises OSError when there can't be one."""
 
@@ -126,48 +81,6 @@ class LifeLine:
             self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
-
-
-def lock_path(database: Database, account: str, epoch: int, started_ns: int) -> Path:
-    """The lock file of one tenure: no other one ever has its name."""
-    return database.lock_directory / f"{quote(account, safe='')[:NAME_PART]}.{epoch}.{started_ns:x}.lock"
-
-
-def life_of(database: Database, holder: Holder) -> Life:
-    """What this machine knows of an account's holder. Disturbs nobody."""
-    if holder.lease_ms == 0:
-        return Life.LET_GO
-    try:
-        descriptor = os.open(
-            lock_path(database, holder.account, holder.epoch, holder.started_ns), os.O_RDONLY | os.O_NOFOLLOW
-        )
-    except OSError:
-        return Life.UNKNOWN
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return Life.HERE
-    finally:
-        os.close(descriptor)
-    return Life.DEAD
-
-
-def is_running(url: str, account: str) -> bool:
-    """Whether an engine seems to have the account now. For people: of one on another machine it goes by that one's clock."""
-    database = open_database(url)
-    if not database.exists():
-        return False
-    with database.reported("read"), database.reader().connect() as connection, connection.begin():
-        holder = find_holder(connection, account)
-    return holder is not None and seems_alive(database, holder)
-
-
-def seems_alive(database: Database, holder: Holder) -> bool:
-    """Whether the holder seems to be there. For people, as `is_running`."""
-    life = life_of(database, holder)
-    if life is Life.UNKNOWN:
-        return time.time_ns() - holder.renewed_ns < holder.lease_ms * 1_000_000
-    return life is Life.HERE
 
 
 def find_holder(connection: sa.Connection, account: str) -> Holder | None:

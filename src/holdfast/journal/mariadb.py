@@ -63,10 +63,14 @@ class MariadbDatabase(ServerDatabase):
     """A database on a MariaDB server, whichever of its two names the URL begins with."""
 
     kind = "mariadb"
-    errors = (pymysql.Error, DBAPIError, OSError, schema.SchemaError)
 
     def __init__(self, url: URL) -> None:
         super().__init__(url, "mysql+pymysql")
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The driver's, SQLAlchemy's, the system's and the schema's."""
+        return pymysql.Error, DBAPIError, OSError, schema.SchemaError
 
     def _make_writer(self) -> sa.Engine:
         """Connections that may write; texts too long are refused by the server and not cut."""

@@ -111,10 +111,14 @@ class PostgresqlDatabase(ServerDatabase):
     """A database on a PostgreSQL server; the tables are in the first schema of its ``search_path``."""
 
     kind = "postgresql"
-    errors = (psycopg.Error, DBAPIError, OSError, schema.SchemaError)
 
     def __init__(self, url: URL) -> None:
         super().__init__(url, "postgresql+psycopg")
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The driver's, SQLAlchemy's, the system's and the schema's."""
+        return psycopg.Error, DBAPIError, OSError, schema.SchemaError
 
     def _make_writer(self) -> sa.Engine:
         """Connections whose commits are on the server's disk when they return."""

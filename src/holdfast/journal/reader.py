@@ -7,13 +7,12 @@ read what was written.
 import hashlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
-import sqlalchemy as sa
 
 from holdfast.core import snapshot
 from holdfast.core.codec import decode_body
@@ -22,11 +21,13 @@ from holdfast.core.milestones import AccountBound
 from holdfast.core.orders.order import TERMINAL
 from holdfast.core.types import Side
 from holdfast.errors import InvalidValue, JournalCorrupt
-from holdfast.journal import schema, tables
+from holdfast.journal import schema
 from holdfast.journal.batch import CommandAnswer, PositionRow
 from holdfast.journal.chain import GENESIS, HASHED, link
 from holdfast.journal.database import Database, open_database
-from holdfast.journal.lease import is_running
+from holdfast.journal.holder import holder_of, seems_alive
+from holdfast.journal.readonly import ReadOnly
+from holdfast.journal.readonly import Row as PlainRow
 
 PAGE = 1_000
 """How many records are held in memory at once; at some 1 kB each, 1 MB."""
@@ -131,13 +132,38 @@ class Snapshot(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class RecordRow(NamedTuple):
+    """A row of ``records``: the columns of `HASHED` and the hash."""
+
+    account: str
+    sequence: int
+    epoch: int
+    cursor: int
+    time_ns: int
+    type: str
+    event_id: str
+    correlation_id: str
+    causation_id: str
+    source: str
+    broker: str
+    version: int
+    body: str
+    hash: str
+
+
+_TERMINAL: Final = tuple(state.value for state in TERMINAL)
+_RECORD: Final = ", ".join(f"records.{name}" for name in RecordRow._fields)  # bare, some names are MariaDB's own words
+_COMMAND: Final = "id, account, source, created_ns, expires_ns, body, status, commands.text, client_order_ids"
+COUNTED: Final = ("records", "orders", "fills", "positions", "commands", "claims", "snapshots")
+"""The tables whose rows are counted."""
+
+
 class Reader:
     """An open journal, for reading, in one thread at a time. Close it, or use it in a ``with``."""
 
-    def __init__(self, database: Database, connection: sa.Connection, url: str) -> None:
+    def __init__(self, database: Database, connection: ReadOnly) -> None:
         self.database = database
         self._connection = connection
-        self._url = url
 
     @classmethod
     def open(cls, url: str) -> "Reader":
@@ -149,14 +175,13 @@ class Reader:
         database = open_database(url)
         database.require()
         with database.reported("opened"):
-            connection = database.reader().connect()
+            connection = database.read_only()
             try:
-                with connection.begin():
-                    schema.require_head(connection)
+                schema.require_head_to_read(connection)
             except BaseException:
                 connection.close()
                 raise
-        return cls(database, connection, url)
+        return cls(database, connection)
 
     def __enter__(self) -> "Reader":
         return self
@@ -170,7 +195,7 @@ class Reader:
 
     def accounts(self) -> list[AccountRow]:
         """Every account in the journal, by name."""
-        return self._all(AccountRow, sa.select(tables.accounts).order_by(tables.accounts.c.account))
+        return self._all(AccountRow, "accounts", "ORDER BY account")
 
     def account(self, name: str) -> AccountRow:
         """One account. Raises :class:`~holdfast.errors.InvalidValue` when the journal has no such account."""
@@ -183,7 +208,9 @@ class Reader:
 
     def is_running(self, account: str) -> bool:
         """Whether a process on this machine trades the account now."""
-        return is_running(self._url, account)
+        with self.database.reported("read"):
+            holder = holder_of(self._connection, account)
+        return holder is not None and seems_alive(self.database, holder)
 
     def records(self, account: str, after: int = 0) -> Iterator[Envelope]:
         """The account's records after sequence ``after``, in order, in pages of `PAGE`: memory stays flat.
@@ -204,34 +231,51 @@ class Reader:
         A snapshot is a shortcut and never evidence: one that is damaged, of another version, or behind a record that is not
         there any more, is passed over, and the records, which prove themselves, are read from further back.
         """
-        columns, hashed = tables.snapshots.c, tables.records.c.hash.label("hash")
-        same = sa.and_(tables.records.c.account == columns.account, tables.records.c.sequence == columns.sequence)
-        one = _of(tables.snapshots, account).add_columns(hashed).outerjoin(tables.records, same)
-        places = sa.select(columns.sequence).where(columns.account == account).order_by(columns.sequence.desc())
-        for (sequence,) in self.fetch(places):
-            (row,) = self.fetch(one.where(columns.sequence == sequence))  # some megabytes each
-            whole = hashlib.sha256(row.body).hexdigest() == row.body_hash and row.hash == row.record_hash
-            if whole and row.version == snapshot.VERSION:
-                yield Snapshot(row.sequence, bytes(row.body))
+        places = "SELECT sequence FROM snapshots WHERE account = ? ORDER BY sequence DESC"
+        one = (
+            "SELECT s.sequence, s.body, s.body_hash, s.version, s.record_hash, r.hash FROM snapshots s "
+            "LEFT JOIN records r ON r.account = s.account AND r.sequence = s.sequence WHERE s.account = ? AND s.sequence = ?"
+        )
+        for (sequence,) in self._fetch(places, account):
+            ((_, body, body_hash, version, known, hashed),) = self._fetch(one, account, sequence)  # some megabytes each
+            whole = hashlib.sha256(body).hexdigest() == body_hash and hashed == known
+            if whole and version == snapshot.VERSION:
+                yield Snapshot(sequence, bytes(body))
             else:
-                logger.warning("account %r: the snapshot at record %d is passed over", account, row.sequence)
+                logger.warning("account %r: the snapshot at record %d is passed over", account, sequence)
 
     def last_record(self, account: str, kind: str | None = None) -> Envelope | None:
         """The account's newest record, or its newest of type ``kind``; None when it has none."""
-        statement = _of(tables.records, account).order_by(tables.records.c.sequence.desc())
-        if kind is not None:
-            statement = statement.where(tables.records.c.type == kind)
-        rows = self.fetch(statement.limit(1))
-        return to_envelope(rows[0]) if rows else None
+        found = self.last_records(account, 1, *(() if kind is None else (kind,)))
+        return found[0] if found else None
+
+    def last_records(self, account: str, most: int, *kinds: str, after: int = 0) -> list[Envelope]:
+        """The account's records after a sequence, of any type or of some, the newest first: ``most`` of them at most."""
+        where, values = _of_kinds(account, kinds, after)
+        return self._envelopes(f"{where} ORDER BY sequence DESC LIMIT ?", *values, most)
+
+    def records_of(self, account: str, kinds: Sequence[type], after: int = 0) -> list[Envelope]:
+        """The account's records of some types after a sequence, in order. Not for types of which there are many."""
+        where, values = _of_kinds(account, [kind.__name__ for kind in kinds], after)
+        return self._envelopes(f"{where} ORDER BY sequence", *values)
+
+    def records_at(self, account: str, time_ns: int, kind: type) -> list[Envelope]:
+        """The account's records of a type and a time, in order."""
+        where = "account = ? AND time_ns = ? AND type = ? ORDER BY sequence"
+        return self._envelopes(where, account, time_ns, kind.__name__)
+
+    def correlated(self, account: str, correlation_id: str) -> list[Envelope]:
+        """The account's records that go back to the same cause, in order."""
+        return self._envelopes("account = ? AND correlation_id = ? ORDER BY sequence", account, correlation_id)
 
     def newest_of(self, account: str, *kinds: type) -> Iterator[AnyBody]:
         """The bodies of the account's records of some types, the newest first. Raises JournalCorrupt when one can't be read."""
-        columns, before = tables.records.c, sys.maxsize
+        before = sys.maxsize
         names = [kind.__name__ for kind in kinds]
-        ours = _of(tables.records, account).where(columns.type.in_(names)).order_by(columns.sequence.desc()).limit(100)
-        while page := self.fetch(ours.where(columns.sequence < before)):
-            for row in page:
-                yield to_envelope(row).body
+        where, values = _of_kinds(account, names, 0)
+        while page := self._envelopes(f"{where} AND sequence < ? ORDER BY sequence DESC LIMIT 100", *values, before):
+            for record in page:
+                yield record.body
             before = page[-1].sequence
 
     def others_bound_to(self, account: str, broker_account_id: str) -> list[tuple[str, int]]:
@@ -248,87 +292,139 @@ class Reader:
         self, account: str | None = None, *, live_only: bool = False, limit: int | None = None
     ) -> list[OrderRow]:
         """Orders, the newest first."""
-        columns = tables.orders.c
-        statement = _of(tables.orders, account).order_by(columns.created_ns.desc(), columns.client_order_id.desc())
+        where, values = _whose(account)
         if live_only:
-            statement = statement.where(columns.state.not_in([state.value for state in TERMINAL]))
-        return self._all(OrderRow, statement.limit(limit))
+            where += f" AND state NOT IN ({_marks(_TERMINAL)})"
+            values += _TERMINAL
+        return self._all(
+            OrderRow, "orders", f"{where} ORDER BY created_ns DESC, client_order_id DESC", *values, most=limit
+        )
+
+    def order(self, client_order_id: str) -> OrderRow:
+        """One order, of any account. Raises :class:`~holdfast.errors.InvalidValue` when there is none of that id."""
+        found = self._all(OrderRow, "orders", "WHERE client_order_id = ?", client_order_id)
+        if not found:
+            raise InvalidValue(
+                f"journal {self.database.shown} has no order {client_order_id!r}; `holdfast orders` lists those it has"
+            )
+        return found[0]
+
+    def orders_after(self, account: str, client_order_id: str) -> list[OrderRow]:
+        """The account's next `PAGE` orders, by id."""
+        where = "WHERE account = ? AND client_order_id > ? ORDER BY client_order_id"
+        return self._all(OrderRow, "orders", where, account, client_order_id, most=PAGE)
 
     def fills(self, account: str | None = None, *, limit: int | None = None, since_ns: int = 0) -> list[FillRow]:
         """Executions since a time, the newest first (of one account by record, of all by time)."""
-        columns = tables.fills.c
-        order = (columns.sequence.desc(),) if account else (columns.time_ns.desc(), columns.sequence.desc())
-        statement = _of(tables.fills, account).where(columns.time_ns >= since_ns)
-        return self._all(FillRow, statement.order_by(*order).limit(limit))
+        where, values = _whose(account)
+        order = "sequence DESC" if account else "time_ns DESC, sequence DESC"
+        return self._all(FillRow, "fills", f"{where} AND time_ns >= ? ORDER BY {order}", *values, since_ns, most=limit)
+
+    def fills_between(self, account: str, first: int, last: int) -> list[FillRow]:
+        """The account's executions whose records have these sequences, or one in between."""
+        return self._all(FillRow, "fills", "WHERE account = ? AND sequence BETWEEN ? AND ?", account, first, last)
+
+    def fills_by_strategy(self, account: str) -> dict[str, int]:
+        """How many executions each of the account's strategies had."""
+        rows = self._fetch("SELECT strategy, count(*) FROM fills WHERE account = ? GROUP BY strategy", account)
+        return {strategy: int(number) for strategy, number in rows}
 
     def positions(self, account: str | None = None) -> list[AccountPosition]:
         """Positions, flat ones too, by account, strategy and symbol; strategy "" is the account's own line."""
-        columns = tables.positions.c
-        statement = _of(tables.positions, account).order_by(columns.account, columns.strategy, columns.symbol)
-        return self._all(AccountPosition, statement)
+        where, values = _whose(account)
+        return self._all(AccountPosition, "positions", f"{where} ORDER BY account, strategy, symbol", *values)
 
     def command(self, command_id: str) -> CommandRow:
         """A command that was filed. Raises :class:`~holdfast.errors.InvalidValue` when there is none of that id."""
-        rows = self.fetch(sa.select(tables.commands).where(tables.commands.c.id == command_id))
+        rows = self._fetch(f"SELECT {_COMMAND} FROM commands WHERE id = ?", command_id)
         if not rows:
             raise InvalidValue(f"journal {self.database.shown} has no command {command_id!r}")
         return to_command(rows[0])
 
     def unanswered(self, account: str) -> list[CommandRow]:
         """The account's commands that wait for an engine, the oldest first. Raises JournalCorrupt when one can't be read."""
-        columns = tables.commands.c
-        statement = _of(tables.commands, account).where(columns.status == PENDING)
-        return [to_command(row) for row in self.fetch(statement.order_by(columns.created_ns, columns.id))]
+        pending = f"SELECT {_COMMAND} FROM commands WHERE account = ? AND status = ? ORDER BY created_ns, id"
+        return [to_command(row) for row in self._fetch(pending, account, PENDING)]
 
-    def count(self, table: sa.Table, account: str | None = None) -> int:
-        """How many rows a table of `tables` has."""
-        statement = _of(table, account).with_only_columns(sa.func.count(), maintain_column_froms=True)
-        return int(self.fetch(statement)[0][0])
+    def count(self, table: str, account: str | None = None) -> int:
+        """How many rows a table has; one of `COUNTED`."""
+        if table not in COUNTED:
+            raise ValueError(f"no table {table!r} is counted")
+        where, values = _whose(account)
+        return int(self._fetch(f"SELECT count(*) FROM {table} {where}", *values)[0][0])
+
+    def strays(self, table: str) -> list[str]:
+        """The accounts that rows of a table name, and that the journal doesn't have."""
+        known = "SELECT account FROM accounts"
+        rows = self._fetch(f"SELECT DISTINCT account FROM {table} WHERE account NOT IN ({known}) ORDER BY account")
+        return [account for (account,) in rows]
+
+    def repeated_ids(self, account: str) -> list[tuple[str, int]]:
+        """The ids that several of the account's records have, each with the sequence of the first."""
+        repeated = "SELECT event_id, min(sequence) FROM records WHERE account = ? GROUP BY event_id HAVING count(*) > 1"
+        return [(event_id, int(first)) for event_id, first in self._fetch(repeated, account)]
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything read inside is as of one moment. Not for long: the write-ahead log grows meanwhile."""
-        with self.database.reported("read"), self._connection.begin():
+        with self.database.reported("read"), self._connection.transaction():
             yield
 
     def page_problems(self) -> list[str]:
         """What the database finds wrong with its own pages, for those that can tell."""
         if self.database.kind != "sqlite":
             return []
+        return [line for (line,) in self._fetch("PRAGMA integrity_check(10)") if line != "ok"]
+
+    def _fetch(self, sql: str, *values: object) -> list[PlainRow]:
+        """All rows of a query, read at one moment. Raises JournalError when they can't be read."""
         with self.database.reported("read"):
-            lines = self._connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars().all()
-        return [line for line in lines if line != "ok"]
+            return self._connection.fetch(sql, values)
 
-    def fetch(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
-        """All rows of a statement, read at one moment. Raises JournalError when they can't be read."""
-        with self.database.reported("read"):
-            if self._connection.in_transaction():
-                return list(self._connection.execute(statement).all())
-            with self._connection.begin():
-                return list(self._connection.execute(statement).all())
+    def _all(self, kind: type[T], table: str, tail: str, *values: object, most: int | None = None) -> list[T]:
+        names = kind.__struct_fields__
+        columns = ", ".join(f"{table}.{name}" for name in names)
+        sql = f"SELECT {columns} FROM {table} {tail}"
+        rows = self._fetch(sql, *values) if most is None else self._fetch(f"{sql} LIMIT ?", *values, most)
+        return [_convert(kind, dict(zip(names, row, strict=True))) for row in rows]
 
-    def _all(self, kind: type[T], statement: sa.Select[Any]) -> list[T]:
-        return [_convert(kind, row) for row in self.fetch(statement)]
+    def _envelopes(self, where: str, *values: object) -> list[Envelope]:
+        return [to_envelope(row) for row in self._fetch(f"SELECT {_RECORD} FROM records WHERE {where}", *values)]
 
-    def page(self, account: str, after: int) -> list[sa.Row[Any]]:
+    def page(self, account: str, after: int) -> list[RecordRow]:
         """The next `PAGE` rows of ``records``, unproven."""
-        sequence = tables.records.c.sequence
-        return self.fetch(_of(tables.records, account).where(sequence > after).order_by(sequence).limit(PAGE))
+        where = "WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+        rows = self._fetch(f"SELECT {_RECORD} FROM records {where}", account, after, PAGE)
+        return [RecordRow._make(row) for row in rows]
 
     def _hash_of(self, account: str, sequence: int) -> str:
-        rows = self.fetch(_of(tables.records, account).where(tables.records.c.sequence == sequence))
+        rows = self._fetch("SELECT hash FROM records WHERE account = ? AND sequence = ?", account, sequence)
         if not rows:
             raise JournalCorrupt(f"account {account!r}: record {sequence} is missing; restore a backup")
-        return str(rows[0].hash)
+        return str(rows[0][0])
 
 
-def check_link(previous: str, expected: int, row: sa.Row[Any]) -> str:
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _whose(account: str | None) -> tuple[str, tuple[object, ...]]:
+    """The beginning of a condition, and its values: of one account, or of all."""
+    return ("WHERE 1 = 1", ()) if account is None else ("WHERE account = ?", (account,))
+
+
+def _of_kinds(account: str, kinds: Sequence[str], after: int) -> tuple[str, tuple[object, ...]]:
+    where = "account = ? AND sequence > ?"
+    return where + (f" AND type IN ({_marks(kinds)})" if kinds else ""), (account, after, *kinds)
+
+
+def check_link(previous: str, expected: int, row: RecordRow) -> str:
     """The record's hash, proven; raises :class:`~holdfast.errors.JournalCorrupt` unless it is number ``expected`` and fits."""
     if row.sequence != expected:
         raise JournalCorrupt(
             f"account {row.account!r}: record {expected} is missing, {row.sequence} follows; restore a backup"
         )
-    if link(previous, tuple(row)[: len(HASHED)]) != row.hash:
+    if link(previous, row[: len(HASHED)]) != row.hash:
         raise JournalCorrupt(
             f"account {row.account!r}: record {expected} doesn't fit its hash: it, or the record before, was changed after "
             "it was written; restore a backup"
@@ -336,10 +432,9 @@ def check_link(previous: str, expected: int, row: sa.Row[Any]) -> str:
     return str(row.hash)
 
 
-def to_envelope(row: sa.Row[Any]) -> Envelope:
+def to_envelope(row: PlainRow) -> Envelope:
     """The record as it was appended. Raises :class:`~holdfast.errors.JournalCorrupt` when it can't be read."""
-    columns: tuple[Any, ...] = tuple(row)
-    account, sequence, epoch, cursor, time_ns, _, name, correlation, cause, source, broker, version, body, _ = columns
+    account, sequence, epoch, cursor, time_ns, _, name, correlation, cause, source, broker, version, body, _ = row
     if version > VERSION or not broker:
         raise JournalCorrupt(
             f"record {sequence} has version {version} and broker {broker!r}; this Holdfast reads up to version {VERSION}"
@@ -360,23 +455,18 @@ def to_envelope(row: sa.Row[Any]) -> Envelope:
     )
 
 
-def to_command(row: sa.Row[Any]) -> CommandRow:
+def to_command(row: PlainRow) -> CommandRow:
     """A row of ``commands``. Raises :class:`~holdfast.errors.JournalCorrupt` when its body can't be read."""
+    command_id, account, source, created_ns, expires_ns, text, status, answered, order_ids = row
     answer = None
-    if row.status != PENDING:
-        ids = msgspec.json.decode(row.client_order_ids, type=tuple[str, ...])
-        answer = CommandAnswer(row.id, row.status, row.text, ids)
-    body: Any = decode_body(row.body.encode())
-    return CommandRow(row.id, row.account, row.source, row.created_ns, row.expires_ns, body, answer)
+    if status != PENDING:
+        answer = CommandAnswer(command_id, status, answered, msgspec.json.decode(order_ids, type=tuple[str, ...]))
+    body: Any = decode_body(text.encode())
+    return CommandRow(command_id, account, source, created_ns, expires_ns, body, answer)
 
 
-def _of(table: sa.Table, account: str | None) -> sa.Select[Any]:
-    statement = sa.select(table)
-    return statement if account is None else statement.where(table.c.account == account)
-
-
-def _convert(kind: type[T], row: sa.Row[Any]) -> T:
+def _convert(kind: type[T], row: dict[str, object]) -> T:
     try:
-        return msgspec.convert(row._mapping, kind)
+        return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
         raise JournalCorrupt(f"a row can't be read as {kind.__name__} ({error}); restore a backup") from None

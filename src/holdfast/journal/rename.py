@@ -10,7 +10,8 @@ from holdfast.errors import InvalidValue
 from holdfast.journal import schema, tables
 from holdfast.journal.anchor import Anchor
 from holdfast.journal.database import Database, open_database
-from holdfast.journal.lease import check_account_name, find_holder, forget_lock_file, seems_alive
+from holdfast.journal.holder import seems_alive
+from holdfast.journal.lease import check_account_name, find_holder, forget_lock_file
 from holdfast.journal.rewrite import hold, rewrite, tell
 
 WITH_NAME = (tables.orders, tables.fills, tables.positions, tables.commands, tables.claims)

@@ -17,8 +17,9 @@ from holdfast.journal import tables
 from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS, HASHED, link
 from holdfast.journal.database import Database
-from holdfast.journal.lease import Holder, check_anchor, find_holder, seems_alive
-from holdfast.journal.reader import PAGE, check_link, to_envelope
+from holdfast.journal.holder import Holder, seems_alive
+from holdfast.journal.lease import check_anchor, find_holder
+from holdfast.journal.reader import PAGE, RecordRow, check_link, to_envelope
 from holdfast.journal.rows import record_row
 
 Change = Callable[[sa.Row[Any]], dict[str, Any]]
@@ -69,7 +70,7 @@ def rewrite(connection: sa.Connection, account: str, columns: tuple[str, ...], c
             return end
         changes = []
         for row in page:
-            before = check_link(end.before, end.sequence + 1, row)
+            before = check_link(end.before, end.sequence + 1, RecordRow._make(row))
             changed = change(row)
             after = link(end.after, tuple((row._asdict() | changed)[name] for name in HASHED))
             end = End(end.sequence + 1, before, after)

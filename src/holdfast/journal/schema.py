@@ -1,13 +1,15 @@
 """The schema's version, and bringing a journal up to it by the migrations that ship in this package."""
 
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
-
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from holdfast.journal.database import Database
+    from holdfast.journal.readonly import ReadOnly
 
 HEAD = "0002"
 """The newest migration (a test compares it with the folder)."""
@@ -21,39 +23,63 @@ class SchemaError(Exception):
     """The tables are not those of a journal that this program knows."""
 
 
-def version(connection: sa.Connection) -> str:
+def version(connection: "sa.Connection") -> str:
     """The journal's schema version. Raises `SchemaError` when the tables aren't a journal's, or newer than this program."""
-    names = sa.inspect(connection).get_table_names()
+    import sqlalchemy as sa
+
+    def stored() -> object:
+        column = sa.column("version_num", sa.String)
+        return connection.execute(sa.select(column).select_from(sa.table(VERSION_TABLE))).scalar()
+
+    return _judged(sa.inspect(connection).get_table_names(), stored)
+
+
+def _judged(names: Sequence[str], stored: Callable[[], object]) -> str:
+    """The version, by the tables that there are and the version that is ``stored`` in one of them."""
     if not names:
         raise SchemaError("it is empty; restore a backup, or delete it to start a new journal")
     if VERSION_TABLE not in names:
         raise SchemaError("it is a database of another program; name another place")
-    found = connection.execute(
-        sa.select(sa.column("version_num", sa.String)).select_from(sa.table(VERSION_TABLE))
-    ).scalar()
+    found = stored()
     if found is None:
         raise SchemaError("it is half made; start the engine to finish it")
-    if found > HEAD:
+    if str(found) > HEAD:
         raise SchemaError(f"its schema {found} is newer than this program's ({HEAD}); use the newer Holdfast")
     return str(found)
 
 
-def is_made(connection: sa.Connection) -> bool:
+def is_made(connection: "sa.Connection") -> bool:
     """Whether a journal's tables are there, up to the version that is written last."""
+    import sqlalchemy as sa
+
     if VERSION_TABLE not in sa.inspect(connection).get_table_names():
         return False
     return connection.execute(sa.select(sa.func.count()).select_from(sa.table(VERSION_TABLE))).scalar() == 1
 
 
-def require_head(connection: sa.Connection) -> None:
+def require_head(connection: "sa.Connection") -> None:
     """Raise `SchemaError` unless the schema is the one this program was written for."""
-    if (found := version(connection)) < HEAD:
+    _require(version(connection))
+
+
+def require_head_to_read(connection: "ReadOnly") -> None:
+    """The same, of a journal that is only read."""
+
+    def stored() -> object:
+        rows = connection.fetch(f"SELECT version_num FROM {VERSION_TABLE}")
+        return rows[0][0] if rows else None
+
+    _require(_judged(connection.tables(), stored))
+
+
+def _require(found: str) -> None:
+    if found < HEAD:
         raise SchemaError(
             f"its schema {found} is older than this program's ({HEAD}); start the engine once to bring it up"
         )
 
 
-def bring_up(connection: sa.Connection, found: str, database: "Database") -> None:
+def bring_up(connection: "sa.Connection", found: str, database: "Database") -> None:
     """Run the migrations that are missing from version ``found``, and see that the journal can be written to."""
     if found < HEAD:
         upgrade(connection, database)
@@ -61,7 +87,7 @@ def bring_up(connection: sa.Connection, found: str, database: "Database") -> Non
         require_head(connection)
 
 
-def upgrade(connection: sa.Connection, database: "Database") -> None:
+def upgrade(connection: "sa.Connection", database: "Database") -> None:
     """Run every missing migration in one transaction: all of them or none."""
     from alembic import command
     from alembic.config import Config

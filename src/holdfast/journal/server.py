@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL
 
 from holdfast.errors import ConfigError, JournalError
 from holdfast.journal import anchor, database, schema, tables
+from holdfast.journal.readonly import ServerReadOnly
 from holdfast.observe.redact import protect
 from holdfast.observe.secret import Secret
 
@@ -54,6 +55,10 @@ class ServerDatabase(database.Database):
     def reader(self, timeout_s: float = database.READING_TIMEOUT_S) -> sa.Engine:
         """Connections that can't write; each of their transactions sees one moment."""
         return self._engines.get(timeout_s) or self._engines.setdefault(timeout_s, self._make_reader(timeout_s))
+
+    def read_only(self) -> ServerReadOnly:
+        """One such connection, for plain SQL."""
+        return ServerReadOnly(self.reader().connect())
 
     @property
     def lock_directory(self) -> Path:

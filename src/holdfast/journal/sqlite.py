@@ -13,16 +13,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import sqlalchemy as sa
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
-
-from holdfast.errors import ConfigError, JournalCorrupt, JournalError
+from holdfast.errors import JournalCorrupt, JournalError
 from holdfast.journal import anchor, database, schema
+from holdfast.journal.readonly import SqliteReadOnly
 from holdfast.journal.wal import damage_in
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 _ADVICE = {
     "SQLITE_NOTADB": "it is not a journal, or its first page is damaged; restore a backup",
@@ -50,13 +50,17 @@ class SqliteDatabase(database.Database):
     """A minute: whoever writes locks the whole file, and a backup or a burst of commands that ends must not end the engine. Meanwhile nothing is
     durable, so nothing leaves; whoever takes the account when its lease is over fences it."""
     begin = "BEGIN IMMEDIATE"  # with the write lock; the driver is in autocommit mode
-    errors = (sqlite3.Error, DBAPIError, OSError, schema.SchemaError)
 
-    def __init__(self, url: URL) -> None:
-        """Raises :class:`~holdfast.errors.ConfigError` for anything but ``sqlite:///path``."""
-        _require_file(url)
-        self.path = Path(url.database or "").expanduser().resolve()
+    def __init__(self, path: str) -> None:
+        self.path = Path(path).expanduser().resolve()
         super().__init__(str(self.path))
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The driver's, SQLAlchemy's, the system's and the schema's."""
+        from sqlalchemy.exc import DBAPIError
+
+        return sqlite3.Error, DBAPIError, OSError, schema.SchemaError
 
     @property
     def lock_directory(self) -> Path:
@@ -136,18 +140,25 @@ class SqliteDatabase(database.Database):
                 anchor.forget(self.anchor_directory)
             _sync(path.parent)
 
-    def writer(self) -> sa.Engine:
+    def writer(self) -> "sa.Engine":
         """Connections that may write to a journal that exists; each transaction takes the write lock at its start."""
         return self._watched(_engine(self.path, "rw"))
 
-    def reader(self, timeout_s: float = database.READING_TIMEOUT_S) -> sa.Engine:  # noqa: ARG002 - its own process reads
+    def reader(self, timeout_s: float = database.READING_TIMEOUT_S) -> "sa.Engine":  # noqa: ARG002 - its own process reads
         """Connections that can't write.
 
         After a crash the first connection rebuilds the index over what was committed (the ``-shm`` file), which needs a writable
         directory. Where nothing is left to rebuild, a journal on a read-only medium is read as the unchanging file it is.
         """
-        frozen = not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists()
-        return _engine(self.path, "ro", "&immutable=1" if frozen else "")
+        return _engine(self.path, "ro", self._frozen())
+
+    def read_only(self) -> SqliteReadOnly:
+        """One such connection, for plain SQL."""
+        return SqliteReadOnly(_connect(self.path, "ro", self._frozen()))
+
+    def _frozen(self) -> str:
+        is_frozen = not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists()
+        return "&immutable=1" if is_frozen else ""
 
     def identity(self) -> tuple[int, int] | None:
         """Which file it is: another one in its place, or none, is another journal."""
@@ -181,13 +192,6 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _require_file(url: URL) -> None:
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:") or url.query:
-        raise ConfigError(
-            f"the journal's url {database.shown(url)} must name a plain file, as sqlite:///path/to/holdfast.db does"
-        )
-
-
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -196,23 +200,25 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _engine(path: Path, mode: str, options: str = "") -> sa.Engine:
+def _connect(path: Path, mode: str, options: str = "") -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}?mode={mode}{options}"
-    may_write = mode != "ro"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=database.BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _prepare(connection, path, mode != "ro")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=database.BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _prepare(connection, path, may_write)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=NullPool)
-    begin = "BEGIN IMMEDIATE" if may_write else "BEGIN"
+def _engine(path: Path, mode: str, options: str = "") -> "sa.Engine":
+    import sqlalchemy as sa
+    from sqlalchemy.pool import NullPool
+
+    engine = sa.create_engine("sqlite://", creator=lambda: _connect(path, mode, options), poolclass=NullPool)
+    begin = "BEGIN" if mode == "ro" else "BEGIN IMMEDIATE"
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine
 

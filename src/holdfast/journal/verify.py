@@ -7,10 +7,8 @@ held in memory is some 1 kB for each order.
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from holdfast.core.adjustments import AccountAdjusted
 from holdfast.core.messages import (
@@ -38,11 +36,10 @@ from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.portfolio.portfolio import Portfolio, reversal
 from holdfast.errors import HoldfastError, JournalCorrupt
-from holdfast.journal import tables
 from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS, HASHED, link
 from holdfast.journal.database import open_database
-from holdfast.journal.reader import PAGE, AccountRow, Reader, to_envelope
+from holdfast.journal.reader import AccountRow, FillRow, OrderRow, Reader, RecordRow, to_envelope
 from holdfast.journal.rows import fill_row, order_row
 
 MAX_PROBLEMS = 100
@@ -130,7 +127,7 @@ def _audit(reader: Reader, result: Verification, noted: Mapping[str, int], progr
     for text in reader.page_problems():
         report(f"the database file is damaged: {text}")
     _check_strays(reader, report)
-    total = reader.count(tables.records)
+    total = reader.count("records")
     done = 0
     for row in reader.accounts():
         audit = _AccountAudit(reader, row, report, noted.get(row.account, 0))
@@ -154,11 +151,9 @@ class _Report:
 
 def _check_strays(reader: Reader, report: _Report) -> None:
     """Rows of an account that the accounts table doesn't have."""
-    known = sa.select(tables.accounts.c.account)
-    for table in (tables.records, tables.orders, tables.fills, tables.positions):
-        strays = sa.select(table.c.account).where(table.c.account.not_in(known)).distinct()
-        for (account,) in reader.fetch(strays):
-            report(f"table {table.name} has rows of account {account!r}, which the journal doesn't have")
+    for table in ("records", "orders", "fills", "positions"):
+        for account in reader.strays(table):
+            report(f"table {table} has rows of account {account!r}, which the journal doesn't have")
 
 
 class _AccountAudit:
@@ -198,7 +193,7 @@ class _AccountAudit:
 
     # --- records ---
 
-    def _read(self, page: list[sa.Row[Any]]) -> None:
+    def _read(self, page: list[RecordRow]) -> None:
         expected_fills: dict[int, tuple[object, ...]] = {}
         for row in page:
             self.check.records += 1
@@ -209,11 +204,11 @@ class _AccountAudit:
         if self._sound:
             self._check_fills(page[0].sequence, page[-1].sequence, expected_fills)
 
-    def _check_link(self, row: sa.Row[Any]) -> None:
+    def _check_link(self, row: RecordRow) -> None:
         sequence, previous, _ = self._end
         if row.sequence != sequence + 1:
             self._broken(f"record {sequence + 1} is missing, {row.sequence} follows")
-        if link(previous, tuple(row)[: len(HASHED)]) != row.hash:
+        if link(previous, row[: len(HASHED)]) != row.hash:
             self._broken(f"record {row.sequence} doesn't fit its hash: it, or the record before, was changed")
         if not self._epoch <= row.epoch <= self._account.epoch:
             self._broken(
@@ -249,15 +244,8 @@ class _AccountAudit:
         return fill_row(envelope, fill, order.terms.strategy)
 
     def _check_ids(self) -> None:
-        columns = tables.records.c
-        repeated = (
-            sa.select(columns.event_id, sa.func.min(columns.sequence).label("first"))
-            .where(columns.account == self._account.account)
-            .group_by(columns.event_id)
-            .having(sa.func.count() > 1)
-        )
-        for row in self._reader.fetch(repeated):
-            self._report(f"the id {row.event_id} of record {row.first} is used again by a later record")
+        for event_id, first in self._reader.repeated_ids(self._account.account):
+            self._report(f"the id {event_id} of record {first} is used again by a later record")
 
     def _check_end(self) -> None:
         row = self._account
@@ -275,41 +263,27 @@ class _AccountAudit:
     # --- the other tables ---
 
     def _check_fills(self, first: int, last: int, expected: dict[int, tuple[object, ...]]) -> None:
-        columns = tables.fills.c
-        stored = self._reader.fetch(
-            sa.select(tables.fills).where(
-                columns.account == self._account.account, columns.sequence.between(first, last)
-            )
-        )
+        stored = self._reader.fills_between(self._account.account, first, last)
         self.check.fills += len(stored)
         for row in stored:
-            self._compare(tables.fills, f"fill {row.execution_id}", row, expected.pop(row.sequence, None))
+            self._compare(f"fill {row.execution_id}", row, expected.pop(row.sequence, None))
         for sequence in expected:
             self._report(f"the fill of record {sequence} is missing from the table")
 
     def _check_orders(self) -> None:
-        self.check.orders = self._reader.count(tables.orders, self._account.account)
+        self.check.orders = self._reader.count("orders", self._account.account)
         after = ""
-        while page := self._order_page(after):
+        while page := self._reader.orders_after(self._account.account, after):
             for row in page:
                 after = row.client_order_id
                 order = self._orders.pop(after, None)
                 expected = None if order is None else order_row(self._account.account, order)
-                self._compare(tables.orders, f"order {after}", row, expected)
+                self._compare(f"order {after}", row, expected)
         for missing in self._orders:
             self._report(f"order {missing} is missing from the table")
 
-    def _order_page(self, after: str) -> list[sa.Row[Any]]:
-        columns = tables.orders.c
-        return self._reader.fetch(
-            sa.select(tables.orders)
-            .where(columns.account == self._account.account, columns.client_order_id > after)
-            .order_by(columns.client_order_id)
-            .limit(PAGE)
-        )
-
     def _check_positions(self) -> None:
-        all_fills = self._reader.count(tables.fills, self._account.account)
+        all_fills = self._reader.count("fills", self._account.account)
         if all_fills != self.check.fills:
             self._report(f"{all_fills - self.check.fills} fills in the table belong to no record")
         lines = ((("", symbol), line) for symbol, line in self._portfolio.lines.items())
@@ -325,11 +299,11 @@ class _AccountAudit:
         for (strategy, symbol), ledger in ledgers.items():
             self._report(f"position {strategy or 'account'} {symbol} ({ledger.quantity}) is missing from the table")
 
-    def _compare(self, table: sa.Table, what: str, row: sa.Row[Any], expected: tuple[object, ...] | None) -> None:
+    def _compare(self, what: str, row: FillRow | OrderRow, expected: tuple[object, ...] | None) -> None:
         if expected is None:
             self._report(f"{what} is in the table but not in the records")
             return
-        for name, stored, text in zip(table.columns.keys(), row, expected, strict=True):
+        for name, stored, text in zip(row.__struct_fields__, msgspec.structs.astuple(row), expected, strict=True):
             computed = type(stored)(text) if stored is not None and text is not None else text
             if stored != computed:
                 self._report(f"{what}: {name} is {stored!s}, but the records make it {computed!s}")

@@ -36,7 +36,8 @@ from holdfast.feeds.port import Feed
 from holdfast.journal.claims import Claims
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.database import open_database
-from holdfast.journal.lease import WATCHDOG, Lease, Tenure, Watch
+from holdfast.journal.holder import WATCHDOG
+from holdfast.journal.lease import Lease, Tenure, Watch
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.locks import open_locks

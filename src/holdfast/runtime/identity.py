@@ -18,7 +18,7 @@ from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
 from holdfast.core.types import MANUAL, plain
 from holdfast.errors import Refused
-from holdfast.journal.lease import WATCHDOG
+from holdfast.journal.holder import WATCHDOG
 from holdfast.journal.reader import AccountRow, Reader
 
 OF_HOLDFAST = re.compile("h[0-9a-z]{17}")

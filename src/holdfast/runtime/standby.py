@@ -8,7 +8,8 @@ import structlog
 
 from holdfast.config import AccountConfig, Config
 from holdfast.errors import JournalError, StaleEpoch
-from holdfast.journal.lease import Lease, Life, Tenure, Watch
+from holdfast.journal.holder import Life
+from holdfast.journal.lease import Lease, Tenure, Watch
 from holdfast.journal.writer import Journal
 
 LOOKS_A_LEASE = 50

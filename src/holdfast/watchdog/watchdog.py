@@ -1,7 +1,7 @@
 """Waits for an engine to fall silent, asks the broker what is left unprotected, and acts by policy."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from holdfast.brokers.port import AccessDenied, Unavailable
@@ -23,9 +23,11 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import plain
 from holdfast.errors import ConfigError, HoldfastError, JournalError, Refused
 from holdfast.journal.database import open_database
-from holdfast.journal.lease import WATCHDOG, Watch
+from holdfast.journal.holder import WATCHDOG
+from holdfast.journal.lease import Watch
 from holdfast.observe.clock import boot_time_s
 from holdfast.runtime.compose import open_guard, process_name
+from holdfast.views.wording import NOTHING, Known, sentence
 from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap
 from holdfast.watchdog.news import Kind, News, Tell
@@ -39,6 +41,19 @@ LONGEST_BACK_OFF_S = 300.0
 """Between two attempts to mend what could not be mended."""
 LONGEST_TROUBLE_S = 30.0
 """Between two attempts to ask a broker or a journal that doesn't answer."""
+
+TOLD = (
+    OrderPrepared,
+    OrderAccepted,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    OrderNotSent,
+    FillBusted,
+    PositionAdopted,
+    StopAsked,
+)
+"""The records of what it does that it tells of."""
 
 TRY_SESSION_EVERY_S = 60.0
 """While an engine is there."""
@@ -165,8 +180,10 @@ class Watchdog:
     def _on_turn(self, turn: Turn) -> None:
         """Tell of what is ordered and of what comes of it."""
         for record in turn.records:
-            for text in _lines(record.body, turn.state):
-                self._say(Kind.DONE, text)
+            if isinstance(record.body, TOLD):
+                symbol = getattr(record.body, "symbol", "")
+                known = Known(quantity=turn.state.portfolio.quantity(symbol)) if symbol else NOTHING
+                self._say(Kind.DONE, " ".join(str(sentence(record, known)).split()))
 
     def _trouble(self, error: HoldfastError) -> float:
         self._back_off_s = min(self._longer(LONGEST_LOOK_S), LONGEST_TROUBLE_S)
@@ -193,23 +210,3 @@ def _told(gap: Gap, state: EngineState) -> str:
     books = state.portfolio.quantity(gap.symbol)
     behind = "" if books == gap.quantity else f" ({plain(books)} in the books: what the broker has decides)"
     return f"{gap.text}{behind}; asked for: {asked or 'none that is recorded'}"
-
-
-def _lines(body: object, state: EngineState) -> Iterator[str]:
-    """What people should know of a record."""
-    if isinstance(body, OrderPrepared):
-        terms = body.terms
-        price = terms.stop_price or terms.limit_price
-        at = "" if price is None else f" at {plain(price)}"
-        yield f"{terms.client_order_id}: {terms.side} {plain(terms.quantity)} {terms.symbol} {terms.order_type}{at}"
-    elif isinstance(body, OrderFilled):
-        yield f"{body.client_order_id}: {plain(body.quantity)} {body.symbol} filled at {plain(body.price)}"
-    elif isinstance(body, StopAsked):
-        where = f"at {plain(body.stop_loss)}, as the broker's price is {plain(body.price)}"
-        yield f"{body.symbol} of {body.strategy}: nobody asked for a stop, so one is asked for {where}"
-    elif isinstance(body, OrderAccepted):
-        yield f"{body.client_order_id}: at the broker"
-    elif isinstance(body, OrderRejected | OrderUnknown | OrderNotSent | FillBusted):
-        yield f"{body.client_order_id}: {type(body).__name__}, {body.reason}"
-    elif isinstance(body, PositionAdopted):
-        yield f"{plain(body.quantity)} {body.symbol} taken into the books: the broker has {plain(state.portfolio.quantity(body.symbol))}"

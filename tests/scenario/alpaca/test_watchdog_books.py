@@ -118,7 +118,7 @@ def test_what_the_broker_alone_has_is_taken_over_and_told(percent: int | None, t
         assert stops(server) == ([Decimal(5)] if percent is None else [Decimal(5), Decimal(3)])
     told = [news.text for news in watching.news]
     assert any("8 AVOR held, stops for 5 (5 in the books: what the broker has decides)" in text for text in told), told
-    assert any("3 AVOR taken into the books: the broker has 8" in text for text in told), told
+    assert any("adopted 3 AVOR" in text and "the account has 8 now" in text for text in told), told
     (adopted,) = records(tmp_path, PositionAdopted)
     assert (adopted.symbol, adopted.quantity, adopted.reason) == ("AVOR", 3, REASON)
     assert [compared.accepted for compared in records(tmp_path, BooksCompared)].count(True) == 1

@@ -11,7 +11,7 @@ from rich.console import Console
 from holdfast.cli.narrate import Narrator
 from holdfast.cli.session import Session
 from holdfast.core.messages import Health
-from holdfast.runtime.live.health import NOT_YET
+from holdfast.core.session.causes import NOT_YET
 from tests.scenario.desk import Desk, Scripted
 
 

@@ -19,7 +19,6 @@ from holdfast.journal import (
     commands,
     database,
     file_command,
-    tables,
 )
 from holdfast.journal.commands import new_id
 from tests.databases import locked
@@ -151,7 +150,7 @@ def test_fifty_at_once_disturb_nobody(impatient: None, journal: Journal, trader:
     assert failures == []
     assert (journal.failure, journal.watermark("main")) == (None, last)
     with Reader.open(url) as reader:
-        assert reader.count(tables.commands, "main") == 50
+        assert reader.count("commands", "main") == 50
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])

@@ -10,8 +10,9 @@ import pytest
 
 from holdfast.core.messages import PAPER, Halt
 from holdfast.errors import ConfigError, HoldfastError, JournalCorrupt, JournalError
-from holdfast.journal import CommandQueue, Journal, Reader, database, file_command, verify
+from holdfast.journal import CommandQueue, Journal, Reader, database, file_command
 from holdfast.journal.database import open_database
+from holdfast.journal.verify import verify
 from tests.databases import locked
 
 Spoil = Callable[[Path], None]

@@ -20,9 +20,10 @@ from sqlalchemy.engine import make_url
 from holdfast.config import load_config
 from holdfast.core.messages import PAPER, OrderCanceled
 from holdfast.errors import ConfigError, JournalError
-from holdfast.journal import Journal, Reader, mariadb, postgresql, schema, verify
+from holdfast.journal import Journal, Reader, mariadb, postgresql, schema
 from holdfast.journal.database import Database, open_database, public
 from holdfast.journal.tables import metadata
+from holdfast.journal.verify import verify
 from tests.databases import fresh_database, kill_sessions, run_in, run_on_server
 from tests.proxy import Proxy, proxied
 from tests.unit.journal.trader import Trader

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from holdfast.journal import AccountCheck, Journal, Reader, verify
+from holdfast.journal import AccountCheck, Journal, Reader
 from holdfast.journal.chain import HASHED, link
-from holdfast.journal.verify import MAX_PROBLEMS
+from holdfast.journal.verify import MAX_PROBLEMS, verify
 from tests.databases import run_in
 from tests.unit.journal.trader import Trader
 

@@ -12,7 +12,8 @@ from holdfast.core.messages import PAPER, CashDeposited, OrderFilled, OrderPrepa
 from holdfast.core.orders.order import OrderState
 from holdfast.core.types import Money
 from holdfast.errors import Fatal, JournalError, StaleEpoch
-from holdfast.journal import Batch, Journal, Reader, verify
+from holdfast.journal import Batch, Journal, Reader
+from holdfast.journal.verify import verify
 from holdfast.journal.writer import MAX_QUEUED_RECORDS
 from tests.databases import locked
 from tests.unit.journal.trader import Trader

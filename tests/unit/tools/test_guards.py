@@ -46,6 +46,11 @@ def package(tmp_path: Path) -> Path:
         ("backtest", "holdfast.runtime"),
         ("runtime", "holdfast.backtest"),
         ("runtime", "holdfast.cli"),
+        ("cli", "sqlalchemy"),
+        ("views", "holdfast.runtime"),
+        ("views", "rich"),
+        ("control", "holdfast.cli"),
+        ("watchdog", "holdfast.cli"),
     ],
 )
 def test_an_import_against_the_arrows_is_found(package: Path, importer: str, imported: str) -> None:

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from holdfast.core.types import MINUTE_NS
 
+NOT_YET = "not subscribed yet"
+"""Why market data is missing at first: it was not lost, so nobody has to say that the account may trade."""
+
 
 class Cause(StrEnum):
     """What an account needs for taking risk, or has to keep to. Each is told apart; the account trades again when none is left."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from holdfast.core.messages import Health
-from holdfast.core.session.causes import Cause
+from holdfast.core.session.causes import NOT_YET, Cause
 
 __all__ = ["NOT_YET", "WATCHED", "Cause", "Monitor"]
 
@@ -22,9 +22,6 @@ WATCHED = frozenset(
     }
 )
 """What the surroundings of a live account tell of. The rest of the table the core finds by itself."""
-
-NOT_YET = "not subscribed yet"
-"""Why market data is missing at first: it was not lost, so nobody has to say that the account may trade."""
 
 
 class Monitor:

@@ -1,12 +1,7 @@
-"""Protection as people ask for it and are shown it."""
+"""How things stand, as values."""
 
 from decimal import Decimal
 
-import pytest
-
-from holdfast.cli.act import Ticket
-from holdfast.cli.status import _protection
-from holdfast.core.exits import Exits
 from holdfast.core.messages import PAPER, AnyBody, Envelope
 from holdfast.core.protection.records import (
     OnFailure,
@@ -15,30 +10,10 @@ from holdfast.core.protection.records import (
     ProtectionFailed,
     ProtectionLate,
 )
-from holdfast.core.types import MANUAL, MINUTE_NS, SECOND_NS, Price, Quantity, Side, TimeInForce
-from holdfast.errors import InvalidValue
+from holdfast.core.types import MANUAL, SECOND_NS, Quantity
+from holdfast.views.status import alarms
 
-HELD = [{"symbol": "ABC", "quantity": "100"}]
 LATE = ProtectionLate(MANUAL, "ABC", Quantity(Decimal(100)), Quantity(Decimal(40)), 12 * SECOND_NS)
-
-
-def ticket(**exits: str) -> Ticket:
-    return Ticket(Side.BUY, "ABC", "10", None, None, TimeInForce.DAY, None, None, **exits)
-
-
-def test_exits_are_read_from_what_is_typed() -> None:
-    """A distance or a share, a price, a length of time; nothing typed asks for nothing."""
-    assert ticket(trail_stop="1.50", hold="30m").signal().exits == Exits(Price(Decimal("1.50")), hold_ns=30 * MINUTE_NS)
-    asked = ticket(trail_stop="2%", break_even="105").signal().exits
-    assert asked == Exits(trail_percent=Decimal(2), break_even_at=Price(Decimal(105)))
-    assert ticket().signal().exits is None
-
-
-@pytest.mark.parametrize("exits", [{"trail_stop": "100%"}, {"hold": "0s"}, {"break_even": "-1"}, {"trail_stop": "far"}])
-def test_exits_that_can_not_be_are_refused(exits: dict[str, str]) -> None:
-    """Before anything is filed."""
-    with pytest.raises(InvalidValue):
-        ticket(**exits).signal()
 
 
 def shown(*bodies: AnyBody) -> list[str]:
@@ -47,7 +22,7 @@ def shown(*bodies: AnyBody) -> list[str]:
         Envelope(f"r{number}", number, "one", PAPER, "test", "", "", number, 1, 0, body)
         for number, body in enumerate(bodies, 1)
     ]
-    return [row["alarm"] for row in _protection(records, HELD)]
+    return [row.alarm for row in alarms(records, {"ABC"})]
 
 
 def test_the_status_shows_the_last_alarm_of_a_position() -> None:

@@ -1,0 +1,49 @@
+"""Numbers and times as people read them."""
+
+from decimal import Decimal
+
+from holdfast.core.types import iso_time, plain
+
+
+def when(time_ns: int) -> str:
+    """A time in UTC to the second, as people read it; blank before the first event, when it is no time yet."""
+    return to_the_second(iso_time(time_ns)) if time_ns else " " * len("2024-01-02 14:30:00")
+
+
+def to_the_second(iso: str) -> str:
+    """An ISO time as people read it: nobody needs nanoseconds."""
+    return iso[:19].replace("T", " ")
+
+
+def many(number: int, what: str) -> str:
+    """``1 order``, ``2 orders``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def money(amount: Decimal) -> str:
+    """With two decimals and thousands."""
+    return f"{amount:,.2f}"
+
+
+def price(value: Decimal | None) -> str:
+    """As exact as it is, with two decimals at least and six at most; nothing for none."""
+    if value is None:
+        return ""
+    text = plain(round(value, 6))
+    decimals = len(text.partition(".")[2])
+    return f"{value:,.{max(2, decimals)}f}"
+
+
+def count(number: Decimal | int) -> str:
+    """A quantity or a count with thousands."""
+    return f"{number:,}" if isinstance(number, int) else f"{Decimal(plain(number)):,f}"
+
+
+def ago(seconds: float) -> str:
+    """A span of time in one or two units."""
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
+    if days >= 2:
+        return f"{days:.0f}d"
+    if hours >= 1:
+        return f"{hours:.0f}h{minutes % 60:02.0f}m"
+    return f"{minutes:.0f}m" if minutes >= 2 else f"{seconds:.1f}s"
