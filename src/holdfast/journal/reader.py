@@ -469,4 +469,8 @@ def _convert(kind: type[T], row: dict[str, object]) -> T:
     try:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
+        what, _, name = str(error).partition(" - at `$.")
+        if "decimal" in what:
+            value = row.get(name.rstrip("`"))
+            raise JournalCorrupt(f"the journal has {value!r} where a number should be; restore a backup") from None
         raise JournalCorrupt(f"a row can't be read as {kind.__name__} ({error}); restore a backup") from None

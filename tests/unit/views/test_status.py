@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from holdfast.config import Config
 from holdfast.core.messages import PAPER, AnyBody, Envelope
 from holdfast.core.protection.records import (
     OnFailure,
@@ -11,7 +12,7 @@ from holdfast.core.protection.records import (
     ProtectionLate,
 )
 from holdfast.core.types import MANUAL, SECOND_NS, Quantity
-from holdfast.views.status import alarms
+from holdfast.views.status import alarms, status, status_json
 
 LATE = ProtectionLate(MANUAL, "ABC", Quantity(Decimal(100)), Quantity(Decimal(40)), 12 * SECOND_NS)
 
@@ -40,3 +41,22 @@ def test_an_alarm_ends_with_the_protection_or_the_position() -> None:
     assert shown(LATE, complete) == []
     other = ProtectionLate(MANUAL, "XYZ", Quantity(Decimal(1)), Quantity(Decimal(0)), SECOND_NS)
     assert shown(other) == []
+
+
+def test_a_status_is_of_every_configured_account(config: Config) -> None:
+    """What was traded and what wasn't, each with its broker, its strategies and what it is worth."""
+    desk, idle = status(config).accounts
+    assert (desk.account, desk.broker, desk.running, desk.ended) == ("desk", "paper", False, "the feed ended")
+    assert [row.strategy for row in desk.strategies] == ["ema"]
+    assert idle.valuation is not None
+    assert idle.valuation.equity == 100_000
+    assert idle.positions == []
+
+
+def test_a_status_in_json_has_the_worth_among_the_accounts_fields(config: Config) -> None:
+    """As programs have read it before there were views."""
+    found = status_json(status(config))
+    desk = found["accounts"][0]
+    assert {"equity", "cash", "day_pnl", "valued", "market_time", "open_orders", "last_write_age_s"} <= desk.keys()
+    assert "valuation" not in desk
+    assert isinstance(desk["equity"], str)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from holdfast.core.messages import (
+    PAPER,
     AnyBody,
-    BrokerName,
     Envelope,
     OrderAccepted,
     OrderFilled,
@@ -30,7 +30,7 @@ def told(body: AnyBody, known: Known = NOTHING) -> str:
 
 
 def enveloped(body: Any) -> Envelope:
-    return Envelope("r1", 1, "one", BrokerName.PAPER, "test", "", "", 1, 1, 0, body)
+    return Envelope("r1", 1, "one", PAPER, "test", "", "", 1, 1, 0, body)
 
 
 def test_a_fill_says_whose_it_is() -> None:
