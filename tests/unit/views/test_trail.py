@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.core.messages import OrderAdopted, OrderFilled, OrderPrepared, OrderTerms, Signal
+from holdfast.core.messages import PAPER, OrderAdopted, OrderFilled, OrderPrepared, OrderTerms, Signal
 from holdfast.core.types import ClientOrderId, Quantity, Side
 from holdfast.errors import InvalidValue
 from holdfast.journal import Journal
 from holdfast.journal.lease import Lease
 from holdfast.journal.reader import Reader
 from holdfast.views.trail import is_about, record_json, tail, trail
-from tests.unit.journal.trader import PAPER, STRATEGY, Trader
+from tests.unit.journal.trader import STRATEGY, Trader
 
 
 def test_a_trail_goes_from_the_signal_to_the_fill(reader: Reader) -> None:
