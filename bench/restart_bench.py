@@ -22,10 +22,9 @@ import requests
 from rich.progress import Progress
 
 from bench.alpaca_orders_bench import HEADERS, KEY, SECRET, START_NS, SYMBOL, server
-from holdfast.adapters.alpaca.connection.environment import load_alpaca
-from holdfast.adapters.alpaca.connection.rest import AlpacaRest
-from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
+from holdfast.adapters import registry
 from holdfast.assembly import build_live_feed, build_state
+from holdfast.brokers.adapter import Watched
 from holdfast.config import Config, load_config
 from holdfast.core import lifecycle
 from holdfast.core.engine.reports import on_report
@@ -35,6 +34,7 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import DAY_NS, SECOND_NS, ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
+from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.desk import SNAPSHOT_EVERY
 
@@ -82,11 +82,10 @@ class Past:
     """Makes records as the engine does, and keeps them as the engine does."""
 
     def __init__(self, config: Config, journal: Journal) -> None:
-        settings = load_alpaca({}, Path("none"), config.alpaca)
-        rest = AlpacaRest(settings)
-        state = build_state(config, config.accounts[0], build_live_feed(config, settings, rest), None)
+        login = registry.load("alpaca").log_in(config.section("alpaca"), Watched(ApiMetrics()))
+        state = build_state(config, config.accounts[0], build_live_feed(config, login), None)
         self.state: EngineState = state
-        self.account = AccountAtWork(state, AlpacaBroker(settings, rest), journal, None, SNAPSHOT_EVERY)
+        self.account = AccountAtWork(state, login.broker(), journal, None, SNAPSHOT_EVERY)
         self.epoch = journal.take(ACCOUNT, config.accounts[0].broker, "the past").epoch
 
     def begin(self, account: dict[str, Any]) -> None:

@@ -8,19 +8,19 @@ from decimal import Context as DecimalContext
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from holdfast.adapters.alpaca.trading.capability import ALPACA_FEES, ALPACA_RULES
+from holdfast.adapters import registry
+from holdfast.brokers.adapter import FeedRequest, Login
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
-from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, PAPER_RULES, BrokerRules
+from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import NIL, Named, instrument_for, instrument_of
-from holdfast.core.messages import PAPER, BrokerName
 from holdfast.core.register import Register
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
@@ -37,16 +37,6 @@ from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.feeds.synthetic import SYMBOLS, SyntheticFeed
 from holdfast.venue.exchange import Exchange
-
-if TYPE_CHECKING:
-    from holdfast.adapters.alpaca.connection.rest import AlpacaRest
-    from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
-
-BROKER_RULES = {BrokerName("alpaca"): ALPACA_RULES, PAPER: PAPER_RULES}
-"""What the brokers take that don't take everything; a backtest of an account keeps its broker's rules."""
-
-BROKER_FEES = {BrokerName("alpaca"): ALPACA_FEES}
-"""What a live broker takes by itself, beside the executions."""
 
 PAIR_CALENDARS = ("24/7", "24/5")
 """Those of coins, and of currencies."""
@@ -105,8 +95,10 @@ def build_feed(config: Config) -> Feed:
             as_ticks=feed.ticks,
             **given,
         )
-    if feed.kind == "alpaca":
-        raise ConfigError('feed.kind "alpaca" is live and can\'t be played again; --data PATH names data that can')
+    if feed.is_live:
+        raise ConfigError(
+            f'feed.kind "{feed.kind}" is live and can\'t be played again; --data PATH names data that can'
+        )
     if feed.path is None:
         raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
     return FileFeed(
@@ -151,22 +143,13 @@ def _time_ns(text: str | None, name: str) -> int | None:
     return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
 
 
-def build_live_feed(config: Config, settings: "AlpacaSettings", rest: "AlpacaRest") -> LiveFeed:
-    """Alpaca's market data as the configuration wants it. Raises ConfigError."""
-    from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
-
+def build_live_feed(config: Config, login: Login) -> LiveFeed:
+    """A broker's market data as the configuration wants it. Raises ConfigError."""
     feed = config.feed
     symbols = feed.symbols or _strategy_symbols(config)
     if not symbols:
         raise ConfigError("the feed has no symbols: give feed.symbols, or strategies that have some")
-    return AlpacaFeed(
-        settings,
-        rest,
-        symbols,
-        feed.streams,
-        calendar=calendar_of(config.accounts[0]),
-        warm_up_minutes=feed.warm_up_minutes,
-    )
+    return login.feed(FeedRequest(symbols, feed.streams, calendar_of(config.accounts[0]), feed.warm_up_minutes))
 
 
 def build_state(
@@ -183,9 +166,9 @@ def build_state(
         instrument_for(calendar.name),
         account.risk,
         stale_after_ns,
-        rules=_rules_of(account, is_live=config.feed.kind == "alpaca"),
+        rules=_rules_of(account, is_live=config.feed.is_live),
     )
-    if config.feed.kind == "alpaca":
+    if config.feed.is_live:
         state.host.built.late_ns = LATE_BARS_NS
     own = {symbol for row in config.strategies if row.account == account.name for symbol in row.symbols}
     state.register.offer(named_instruments(config, calendar.name), own.union(feed.symbols), "configuration")
@@ -206,8 +189,8 @@ def build_state(
 
 def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:
     """What the account's broker takes. The exchange in memory takes no fees by itself, whoever's rules it keeps."""
-    rules = BROKER_RULES.get(account.broker, ANY_ORDER)
-    return msgspec.structs.replace(rules, fees=BROKER_FEES.get(account.broker, NO_FEES)) if is_live else rules
+    adapter = registry.load(account.broker)
+    return msgspec.structs.replace(adapter.rules, fees=adapter.fees) if is_live else adapter.rules
 
 
 def build_exchange(config: Config, account: AccountConfig, register: Register) -> Exchange:

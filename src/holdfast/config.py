@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from holdfast.adapters.alpaca.connection.environment import AlpacaSection, check_section
-from holdfast.adapters.alpaca.market_data.wire import Kind
+from holdfast.adapters import registry
+from holdfast.brokers.adapter import Adapter
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import PAPER, BrokerName
 from holdfast.core.portfolio.portfolio import EXTERNAL
@@ -41,6 +41,7 @@ from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import MANUAL, NAME_LENGTH, SECOND_NS, Money
 from holdfast.errors import ConfigError, HoldfastError, Refused
 from holdfast.feeds.instruments import InstrumentRules, read_instruments
+from holdfast.feeds.live import Stream
 from holdfast.feeds.pace import parse_speed
 from holdfast.locks.lock import SHORTEST_LEASE_S
 from holdfast.venue.models import Commission, NoCommission
@@ -55,8 +56,8 @@ JOURNALS = {
     "mariadb": "mariadb://user@host/database",
     "mysql": "mariadb://user@host/database",
 }
-ADAPTERS = (PAPER, BrokerName("alpaca"))
-"""The brokers that there is code for. The others have a name in the journal's messages and nothing else yet."""
+REPLAYABLE = ("file", "synthetic")
+"""The kinds of feeds that can be played again; all others are adapters' own, and live."""
 LOCK_STORES = {"redis": "redis://host:6379/0", "rediss": "redis://host:6379/0", "unix": "redis://host:6379/0"}
 LOCAL = ("sqlite", "unix")
 """Schemes of what is a file."""
@@ -84,11 +85,12 @@ class FeedConfig(Section, frozen=True):
     ``file``: ``path``; ``start`` and ``end`` (ISO dates or times, UTC unless they say otherwise) bound what is traded, what
     lies before ``start`` warms the strategies up; ``actions`` is a file of splits and dividends. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
     ``history_days``. ``speed``: 1 is real pace, N is N times as fast, max is flat out. ``bar``: the length of the bars
-    where it can't be seen from the data, of all or by symbol (``{ SPY = "1Min", VIX = "1Day" }``). ``alpaca``: live data of ``symbols`` (those of the strategies), as ``streams`` says;
+    where it can't be seen from the data, of all or by symbol (``{ SPY = "1Min", VIX = "1Day" }``). The name of an adapter: its live
+    data of ``symbols`` (those of the strategies), as ``streams`` says;
     ``warm_up_minutes`` of one-minute bars are shown to the strategies before the first.
     """
 
-    kind: Literal["file", "synthetic", "alpaca"] = "file"
+    kind: str = "file"
     path: str | None = None
     actions: str | None = None
     speed: str | float = "max"
@@ -100,9 +102,14 @@ class FeedConfig(Section, frozen=True):
     days: Annotated[int, Within(1, 100_000)] | None = None
     history_days: Annotated[int, Within(0, 100_000)] = 1
     ticks: bool = False
-    streams: list[Kind] = msgspec.field(default_factory=lambda: [Kind.BARS])
+    streams: list[Stream] = msgspec.field(default_factory=lambda: [Stream.BARS])
     warm_up_minutes: Annotated[int, Within(0, 1_000_000)] = 390
     stale_after_s: Seconds = 300.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the market doesn't wait, and can't be played again."""
+        return self.kind not in REPLAYABLE
 
 
 class VenueConfig(Section, frozen=True):
@@ -300,7 +307,6 @@ class Config(Section, frozen=True):
     journal: JournalConfig = JournalConfig()
     feed: FeedConfig = FeedConfig()
     venue: VenueConfig = VenueConfig()
-    alpaca: AlpacaSection = AlpacaSection()
     live: LiveConfig = LiveConfig()
     lease: LeaseConfig = LeaseConfig()
     runtime: RuntimeConfig = RuntimeConfig()
@@ -310,6 +316,16 @@ class Config(Section, frozen=True):
     accounts: list[AccountConfig] = msgspec.field(default_factory=list)
     strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
     instruments: dict[str, InstrumentRules] = msgspec.field(default_factory=dict)
+    adapters: dict[str, Ranged] = msgspec.field(default_factory=dict)
+    """The sections that adapters read, by the broker's name; in the file each is a section of that name."""
+
+    def section(self, broker: str) -> Any:
+        """The section of a broker's adapter. Raises :class:`~holdfast.errors.Refused` when there is no such adapter."""
+        return self.adapters.get(broker) or registry.load(broker).section()
+
+
+SECTIONS = tuple(field for field in Config.__struct_fields__ if field != "adapters")
+"""The sections that no adapter reads."""
 
 
 def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
@@ -349,17 +365,34 @@ def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
     path = data.get("instruments")
     if isinstance(path, str):
         data = {**data, "instruments": {}}
-    unknown = list(_unknown_keys(data, Config, ""))
+    own = {key: value for key, value in data.items() if key in SECTIONS or not registry.is_known(key)}
+    others = {key: registry.load(key).section for key in data if key not in own}
+    unknown = list(_unknown_keys(own, Config, ""))
+    for broker, kind in others.items():
+        unknown += _unknown_keys(data[broker], kind, f"{broker}.")
     if unknown:
         raise ConfigError(f"{name}: {'; '.join(unknown)}")
     try:
-        config = msgspec.convert(data, Config, strict=False)
+        config = msgspec.convert(own, Config, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{name}: {_in_words(str(error))}") from None
     if isinstance(path, str):
         config = msgspec.structs.replace(config, instruments=read_instruments(folder / Path(path).expanduser()))
+    config = msgspec.structs.replace(
+        config, adapters={key: _section(data, key, kind, name) for key, kind in others.items()}
+    )
     _check(config, name)
     return _with_paths(config, folder)
+
+
+def _section(data: dict[str, Any], broker: str, kind: type[Ranged], name: str) -> Ranged:
+    """What an adapter reads."""
+    try:
+        return msgspec.convert(data[broker], kind, strict=False)
+    except msgspec.ValidationError as error:
+        text = str(error)
+        place = text.replace("`$", f"`$.{broker}") if "`$" in text else f"{text} - at `$.{broker}`"
+        raise ConfigError(f"{name}: {_in_words(place)}") from None
 
 
 def _expand_profiles(data: dict[str, Any], name: str) -> None:
@@ -397,9 +430,12 @@ def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
         return
     hints = get_type_hints(kind)
     known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+    if kind is Config:
+        known = {key: known[key] for key in SECTIONS}
     for key, value in data.items():
         if key not in known:
-            near = get_close_matches(key, known, n=1)
+            there = [*known, *registry.names()] if kind is Config else list(known)
+            near = get_close_matches(key, there, n=1)
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
             yield f"unknown key {place}{key}; {hint}"
             continue
@@ -417,7 +453,7 @@ def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
 def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
     for variable in sorted(environment):
         path = variable.removeprefix(PREFIX).lower().split("__")
-        if variable.startswith(PREFIX) and len(path) > 1 and path[0] in Config.__struct_fields__:
+        if variable.startswith(PREFIX) and len(path) > 1 and (path[0] in SECTIONS or registry.is_known(path[0])):
             _set(data, path, environment[variable], variable)
 
 
@@ -472,7 +508,8 @@ def _check_texts(config: Config, name: str) -> None:
             if timeframe is not None:
                 parse_timeframe(timeframe)
         config.venue.settings()
-        check_section(config.alpaca)
+        for broker, section in config.adapters.items():
+            registry.load(broker).check_section(section)
     except HoldfastError as error:
         raise ConfigError(f"{name}: {error}") from None
     _check_url(f"{name}: journal.url", config.journal.url, JOURNALS)
@@ -505,44 +542,58 @@ def _check_limits(limits: RiskLimits, whose: str) -> None:
 
 
 def _check_live(config: Config, name: str) -> None:
-    """Live data and a live broker belong together: neither can be played again, and neither waits."""
-    for account in config.accounts:
-        if account.broker not in ADAPTERS:
-            near = get_close_matches(account.broker, ADAPTERS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"brokers are {' and '.join(ADAPTERS)}"
-            raise Refused(
-                f"{name}: account {account.name} is at {account.broker}, and this version can't trade there: it would trade on paper "
-                f"under that name; {hint}"
+    """A broker elsewhere needs a market that doesn't wait, the exchange in memory one that can be played again."""
+    feed = config.feed
+    adapters = [_adapter_of(account, name) for account in config.accounts]
+    if feed.is_live:
+        _check_live_feed(feed, name)
+    for account, adapter in zip(config.accounts, adapters, strict=True):
+        is_here = adapter.replayed is not None
+        if feed.is_live and is_here:
+            raise ConfigError(
+                f"{name}: account {account.name} trades on paper in here and feed.kind {feed.kind!r} can't be played again; "
+                "use an account at a broker, or a feed of kind file or synthetic"
             )
-    at_alpaca = [account.name for account in config.accounts if account.broker == BrokerName("alpaca")]
-    elsewhere = [account.name for account in config.accounts if account.broker != BrokerName("alpaca")]
-    if config.feed.kind == "alpaca" and elsewhere:
+        if not feed.is_live and not is_here:
+            raise ConfigError(
+                f"{name}: account {account.name} is at {adapter.title}; it needs a live feed, such as feed.kind = {account.broker!r}"
+            )
+    if feed.is_live and len(config.accounts) > 1:
+        names = " and ".join(account.name for account in config.accounts)
         raise ConfigError(
-            f'{name}: account {elsewhere[0]} trades on paper in here and feed.kind "alpaca" can\'t be played again; '
-            'use broker = "alpaca" with keys of an Alpaca paper account, or a feed of kind file or synthetic'
+            f"{name}: accounts {names} are at a broker; one engine has one login, and so one account there"
         )
-    if config.feed.kind != "alpaca" and at_alpaca:
-        raise ConfigError(f'{name}: account {at_alpaca[0]} is at Alpaca; it needs feed.kind = "alpaca"')
-    if len(at_alpaca) > 1:
-        raise ConfigError(
-            f"{name}: accounts {' and '.join(at_alpaca)} are at Alpaca; one engine has one pair of keys, and so one account there"
-        )
+
+
+def _check_live_feed(feed: FeedConfig, name: str) -> None:
+    kinds = [*REPLAYABLE, *(broker for broker in registry.names() if broker != PAPER)]
+    if not registry.is_known(feed.kind) or not registry.load(feed.kind).has_feed:
+        raise ConfigError(f"{name}: feed.kind: there is no feed {feed.kind!r}; {registry.nearest(feed.kind, kinds)}")
+
+
+def _adapter_of(account: AccountConfig, name: str) -> Adapter[Any]:
+    """The account's. Raises :class:`~holdfast.errors.Refused` when there is none."""
+    try:
+        return registry.load(account.broker)
+    except Refused as error:
+        raise Refused(f"{name}: account {account.name} is at {account.broker}: {error}") from None
 
 
 def _check_lease(config: Config, name: str) -> None:
     """Between two renewals an engine must be able to send, and what it sends must arrive before somebody else may."""
-    lease, alpaca = config.lease, config.alpaca
+    lease = config.lease
     if lease.duration_s <= 2 * lease.margin_s:
         raise ConfigError(
             f"{name}: lease.margin_s must be less than half of lease.duration_s, "
             f"not {lease.margin_s:g} of {lease.duration_s:g}"
         )
-    sending_s = alpaca.connect_timeout_s + alpaca.read_timeout_s
-    if lease.margin_s < sending_s and any(account.broker == BrokerName("alpaca") for account in config.accounts):
-        raise ConfigError(
-            f"{name}: lease.margin_s is {lease.margin_s:g}, and sending an order may take {sending_s:g} s "
-            "(alpaca.connect_timeout_s and alpaca.read_timeout_s); make the margin longer or the timeouts shorter"
-        )
+    for account in config.accounts:
+        sending_s = registry.load(account.broker).sending_s(config.section(account.broker))
+        if lease.margin_s < sending_s:
+            raise ConfigError(
+                f"{name}: lease.margin_s is {lease.margin_s:g}, and sending an order to {account.broker} may take {sending_s:g} s; make "
+                f"the margin longer or the timeouts of [{account.broker}] shorter"
+            )
 
 
 def check_watchdog(config: Config, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.adapters.paper.broker import PaperBroker
+from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.config import Config, parse_config
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Command, CommandDone, OrderFilled, Quote, Request, Trade
@@ -189,7 +189,7 @@ def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> Non
     done = answered(config)
     wait_for, reach_venue = Loop._wait_for, runtime_loop.reach_venue
 
-    def ask(account: AccountAtWork[PaperBroker]) -> None:
+    def ask(account: AccountAtWork[ReplayedBroker]) -> None:
         for (name, cursor), body in commands.items():
             key = f"{name}-{cursor}"
             if name == account.name and cursor == account.state.cursor and key not in done:
@@ -203,7 +203,7 @@ def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> Non
                 ask(account)
         await wait_for(loop, time_ns)
 
-    def reaching(account: AccountAtWork[PaperBroker], instant: Instant) -> None:
+    def reaching(account: AccountAtWork[ReplayedBroker], instant: Instant) -> None:
         reach_venue(account, instant)
         ask(account)
 

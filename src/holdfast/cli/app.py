@@ -131,7 +131,9 @@ def watchdog(
 
 @app.command(rich_help_panel="Trade")
 def check(
-    broker: Annotated[str | None, typer.Argument(metavar="[alpaca]", help="Prove the way to this broker.")] = None,
+    broker: Annotated[
+        str | None, typer.Argument(metavar="[BROKER]", help="Prove the way to this broker: alpaca.")
+    ] = None,
     symbol: Annotated[str, typer.Option(help="With a broker: what to ask for; BTC/USD for crypto.")] = "SPY",
     send: Annotated[
         bool, typer.Option("--send", help="With a broker: send an order far from the market, and cancel it.")
@@ -140,12 +142,10 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Look at everything a run needs: what is wrong, and how to mend it. With a broker's name: the way there and back."""
-    if broker is not None and broker != "alpaca":
-        raise InvalidValue(f"there is no check of {broker!r}; there is `holdfast check` and `holdfast check alpaca`")
     if broker is not None:
-        from holdfast.cli.check_alpaca import check_alpaca
+        from holdfast.cli.check_broker import check_broker
 
-        raise typer.Exit(check_alpaca(config, symbol, send, as_json))
+        raise typer.Exit(check_broker(broker, config, symbol, send, as_json))
     from holdfast.cli import check
 
     raise typer.Exit(check.check(config, as_json))

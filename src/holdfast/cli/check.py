@@ -8,8 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from holdfast.adapters.alpaca.connection.environment import load_alpaca
-from holdfast.adapters.alpaca.connection.rest import AlpacaRest
+from holdfast.adapters import registry
 from holdfast.assembly import (
     build_feed,
     build_live_feed,
@@ -19,6 +18,7 @@ from holdfast.assembly import (
     tick_notes,
     timeframe_notes,
 )
+from holdfast.brokers.adapter import Watched
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data, split_notes
 from holdfast.cli.progress import progress
@@ -32,6 +32,7 @@ from holdfast.journal.database import Database, open_database
 from holdfast.journal.reader import Reader
 from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.verify import verify
+from holdfast.observe.metrics import ApiMetrics
 
 OK, NOTE, FAIL = "ok", "warn", "fail"
 _STYLES = {OK: GOOD, NOTE: WARN, FAIL: BAD}
@@ -122,7 +123,7 @@ class _Checks:
 
     def feed(self) -> Iterator[Finding]:
         """The market data, every row of it; of live data what can be seen without asking for it."""
-        if self._config.feed.kind == "alpaca":
+        if self._config.feed.is_live:
             yield self._live_feed()
             return
         feed = build_feed(self._config)
@@ -136,14 +137,12 @@ class _Checks:
             yield "feed", NOTE, note
 
     def _live_feed(self) -> Finding:
-        settings = load_alpaca(os.environ, Path(".env"), self._config.alpaca)
-        self._feed = feed = build_live_feed(self._config, settings, AlpacaRest(settings))
-        where = f"{settings.mode} account at {settings.trading_url}"
-        return (
-            "feed",
-            OK,
-            f"{feed.name}: {', '.join(feed.symbols)}, {where}; `holdfast check alpaca` proves the way there",
-        )
+        broker = self._config.feed.kind
+        login = registry.load(broker).log_in(self._config.section(broker), Watched(ApiMetrics()))
+        self._feed = feed = build_live_feed(self._config, login)
+        login.close()
+        text = f"{feed.name}: {', '.join(feed.symbols)}, {login.where}; `holdfast check {broker}` proves the way there"
+        return "feed", OK, text
 
     def strategies(self) -> Iterator[Finding]:
         """Each strategy's class, parameters and symbols."""

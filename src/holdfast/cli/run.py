@@ -41,7 +41,7 @@ def run(
     """
     duration_s = duration_of(duration)
     config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
-    is_live = config.feed.kind == "alpaca"
+    is_live = config.feed.is_live
     if is_live:
         set_up_logs(LogFormat.CONSOLE, logging.WARNING)
     feed = None if is_live else build_feed(config)
@@ -94,7 +94,7 @@ def header(config: Config, feed: Feed | LiveFeed, console: Console) -> None:
     """Who trades what, on which data, and where it is recorded."""
     accounts = ", ".join(f"{account.name} ({account.broker}, {account.calendar})" for account in config.accounts)
     strategies = [f"{row.id} on {' '.join(row.symbols)}" for row in config.strategies]
-    speed = "live" if config.feed.kind == "alpaca" else _speed(str(config.feed.speed))
+    speed = "live" if config.feed.is_live else _speed(str(config.feed.speed))
     console.print(
         report.facts(
             [
@@ -128,8 +128,8 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
         ("this run", f"{loop.events:,} {events}{again}, {done}{refused}"),
         *_accounts(engine),
     ]
-    if engine.broker_view is not None:
-        facts.append(("requests", _requests(engine.broker_view.metrics.summary())))
+    if engine.metrics is not None:
+        facts.append(("requests", _requests(engine.metrics.summary())))
     console.print(report.facts(facts))
     rows = [row for account in engine.accounts for row in _held(account.state)]
     if rows:

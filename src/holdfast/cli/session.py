@@ -98,7 +98,7 @@ class Session:
             "seed": self.config.feed.seed if self.config.feed.kind == "synthetic" else None,
             "journal": public(self.config.journal.url),
             "database": engine.journal.database.metrics.summary(),
-            "requests": None if engine.broker_view is None else engine.broker_view.metrics.summary(),
+            "requests": None if engine.metrics is None else engine.metrics.summary(),
             **{key: first[key] for key in ("account", "epoch", "restarts", "records")},
             "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],
             "accounts": accounts,

@@ -144,7 +144,7 @@ def opposites(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
     """The live entries of the account that a draft could trade with.
 
     Two limits can where the buy's is no lower than the sell's; any other pair may, but for trailing stops and linked orders
-    (Alpaca: documented, it refuses such an order).
+    (some brokers refuse such an order).
     """
     if terms.oco_group is not None or terms.order_type is OrderType.TRAILING_STOP:
         return

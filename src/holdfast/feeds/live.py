@@ -2,11 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from holdfast.core.messages import MarketEvent
+
+
+class Stream(StrEnum):
+    """What a live feed can carry."""
+
+    TRADES = "trades"
+    QUOTES = "quotes"
+    BARS = "bars"
 
 
 class FeedStatus(msgspec.Struct, frozen=True):
@@ -43,7 +52,7 @@ class LiveFeed(Protocol):
 
     @property
     def kind(self) -> str:
-        """Which feed it is: ``alpaca``."""
+        """Which feed it is: the name of its adapter."""
 
     @property
     def name(self) -> str:

@@ -22,8 +22,15 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-CHATTY = ("urllib3", "websockets", "aiohttp.access", "asyncio", "alpaca")
+CHATTY = ["urllib3", "websockets", "aiohttp.access", "asyncio"]
 """Libraries that tell each request and frame at debug; from these only warnings are kept."""
+
+
+def quieten(library: str) -> None:
+    """Keep only the warnings of one more library, from now on."""
+    if library not in CHATTY:
+        CHATTY.append(library)
+        logging.getLogger(library).setLevel(max(logging.getLogger().level, logging.WARNING))
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

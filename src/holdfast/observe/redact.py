@@ -18,7 +18,7 @@ SECRET_NAME = re.compile(
 )
 """Names whose values are never shown, whatever they are."""
 
-_NAME = r"(?:apca-api-[a-z-]+|alpaca_(?:paper|live)_api_(?:key|secret)|(?:api|secret|access)[_-]?(?:key|secret)|key_id)"
+_NAME = r"(?:apca-api-[a-z-]+|(?:[a-z0-9]+_)*(?:api|secret|access)[_-]?(?:key|secret)|key_id)"
 _NAMED = re.compile(rf"""(?i)(\b{_NAME}\b['"]?\s*[:=]\s*(?:b?['"])?)[^\s'",;&}}\])]+""")
 _AUTHORIZATION = re.compile(
     r"""(?i)(\bauthorization\b['"]?\s*[:=]\s*(?:b?['"])?)(?:(?:basic|bearer|digest)\s+)?[^\s'",;}]+"""

@@ -7,16 +7,18 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
 import structlog
 
-from holdfast.adapters.paper.broker import PaperBroker
+from holdfast.adapters import registry
 from holdfast.assembly import build_exchange, build_feed, build_live_feed, build_state, stale_after_ns
+from holdfast.brokers.adapter import Watched
+from holdfast.brokers.breaker import Breaker
 from holdfast.brokers.port import Broker
+from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.config import AccountConfig, Config
 from holdfast.core.messages import RiskRefused, StopStrategy
 from holdfast.core.milestones import FeedOpened, Impaired, Restored
@@ -41,6 +43,7 @@ from holdfast.journal.lease import Lease, Tenure, Watch
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.locks import open_locks
+from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.changes import changes
 from holdfast.runtime.identity import Beginning, check_names
@@ -52,11 +55,6 @@ from holdfast.runtime.recovery import Recovery, same_feed_since
 from holdfast.runtime.rows import check_rows
 from holdfast.runtime.settings import Settings
 from holdfast.runtime.standby import Waiting, take_accounts
-
-if TYPE_CHECKING:
-    from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
-    from holdfast.adapters.alpaca.trading.account import AlpacaAccount
-    from holdfast.observe.metrics import ApiMetrics
 
 GUARD_COMPARES_EVERY_S = 5.0
 """Who guards an account may be without the stream of order events, and has to ask."""
@@ -73,13 +71,15 @@ class Engine:
         accounts: Sequence[AccountAtWork[Broker]],
         journal: Journal,
         loop: Loop | LiveLoop,
-        broker_view: "BrokerView | None" = None,
+        metrics: ApiMetrics | None = None,
+        close: Callable[[], None] = lambda: None,
     ) -> None:
         self.feed = feed
         self.journal = journal
         self.accounts = accounts
         self.loop = loop
-        self.broker_view = broker_view
+        self.metrics = metrics
+        self.close = close
         self.settings: Settings | None = None
         """What strategies may not change; None where nothing looks after that."""
 
@@ -93,26 +93,18 @@ ALARMS: dict[type, str] = {
 """The alarms about protection, as the metrics call them."""
 
 
-class BrokerView(NamedTuple):
-    """What a live engine's surroundings may ask without costing the broker a request each time."""
-
-    account: "AlpacaAccount"
-    market: "AlpacaMarketData"
-    metrics: "ApiMetrics"
-    close: Callable[[], None]
-
-    def see(self, turn: Turn) -> None:
-        """Show in the metrics what is missing, or there again, what risk refused, and what was not protected."""
-        for record in turn.records:
-            if isinstance(record.body, RiskRefused):
-                self.metrics.refused(record.body.rule)
-            if isinstance(record.body, ProtectionComplete):
-                self.metrics.protected_after(record.body.unprotected_ns / SECOND_NS)
-            alarm = ALARMS.get(type(record.body))
-            if alarm is not None:
-                self.metrics.protection_alarm(alarm)
-            if isinstance(record.body, Impaired | Restored):
-                self.metrics.set_health(record.body.cause, isinstance(record.body, Restored))
+def measure(metrics: ApiMetrics, turn: Turn) -> None:
+    """Show in the metrics what is missing, or there again, what risk refused, and what was not protected."""
+    for record in turn.records:
+        if isinstance(record.body, RiskRefused):
+            metrics.refused(record.body.rule)
+        if isinstance(record.body, ProtectionComplete):
+            metrics.protected_after(record.body.unprotected_ns / SECOND_NS)
+        alarm = ALARMS.get(type(record.body))
+        if alarm is not None:
+            metrics.protection_alarm(alarm)
+        if isinstance(record.body, Impaired | Restored):
+            metrics.set_health(record.body.cause, isinstance(record.body, Restored))
 
 
 @contextmanager
@@ -132,7 +124,7 @@ def open_engine(
     something else may have had.
     """
     beginning = beginning or Beginning()
-    is_live = config.feed.kind == "alpaca"
+    is_live = config.feed.is_live
     build = (
         partial(_live_engine, config, watch, beginning) if is_live else partial(_replaying_engine, config, watch, feed)
     )
@@ -195,8 +187,7 @@ def _opened(
         settings.keep_handlers(signal.SIGURG)
         engine = parts.assemble(journal, tenures, reader, commands)
         engine.settings = settings
-        if engine.broker_view is not None:
-            stack.callback(engine.broker_view.close)
+        stack.callback(engine.close)
         yield engine
 
 
@@ -223,7 +214,9 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
     def assemble(journal: Journal, tenures: Sequence[Tenure], reader: Reader, commands: CommandQueue) -> Engine:
         accounts, recoveries = [], []
         for account_config, state, tenure in zip(config.accounts, states, tenures, strict=True):
-            broker = PaperBroker(account_config.name, build_exchange(config, account_config, state.register))
+            replayed = registry.load(account_config.broker).replayed
+            assert replayed is not None  # noqa: S101 - the configuration was checked
+            broker = replayed(account_config.name, build_exchange(config, account_config, state.register))
             account = AccountAtWork(state, broker, journal, watch)
             broker.open(account.inbox.append)
             accounts.append(account)
@@ -235,18 +228,11 @@ def _replaying_engine(config: Config, watch: Watcher | None, feed: Feed | None) 
 
 def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *, guards: bool = False) -> Parts:
     """``guards``: it only looks after what is held, and must not need what a frozen engine may still occupy."""
-    from holdfast.adapters.alpaca.connection.environment import load_alpaca
-    from holdfast.adapters.alpaca.connection.rest import AlpacaRest, Breakers
-    from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
-    from holdfast.adapters.alpaca.trading.account import AlpacaAccount
-    from holdfast.adapters.alpaca.trading.broker import AlpacaBroker, AskingBroker
-    from holdfast.brokers.breaker import Breaker
-    from holdfast.observe.metrics import ApiMetrics
     from holdfast.runtime.live.account_lock import AccountLock
     from holdfast.runtime.live.desk import LiveDesk
     from holdfast.runtime.live.supervisor import Stores, Supervisor
 
-    settings = load_alpaca(os.environ, Path(".env"), config.alpaca)
+    (account,) = config.accounts
     metrics = ApiMetrics()
     desks: list[LiveDesk] = []
 
@@ -259,28 +245,27 @@ def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *,
         metrics.set_health("market data requests", is_closed)
 
     most = config.live.error_threshold
-    rest = AlpacaRest(settings, metrics.observe, Breakers(Breaker(most, on_trading), Breaker(most, on_market_data)))
+    watched = Watched(metrics, Breaker(most, on_trading), Breaker(most, on_market_data))
+    login = registry.load(account.broker).log_in(config.section(account.broker), watched)
     claims = Claims(open_database(config.journal.url))
     locks = open_locks(config.locks.url or config.journal.url)
 
     def close() -> None:
-        for part in (rest, locks, claims):
+        for part in (login, locks, claims):
             part.close()
 
-    view = BrokerView(AlpacaAccount(rest, metrics), AlpacaMarketData(rest, settings, metrics), metrics, close)
-    feed: LiveFeed = NoMarket() if guards else build_live_feed(config, settings, rest)
-    (account,) = config.accounts
+    feed: LiveFeed = NoMarket() if guards else build_live_feed(config, login)
     state = build_state(config, account, feed, None if guards else stale_after_ns(config.feed))
 
     def assemble(journal: Journal, tenures: Sequence[Tenure], reader: Reader, commands: CommandQueue) -> Engine:
         clock, woken = LiveClock(), asyncio.Event()
         process = WATCHDOG + process_name() if guards else process_name()
-        broker = (AskingBroker if guards else AlpacaBroker)(settings, rest, view.account.invalidate)
+        broker = login.broker(asks_only=guards)
         (tenure,) = tenures
         recorded = tenure, reader
 
         def seen(turn: Turn) -> None:
-            view.see(turn)
+            measure(metrics, turn)
             if watch is not None:
                 watch(turn)
 
@@ -289,14 +274,14 @@ def _live_engine(config: Config, watch: Watcher | None, beginning: Beginning, *,
         if beginning.new_journal:
             desk.begin_anew()
         stores = Stores(claims, locks, process)
-        doubts, measure = desk.reconciler.doubts, metrics.observe_cycle
-        supervisor = Supervisor(desk.account, doubts, clock, config.supervisor, stores, measure, woken.set)
+        doubts, observe = desk.reconciler.doubts, metrics.observe_cycle
+        supervisor = Supervisor(desk.account, doubts, clock, config.supervisor, stores, observe, woken.set)
         desk.supervise(supervisor)
         if config.locks.url is not None:
             desk.guard(AccountLock(locks, Lease(config.lease.duration_s, config.lease.margin_s)))
         desks.append(desk)
         loop = LiveLoop(desks, feed, clock, journal, commands, woken, records_stop=not guards)
-        return Engine(feed, [desk.account for desk in desks], journal, loop, view)
+        return Engine(feed, [desk.account for desk in desks], journal, loop, metrics, close)
 
     return Parts([state], assemble)
 
@@ -307,7 +292,7 @@ def process_name() -> str:
 
 
 def _recovery(
-    account: AccountAtWork[PaperBroker], config: AccountConfig, feed: Feed, tenure: Tenure, reader: Reader
+    account: AccountAtWork[ReplayedBroker], config: AccountConfig, feed: Feed, tenure: Tenure, reader: Reader
 ) -> Recovery:
     opened = reader.last_record(account.name, FeedOpened.__name__)
     recovery = Recovery(account, feed, tenure, reader.records(account.name), same_feed_since(opened, feed))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from holdfast.adapters.paper.broker import PaperBroker
+from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.core import lifecycle
 from holdfast.core.instant import Instant, instants
 from holdfast.core.messages import FeedEvent
@@ -33,7 +33,7 @@ class Loop:
 
     def __init__(
         self,
-        accounts: Sequence[AccountAtWork[PaperBroker]],
+        accounts: Sequence[AccountAtWork[ReplayedBroker]],
         recoveries: Sequence[Recovery],
         feed: Feed,
         pace: Pace,
@@ -85,7 +85,7 @@ class Loop:
                 account.keep(lifecycle.stop(account.state, reason))
         return reason
 
-    def _back(self) -> list[AccountAtWork[PaperBroker]]:
+    def _back(self) -> list[AccountAtWork[ReplayedBroker]]:
         """The accounts whose recovery is over."""
         return [account for account in self._accounts if account.name not in self._recoveries]
 
@@ -169,7 +169,7 @@ class Loop:
             for account in waiting:
                 account.gate.release(self._journal.watermark(account.name))
 
-    async def _until_durable(self, accounts: Sequence[AccountAtWork[PaperBroker]]) -> None:
+    async def _until_durable(self, accounts: Sequence[AccountAtWork[ReplayedBroker]]) -> None:
         while True:
             self._woken.clear()
             if self._journal.failure is not None:
@@ -179,7 +179,7 @@ class Loop:
             await self._woken.wait()
 
 
-def reach_venue(account: AccountAtWork[PaperBroker], instant: Instant) -> None:
+def reach_venue(account: AccountAtWork[ReplayedBroker], instant: Instant) -> None:
     """Let an instant reach the broker's venue; what it provokes lands in the inbox, to be kept together."""
     account.state.cursor += 1
     for event in instant:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 import holdfast
-from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.brokers.port import BrokerAccount
+from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.core import lifecycle
 from holdfast.core.engine.market import show
 from holdfast.core.instant import Instant
@@ -44,7 +44,7 @@ class Recovery:
 
     def __init__(
         self,
-        account: AccountAtWork[PaperBroker],
+        account: AccountAtWork[ReplayedBroker],
         feed: Feed,
         tenure: Tenure,
         records: Iterator[Envelope],
@@ -204,7 +204,7 @@ class Recovery:
                 account.gate.hold([cancel], 0)
 
 
-def _compare(account: AccountAtWork[PaperBroker], at_broker: BrokerAccount) -> None:
+def _compare(account: AccountAtWork[ReplayedBroker], at_broker: BrokerAccount) -> None:
     """The broker's cash and positions must be the books'."""
     portfolio = account.state.portfolio
     ours = {symbol: line.quantity for symbol, line in portfolio.open_lines()}

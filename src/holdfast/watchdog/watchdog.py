@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
+from holdfast.adapters import registry
 from holdfast.brokers.port import AccessDenied, Unavailable
 from holdfast.config import Config, WatchdogConfig
 from holdfast.core.messages import (
-    BrokerName,
     FillBusted,
     OrderAccepted,
     OrderFilled,
@@ -64,7 +64,7 @@ class Watchdog:
 
     def __init__(self, config: Config, tell: Tell) -> None:
         """Raises ConfigError when there is no account that goes on at a broker without its engine."""
-        if [account.broker for account in config.accounts] != [BrokerName("alpaca")]:
+        if len(config.accounts) != 1 or registry.load(config.accounts[0].broker).replayed is not None:
             raise ConfigError(
                 "the watchdog needs an account at a broker elsewhere; one that trades on paper is part of its engine, "
                 "and ends with it"
@@ -88,7 +88,7 @@ class Watchdog:
         """Watch until stopped. What goes wrong is told, and tried again."""
         after = f"an engine silent for {self._silent_after_s:g} s is looked after: {self._settings.action}"
         self._say(Kind.WATCHING, f"{self._database.shown}; {after}")
-        with AtBroker(self._config) as at_broker:
+        with AtBroker(self._config, self._config.accounts[0]) as at_broker:
             while not self._stopped.is_set():
                 await self._pause(await self._look(at_broker))
         self._say(Kind.ENDED, "asked to stop")

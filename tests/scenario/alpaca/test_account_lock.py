@@ -40,8 +40,8 @@ def shared(request: pytest.FixtureRequest) -> Iterator[str]:
 def configured(server: LocalAlpaca, folder: Path, locks: str) -> Config:
     folder.mkdir()
     config = idle_configuration(server, folder)
-    alpaca = msgspec.structs.replace(config.alpaca, connect_timeout_s=0.5, read_timeout_s=1.0)
-    return msgspec.structs.replace(config, alpaca=alpaca, lease=LEASE, locks=LocksConfig(locks))
+    alpaca = msgspec.structs.replace(config.section("alpaca"), connect_timeout_s=0.5, read_timeout_s=1.0)
+    return msgspec.structs.replace(config, adapters={"alpaca": alpaca}, lease=LEASE, locks=LocksConfig(locks))
 
 
 def writes(server: LocalAlpaca) -> int:

@@ -231,9 +231,9 @@ def test_item_9_stops_that_are_never_created_end_in_the_policy(server: LocalAlpa
         running.wait_for(lambda: running.state.portfolio.quantity("AVOR") == 0, "the close")
         (failed,) = bodies(running, ProtectionFailed)
         assert failed.action is OnFailure.FLATTEN
-        view = running.engine.broker_view
-        assert view is not None
-        assert view.metrics.registry.get_sample_value("holdfast_protection_alarms_total", {"alarm": "failed"}) == 1
+        metrics = running.engine.metrics
+        assert metrics is not None
+        assert metrics.registry.get_sample_value("holdfast_protection_alarms_total", {"alarm": "failed"}) == 1
         agree_in_the_end(running, Theirs(server))
         assert (at_broker(server), Theirs(server).positions()) == ([], {})
 

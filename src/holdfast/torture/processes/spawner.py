@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from holdfast.adapters.registry import load as load_adapter
 from holdfast.calendars import trading_calendar
 
 LOADED = (
@@ -22,12 +23,6 @@ LOADED = (
     "holdfast.cli.run",
     "holdfast.cli.sim",
     "holdfast.assembly",
-    "holdfast.adapters.alpaca.trading.account",
-    "holdfast.adapters.alpaca.trading.broker",
-    "holdfast.adapters.alpaca.connection.environment",
-    "holdfast.adapters.alpaca.connection.rest",
-    "holdfast.adapters.alpaca.market_data.feed",
-    "holdfast.adapters.alpaca.market_data.market_data",
     "holdfast.journal.schema",
     "holdfast.observe.metrics",
     "holdfast.runtime.live.desk",
@@ -39,6 +34,7 @@ LOADED = (
 DRIVERS = ("psycopg", "pymysql")
 """Of databases; those that are not installed are not needed."""
 CALENDAR = "XNYS"
+BROKER = "alpaca"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -53,7 +49,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def load() -> None:
     """Import everything now. Raises RuntimeError when a thread was started by it: a fork would leave its locks behind."""
-    for name in LOADED:
+    for name in (*LOADED, *load_adapter(BROKER).modules):
         import_module(name)
     for name in DRIVERS:
         try:

@@ -1,4 +1,4 @@
-"""A strategy that keeps a broker busy: small orders of every kind Alpaca takes, exits in pairs, and many cancels."""
+"""A strategy that keeps a broker busy: small orders of every kind the broker takes, exits in pairs, and many cancels."""
 
 import hashlib
 

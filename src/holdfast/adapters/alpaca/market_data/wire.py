@@ -9,7 +9,6 @@ before the time is looked at).
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 from struct import Struct, error
 from typing import Annotated, Any, TypeVar
 
@@ -19,15 +18,10 @@ from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import MINUTE_NS, SECOND_NS
 from holdfast.errors import InvalidValue
+from holdfast.feeds.live import Stream
 
-
-class Kind(StrEnum):
-    """What a feed can carry, by the channels' names."""
-
-    TRADES = "trades"
-    QUOTES = "quotes"
-    BARS = "bars"
-
+Kind = Stream
+"""What a feed can carry: Alpaca's channels have the same names."""
 
 Key = tuple[object, ...]
 """Tells events of one symbol, kind and time apart, so that the same one is known when it comes again."""

@@ -1,31 +1,21 @@
-"""``holdfast check alpaca``: keys, account, history, both streams and an order's round trip, each with its time."""
+"""The proof of the way to Alpaca and back: keys, account, history, both streams and an order's round trip."""
 
 import asyncio
-import logging
-import os
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
 
-from rich.text import Text
-
-from holdfast.adapters.alpaca.connection.environment import load_alpaca
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode
 from holdfast.adapters.alpaca.connection.symbols import is_crypto
 from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
 from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
-from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
+from holdfast.brokers.adapter import Proof, Step, Verdict
 from holdfast.brokers.port import AtBroker, BrokerOrder, StreamStatus, Unavailable
 from holdfast.calendars import trading_calendar
-from holdfast.cli import terminal
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN
-from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.core.instruments import CRYPTO, US_EQUITY
 from holdfast.core.messages import CancelOrder, MarketEvent, OrderTerms, Report, SubmitOrder
 from holdfast.core.types import (
@@ -43,8 +33,7 @@ from holdfast.core.types import (
     to_price,
 )
 from holdfast.errors import HoldfastError
-from holdfast.feeds.live import FeedStatus
-from holdfast.observe.logs import LogFormat, set_up_logs
+from holdfast.feeds.live import FeedStatus, Stream
 from holdfast.observe.metrics import ApiMetrics
 
 PATIENCE_S = 20.0
@@ -55,58 +44,27 @@ FAR = Decimal("0.5")
 """The round trip's limit is half the market's price: it rests, and is taken back."""
 POLL_S = 0.1
 
-OK, NOTE, FAIL, SKIPPED = "ok", "warn", "fail", "skip"
-_STYLES = {OK: GOOD, NOTE: WARN, FAIL: BAD, SKIPPED: DIM}
+OK, NOTE, FAIL, SKIPPED = Verdict.OK, Verdict.NOTE, Verdict.FAIL, Verdict.SKIPPED
+Found = tuple[Verdict, str]
 
 
 class Wrong(HoldfastError):
     """A step that failed, and what to do about it."""
 
 
-@dataclass
-class Findings:
-    """What was found so far, shown as it is found."""
-
-    quiet: bool
-    rows: list[dict[str, object]] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Nothing failed."""
-        return all(row["verdict"] != FAIL for row in self.rows)
-
-    def add(self, what: str, verdict: str, text: str, seconds: float | None = None) -> None:
-        """One line."""
-        self.rows.append({"check": what, "verdict": verdict, "text": text, "seconds": seconds})
-        if not self.quiet:
-            took = "" if seconds is None else f"{seconds * 1000:>7,.0f} ms"
-            line = Text.assemble(
-                (f"{verdict:<4}", f"bold {_STYLES[verdict]}"), f"  {what:<13}", (f"{took:>10}", DIM), f"  {text}"
-            )
-            terminal.console().print(line, soft_wrap=True)
-
-
-def check_alpaca(config_file: Path | None, symbol: str, send: bool, as_json: bool) -> int:
-    """Print a line for each step. Exit status 0, or 1 when one failed; raises ConfigError when keys are missing."""
-    set_up_logs(LogFormat.CONSOLE, logging.ERROR)  # what went wrong is told by the steps
-    path = config_file or DEFAULT_PATH
-    config = load_config(path) if config_file is not None or path.exists() else Config()
-    settings = load_alpaca(os.environ, Path(".env"), config.alpaca)
-    findings = Findings(as_json)
-    asyncio.run(_Check(settings, symbol, send, findings).run())
-    if as_json:
-        terminal.print_json({"ok": findings.ok, "checks": findings.rows})
-    return 0 if findings.ok else 1
+async def prove(settings: AlpacaSettings, proof: Proof) -> None:
+    """Keys, account, history, both streams and an order's round trip. What goes wrong is told, and not raised."""
+    await _Check(settings, proof).run()
 
 
 class _Check:
     """The steps, in the order in which they make sense."""
 
-    def __init__(self, settings: AlpacaSettings, symbol: str, send: bool, findings: Findings) -> None:
+    def __init__(self, settings: AlpacaSettings, proof: Proof) -> None:
         self._settings = settings
-        self._symbol = symbol
-        self._send = send
-        self._findings = findings
+        self._symbol = proof.symbol
+        self._send = proof.send
+        self._tell = proof.tell
         self._metrics = ApiMetrics()
         self._rest = AlpacaRest(settings, self._metrics.observe)
         self._broker = AlpacaBroker(settings, self._rest)
@@ -118,9 +76,8 @@ class _Check:
     async def run(self) -> None:
         """All steps; one that fails doesn't keep the next from being tried, but for the connection itself."""
         settings = self._settings
-        self._findings.add(
-            "keys", OK, f"{settings.mode} account at {settings.trading_url}, market data from {settings.data_url}"
-        )
+        where = f"{settings.mode} account at {settings.trading_url}, market data from {settings.data_url}"
+        self._tell(Step("keys", OK, where))
         self._broker.open(self._reports.append, lambda _: None, lambda _key, _filled: None, lambda: self._now_ns)
         try:
             if await self._step("connection", self._connection):
@@ -137,7 +94,7 @@ class _Check:
             self._broker.close()
             self._rest.close()
 
-    async def _step(self, what: str, step: Callable[[], Awaitable[tuple[str, str]]]) -> bool:
+    async def _step(self, what: str, step: Callable[[], Awaitable[Found]]) -> bool:
         started_s = time.perf_counter()
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -146,10 +103,10 @@ class _Check:
             verdict, text = FAIL, f"nothing came within {PATIENCE_S:.0f} s: is a firewall or proxy in between?"
         except HoldfastError as error:
             verdict, text = FAIL, " ".join(str(error).split())
-        self._findings.add(what, verdict, text, time.perf_counter() - started_s)
+        self._tell(Step(what, verdict, text, time.perf_counter() - started_s))
         return verdict != FAIL
 
-    async def _connection(self) -> tuple[str, str]:
+    async def _connection(self) -> Found:
         try:
             self._now_ns = await self._broker.clock_ns()
         except Unavailable as error:
@@ -158,15 +115,15 @@ class _Check:
         text = f"Alpaca's clock says {iso_time(self._now_ns)}"
         if skew_s <= SKEW_S:
             return OK, text
-        return NOTE, f"{text}, {terminal.ago(skew_s)} from this machine's: the engine goes by Alpaca's"
+        return NOTE, f"{text}, {skew_s:,.1f} s from this machine's: the engine goes by Alpaca's"
 
-    async def _account(self) -> tuple[str, str]:
+    async def _account(self) -> Found:
         account = await self._broker.account()
         working = await self._broker.open_orders()
         held = ", ".join(f"{plain(row.quantity)} {row.symbol}" for row in account.positions) or "no positions"
-        return OK, f"{account.account_id}: cash {terminal.money(account.cash)}, {held}, {len(working)} open orders"
+        return OK, f"{account.account_id}: cash {account.cash:,.2f}, {held}, {len(working)} open orders"
 
-    async def _history(self) -> tuple[str, str]:
+    async def _history(self) -> Found:
         since_ns = self._now_ns - 10 * DAY_NS
         table = await asyncio.to_thread(self._market.history, self._symbol, "1Day", since_ns, self._now_ns)
         if table is None:
@@ -177,14 +134,14 @@ class _Check:
             return NOTE, f"no bars of {self._symbol} in the last ten days"
         return OK, f"{len(table)} daily bars of {self._symbol}, the last closed at {table['close'].iloc[-1]:g}"
 
-    async def _latest(self) -> tuple[str, str]:
+    async def _latest(self) -> Found:
         price = await asyncio.to_thread(self._market.price, self._symbol)
         if price is None:
             raise Wrong(f"no price of {self._symbol} can be had")
         self._price = from_float(price)
         return OK, f"{self._symbol} at {price:g}"
 
-    async def _order_events(self) -> tuple[str, str]:
+    async def _order_events(self) -> Found:
         told: asyncio.Queue[StreamStatus] = asyncio.Queue()
         stream = asyncio.create_task(self._broker.run(told.put))
         try:
@@ -197,12 +154,12 @@ class _Check:
             raise Wrong(f"{status.reason}; another program may be connected with these keys (Alpaca allows one)")
         return OK, "listening"
 
-    async def _market_data(self) -> tuple[str, str]:
+    async def _market_data(self) -> Found:
         feed = AlpacaFeed(
             self._settings,
             self._rest,
             [self._symbol],
-            [Kind.BARS],
+            [Stream.BARS],
             calendar=trading_calendar("24/7" if is_crypto(self._symbol) else "XNYS"),
             warm_up_minutes=0,
         )
@@ -246,7 +203,7 @@ class _Check:
             limit_price=limit,
         )
 
-    async def _round_trip(self) -> tuple[str, str]:
+    async def _round_trip(self) -> Found:
         terms = self._order()
         what = f"buy {plain(terms.quantity)} {terms.symbol}, limit {plain(terms.limit_price or Decimal(0))}, half the market's price"
         if not self._send:

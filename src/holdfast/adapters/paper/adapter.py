@@ -1,0 +1,19 @@
+"""The paper broker's adapter: accounts on an exchange in memory."""
+
+from holdfast.adapters.paper.broker import PaperBroker
+from holdfast.brokers.adapter import Adapter, NoSettings
+from holdfast.core.broker_rules import PAPER_RULES
+from holdfast.core.messages import PAPER
+
+
+class PaperAdapter(Adapter[NoSettings]):
+    """Trades on paper. The exchange's settings are the section ``[venue]``, which backtests share."""
+
+    name = PAPER
+    title = "paper"
+    section = NoSettings
+    rules = PAPER_RULES
+    replayed = PaperBroker
+
+
+ADAPTER = PaperAdapter()

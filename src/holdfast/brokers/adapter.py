@@ -1,0 +1,124 @@
+"""An adapter: everything that the program asks of a broker. Nothing else of a broker is known outside its own folder.
+
+`adapters/registry.py` finds adapters by name: those that ship, and those that other packages offer.
+"""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from holdfast.brokers.breaker import Breaker
+from holdfast.brokers.port import LiveBroker
+from holdfast.brokers.replayed import ReplayedBroker
+from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules, FeeBounds
+from holdfast.core.messages import BrokerName
+from holdfast.core.ranges import Ranged
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.feeds.live import LiveFeed, Stream
+from holdfast.observe.metrics import ApiMetrics
+from holdfast.venue.exchange import Exchange
+
+
+class NoSettings(Ranged, frozen=True, forbid_unknown_fields=True):
+    """The section of an adapter that has none."""
+
+
+class Watched(NamedTuple):
+    """Who is told of a login's requests. The breakers hold requests back after failures; without one every request is made."""
+
+    metrics: ApiMetrics
+    trading: Breaker | None = None
+    market_data: Breaker | None = None
+
+
+class FeedRequest(NamedTuple):
+    """The market data that is wanted. ``calendar`` says when silence is an alarm; ``warm_up_minutes`` of trading come first."""
+
+    symbols: Sequence[str]
+    streams: Sequence[Stream]
+    calendar: TradingCalendar
+    warm_up_minutes: int
+
+
+class Login(Protocol):
+    """One login at a broker, with one account. Its parts share its requests."""
+
+    @property
+    def identity(self) -> str:
+        """Two logins with the same text are one and the same. Has no secret in it."""
+
+    @property
+    def where(self) -> str:
+        """What people should know of it: ``paper account at https://...``."""
+
+    def broker(self, *, asks_only: bool = False) -> LiveBroker:
+        """The account. ``asks_only``: its stream of order events may be in use elsewhere, and is not waited for."""
+
+    def feed(self, request: FeedRequest) -> LiveFeed:
+        """Market data. Raises :class:`~holdfast.errors.ConfigError` for what it can't carry."""
+
+    def close(self) -> None:
+        """Close every connection."""
+
+
+class Verdict(StrEnum):
+    """What came of a step of a proof."""
+
+    OK = "ok"
+    NOTE = "warn"
+    FAIL = "fail"
+    SKIPPED = "skip"
+
+
+class Step(NamedTuple):
+    """A step of a proof, in words, and how long it took."""
+
+    what: str
+    verdict: Verdict
+    text: str
+    seconds: float | None = None
+
+
+class Proof(NamedTuple):
+    """What a proof of the way to a broker asks for. ``send``: send an order that can't fill, and cancel it."""
+
+    symbol: str
+    send: bool
+    tell: Callable[[Step], None]
+
+
+S = TypeVar("S", bound=Ranged)
+
+
+class Adapter(Generic[S]):
+    """A broker, as the program knows it. An adapter has one instance; what it doesn't have, it leaves as it is here.
+
+    ``title`` is what people call the broker. ``section`` is the type of its section ``[name]`` in the configuration file. ``rules`` are what
+    orders it takes, ``fees`` what it takes by itself. ``has_feed``: ``kind = "name"`` is a feed of its market data. ``modules`` are
+    what a login needs to be imported.
+    """
+
+    name: BrokerName
+    title: str
+    section: type[S]
+    rules: BrokerRules = ANY_ORDER
+    fees: FeeBounds = NO_FEES
+    has_feed: bool = False
+    modules: Sequence[str] = ()
+    replayed: Callable[[str, Exchange], ReplayedBroker] | None = None
+    """Makes the broker of an account on an exchange in memory. None: its accounts are elsewhere, and need a login."""
+
+    def check_section(self, section: S) -> None:
+        """Check what can be told of the section without a login. Raises :class:`~holdfast.errors.ConfigError`."""
+
+    def sending_s(self, section: S) -> float:  # noqa: ARG002
+        """How long an order may be on its way, in seconds."""
+        return 0.0
+
+    def log_in(self, section: S, watched: Watched) -> Login:
+        """A login, with nothing asked yet. Raises :class:`~holdfast.errors.ConfigError` for keys that are missing."""
+        raise NotImplementedError
+
+    async def prove(self, section: S, proof: Proof) -> None:
+        """Prove the way to the broker and back, step by step. Raises :class:`~holdfast.errors.ConfigError` for keys that are missing."""
+        raise NotImplementedError
