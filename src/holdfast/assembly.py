@@ -27,7 +27,8 @@ from holdfast.core.risk.volatility import bars_needed
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.state import EngineState, Policy
 from holdfast.core.strategy.api import Strategy
-from holdfast.core.strategy.host import NEVER, Runner
+from holdfast.core.strategy.host import Runner
+from holdfast.core.strategy.sessions import NEVER
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId
 from holdfast.errors import ConfigError

@@ -87,14 +87,14 @@ def bar(
     return Bar(symbol, minute(number), minute(number - 1), first, high, low, close, volume)
 
 
-Script = Callable[[Context, Bar], None]
+Script = Callable[[Context, Bar], object]
 
 
 class Scripted(Strategy):
     """Does at the ``n``-th bar it sees (of any symbol, from 1) what the script has for ``n``; remembers what it is shown."""
 
     def __init__(
-        self, script: dict[int, Script], on_fill: Callable[[Context, OrderFilled], None] | None = None
+        self, script: dict[int, Script], on_fill: Callable[[Context, OrderFilled], object] | None = None
     ) -> None:
         super().__init__(None)
         self.script = script

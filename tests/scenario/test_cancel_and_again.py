@@ -28,10 +28,10 @@ from tests.property.test_risk_interleaved import Silent
 from tests.scenario.desk import Desk, Scripted, bar, new_state, price
 
 D = Decimal
-Ask = Callable[[Context], None]
+Ask = Callable[[Context], object]
 
 
-def afresh(ask: Ask) -> Callable[[Context, Bar], None]:
+def afresh(ask: Ask) -> Callable[[Context, Bar], object]:
     """Cancel whatever is live, then ask."""
 
     def act(context: Context, _: Bar) -> None:
@@ -42,7 +42,7 @@ def afresh(ask: Ask) -> Callable[[Context, Bar], None]:
     return act
 
 
-def ask(**terms: Any) -> Callable[[Context, Bar], None]:
+def ask(**terms: Any) -> Callable[[Context, Bar], object]:
     """Buy ten."""
     return lambda context, _: context.buy("ABC", 10, **terms)
 

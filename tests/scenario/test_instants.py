@@ -14,7 +14,7 @@ from holdfast.core.types import MINUTE_NS, StrategyId, plain
 from holdfast.venue.settings import FillAt, VenueSettings
 from tests.scenario.desk import Desk, bar, minute
 
-Act = Callable[[Context, Bar], None]
+Act = Callable[[Context, Bar], object]
 
 
 class OnBar(Strategy):
@@ -32,7 +32,7 @@ def prices(desk: Desk) -> list[str]:
     return [f"{fill.symbol} {fill.side} @ {plain(fill.price)}" for fill in desk.of(OrderFilled)]
 
 
-def when(symbol: str, close: float, act: Callable[[Context], None]) -> OnBar:
+def when(symbol: str, close: float, act: Callable[[Context], object]) -> OnBar:
     return OnBar(lambda context, bar: act(context) if (bar.symbol, bar.close) == (symbol, close) else None)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from holdfast.control.duration import seconds
 from holdfast.core.exits import Exits
 from holdfast.core.messages import Action, Signal
-from holdfast.core.strategy.context import exits_of, order_type
+from holdfast.core.strategy.asks import exit_terms, order_type
 from holdfast.core.types import MANUAL, Money, Price, Side, TimeInForce, to_price, to_quantity
 
 
@@ -52,7 +52,7 @@ class Ticket(NamedTuple):
 
     def _exits(self) -> Exits | None:
         is_percent = self.trail_stop is not None and self.trail_stop.endswith("%")
-        return exits_of(
+        return exit_terms(
             None if is_percent else self.trail_stop,
             self.trail_stop.rstrip("%") if is_percent and self.trail_stop is not None else None,
             self.break_even,

@@ -5,6 +5,7 @@ own context stands there, who changes it gets a copy that is his alone, so the e
 looks whether the engine's context is still there, which costs some 20 ns; what a strategy has set is kept for its next callback.
 """
 
+from collections.abc import Callable
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -14,9 +15,11 @@ from decimal import (
     getcontext,
     setcontext,
 )
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["EXACT", "getcontext", "setcontext", "use_exact"]
+Result = TypeVar("Result")
+
+__all__ = ["EXACT", "exactly", "getcontext", "setcontext", "use_exact"]
 
 
 class _Unchanging(Context):
@@ -49,6 +52,16 @@ EXACT = _Unchanging(
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
 """What the engine computes in: 28 digits, half to even. Journals depend on it: what it gives must stay the same."""
+
+
+def exactly(compute: Callable[[], Result]) -> Result:
+    """What a function gives that computes for a strategy in the engine's context, whatever the strategy's own is."""
+    own = getcontext()
+    setcontext(EXACT)
+    try:
+        return compute()
+    finally:
+        setcontext(own)
 
 
 def use_exact() -> None:

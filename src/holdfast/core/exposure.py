@@ -62,6 +62,11 @@ class Exposure:
         """Cash and positions at the last prices, as :meth:`value` has it."""
         return Money(state.portfolio.cash + self._value(state))
 
+    def committed(self, state: "EngineState") -> Money:
+        """What all positions come to, each at its largest if open orders fill."""
+        self._renew(state)
+        return written(self._sums[3])
+
     def others(self, state: "EngineState", symbol: str) -> Others:
         """What all symbols but one add up to."""
         self._renew(state)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from holdfast.core.codec import encode_params
-from holdfast.core.engine.acts import restore
+from holdfast.core.engine.acts import heed, restore
 from holdfast.core.engine.protecting import begin_protected
 from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import (
@@ -95,6 +95,7 @@ def resend(state: EngineState, order: Order) -> Turn:
     if terms.expires_ns is not None and state.now_ns > terms.expires_ns:
         late = OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now")
         turn = on_report(state, Report(state.now_ns, late))  # what waits for the order's end hears of it
+        heed(state, turn)
         state.wake_ns = 0  # and may have to do something about it in time
         return turn
     turn = Turn(state, "recovery")
@@ -141,6 +142,9 @@ def warmed_up(state: EngineState) -> None:
         if runner.id in state.stopped:
             runner.running = False
     host.stops = [stop for stop in host.stops if stop[0].id not in state.stopped]
+    if state.now_ns:
+        host.schedule.begin(state.now_ns, with_open=False)
+        host.wake_ns = 0
     host.muted = False
 
 

@@ -20,14 +20,7 @@ import msgspec
 from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown, CorporateAction
 from holdfast.core.body import Body
 from holdfast.core.exits import Exits
-from holdfast.core.findings import (
-    BooksCompared,
-    OrderLost,
-    OrderOverdue,
-    Reconcile,
-    Resolve,
-    SupervisorCycle,
-)
+from holdfast.core.findings import BooksCompared, OrderLost, OrderOverdue, Reconcile, Resolve, SupervisorCycle
 from holdfast.core.listings import InstrumentListed
 from holdfast.core.milestones import (
     AccountBound,
@@ -143,7 +136,7 @@ class Signal(Body, frozen=True, gc=False):
     ``quantity`` None leaves the size to risk; for TARGET it is signed, and ``side`` says the direction when it is None.
     ``notional`` in its place is an amount of money: as much as that buys at the price then known, in the smallest steps there are.
     ``confidence`` in (0, 1] scales a size that is left to risk. ``stop_loss`` and ``take_profit`` are prices of protective
-    orders placed as the entry fills. ``time_to_live_ns`` is how long the wish is worth sending.
+    orders placed as the entry fills. ``time_to_live_ns`` is how long the wish is worth sending. A strategy knows it by ``intent_id``.
     """
 
     strategy: StrategyId
@@ -164,6 +157,7 @@ class Signal(Body, frozen=True, gc=False):
     time_to_live_ns: int | None = None
     tag: str = ""
     exits: Exits | None = None
+    intent_id: str = ""
 
 
 class WishWaits(Body, frozen=True, gc=False):
@@ -182,11 +176,15 @@ class WishWaits(Body, frozen=True, gc=False):
 
 
 class WishOver(Body, frozen=True, gc=False):
-    """The wish that has waited longest, of a strategy in a symbol, waits no more: it is taken up, or is not wanted any more."""
+    """The wish that has waited longest, of a strategy in a symbol, waits no more: it is taken up, or is not wanted any more.
+
+    ``intent_id`` is its id when nothing comes of it; empty when it is taken up.
+    """
 
     strategy: StrategyId
     symbol: str
     reason: str
+    intent_id: str = ""
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------
@@ -200,7 +198,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``notional`` is what an order from elsewhere is for where it names an amount of money; its quantity is known as it fills.
     ``parent`` is the entry whose fill a protective order guards; an entry carries the prices of its protection. ``then`` is
     what is to follow in an order of its own once this one has filled whole: what lies beyond zero, where a broker takes no
-    order through zero.
+    order through zero. ``intent_id`` is that of the strategy's signal it came of.
     """
 
     client_order_id: ClientOrderId
@@ -224,6 +222,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     then: Quantity | None = None
     exits: Exits | None = None
     notional: Money | None = None
+    intent_id: str = ""
 
 
 class RiskApproved(Body, frozen=True, gc=False):
@@ -251,6 +250,7 @@ class RiskRefused(Body, frozen=True, gc=False):
     figure: str
     limit: str
     text: str
+    intent_id: str = ""
 
 
 class OrderPrepared(Body, frozen=True, gc=False):

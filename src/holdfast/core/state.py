@@ -191,6 +191,7 @@ class EngineState:
         self._begin_market()
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
         self.host.waiting = self.waiting
+        self.host.account = self
 
     def _begin_market(self) -> None:
         """What is known of the market by symbol: nothing yet. Events make it, not records."""
@@ -222,6 +223,12 @@ class EngineState:
     def equity(self) -> Money:
         """Cash and positions at the last prices."""
         return self.exposure.equity(self)
+
+    @property
+    def buying_power(self) -> Money:
+        """What may still be put into positions: equity by the leverage that is allowed, less what is held or may yet fill."""
+        leverage = self.permits.bounded(self.limits.leverage)
+        return Money(self.equity * leverage - self.exposure.committed(self))
 
     def instrument_of(self, symbol: str) -> Instrument:
         """The price and quantity rules of a symbol; whole units of what the broker takes no parts of."""

@@ -9,7 +9,8 @@ from holdfast.core.state import EngineState, apply
 class Turn:
     """``records`` to keep, in order, and ``effects`` to carry out once they are durable.
 
-    ``correlation_id`` is given to every record that doesn't belong to an older chain.
+    ``correlation_id`` is given to every record that doesn't belong to an older chain. A strategy is told of its order as soon as
+    the record is applied, as in a recovery.
     """
 
     __slots__ = ("_account_events", "correlation_id", "effects", "records", "source", "state")
@@ -43,6 +44,8 @@ class Turn:
         )
         apply(state, envelope)
         self.records.append(envelope)
+        if state.host.listens:
+            state.host.tell(envelope)
         return envelope
 
     def account(self, event: AccountEvent, reason: str) -> None:

@@ -14,7 +14,7 @@ from holdfast.core.risk.rules import differing, stop_distance
 from holdfast.core.risk.sizing import Basis, Method, Sizing, Unsized, wished
 from holdfast.core.risk.view import Case, RiskView
 from holdfast.core.state import EngineState
-from holdfast.core.strategy.context import order_type
+from holdfast.core.strategy.asks import order_type
 from holdfast.core.types import (
     NO_QUANTITY,
     ZERO,
@@ -271,6 +271,7 @@ def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -
         expires_ns=None if live_ns is None else state.now_ns + live_ns,
         tag=signal.tag,
         exits=signal.exits,
+        intent_id=signal.intent_id,
     )
 
 
@@ -324,16 +325,19 @@ def is_repeated(state: EngineState, signal: Signal, answer: RiskApproved | RiskR
     key = (signal.strategy, signal.symbol)
     if isinstance(answer, Wait):
         waiting = state.waiting.get(key, ())
-        return len(waiting) == 1 and waiting[0].is_target and waiting[0].signal == signal
+        if len(waiting) != 1 or not waiting[0].is_target:
+            return False
+        return replace(waiting[0].signal, intent_id="") == replace(signal, intent_id="")
     return isinstance(answer, RiskRefused) and state.refusals.get(key) == (answer.side, answer.quantity, answer.rule)
 
 
-def live_entries(state: EngineState, strategy: StrategyId, client_order_id: str | None = None) -> Iterator[Order]:
-    """A strategy's live orders apart from protection; or the one named, of either kind."""
+def live_entries(state: EngineState, strategy: StrategyId, order_id: str | None = None) -> Iterator[Order]:
+    """A strategy's live orders apart from protection; or those that an order's id or an intent's id names, of either kind."""
     for order in list(state.orders.live.values()):
         terms = order.terms
         mine = terms.strategy == strategy
-        wanted = terms.role is OrderRole.ENTRY if client_order_id is None else terms.client_order_id == client_order_id
+        is_entry = terms.role is OrderRole.ENTRY
+        wanted = is_entry if order_id is None else order_id in (terms.client_order_id, terms.intent_id)
         if mine and wanted:
             yield order
 
@@ -349,4 +353,5 @@ def refusal(signal: Signal, rule: str, figure: str, limit: str, text: str) -> Ri
         figure=figure,
         limit=limit,
         text=text,
+        intent_id=signal.intent_id,
     )

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
@@ -224,6 +225,22 @@ class Reader:
                 after += 1
                 previous = check_link(previous, after, row)
                 yield to_envelope(row)
+
+    def records_between(self, account: str, since_ns: int, until: int) -> Iterator[Envelope]:
+        """The account's records since a time and up to sequence ``until``, in order. Time never goes back in a journal.
+
+        Raises :class:`~holdfast.errors.JournalCorrupt` as :meth:`records` does.
+        """
+        sql = "SELECT time_ns FROM records WHERE account = ? AND sequence = ?"
+        first, last = 0, until  # the record to begin after is in between
+        while first < last:
+            middle = (first + last + 1) // 2
+            rows = self._fetch(sql, account, middle)
+            if not rows or int(str(rows[0][0])) >= since_ns:
+                last = middle - 1
+            else:
+                first = middle
+        return takewhile(lambda record: record.sequence <= until, self.records(account, first))
 
     def snapshots(self, account: str) -> Iterator[Snapshot]:
         """The account's snapshots that can be used, the newest first.

@@ -1,7 +1,7 @@
 """Coming back: the only way an engine starts.
 
 The journal's records and the feed's events are played side by side (docs/architecture.md, "Time, order and restart"). The
-strategies see every event and every fill again and can wish nothing; the paper broker is told what the journal says it did.
+strategies see every event and every fill and update of their orders again and can wish nothing; the paper broker is told what the journal says it did.
 Nothing is decided and nothing is sent until the last record has been applied; then every order that has no answer is
 explained.
 """
@@ -15,7 +15,7 @@ from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.core import lifecycle
 from holdfast.core.engine.market import show
 from holdfast.core.instant import Instant
-from holdfast.core.messages import CancelOrder, CancelReleased, Envelope, OrderFilled, OrderReleased
+from holdfast.core.messages import CancelOrder, CancelReleased, Envelope, OrderReleased
 from holdfast.core.milestones import FeedOpened, RecoveryCompleted, StrategyStopped
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.state import EngineState, apply
@@ -124,11 +124,9 @@ class Recovery:
         apply(state, record)
         self._account.broker.restore(record)
         body = record.body
-        if type(body) is OrderFilled:
-            order = state.orders.find(body.client_order_id)
-            if order is not None:
-                state.host.on_fill(order.terms.strategy, body)
-        elif type(body) is OrderReleased or type(body) is CancelReleased:
+        if state.host.listens:
+            state.host.tell(record)
+        if type(body) is OrderReleased or type(body) is CancelReleased:
             self._note_sent(record, body)
         elif type(body) is FeedOpened:  # its events up to here were known then: also when its warm-up never ended
             self._live_from_ns = max(self._feed.trading_from_ns, record.time_ns + 1)

@@ -12,6 +12,7 @@ from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.strategy.api import Context, Strategy, Timer
 from holdfast.core.strategy.host import WISHES_PER_MINUTE, Host, Runner
+from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
 from holdfast.core.types import (
     MINUTE_NS,
     SECOND_NS,
@@ -27,7 +28,7 @@ from holdfast.core.types import (
 from holdfast.errors import InvalidValue
 from tests.scenario.desk import DAYS, START_NS, bar, minute, show_to
 
-Act = Callable[[Context, Any], None]
+Act = Callable[[Context, Any], object]
 
 
 class Watcher(Strategy):
@@ -108,10 +109,13 @@ def quote(second: float, bid: float, ask: float, symbol: str = "ABC") -> Quote:
 FILL = OrderFilled(ClientOrderId("h1"), "x1", "ABC", Side.BUY, Quantity(Decimal(1)), Price(Decimal(1)))
 
 
+UPDATE = OrderUpdate("", OrderStatus.FILLED, "ABC", 1)
+
+
 def everything(stage: Stage) -> None:
     """One event of every kind."""
     stage.show(bar(1, 10.0), quote(61, 9, 11), trade(62, 10))
-    stage.host.on_fill(StrategyId("s0"), FILL)
+    stage.host.show_order(StrategyId("s0"), FILL, UPDATE, stage.host.now_ns)
     stage.show(bar(5, 10.0))
 
 
@@ -144,8 +148,8 @@ def test_other_symbols_and_other_fills_are_not_shown() -> None:
     first, second = Watcher(), Watcher()
     stage = Stage(first, second)
     stage.show(bar(1, 10.0, symbol="OTHER"), trade(60, 1, symbol="OTHER"), quote(60, 1, 2, symbol="OTHER"))
-    stage.host.on_fill(StrategyId("s1"), FILL)
-    stage.host.on_fill(StrategyId("manual"), FILL)
+    stage.host.show_order(StrategyId("s1"), FILL, UPDATE, stage.host.now_ns)
+    stage.host.show_order(StrategyId("manual"), FILL, UPDATE, stage.host.now_ns)
     assert [name for name, _, _ in first.seen] == ["on_start"]
     assert second.of("on_fill") == [FILL]
 
@@ -191,7 +195,7 @@ def test_what_is_shown_can_not_be_changed() -> None:
 # --- what is asked ----------------------------------------------------------------------------------------------------
 
 
-def asked(act: Callable[[Context], None]) -> list[Any]:
+def asked(act: Callable[[Context], object]) -> list[Any]:
     """What a strategy's asking comes to."""
     stage = Stage(Watcher(on_bar=lambda context, _: act(context))).show(bar(1, 100.0))
     assert not stage.host.stops, stage.host.stops
@@ -236,7 +240,7 @@ def test_the_prices_say_the_type(given: dict[str, Any], kind: OrderType) -> None
         (lambda context: context.buy("ABC", 1, trail_amount=1, limit_price=1), "no limit or stop price"),
         (lambda context: context.buy("ABC", confidence=0), "confidence must be above 0 and at most 1, not 0"),
         (lambda context: context.buy("ABC", confidence=1.01), "confidence must be above 0"),
-        (lambda context: context.buy("ABC", confidence=float("nan")), "confidence must be above 0"),
+        (lambda context: context.buy("ABC", confidence=float("nan")), "confidence must be a finite number"),
         (lambda context: context.buy("ABC", 1, time_in_force="soon"), "soon"),
         (lambda context: context.target("ABC"), r"target\('ABC'\) needs a quantity or a direction"),
         (lambda context: context.target("ABC", Decimal("nan")), "target quantity must be a finite number"),
@@ -246,7 +250,7 @@ def test_the_prices_say_the_type(given: dict[str, Any], kind: OrderType) -> None
         (lambda context: context.every(0), "interval must be above zero"),
     ],
 )
-def test_what_can_not_be_is_told_where_it_is_asked(ask: Callable[[Context], None], text: str) -> None:
+def test_what_can_not_be_is_told_where_it_is_asked(ask: Callable[[Context], object], text: str) -> None:
     """A wish with an impossible value raises in the strategy's own line, and says what is wrong."""
 
     def act(context: Context) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core.adjustments import Bookings
-from holdfast.core.engine.acts import impair, record_value, restore
+from holdfast.core.engine.acts import heed, impair, record_value, restore
 from holdfast.core.engine.bookings import known, on_bookings
 from holdfast.core.engine.clock import turn_at, wake_in_time
 from holdfast.core.engine.closing import withdraw
@@ -35,6 +35,9 @@ def step(state: EngineState, event: Input) -> Turn | None:
     """Take one input; None when nothing came of it. Raises :class:`~holdfast.errors.Fatal` if an invariant is broken."""
     turn = _INPUTS[type(event)](state, event)
     if turn is not None:
+        if state.host.told:
+            heed(state, turn)
+            turn.finish()
         wake_in_time(state)
     return turn
 

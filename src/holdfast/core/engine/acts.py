@@ -32,8 +32,12 @@ from holdfast.core.session.account import AccountEvent
 from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
-from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity
+from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity, StrategyId
 from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of, name_of
+
+CLOSING = "closing"
+"""The rule by which a wish is refused while the engine closes the position."""
+ASKED = "asked by the strategy"
 
 
 def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) -> Envelope | None:
@@ -52,20 +56,13 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
             drop_waiting(state, turn, key, "its strategy was stopped")
     for runner, wish in host.take_wishes():
         if isinstance(wish, CancelOrders):
-            for order in wishes.live_entries(state, runner.id, wish.client_order_id):
-                cancel(turn, order, "asked by the strategy")
+            _cancel_asked(state, turn, runner.id, wish)
             continue
-        if state.flattening or is_closing(
-            state, wish
-        ):  # they wait until no order is live: a new one would hold them up
-            continue
-        draft = wishes.draft(state, wish)
+        draft = _closing_refusal(state, wish) or wishes.draft(state, wish)
         if draft is None:
             _is_fulfilled(state, turn, wish)
             continue
-        if wishes.is_repeated(state, wish, draft):
-            if isinstance(draft, RiskRefused):
-                state.host.repeats[draft.rule] += 1
+        if not runner.wants_orders and _goes_unsaid(state, wish, draft):
             continue
         if origin is not None and not isinstance(origin, Envelope):
             turn.correlation_id = ""  # what comes of one event is no part of what came of another
@@ -76,6 +73,53 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
             turn.correlation_id = ""  # nothing but the time made it wish: a chain of its own
         on_signal(state, turn, wish, draft, f"strategy:{runner.id}", origin.id if origin else "")
     return origin if isinstance(origin, Envelope) else None
+
+
+def heed(state: EngineState, turn: Turn) -> None:
+    """Act on what strategies asked for as they were told of their orders, in the order in which they were."""
+    host = state.host
+    while host.told:
+        record, asked, stops = host.told.pop(0)
+        host.wishes, host.stops = [*host.wishes, *asked], [*host.stops, *stops]
+        turn.correlation_id = record.correlation_id
+        attend(state, turn, record)
+
+
+def _closing_refusal(state: EngineState, wish: Signal) -> RiskRefused | None:
+    """Why a wish can't be had while the engine closes the position: that waits until no order is live, and a new one would hold it up."""
+    if not (state.flattening or is_closing(state, wish)):
+        return None
+    whole = "everything" if state.flattening else wish.symbol
+    return wishes.refusal(wish, CLOSING, whole, "nothing", f"the engine is closing {whole}")
+
+
+def _goes_unsaid(state: EngineState, wish: Signal, draft: RiskApproved | RiskRefused | Wait) -> bool:
+    """Whether a wish leaves no record, where its strategy doesn't ask what becomes of its orders."""
+    if isinstance(draft, RiskRefused) and draft.rule == CLOSING:
+        return True
+    is_repeated = wishes.is_repeated(state, wish, draft)
+    if is_repeated and isinstance(draft, RiskRefused):
+        state.host.repeats[draft.rule] += 1
+    return is_repeated
+
+
+def _cancel_asked(state: EngineState, turn: Turn, strategy: StrategyId, wish: CancelOrders) -> None:
+    """Cancel what a strategy names: an order, or all that came of an intent, also what waits still."""
+    for order in wishes.live_entries(state, strategy, wish.client_order_id):
+        cancel(turn, order, ASKED)
+    for key, found in list(state.waiting.items()):
+        if wish.client_order_id and wish.client_order_id in [waiting.signal.intent_id for waiting in found]:
+            _drop_one(state, turn, key, wish.client_order_id)
+
+
+def _drop_one(state: EngineState, turn: Turn, key: Key, intent_id: str) -> None:
+    """Let one of the wishes of a strategy in a symbol wait no longer. Those that wait beside it keep their order."""
+    for waiting in list(state.waiting[key]):
+        if waiting.signal.intent_id == intent_id:
+            over = WishOver(*key, ASKED, intent_id)
+            turn.record(over, waiting.record_id, correlation_id=waiting.correlation_id)
+        else:
+            _waits_for_others(turn, waiting, "one that waited beside it was canceled", waiting.until)
 
 
 def is_closing(state: EngineState, signal: Signal) -> bool:
@@ -146,7 +190,8 @@ def _is_fulfilled(state: EngineState, turn: Turn, wish: Signal) -> None:
 def drop_waiting(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
     """Let no wish of a strategy in a symbol wait any longer."""
     for waiting in list(state.waiting.get(key, ())):
-        turn.record(WishOver(*key, reason), cause or waiting.record_id, correlation_id=waiting.correlation_id)
+        over = WishOver(*key, reason, waiting.signal.intent_id)
+        turn.record(over, cause or waiting.record_id, correlation_id=waiting.correlation_id)
 
 
 def take_up(state: EngineState, turn: Turn, symbol: str, *, is_due: bool = False) -> None:
@@ -180,7 +225,7 @@ def _take_up(state: EngineState, turn: Turn, waiting: Waiting, *, is_due: bool) 
     before, turn.correlation_id = turn.correlation_id, waiting.correlation_id
     if draft is not None and signal is not None:
         _answer(state, turn, signal, draft, waiting.record_id)
-    turn.record(WishOver(*key, reason), waiting.record_id)
+    turn.record(WishOver(*key, reason, "" if draft is not None else waiting.signal.intent_id), waiting.record_id)
     turn.correlation_id = before
     return True
 

@@ -1,7 +1,7 @@
 """What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import attend, cancel, impair, prepare, record_value, take_up
+from holdfast.core.engine.acts import cancel, heed, impair, prepare, record_value, take_up
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.flattening import flatten
 from holdfast.core.engine.protecting import protect
@@ -123,9 +123,7 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         _booked(state, turn, terms.strategy, body, record)
     elif isinstance(body, OrderFilled):
         _booked(state, turn, terms.strategy, body, record)
-        state.host.on_fill(terms.strategy, body)
-        if state.host.wishes or state.host.stops:
-            attend(state, turn, record)
+        heed(state, turn)
     if terms.then and order.state is OrderState.FILLED and isinstance(body, OrderFilled) and not state.flattening:
         decision = wishes.follow_up(state, order)
         answer = turn.record(decision, record.id, "risk", record.correlation_id)

@@ -131,6 +131,7 @@ def refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
         figure=refusal.figure,
         limit=refusal.limit,
         text=refusal.text,
+        intent_id=terms.intent_id,
     )
 
 

@@ -28,6 +28,8 @@ from msgspec import Meta
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import Bar, OrderFilled, Quote, Trade
 from holdfast.core.strategy.context import Context, Timer
+from holdfast.core.strategy.sessions import Session
+from holdfast.core.strategy.updates import OrderUpdate
 
 __all__ = [
     "Annotated",
@@ -36,8 +38,10 @@ __all__ = [
     "CorporateAction",
     "Meta",
     "OrderFilled",
+    "OrderUpdate",
     "Parameters",
     "Quote",
+    "Session",
     "Strategy",
     "Timer",
     "Trade",
@@ -107,7 +111,20 @@ class Strategy:
         """
 
     def on_fill(self, context: Context, fill: OrderFilled) -> None:
-        """One of this strategy's orders traded; positions and orders already show it."""
+        """One of this strategy's orders traded; positions and orders already show it. `on_order` is called next."""
+
+    def on_order(self, context: Context, update: OrderUpdate) -> None:
+        """Something has happened to one of this strategy's orders; positions and orders already show it.
+
+        Each execution comes to `on_fill` with its price and fee, then here with what the order is by then.
+        """
+
+    def on_session(self, context: Context, session: Session) -> None:
+        """The exchange's session opens or closes, by the account's calendar. A market that never closes calls it never.
+
+        Called after everything of the time before and of that time itself. The first event a strategy is shown may lie within a
+        session: then the open of that session comes just before it.
+        """
 
     def on_timer(self, context: Context, timer: Timer) -> None:
         """A timer set with `Context.every` or `Context.at` is due."""

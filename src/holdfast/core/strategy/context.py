@@ -3,15 +3,21 @@
 import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
 
-from holdfast.core.arithmetic import EXACT
-from holdfast.core.exits import Exits, fault_of_exits
+from holdfast.core.arithmetic import EXACT, exactly
 from holdfast.core.messages import Action, Bar, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.portfolio.ledger import Ledger, value_of
+from holdfast.core.strategy.asks import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
+from holdfast.core.strategy.keywords import Keywords, values_of
+from holdfast.core.strategy.sessions import closes_ns, is_trading
 from holdfast.core.types import (
+    MINUTE_NS,
+    NO_MONEY,
     SECOND_NS,
     ZERO,
     ClientOrderId,
@@ -22,7 +28,7 @@ from holdfast.core.types import (
     Quantity,
     Side,
     StrategyId,
-    TimeInForce,
+    from_float,
     to_decimal,
     to_price,
     to_quantity,
@@ -32,21 +38,24 @@ from holdfast.errors import InvalidValue
 if TYPE_CHECKING:
     from holdfast.core.strategy.host import Host, Runner
 
-Number = int | float | str | Decimal
-"""How a strategy may write a quantity or a price; floats are taken as the shortest decimal they print as."""
-
 
 class Position(msgspec.Struct, frozen=True):
-    """A strategy's own position: signed ``quantity``, ``average_price`` (0 when flat), ``realised`` profit before fees."""
+    """A strategy's own position: signed ``quantity``, ``average_price`` (0 when flat), ``realised`` profit before fees.
+
+    ``cost`` is what was paid for it, signed as the quantity is. ``unrealised`` is what it would earn at the last price, before fees; 0
+    while no price is known.
+    """
 
     symbol: str
     quantity: Quantity
     average_price: Price
     realised: Money
+    cost: Money = NO_MONEY
+    unrealised: Money = NO_MONEY
 
 
 class OrderView(msgspec.Struct, frozen=True):
-    """A live order of the strategy, as it stands."""
+    """A live order of the strategy, as it stands. ``intent_id`` is the id that `Context.buy` and its like gave back; empty for others."""
 
     client_order_id: ClientOrderId
     symbol: str
@@ -59,6 +68,7 @@ class OrderView(msgspec.Struct, frozen=True):
     state: OrderState
     role: OrderRole
     tag: str
+    intent_id: str = ""
 
 
 class Timer(msgspec.Struct, frozen=True):
@@ -96,12 +106,35 @@ class Context:
         """The account's cash, all strategies together."""
         return self._host.portfolio.cash
 
+    @property
+    def equity(self) -> Money:
+        """What the account is worth at the last prices, all strategies together."""
+        return exactly(lambda: self._host.account.equity)
+
+    @property
+    def buying_power(self) -> Money:
+        """How much the account may still put into positions, by its leverage; open orders count as filled. May be below zero."""
+        return exactly(lambda: self._host.account.buying_power)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the exchange's session is on, by the account's calendar, and not in a break."""
+        return is_trading(self._host.calendar, self._host.now_ns)
+
+    @property
+    def minutes_to_close(self) -> float | None:
+        """Minutes until the session closes; None when none is on, and for a market that never closes."""
+        close_ns = closes_ns(self._host.calendar, self._host.now_ns)
+        return None if close_ns is None else (close_ns - self._host.now_ns) / MINUTE_NS
+
     def position(self, symbol: str) -> Position:
         """This strategy's position in a symbol."""
         ledger = self._host.portfolio.ledgers.get(self._key(symbol))
         if ledger is None:
             return Position(symbol, Quantity(ZERO), Price(ZERO), Money(ZERO))
-        return Position(symbol, ledger.quantity, ledger.average_price, ledger.realised)
+        mark = self._host.marks.get(symbol)
+        unrealised = NO_MONEY if mark is None else exactly(lambda: _unrealised(ledger, mark))
+        return Position(symbol, ledger.quantity, ledger.average_price, ledger.realised, ledger.cost, unrealised)
 
     def positions(self) -> tuple[Position, ...]:
         """This strategy's positions that aren't flat."""
@@ -132,45 +165,30 @@ class Context:
         return self._host.marks.get(symbol)
 
     # --- to ask -------------------------------------------------------------------------------------------------------
-
     def buy(
         self,
         symbol: str,
         quantity: Number | None = None,
         *,
         notional: Number | None = None,
-        limit_price: Number | None = None,
-        stop_price: Number | None = None,
-        trail_amount: Number | None = None,
-        trail_percent: Number | None = None,
-        time_in_force: TimeInForce | str = TimeInForce.DAY,
+        order: OrderKind | None = None,
+        exits: Exits | None = None,
         confidence: float = 1.0,
-        stop_loss: Number | None = None,
-        take_profit: Number | None = None,
-        trail_stop: Number | None = None,
-        trail_stop_percent: Number | None = None,
-        break_even_at: Number | None = None,
-        hold_s: float | None = None,
-        time_to_live_s: float | None = None,
         tag: str = "",
-    ) -> None:
+        **keywords: Unpack[Keywords],
+    ) -> str:
         """Ask to buy ``quantity``, or for a ``notional`` amount of money; with neither risk decides how much.
 
-        What risk decides is scaled by ``confidence`` in (0, 1].
-
-        A market order unless a limit, stop or trail is given (limit and stop together: stop-limit). ``stop_loss`` and
-        ``take_profit`` are prices of protective orders for what fills; ``trail_stop`` (price) or ``trail_stop_percent`` is how far
-        the stop stays behind the best price since the fill; once the market has been at ``break_even_at`` the stop
-        goes to the average price; after ``hold_s`` the position is closed. ``time_to_live_s``: not sent when older than this.
-        Raises :class:`~holdfast.errors.InvalidValue` for values that can't be.
+        What risk decides is scaled by ``confidence`` in (0, 1]. A market order unless ``order`` says otherwise: ``Limit(95)``,
+        ``Stop(105)`` and others, see `OrderKind`. ``exits`` are the ways out of what fills: ``Exits(stop_loss=90)``. Gives back the
+        intent's id: `Strategy.on_order` tells under it what becomes of it. The same event, shown again after a restart, gives the
+        same id. The fields of ``order`` and ``exits`` may also be given one by one as ``keywords``. Raises
+        :class:`~holdfast.errors.InvalidValue` for values that can't be; nothing is asked for then.
         """
-        if not self._host.muted:
-            self._host.wish(
-                self._runner,
-                self._signal(symbol, Action.BUY, Side.BUY, quantity, notional, limit_price, stop_price, trail_amount, trail_percent,
-                             time_in_force, confidence, stop_loss, take_profit,
-                             exits_of(trail_stop, trail_stop_percent, break_even_at, hold_s), time_to_live_s, tag),
-            )  # fmt: skip
+        wanted = {"quantity": _quantity(quantity), "notional": _notional(notional, quantity)}
+        return self._ask(
+            symbol, Action.BUY, Side.BUY, values_of(order, exits, {**keywords}), _sizing(confidence, tag) | wanted
+        )
 
     def sell(
         self,
@@ -178,100 +196,67 @@ class Context:
         quantity: Number | None = None,
         *,
         notional: Number | None = None,
-        limit_price: Number | None = None,
-        stop_price: Number | None = None,
-        trail_amount: Number | None = None,
-        trail_percent: Number | None = None,
-        time_in_force: TimeInForce | str = TimeInForce.DAY,
+        order: OrderKind | None = None,
+        exits: Exits | None = None,
         confidence: float = 1.0,
-        stop_loss: Number | None = None,
-        take_profit: Number | None = None,
-        trail_stop: Number | None = None,
-        trail_stop_percent: Number | None = None,
-        break_even_at: Number | None = None,
-        hold_s: float | None = None,
-        time_to_live_s: float | None = None,
         tag: str = "",
-    ) -> None:
+        **keywords: Unpack[Keywords],
+    ) -> str:
         """Ask to sell; as :meth:`buy`. Selling more than is held goes short."""
-        if not self._host.muted:
-            self._host.wish(
-                self._runner,
-                self._signal(symbol, Action.SELL, Side.SELL, quantity, notional, limit_price, stop_price, trail_amount, trail_percent,
-                             time_in_force, confidence, stop_loss, take_profit,
-                             exits_of(trail_stop, trail_stop_percent, break_even_at, hold_s), time_to_live_s, tag),
-            )  # fmt: skip
+        wanted = {"quantity": _quantity(quantity), "notional": _notional(notional, quantity)}
+        return self._ask(
+            symbol, Action.SELL, Side.SELL, values_of(order, exits, {**keywords}), _sizing(confidence, tag) | wanted
+        )
 
-    def close(self, symbol: str, *, tag: str = "") -> None:
+    def close(self, symbol: str, *, tag: str = "") -> str:
         """Ask to bring this strategy's position in a symbol to zero; nothing happens when it is there already."""
-        self.target(symbol, ZERO, tag=tag)
+        return self.target(symbol, ZERO, tag=tag)
 
     def target(
         self,
         symbol: str,
         quantity: Number | None = None,
         *,
-        direction: Side | None = None,
+        direction: Side | str | None = None,
+        order: Market | None = None,
+        exits: Exits | None = None,
         confidence: float = 1.0,
-        stop_loss: Number | None = None,
-        take_profit: Number | None = None,
-        trail_stop: Number | None = None,
-        trail_stop_percent: Number | None = None,
-        break_even_at: Number | None = None,
-        hold_s: float | None = None,
-        time_to_live_s: float | None = None,
         tag: str = "",
-    ) -> None:
+        **keywords: Unpack[Keywords],
+    ) -> str:
         """Ask for a position: signed ``quantity``, or ``direction`` alone with the size left to risk.
 
         What is open already counts, so asking again for what is on its way does nothing. Until it is known what became of an
         order it may fill or not: the target is gone for only as far as the position stays between what is held, zero and the
         target either way. Open orders of this strategy that lead away from the target or beyond it are canceled. What can't be
-        done yet is done when those orders are over, without being asked for again; another target takes its place.
-        Protection is asked for as in :meth:`buy`.
+        done yet is done when those orders are over, without being asked for again; another target takes its place. It is reached
+        by market orders; ``order`` may say how long they are good for. The rest is as in :meth:`buy`. The id that it gives
+        back is told nothing of when there is nothing to do.
         """
-        host = self._host
-        if host.muted:
-            return
-        if quantity is not None:
-            wanted = quantity if type(quantity) is Decimal else to_decimal(quantity, "target quantity")
-            key = self._keys.get(symbol) or self._key(symbol)
-            if host.projected(key) == wanted and not (host.wishes or host.is_undecided(key)):
-                return  # nothing is to be done, and nothing that was asked for just now can change that
-            to_decimal(wanted, "target quantity")
-        elif direction is None:
+        if quantity is not None and type(quantity) is not Decimal:
+            quantity = to_decimal(quantity, "target quantity")
+        key = self._key(symbol)
+        if direction is not None and type(direction) is not Side:
+            direction = to_word(Side, direction, "direction")
+        if quantity is None and direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
-        elif EXACT.multiply(host.projected(self._key(symbol)), direction.sign) > 0 and not (
-            host.wishes or host.is_undecided(self._key(symbol))
-        ):
-            return
-        else:
-            wanted = None
-        host.wish(
-            self._runner,
-            Signal(
-                strategy=self._runner.id,
-                symbol=symbol,
-                action=Action.CLOSE if wanted is not None and not wanted else Action.TARGET,
-                side=None if direction is None else Side(direction),
-                quantity=None if wanted is None else Quantity(wanted),
-                confidence=_confidence(confidence),
-                stop_loss=_price(stop_loss, "stop_loss"),
-                take_profit=_price(take_profit, "take_profit"),
-                time_to_live_ns=_nanoseconds(time_to_live_s),
-                tag=_tag(tag),
-                exits=exits_of(trail_stop, trail_stop_percent, break_even_at, hold_s),
-            ),
-        )
+        if not (order or exits or keywords) and self._is_there(key, quantity, direction):
+            return self._runner.next_intent_id(self._host.event_ns)
+        values = values_of(order, exits, {**keywords})
+        if type(values[0]) is not Market:
+            raise InvalidValue(f"a target is reached by market orders; it takes no {type(values[0]).__name__}")
+        wanted = {"quantity": None if quantity is None else Quantity(to_decimal(quantity, "target quantity"))}
+        action = Action.CLOSE if quantity is not None and not quantity else Action.TARGET
+        return self._ask(symbol, action, direction, values, _sizing(confidence, tag) | wanted)
 
-    def cancel(self, client_order_id: ClientOrderId) -> None:
-        """Ask to cancel one of this strategy's live orders."""
+    def cancel(self, order_id: str) -> None:
+        """Ask to cancel what an id names: one of this strategy's live orders, or all that came of an intent."""
         if not self._host.muted:
-            self._host.wish(self._runner, CancelOrders(client_order_id=client_order_id))
+            self._host.wish(self._runner, CancelOrders(client_order_id=ClientOrderId(order_id)))
 
     def every(self, seconds: float, name: str = "timer") -> None:
         """Call ``on_timer`` every ``seconds`` of market time from now on."""
-        interval_ns = int(seconds * SECOND_NS)
+        interval_ns = to_nanoseconds(seconds, "a timer's interval") or 0
         if interval_ns <= 0:
             raise InvalidValue(f"a timer's interval must be above zero, not {seconds} s")
         self._host.set_timer(self._runner, name, self._host.now_ns + interval_ns, interval_ns)
@@ -290,80 +275,64 @@ class Context:
     def _key(self, symbol: str) -> tuple[StrategyId, str]:
         try:
             return self._keys[symbol]
-        except KeyError:
-            raise InvalidValue(
-                f"strategy {self._runner.id} does not have the symbol {symbol!r}; its symbols are {', '.join(self.symbols)}"
-            ) from None
+        except (KeyError, TypeError):
+            near = get_close_matches(str(symbol), self.symbols, n=1) or get_close_matches(
+                str(symbol).upper(), self.symbols, n=1
+            )
+            hint = f"did you mean {near[0]}?" if near else f"its symbols are {', '.join(self.symbols)}"
+            raise InvalidValue(f"strategy {self._runner.id} does not have the symbol {symbol!r}; {hint}") from None
 
-    def _signal(
+    def _is_there(self, key: tuple[StrategyId, str], quantity: Decimal | None, direction: Side | None) -> bool:
+        """Whether a position is where it is asked to be, and nothing that was asked for just now can change that."""
+        host = self._host
+        projected = host.projected(key)
+        if quantity is not None:
+            is_there = projected == quantity
+        else:
+            is_there = direction is not None and EXACT.multiply(projected, direction.sign) > 0
+        return is_there and not (host.wishes or host.told or host.is_undecided(key))
+
+    def _ask(
         self,
         symbol: str,
         action: Action,
-        side: Side,
-        quantity: Number | None,
-        notional: Number | None,
-        limit_price: Number | None,
-        stop_price: Number | None,
-        trail_amount: Number | None,
-        trail_percent: Number | None,
-        time_in_force: TimeInForce | str,
-        confidence: float,
-        stop_loss: Number | None,
-        take_profit: Number | None,
-        exits: Exits | None,
-        time_to_live_s: float | None,
-        tag: str,
-    ) -> Signal:
+        side: Side | None,
+        values: tuple[OrderKind, Exits | None],
+        wanted: dict[str, Any],
+    ) -> str:
+        """Ask for what was found to be sound; while nothing may be wished it is checked all the same, and has its id."""
         self._key(symbol)
-        return Signal(
-            strategy=self._runner.id,
-            symbol=symbol,
-            action=action,
-            side=side,
-            quantity=None if quantity is None else to_quantity(quantity),
-            notional=_notional(notional, quantity),
-            order_type=order_type(limit_price, stop_price, trail_amount, trail_percent),
-            time_in_force=TimeInForce(time_in_force),
-            limit_price=_price(limit_price, "limit_price"),
-            stop_price=_price(stop_price, "stop_price"),
-            trail_amount=_price(trail_amount, "trail_amount"),
-            trail_percent=_price(trail_percent, "trail_percent"),
-            confidence=_confidence(confidence),
-            stop_loss=_price(stop_loss, "stop_loss"),
-            take_profit=_price(take_profit, "take_profit"),
-            time_to_live_ns=_nanoseconds(time_to_live_s),
-            tag=_tag(tag),
-            exits=exits,
-        )
+        host, runner = self._host, self._runner
+        order, exits = values
+        terms = order.terms() | (exits.terms() if exits is not None else {})
+        signal = Signal(strategy=runner.id, symbol=symbol, action=action, side=side, **terms, **wanted)
+        if exits is not None:
+            _check_sides(signal)
+        intent_id = runner.next_intent_id(host.event_ns)
+        if not host.muted:
+            host.wish(runner, msgspec.structs.replace(signal, intent_id=intent_id))
+        return intent_id
 
 
-def exits_of(
-    trail: Number | None, trail_percent: Number | None, break_even_at: Number | None, hold_s: float | None
-) -> Exits | None:
-    """The ways out that were asked for; None for none. Raises :class:`~holdfast.errors.InvalidValue` for what can't be."""
-    if (trail, trail_percent, break_even_at, hold_s) == (None, None, None, None):
-        return None
-    exits = Exits(
-        _price(trail, "trail_stop"),
-        None if trail_percent is None else to_decimal(trail_percent, "trail_stop_percent"),
-        _price(break_even_at, "break_even_at"),
-        _nanoseconds(hold_s),
-    )
-    fault = fault_of_exits(exits)
-    if fault:
-        raise InvalidValue(fault)
-    return exits
+def _check_sides(signal: Signal) -> None:
+    """Raises InvalidValue for exits on the wrong side of a position that the signal may open."""
+    side = signal.side
+    if side is None and signal.quantity:
+        side = Side.BUY if signal.quantity > 0 else Side.SELL
+    if side is not None:
+        check_sides(side, signal.limit_price, signal.stop_price, signal.stop_loss, signal.take_profit)
 
 
-def order_type(limit: object, stop: object, trail_amount: object, trail_percent: object) -> OrderType:
-    """The order type that the prices given amount to. Raises :class:`~holdfast.errors.InvalidValue` for a contradiction."""
-    if trail_amount is not None or trail_percent is not None:
-        if limit is not None or stop is not None or (trail_amount is not None and trail_percent is not None):
-            raise InvalidValue("a trailing stop takes either trail_amount or trail_percent, and no limit or stop price")
-        return OrderType.TRAILING_STOP
-    if limit is not None:
-        return OrderType.LIMIT if stop is None else OrderType.STOP_LIMIT
-    return OrderType.MARKET if stop is None else OrderType.STOP
+def _unrealised(ledger: Ledger, mark: float) -> Money:
+    return Money(value_of(ledger.quantity, from_float(mark)) - ledger.cost)
+
+
+def _sizing(confidence: float, tag: str) -> dict[str, Any]:
+    return {"confidence": _confidence(confidence), "tag": _tag(tag)}
+
+
+def _quantity(value: Number | None) -> Quantity | None:
+    return None if value is None else to_quantity(value)
 
 
 def _notional(value: Number | None, quantity: Number | None) -> Money | None:
@@ -374,12 +343,8 @@ def _notional(value: Number | None, quantity: Number | None) -> Money | None:
     return Money(to_price(value, "notional"))
 
 
-def _price(value: Number | None, name: str) -> Price | None:
-    return None if value is None else to_price(value, name)
-
-
 def _confidence(value: float) -> float:
-    if not 0 < value <= 1:
+    if not 0 < to_decimal(value, "confidence") <= 1:
         raise InvalidValue(f"confidence must be above 0 and at most 1, not {value}")
     return float(value)
 
@@ -391,10 +356,6 @@ def _tag(text: str) -> str:
     if not text.isascii() and text.encode(errors="replace").decode() != text:
         raise InvalidValue(f"tag {text!r} has characters that can't be written as UTF-8")
     return text
-
-
-def _nanoseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else int(seconds * SECOND_NS)
 
 
 def _view(order: Order) -> OrderView:
@@ -411,4 +372,5 @@ def _view(order: Order) -> OrderView:
         state=order.state,
         role=terms.role,
         tag=terms.tag,
+        intent_id=terms.intent_id,
     )

@@ -3,7 +3,6 @@
 While ``muted`` (warm-up on history, recovery) strategies see everything and can wish nothing.
 """
 
-import heapq
 import traceback
 from bisect import insort
 from collections import Counter, deque
@@ -12,25 +11,29 @@ from decimal import Context as DecimalContext
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.corporate import bar_after
-from holdfast.core.messages import Bar, CancelOrders, FeedEvent, OrderFilled, Quote, Signal, Trade
+from holdfast.core.messages import Bar, CancelOrders, Envelope, FeedEvent, OrderFilled, Quote, Signal, Trade
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.bars import BuiltBars, Prices
 from holdfast.core.strategy.context import Context, Timer
-from holdfast.core.types import MINUTE_NS, ZERO, Side, StrategyId
+from holdfast.core.strategy.schedule import Schedule
+from holdfast.core.strategy.sessions import NEVER, Session
+from holdfast.core.strategy.updates import OrderUpdate, update_of
+from holdfast.core.types import MINUTE_NS, ZERO, Money, Side, StrategyId
 
 WISHES_PER_MINUTE = 600
 """More wishes in a minute of market time than this is a flood, where a strategy is given no other limit: ten a second, all day."""
 WISHES_PER_SYMBOL = 10
 """A strategy with many symbols may wish for so much for each in a minute: cancels, orders and a second try for all of them at once."""
-NEVER = 1 << 62
+ASK_TIMES = 1_000
+"""For so many times of events a strategy's asks are counted; an event that comes later than so many others begins anew."""
 
 Wish = Signal | CancelOrders
 Call = tuple[FeedEvent, FeedEvent, "list[Runner]"]
@@ -41,8 +44,22 @@ _CALLBACKS: dict[type, str] = {
     Quote: "on_quote",
     Trade: "on_trade",
     CorporateAction: "on_corporate_action",
+    Timer: "on_timer",
+    Session: "on_session",
 }
 _by_id = attrgetter("id")
+
+
+class Worth(Protocol):
+    """What an account is worth, as strategies may ask."""
+
+    @property
+    def equity(self) -> Money:
+        """Cash and positions at the last prices."""
+
+    @property
+    def buying_power(self) -> Money:
+        """What may still be put into positions."""
 
 
 class Runner:
@@ -67,6 +84,8 @@ class Runner:
         self.history: dict[str, deque[Bar]] = {symbol: deque(maxlen=strategy.history_bars) for symbol in symbols}
         self.running = True
         self.wants_fills = self.overrides("on_fill")
+        self.wants_orders = self.overrides("on_order")
+        self.wants_sessions = self.overrides("on_session")
         self.wants_together = self.overrides("on_bars")
         self.together: dict[str, Bar] = {}
         self.context: Context
@@ -74,6 +93,15 @@ class Runner:
         self.wish_times: deque[int] = deque(maxlen=most)
         self.arithmetic: DecimalContext | None = None
         """The decimal context that it has set for itself; None while it computes in the engine's."""
+        self._asks: dict[int, int] = {}
+
+    def next_intent_id(self, event_ns: int) -> str:
+        """The id of what it asks for next, at an event of this time: the same whenever the same event is shown again."""
+        asks = self._asks
+        count = asks[event_ns] = asks.get(event_ns, 0) + 1
+        if len(asks) > ASK_TIMES:
+            del asks[next(iter(asks))]
+        return f"{self.id}@{event_ns}.{count}"
 
     def keep_bars(self, count: int) -> None:
         """Keep at least so many bars of each symbol, where risk needs more than the strategy does."""
@@ -97,7 +125,8 @@ class Host:
     """The strategies of one account. ``marks``, ``orders``, ``portfolio`` and the wishes that are ``waiting`` are the engine's own.
 
     ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called. ``calling`` is whose callback
-    runs at this moment. ``called``, if there is one, is called after each. With ``stops_on_interrupt`` a KeyboardInterrupt is
+    runs at this moment, ``event_ns`` the time of what it is shown. ``called``, if there is one, is called after each. ``told`` is what
+    strategies asked for as they were told of orders, each with the record that told of it. With ``stops_on_interrupt`` a KeyboardInterrupt is
     the strategy's own, like all else that it raises; otherwise it is a person's Ctrl-C, and ends what runs.
     """
 
@@ -109,20 +138,20 @@ class Host:
         self.marks = marks
         self.calendar = calendar
         self.waiting: Mapping[tuple[StrategyId, str], Sequence[Any]] = {}
-        self.now_ns = 0
+        self.account: Worth
+        self.now_ns = self.event_ns = 0
         self.wake_ns = NEVER
         self.muted = True
         self.runners: dict[StrategyId, Runner] = {}
         self.stops: list[tuple[Runner, str, str]] = []
         self.wishes: list[tuple[Runner, Wish]] = []
-        self.repeats: Counter[str] = (
-            Counter()
-        )  # by rule, refusals that are no record: each was the one before once more
+        self.told: list[tuple[Envelope, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]] = []
+        self.listens = False
+        self.repeats: Counter[str] = Counter()  # by rule, refusals that are no record: the one before once more
         self.calling: Runner | None = None
         self.called: Callable[[Runner], None] | None = None
         self.stops_on_interrupt = False
-        self._timers: list[tuple[int, int, Runner, str, int | None]] = []
-        self._timer_count = 0
+        self.schedule: Schedule[Runner] = Schedule(calendar)
         self._bar_routes: dict[str, list[Runner]] = {}
         self._quote_routes: dict[str, list[Runner]] = {}
         self._trade_routes: dict[str, list[Runner]] = {}
@@ -150,11 +179,15 @@ class Host:
                 insort(self._quote_routes.setdefault(symbol, []), runner, key=_by_id)
             if runner.overrides("on_trade"):
                 insort(self._trade_routes.setdefault(symbol, []), runner, key=_by_id)
+        self.listens = self.listens or runner.wants_fills or runner.wants_orders
+        if runner.wants_sessions:
+            insort(self.schedule.session_owners, runner, key=_by_id)
+            self.wake_ns = 0  # the first event says where in its session the market is
 
     def start(self, now_ns: int) -> None:
         """Call ``on_start`` of every strategy."""
         use_exact()
-        self.now_ns = now_ns
+        self.now_ns = self.event_ns = now_ns
         for runner in sorted(self.runners.values(), key=_by_id):
             if runner.running:
                 self._call(runner, runner.strategy.on_start)
@@ -216,6 +249,7 @@ class Host:
     def call(self, event: FeedEvent, runners: list[Runner]) -> None:
         """Show an event, or a bar that was built, to strategies."""
         name = _CALLBACKS[type(event)]
+        self.event_ns = event.time_ns
         for runner in runners:
             if runner.running:
                 self.calling = runner  # as in `_call`, which would cost each bar a call
@@ -236,32 +270,55 @@ class Host:
         runners, self._together = sorted(self._together, key=_by_id), []
         for runner in runners:
             bars, runner.together = dict(sorted(runner.together.items())), {}
+            self.event_ns = max(bar.time_ns for bar in bars.values())
             if runner.running:
                 self._call(runner, runner.strategy.on_bars, bars)
 
-    def on_fill(self, strategy_id: StrategyId, fill: OrderFilled) -> None:
-        """Show a fill to the strategy whose order it is."""
-        runner = self.runners.get(strategy_id)
-        if runner is not None and runner.running and runner.wants_fills:
+    def tell(self, record: Envelope, later: Decimal = ZERO) -> None:
+        """Tell the strategy whose order a record is about, the record being applied: first of a fill, then of what the order is now.
+
+        What it asks for then is acted on when all that the record brings is done. ``later``: see `update_of`.
+        """
+        found = update_of(self.orders, record, later)
+        if found is None:
+            return
+        wishes, stops = self.wishes, self.stops
+        self.wishes, self.stops = [], []
+        fill = record.body if isinstance(record.body, OrderFilled) else None
+        self.show_order(found[0], fill, found[1], record.time_ns)
+        if self.muted:
+            stops = stops + self.stops
+        elif self.wishes or self.stops:
+            self.told.append((record, self.wishes, self.stops))
+        self.wishes, self.stops = wishes, stops
+
+    def show_order(self, strategy: StrategyId, fill: OrderFilled | None, update: OrderUpdate, time_ns: int) -> None:
+        """Show a fill and an update of an order to the strategy whose order it is."""
+        runner = self.runners.get(strategy)
+        if runner is None:
+            return
+        self.event_ns = time_ns
+        if fill is not None and runner.wants_fills and runner.running:
             self._call(runner, runner.strategy.on_fill, fill)
+        if runner.wants_orders and runner.running:
+            self._call(runner, runner.strategy.on_order, update)
 
     def wake(self, now_ns: int) -> None:
-        """Fire the timers due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that ended before."""
-        while self._timers and self._timers[0][0] < now_ns:
-            due_ns, _, runner, name, interval_ns = heapq.heappop(self._timers)
-            self._show_ended(due_ns)  # bars that ended by then come first
-            if interval_ns is not None:
-                missed = (now_ns - 1 - due_ns) // interval_ns  # a closed market owes no calls: one, then on
-                self.set_timer(runner, name, due_ns + (missed + 1) * interval_ns, interval_ns)
-            if runner.running:
-                self.now_ns = max(self.now_ns, due_ns)
-                self._call(runner, runner.strategy.on_timer, Timer(name, due_ns))
+        """Fire what is due before ``now_ns`` (so a timer sees all of its own instant), complete the bars that ended before."""
+        self.schedule.begin(now_ns, with_open=True)
+        while self.schedule.due_ns < now_ns:
+            self._show_ended(self.schedule.due_ns)  # bars that ended by then come first
+            due = self.schedule.take(now_ns)
+            self.now_ns, self.event_ns = max(self.now_ns, due.time_ns), due.time_ns
+            for runner in due.owners:
+                if runner.running:
+                    self._call(runner, getattr(runner.strategy, _CALLBACKS[type(due.event)]), due.event)
         self.now_ns = now_ns
         self._show_ended(now_ns - 1)  # a shorter bar that ends now still belongs to the bar that ends now
         self._schedule()
 
     def _schedule(self) -> None:
-        self.wake_ns = min(self.built.due_ns, self._timers[0][0] + 1 if self._timers else NEVER)
+        self.wake_ns = min(self.built.due_ns, self.schedule.due_ns + 1)
 
     def _show_ended(self, until_ns: int) -> None:
         """Show the built bars that have ended by then, those of one end when all of them are in the histories."""
@@ -304,11 +361,7 @@ class Host:
 
     def set_timer(self, runner: Runner, name: str, due_ns: int, interval_ns: int | None) -> None:
         """Put a timer on the list; one that repeats takes the place of the strategy's other of that name."""
-        if interval_ns is not None:
-            self._timers = [timer for timer in self._timers if timer[2] is not runner or timer[3] != name]
-            heapq.heapify(self._timers)
-        self._timer_count += 1
-        heapq.heappush(self._timers, (due_ns, self._timer_count, runner, name, interval_ns))
+        self.schedule.set(runner, name, due_ns, interval_ns)
         self.wake_ns = min(self.wake_ns, due_ns + 1)
 
     # --- inside -------------------------------------------------------------------------------------------------------

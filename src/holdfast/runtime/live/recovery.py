@@ -17,12 +17,11 @@ from holdfast.core import lifecycle, snapshot
 from holdfast.core.engine.market import hear, show
 from holdfast.core.engine.reports import on_report
 from holdfast.core.instant import in_order
-from holdfast.core.messages import Envelope, MarketEvent, OrderFilled, Report
+from holdfast.core.messages import Envelope, MarketEvent, Report
 from holdfast.core.milestones import RecoveryCompleted, StrategyStopped
-from holdfast.core.portfolio.portfolio import BUST
 from holdfast.core.state import EngineState, apply
+from holdfast.core.strategy.updates import with_later
 from holdfast.core.turn import Turn
-from holdfast.core.types import StrategyId
 from holdfast.errors import JournalCorrupt, StaleEpoch
 from holdfast.feeds.live import LiveFeed
 from holdfast.journal.lease import Tenure
@@ -30,7 +29,7 @@ from holdfast.journal.reader import FillRow, Snapshot
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.identity import Bindings, check_identity
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.executions import REMEMBERED, Executions, fill_of
+from holdfast.runtime.live.executions import REMEMBERED, Executions
 from holdfast.runtime.live.foreign import adopted_order
 from holdfast.runtime.live.opening import Opening
 from holdfast.runtime.live.surroundings import OVERLAP_NS
@@ -46,6 +45,9 @@ class Past(Bindings, Protocol):
 
     def records(self, account: str, after: int) -> Iterator[Envelope]:
         """Its records after one of them, in order."""
+
+    def records_between(self, account: str, since_ns: int, until: int) -> Iterator[Envelope]:
+        """Its records since a time and up to one of them, in order."""
 
     def fills(self, account: str, *, limit: int, since_ns: int) -> Sequence[FillRow]:
         """Its latest executions since a time, the newest first."""
@@ -92,8 +94,8 @@ class LiveRecovery:
     def replay(self, history: Sequence[MarketEvent]) -> None:
         """Bring back what is recorded and show the strategies what went before. Raises StaleEpoch for a journal that goes on.
 
-        The state as of the newest snapshot is taken from there; the strategies are shown the fills since the history's
-        beginning all the same.
+        The state as of the newest snapshot is taken from there; the strategies are shown what became of their orders since the
+        history's beginning all the same.
         """
         state = self._account.state
         state.host.start(0)
@@ -101,7 +103,7 @@ class LiveRecovery:
         known = self._account.snapshot_at = restore_newest(state, self._past)
         if known:
             self.known_ns = state.now_ns
-            self._show_fills(events, known)
+            self._show_known(events, known)
         for record in self._past.records(state.account, known):
             self._show_until(events, record.time_ns)
             self._apply(record)
@@ -114,8 +116,8 @@ class LiveRecovery:
         self.check(state)
         self._account.broker.know([*state.orders.finished.values(), *state.orders.live.values()])
 
-    def _show_fills(self, events: "deque[MarketEvent]", known: int) -> None:
-        """Show the strategies the fills since the history's beginning that are in the snapshot already.
+    def _show_known(self, events: "deque[MarketEvent]", known: int) -> None:
+        """Show the strategies what became of their orders since the history's beginning and is in the snapshot already.
 
         Comparing with the broker goes by the executions of late, and by all of an order that works still.
         """
@@ -126,10 +128,10 @@ class LiveRecovery:
         found = self._past.fills(state.account, limit=REMEMBERED, since_ns=since_ns)
         rows = [row for row in found if row.sequence <= known]
         self._executions.restore(reversed(rows))
-        for row in reversed(rows):
-            if row.time_ns >= begins_ns and not row.execution_id.startswith(BUST):
-                self._show_until(events, row.time_ns)
-                state.host.on_fill(StrategyId(row.strategy), fill_of(row))
+        if state.host.listens:
+            for record, later in with_later(list(self._past.records_between(state.account, begins_ns, known))):
+                self._show_until(events, record.time_ns)
+                state.host.tell(record, later)
 
     def _show_until(self, events: "deque[MarketEvent]", time_ns: int | None = None) -> None:
         """Show the events up to a time, or all that are left."""
@@ -141,17 +143,20 @@ class LiveRecovery:
             show(self._account.state, in_order(instant))
             for event in instant:
                 hear(self._account.state, event)
+        host = self._account.state.host
+        if (
+            time_ns is not None and time_ns >= host.wake_ns
+        ):  # timers and sessions that were due by then have been seen to
+            host.wake(time_ns)
 
     def _apply(self, record: Envelope) -> None:
         state, body = self._account.state, record.body
         self._account.beat()
         apply(state, record)
         self._executions.see(body, record.time_ns)
-        if isinstance(body, OrderFilled):
-            order = state.orders.find(body.client_order_id)
-            if order is not None:
-                state.host.on_fill(order.terms.strategy, body)
-        elif isinstance(body, StrategyStopped):
+        if state.host.listens:
+            state.host.tell(record)
+        if isinstance(body, StrategyStopped):
             state.host.stops = [stop for stop in state.host.stops if stop[0].id != body.strategy]
 
     @property

@@ -8,6 +8,7 @@ import asyncio
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, Protocol
 
 import msgspec
@@ -85,6 +86,11 @@ class Disk:
                 raise JournalCorrupt(f"record {row[1]} doesn't fit its hash")
             previous = str(row[-1])
             yield _envelope(row)
+
+    def records_between(self, account: str, since_ns: int, until: int) -> Iterator[Envelope]:
+        """Those since a time and up to one of them."""
+        found = (record for record in self.records(account) if record.time_ns >= since_ns)
+        return takewhile(lambda record: record.sequence <= until, found)
 
     # --- what a journal writes ----------------------------------------------------------------------------------------
 
