@@ -1,8 +1,13 @@
 """Holdfast: a crash-safe trading engine for your own strategies on your own accounts."""
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    __version__ = version("holdfast")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
+def __getattr__(name: str) -> str:
+    """``__version__``: looked up when it is asked for, as reading what is installed takes longer than most commands."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("holdfast")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0+unknown"

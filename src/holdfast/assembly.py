@@ -32,11 +32,8 @@ from holdfast.core.strategy.sessions import NEVER
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId
 from holdfast.errors import ConfigError
-from holdfast.feeds.actions import read_actions
-from holdfast.feeds.files import FileFeed
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
-from holdfast.feeds.synthetic import SYMBOLS, SyntheticFeed
 from holdfast.venue.exchange import Exchange
 
 PAIR_CALENDARS = ("24/7", "24/5")
@@ -86,6 +83,8 @@ def build_feed(config: Config) -> Feed:
         if isinstance(bar_ns, dict):
             raise ConfigError("feed.bar by symbol is for files; the synthetic market's bars are all of one length")
         given = {} if bar_ns is None else {"bar_ns": bar_ns}
+        from holdfast.feeds.synthetic import SYMBOLS, SyntheticFeed
+
         return SyntheticFeed(
             feed.seed,
             calendar_of(config.accounts[0]),
@@ -102,6 +101,8 @@ def build_feed(config: Config) -> Feed:
         )
     if feed.path is None:
         raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
+    from holdfast.feeds.files import FileFeed  # Arrow takes a while to load, and a made-up market needs none
+
     return FileFeed(
         Path(feed.path),
         symbols=feed.symbols,
@@ -116,6 +117,8 @@ def _actions(config: Config, symbols: Sequence[str]) -> Sequence[CorporateAction
     """The splits and dividends that the configuration names, by the days of the first account's calendar."""
     if config.feed.actions is None:
         return ()
+    from holdfast.feeds.actions import read_actions
+
     return read_actions(Path(config.feed.actions), calendar_of(config.accounts[0]), symbols)
 
 
@@ -298,6 +301,16 @@ def _is_sound(value: object) -> bool:
     return not isinstance(value, float) or isfinite(value)
 
 
+def _bar_length_ns(feed: Feed | LiveFeed, symbol: str) -> int | None:
+    """How long a symbol's bars are; None where that isn't known, or there are ticks."""
+    if feed.kind == "file":
+        from holdfast.feeds.files import FileFeed
+
+        if isinstance(feed, FileFeed):
+            return feed.lengths_ns.get(symbol)
+    return feed.bar_ns
+
+
 def timeframe_notes(config: Config, feed: Feed | LiveFeed) -> list[str]:
     """What a person should know about strategies that ask for shorter bars than the feed has."""
     notes = []
@@ -305,7 +318,7 @@ def timeframe_notes(config: Config, feed: Feed | LiveFeed) -> list[str]:
         wanted_ns = parse_timeframe(strategy.timeframe)
         longer: dict[int, list[str]] = {}
         for symbol in strategy.symbols:
-            length_ns = feed.lengths_ns.get(symbol) if isinstance(feed, FileFeed) else feed.bar_ns
+            length_ns = _bar_length_ns(feed, symbol)
             if length_ns is not None and length_ns > wanted_ns:
                 longer.setdefault(length_ns, []).append(symbol)
         for length_ns, symbols in longer.items():

@@ -59,8 +59,14 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")]
 
 
+LOOKS = ("status", "orders", "positions", "fills", "audit")
+"""Commands that only read the journal: they load nothing else, and are done at once."""
+
+
 @app.callback(invoke_without_command=True)
-def start(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def start(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
     """Nothing but the version is done without a command. What any command logs goes to stderr: stdout is what was asked for."""
     if version:
         from holdfast import __version__
@@ -69,7 +75,7 @@ def start(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
     from holdfast.observe.logs import LogFormat, set_up_logs
 
-    set_up_logs(LogFormat.CONSOLE, logging.ERROR)
+    set_up_logs(LogFormat.CONSOLE, logging.ERROR, only_standard=context.invoked_subcommand in LOOKS)
 
 
 @app.command(rich_help_panel="Trade")

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -19,11 +19,13 @@ from holdfast.cli.progress import progress, watched
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.config import Config
 from holdfast.core.types import ZERO, iso_time, plain
-from holdfast.feeds.files import FileFeed
 from holdfast.feeds.port import Feed
 from holdfast.views.encode import Json, as_json
 from holdfast.views.orders import fill_view, order_view
 from holdfast.views.positions import holding
+
+if TYPE_CHECKING:
+    from holdfast.feeds.files import FileFeed
 
 Run = tuple[AccountResult, Recorder]
 
@@ -60,15 +62,26 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
 
 def check_data(feed: Feed) -> int | None:
     """Read a file from end to end before anything is done with it; how many events there are, as far as that is known."""
-    if not isinstance(feed, FileFeed):
+    file = _file(feed)
+    if file is None:
         return feed.total
     with progress(f"checking {Path(feed.name).name}", "rows", feed.total) as update:
-        return feed.check(update)
+        return file.check(update)
+
+
+def _file(feed: Feed) -> "FileFeed | None":
+    """The feed, if it is a file. Nothing is loaded to find out that it is none."""
+    if feed.kind != "file":
+        return None
+    from holdfast.feeds.files import FileFeed
+
+    return feed if isinstance(feed, FileFeed) else None
 
 
 def split_notes(feed: Feed) -> list[str]:
     """What looks like a split in data that was checked, once for each symbol and date; the first of them, and how many there are."""
-    jumps = feed.jumps if isinstance(feed, FileFeed) else ()
+    file = _file(feed)
+    jumps = () if file is None else file.jumps
     notes = [jump.words for jump in jumps[:MOST_JUMPS]]
     return notes + ([f"{len(jumps) - MOST_JUMPS} more jumps look like splits"] if len(jumps) > MOST_JUMPS else [])
 

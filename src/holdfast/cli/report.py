@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.backtest.results import AccountResult, StrategyResult
-from holdfast.cli.terminal import BAD, DIM, WARN, Cell, Column, count, money, percent, price, signed, table, when
+from holdfast.cli.terminal import BAD, DIM, WARN, Cell, Column, count, facts, money, percent, price, signed, table, when
 from holdfast.core.types import SECOND_NS
 from holdfast.venue.settings import FillAt
 
@@ -15,16 +15,6 @@ _FILLS = {
     FillAt.CLOSE: "a market order at the close of the bar that it was decided on (venue fill = close)",
     FillAt.NEXT_OPEN: "a market order at the open of the next bar (venue fill = next_open)",
 }
-
-
-def facts(pairs: list[tuple[str, Cell]]) -> Table:
-    """Names and values, two columns without a frame."""
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style=DIM, no_wrap=True)
-    grid.add_column()
-    for name, value in pairs:
-        grid.add_row(name, value)
-    return grid
 
 
 def print_backtest(console: Console, result: AccountResult, feed: str) -> None:

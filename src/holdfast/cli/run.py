@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from holdfast.assembly import build_feed, calendar_notes, tick_notes, timeframe_notes
-from holdfast.cli import report, terminal
+from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data
 from holdfast.cli.narrate import Narrator
 from holdfast.cli.progress import Update, progress
@@ -96,7 +96,7 @@ def header(config: Config, feed: Feed | LiveFeed, console: Console) -> None:
     strategies = [f"{row.id} on {' '.join(row.symbols)}" for row in config.strategies]
     speed = "live" if config.feed.is_live else _speed(str(config.feed.speed))
     console.print(
-        report.facts(
+        terminal.facts(
             [
                 ("account" if len(config.accounts) == 1 else "accounts", accounts),
                 ("strategies", ", ".join(strategies) or "none"),
@@ -130,7 +130,7 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
     ]
     if engine.metrics is not None:
         facts.append(("requests", _requests(engine.metrics.summary())))
-    console.print(report.facts(facts))
+    console.print(terminal.facts(facts))
     rows = [row for account in engine.accounts for row in _held(account.state)]
     if rows:
         columns = [

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli import report, terminal
+from holdfast.cli import terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, when
 from holdfast.core.session.account import AccountState
@@ -34,7 +34,7 @@ def _print(found: AccountStatus, console: Console) -> None:
     if found.valuation is None:
         console.print(Text(f"nothing is known of its money yet: {found.why_unknown}", style=DIM))
     else:
-        console.print(report.facts(_facts(found, found.state, found.valuation)))
+        console.print(terminal.facts(_facts(found, found.state, found.valuation)))
     console.print()
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "ago",
     "console",
     "count",
+    "facts",
     "is_interactive",
     "many",
     "money",
@@ -144,3 +145,13 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int,
 
 def _text(cell: Cell) -> Text:
     return cell if isinstance(cell, Text) else Text(cell)
+
+
+def facts(pairs: list[tuple[str, Cell]]) -> Table:
+    """Names and values, two columns without a frame."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style=DIM, no_wrap=True)
+    grid.add_column()
+    for name, value in pairs:
+        grid.add_row(name, value)
+    return grid

@@ -7,7 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli import report, terminal
+from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import BAD, GOOD, Cell, Column, count, table
@@ -41,7 +41,7 @@ def show(result: Result, console: Console) -> None:
     console.print(_counts("killed at", _kills(result), console.width))
     console.print(_counts("fault", sorted(result.faults.items()), console.width))
     console.print(
-        report.facts(
+        terminal.facts(
             [
                 (
                     "kills",

@@ -4,7 +4,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli import report, terminal
+from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import BAD, GOOD, Column, count, table
@@ -36,7 +36,7 @@ def show(summary: Summary, console: Console) -> None:
     last = summary.first + summary.seeds - 1
     failed = len(summary.failed)
     console.print(
-        report.facts(
+        terminal.facts(
             [
                 ("seeds", f"{summary.first:,} to {last:,} in {summary.seconds / 60:.1f} minutes"),
                 ("lives of engines", count(summary.lives)),

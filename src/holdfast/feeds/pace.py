@@ -1,10 +1,13 @@
 """How fast market time goes by: as in reality, a number of times as fast, or flat out."""
 
-import asyncio
 import math
+from typing import TYPE_CHECKING
 
 from holdfast.core.types import MINUTE_NS, SECOND_NS
 from holdfast.errors import InvalidValue
+
+if TYPE_CHECKING:
+    import asyncio
 
 FLAT_OUT = "max"
 SLOWEST, FASTEST = 0.001, 1_000_000_000
@@ -55,13 +58,15 @@ class Pace:
         self._step_ns = MINUTE_NS
         self._due_s = 0.0  # on the event loop's monotonic clock
 
-    async def wait(self, time_ns: int, stop: asyncio.Event) -> None:
+    async def wait(self, time_ns: int, stop: "asyncio.Event") -> None:
         """Returns when the event of ``time_ns`` is due, or as soon as ``stop`` is set.
 
         What is due already returns without giving other tasks a turn.
         """
         if self._speed is None:
             return
+        import asyncio  # the configuration is read by commands that run no event loop
+
         now_s = asyncio.get_running_loop().time()
         self._due_s = self._next_due_s(time_ns, now_s, self._speed)
         if self._due_s - now_s >= SHORTEST_WAIT_S:
@@ -83,7 +88,9 @@ class Pace:
         return gap_ns
 
 
-async def _wait_until(due_s: float, stop: asyncio.Event) -> None:
+async def _wait_until(due_s: float, stop: "asyncio.Event") -> None:
+    import asyncio
+
     try:
         async with asyncio.timeout_at(due_s):
             await stop.wait()

@@ -6,19 +6,18 @@ ahead of the database. It isn't synced: after a loss of power it may lag, which 
 """
 
 import hashlib
+import logging
 import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
-import structlog
-
 LENGTH = 128
 NAME_PART = 100
 """How much of an account's name goes into that of its anchor, in characters."""
 
-log = structlog.get_logger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Anchor:
@@ -52,7 +51,7 @@ class Anchor:
             os.pwrite(self._descriptor, text.encode(), 0)
         except OSError as error:
             self._is_broken = True
-            log.warning("how far the journal goes can't be noted: a lost end would go unseen", reason=str(error))
+            logger.warning("how far the journal goes can't be noted: a lost end would go unseen (%s)", error)
 
     def close(self) -> None:
         """Let the file go."""

@@ -130,7 +130,7 @@ class SqliteDatabase(database.Database):
                 draft = Path(workshop) / path.name
                 engine = _engine(draft, "rwc")
                 with engine.connect() as connection:
-                    schema.upgrade(connection, self)
+                    schema.make(connection)
                 draft.chmod(0o600)  # the log and its index get the same
                 _sync(draft)
                 try:

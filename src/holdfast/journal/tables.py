@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator
 
 from holdfast.errors import JournalCorrupt
@@ -24,8 +23,21 @@ from holdfast.errors import JournalCorrupt
 ACCOUNT_LENGTH = 64
 """The longest account name, in characters."""
 
-LONG_TEXT = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
-LONG_BYTES = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
+
+class LONGTEXT(Text):
+    """MariaDB's longest text, by the name that its dialect knows it by: the dialect itself is loaded where it is spoken."""
+
+    __visit_name__ = "LONGTEXT"
+
+
+class LONGBLOB(LargeBinary):
+    """MariaDB's longest bytes, likewise."""
+
+    __visit_name__ = "LONGBLOB"
+
+
+LONG_TEXT = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+LONG_BYTES = LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 MARIADB: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 """Each table's, whatever the server's defaults are: transactions, all of Unicode, and "a" is not "A"."""
 

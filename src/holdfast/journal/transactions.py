@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from holdfast.errors import JournalError
@@ -55,7 +54,11 @@ class Transactions:
         if self._database.kind == "mariadb":
             return sa.insert(table).prefix_with("IGNORE")
         if self._database.kind == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
             return postgresql.insert(table).on_conflict_do_nothing()
+        from sqlalchemy.dialects import sqlite
+
         return sqlite.insert(table).on_conflict_do_nothing()
 
     def run(self, doing: str, work: Callable[[sa.Connection], T]) -> T:

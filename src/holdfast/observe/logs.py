@@ -6,13 +6,14 @@ Modules log with the standard library's ``logging`` or with structlog; both, and
 import logging
 import sys
 from enum import StrEnum
-from typing import TextIO
-
-import structlog
-from structlog.types import EventDict, Processor, WrappedLogger
+from functools import cached_property
+from typing import TYPE_CHECKING, TextIO
 
 from holdfast.observe.redact import REDACTOR
 from holdfast.observe.repeats import Repeats
+
+if TYPE_CHECKING:
+    from structlog.types import EventDict, Processor, WrappedLogger
 
 
 class LogFormat(StrEnum):
@@ -33,24 +34,36 @@ def quieten(library: str) -> None:
         logging.getLogger(library).setLevel(max(logging.getLogger().level, logging.WARNING))
 
 
-def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def redact(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
     """The structlog processor: the event without secrets, the traceback's text included."""
     clean: EventDict = REDACTOR.value(event)
     return clean
 
 
-def set_up_logs(log_format: LogFormat, level: int = logging.INFO, stream: TextIO | None = None) -> None:
-    """Send everything that is logged in this process, redacted, to ``stream`` (stderr). A second call replaces the first."""
+def set_up_logs(
+    log_format: LogFormat, level: int = logging.INFO, stream: TextIO | None = None, *, only_standard: bool = False
+) -> None:
+    """Send everything that is logged in this process, redacted, to ``stream`` (stderr). A second call replaces the first.
+
+    ``only_standard``: nothing in this process logs with structlog, which is then loaded by the first line that is logged.
+    """
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.addFilter(Repeats())
-    handler.setFormatter(_formatter(log_format, handler.stream))
+    handler.setFormatter(_Formatter(log_format, handler.stream))
     root = logging.getLogger()
-    for old in [old for old in root.handlers if isinstance(old.formatter, structlog.stdlib.ProcessorFormatter)]:
+    for old in [old for old in root.handlers if isinstance(old.formatter, _Formatter)]:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    if not only_standard:
+        _set_up_structlog()
+
+
+def _set_up_structlog() -> None:
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -65,7 +78,25 @@ def set_up_logs(log_format: LogFormat, level: int = logging.INFO, stream: TextIO
     )
 
 
-def _formatter(log_format: LogFormat, stream: TextIO) -> logging.Formatter:
+class _Formatter(logging.Formatter):
+    """Made when the first line is logged: what it is made of takes longer to load than most commands run."""
+
+    def __init__(self, log_format: LogFormat, stream: TextIO) -> None:
+        super().__init__()
+        self._asked = log_format, stream
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return self._formatter.format(record)
+
+    @cached_property
+    def _formatter(self) -> logging.Formatter:
+        return _built(*self._asked)
+
+
+def _built(log_format: LogFormat, stream: TextIO) -> logging.Formatter:
+    import structlog
+
     if log_format is LogFormat.JSON:
         render: Processor = structlog.processors.JSONRenderer()
     else:
@@ -83,7 +114,9 @@ def _formatter(log_format: LogFormat, stream: TextIO) -> logging.Formatter:
     )
 
 
-def _shared() -> list[Processor]:
+def _shared() -> "list[Processor]":
+    import structlog
+
     return [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.journal import Journal, schema
-from holdfast.journal.database import open_database
+from holdfast.journal.database import Database, open_database
+from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.tables import ExactDecimal, metadata
 
 SQLITE = sa.create_engine("sqlite://").dialect
@@ -20,10 +21,45 @@ SQLITE = sa.create_engine("sqlite://").dialect
 
 def test_migrations_make_the_tables(url: str) -> None:
     """The newest migration leaves exactly the tables that the program is written against."""
-    Journal.open(url).close()
-    with open_database(url).reader().connect() as connection:
+    database = open_database(url)
+    if isinstance(database, SqliteDatabase):
+        migrate_file(database)
+    else:
+        Journal.open(url).close()
+    with database.reader().connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
+
+
+def migrate_file(database: SqliteDatabase) -> None:
+    """Make an empty file, and run every migration on it."""
+    sqlite3.connect(database.path).close()
+    with database.writer().connect() as connection:
+        schema.upgrade(connection, database)
+
+
+def test_a_new_file_is_made_as_the_migrations_would(tmp_path: Path) -> None:
+    """Tables, columns with their types and defaults, keys, indexes and the version are the same either way."""
+    made, migrated = (open_database(f"sqlite:///{tmp_path / name}.db") for name in ("made", "migrated"))
+    made.create()
+    assert isinstance(migrated, SqliteDatabase)
+    migrate_file(migrated)
+    assert shape(made) == shape(migrated)
+
+
+def shape(database: Database) -> dict[str, object]:
+    """What a database holds, and its version."""
+    with database.reader().connect() as connection:
+        inspector = sa.inspect(connection)
+        found: dict[str, object] = {
+            name: (
+                [{**column, "type": str(column["type"])} for column in inspector.get_columns(name)],
+                inspector.get_pk_constraint(name)["constrained_columns"],
+                inspector.get_indexes(name),
+            )
+            for name in sorted(inspector.get_table_names())
+        }
+        return found | {"version": schema.version(connection)}
 
 
 def test_head_is_the_newest_migration() -> None:

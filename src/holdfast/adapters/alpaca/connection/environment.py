@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from dotenv import dotenv_values
-
 from holdfast.adapters.alpaca.connection.settings import (
     DATA_STREAM_URL,
     DATA_URL,
@@ -115,6 +113,8 @@ def _read_dotenv(path: Path | None) -> Mapping[str, str | None]:
     if path is None:
         return {}
     try:
+        from dotenv import dotenv_values
+
         return dotenv_values(path, interpolate=False)  # a secret may have a dollar sign in it
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read ({type(error).__name__}); mend it or take it away") from None
