@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from holdfast.brokers.breaker import Breaker
 from holdfast.brokers.port import LiveBroker
@@ -14,9 +14,11 @@ from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules, FeeBound
 from holdfast.core.messages import BrokerName
 from holdfast.core.ranges import Ranged
 from holdfast.core.session.calendar import TradingCalendar
-from holdfast.feeds.live import LiveFeed, Stream
-from holdfast.observe.metrics import ApiMetrics
-from holdfast.venue.exchange import Exchange
+
+if TYPE_CHECKING:  # the configuration is read by commands that need none of these
+    from holdfast.feeds.live import LiveFeed, Stream
+    from holdfast.observe.metrics import ApiMetrics
+    from holdfast.venue.exchange import Exchange
 
 
 class NoSettings(Ranged, frozen=True, forbid_unknown_fields=True):
@@ -26,7 +28,7 @@ class NoSettings(Ranged, frozen=True, forbid_unknown_fields=True):
 class Watched(NamedTuple):
     """Who is told of a login's requests. The breakers hold requests back after failures; without one every request is made."""
 
-    metrics: ApiMetrics
+    metrics: "ApiMetrics"
     trading: Breaker | None = None
     market_data: Breaker | None = None
 
@@ -35,7 +37,7 @@ class FeedRequest(NamedTuple):
     """The market data that is wanted. ``calendar`` says when silence is an alarm; ``warm_up_minutes`` of trading come first."""
 
     symbols: Sequence[str]
-    streams: Sequence[Stream]
+    streams: "Sequence[Stream]"
     calendar: TradingCalendar
     warm_up_minutes: int
 
@@ -54,7 +56,7 @@ class Login(Protocol):
     def broker(self, *, asks_only: bool = False) -> LiveBroker:
         """The account. ``asks_only``: its stream of order events may be in use elsewhere, and is not waited for."""
 
-    def feed(self, request: FeedRequest) -> LiveFeed:
+    def feed(self, request: FeedRequest) -> "LiveFeed":
         """Market data. Raises :class:`~holdfast.errors.ConfigError` for what it can't carry."""
 
     def close(self) -> None:
@@ -105,7 +107,7 @@ class Adapter(Generic[S]):
     fees: FeeBounds = NO_FEES
     has_feed: bool = False
     modules: Sequence[str] = ()
-    replayed: Callable[[str, Exchange], ReplayedBroker] | None = None
+    replayed: "Callable[[str, Exchange], ReplayedBroker] | None" = None
     """Makes the broker of an account on an exchange in memory. None: its accounts are elsewhere, and need a login."""
 
     def check_section(self, section: S) -> None:

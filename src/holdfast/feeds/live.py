@@ -1,6 +1,5 @@
 """The interface of a market data source that happens once: what was missed is fetched, not replayed."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
@@ -44,6 +43,8 @@ class NoMarket:
 
     async def run(self, deliver: Deliver, tell: TellStatus) -> None:  # noqa: ARG002
         """Go on until cancelled."""
+        import asyncio
+
         await asyncio.Event().wait()
 
 

@@ -9,11 +9,12 @@ from holdfast.core.messages import Envelope, OrderFilled
 from holdfast.core.orders.order import Order
 from holdfast.journal.batch import PositionRow
 from holdfast.journal.chain import link
-from holdfast.journal.tables import ORDER_PROGRESS
+from holdfast.journal.reader import OrderRow
 
 Row = tuple[object, ...]
 
-_PROGRESS: Final = len(ORDER_PROGRESS)
+_COLUMNS: Final = OrderRow.__struct_fields__  # the table's, in its order (a test compares them)
+_PROGRESS: Final = len(_COLUMNS) - _COLUMNS.index("created_ns") - 1  # what follows changes after the order was made
 _KEY: Final = 2  # account and client_order_id come first
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from holdfast.journal import Journal, schema
 from holdfast.journal.database import Database, open_database
+from holdfast.journal.reader import AccountPosition, FillRow, OrderRow
 from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.tables import ExactDecimal, metadata
 
@@ -65,6 +66,13 @@ def shape(database: Database) -> dict[str, object]:
 def test_head_is_the_newest_migration() -> None:
     """`schema.HEAD` is the newest migration in the folder, and there is one line of them."""
     assert ScriptDirectory(str(schema.MIGRATIONS)).get_heads() == [schema.HEAD]
+
+
+def test_rows_are_read_as_the_tables_have_them() -> None:
+    """Each column of these tables is read, and none else; an order's and a fill's in the table's order, which rows are written in."""
+    assert OrderRow.__struct_fields__ == tuple(metadata.tables["orders"].columns.keys())
+    assert FillRow.__struct_fields__ == tuple(metadata.tables["fills"].columns.keys())
+    assert set(AccountPosition.__struct_fields__) == set(metadata.tables["positions"].columns.keys())
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False))
