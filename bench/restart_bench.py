@@ -110,7 +110,7 @@ class Past:
         return key
 
     def report(self, *bodies: OrderAccepted | OrderFilled) -> None:
-        self.account.keep(*[on_report(self.state, Report(self.state.now_ns, body)) for body in bodies])
+        self.account.keep(*[on_report(self.state, Report(self.state.now_ns, body)).finish() for body in bodies])
 
     def trade(self, number: int) -> None:
         side = Side.SELL if number % 2 else Side.BUY

@@ -60,8 +60,8 @@ class Interplay(Run):
 
     desk: Twins
 
-    def __init__(self, on_failure: OnFailure, rules: BrokerRules) -> None:
-        super().__init__(on_failure, rules, Twins)
+    def __init__(self, on_failure: OnFailure, rules: BrokerRules, make_desk: type[Twins] = Twins) -> None:
+        super().__init__(on_failure, rules, make_desk)
         self.undone = self.restarts = 0
 
     def bust(self, index: int) -> None:

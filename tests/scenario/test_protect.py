@@ -8,16 +8,14 @@ from typing import Any
 import pytest
 
 from holdfast.core import lifecycle, snapshot
-from holdfast.core.engine.protecting import begin_protected
 from holdfast.core.findings import Comparison
-from holdfast.core.messages import Action, CommandDone, Flatten, OrderPrepared, Protect
+from holdfast.core.messages import Action, BrokerName, CommandDone, Flatten, OrderPrepared, Protect
 from holdfast.core.milestones import RecoveryCompleted
 from holdfast.core.orders.order import OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.records import StopAsked
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.state import apply
-from holdfast.core.turn import Turn
 from holdfast.core.types import MANUAL, OrderRole, OrderType, Quantity, StrategyId, TimeInForce
 from tests.scenario.desk import Desk, Scripted, new_state, price
 from tests.scenario.test_engine_protection import STOP, TARGET, legs
@@ -72,10 +70,9 @@ def test_the_next_start_keeps_it() -> None:
     for state in (again, restored):
         turn = lifecycle.start(state, 2, "test", "test")
         assert state.guards == desk.state.guards
-        turn = Turn(state)
-        turn.record(RecoveryCompleted(0, 0, 1, 0, 0))
-        begin_protected(state, turn)
-        assert [record.type for record in turn.records] == ["RecoveryCompleted"]
+        state.broker = BrokerName("elsewhere")  # one that went on without us
+        turn = lifecycle.recovered(state, RecoveryCompleted(0, 0, 1, 0, 0))
+        assert [record.type for record in turn.records] == ["RecoveryCompleted", "AccountStateChanged"]
 
 
 def test_it_joins_a_target() -> None:

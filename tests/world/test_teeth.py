@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.core import exposure, views, waiting, wishes
-from holdfast.core.engine import closing, reports
+from holdfast.core.engine import reports
+from holdfast.core.engine.obligations import closing, differences
 from holdfast.core.messages import OrderFilled, OrderNotSent, OrderUnknown, Report
 from holdfast.core.orders.book import event_of, judge
 from holdfast.core.orders.life import LIFE, Cell
@@ -191,7 +192,7 @@ def test_trusting_books_that_are_known_to_be_wrong_is_found(monkeypatch: pytest.
                 state.gaps[symbol] = gap
 
     worst_case = exposure.worst_case
-    for module in (exposure, closing, cover):
+    for module in (exposure, closing, differences, cover):
         monkeypatch.setattr(module, "held", by_the_books)
     for module in (exposure, closing, views):
         monkeypatch.setattr(module, "worst_case", worst_by_the_books)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from holdfast.core.codec import encode_params
-from holdfast.core.engine.acts import heed, restore
-from holdfast.core.engine.protecting import begin_protected
+from holdfast.core.engine.acts import restore
+from holdfast.core.engine.obligations import conclude, fulfil
+from holdfast.core.engine.obligations.protection import keep_from_trading
 from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import (
     PAPER,
@@ -94,10 +95,8 @@ def resend(state: EngineState, order: Order) -> Turn:
     terms = order.terms
     if terms.expires_ns is not None and state.now_ns > terms.expires_ns:
         late = OrderNotSent(terms.client_order_id, "it had not left before the crash, and is stale now")
-        turn = on_report(state, Report(state.now_ns, late))  # what waits for the order's end hears of it
-        heed(state, turn)
-        state.wake_ns = 0  # and may have to do something about it in time
-        return turn
+        turn = on_report(state, Report(state.now_ns, late))
+        return conclude(state, turn)  # what waits for the order's end hears of it
     turn = Turn(state, "recovery")
     links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
     turn.record(OrderReleased(terms.client_order_id, attempt=order.attempts + 1), **links)
@@ -114,9 +113,18 @@ def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
     if state.broker != PAPER:  # the paper venue has come back with the journal, its orders with it
-        begin_protected(state, turn)
-    state.wake_ns = 0  # look at the clock with the first event
-    return turn.finish()
+        _begin_protected(state, turn)
+    return conclude(state, turn)
+
+
+def _begin_protected(state: EngineState, turn: Turn) -> None:
+    """Place what is missing, cancel what is too much, and take no new risk until that is confirmed."""
+    symbols = {order.terms.symbol for order in state.orders.live.values()} | {key[1] for key in state.guards}
+    for symbol in sorted(symbols):
+        turn.touch(symbol)
+    turn.touch_account()
+    fulfil(state, turn)
+    keep_from_trading(state, turn)
 
 
 def _listen_anew(state: EngineState, turn: Turn) -> None:

@@ -1,5 +1,7 @@
 """What one step of the engine gives back, and how it makes records."""
 
+from collections.abc import Iterator
+
 from holdfast.core.messages import AnyBody, Effect, Envelope
 from holdfast.core.milestones import AccountStateChanged
 from holdfast.core.session.account import AccountEvent, next_state
@@ -11,9 +13,25 @@ class Turn:
 
     ``correlation_id`` is given to every record that doesn't belong to an older chain. A strategy is told of its order as soon as
     the record is applied, as in a recovery.
+
+    ``touched`` are the symbols of which something has changed, each with the record that it comes of and the chain of that;
+    ``account_is_touched`` when something of the whole account has, ``is_due`` when the time has come for what is put off.
+    `engine/obligations` goes by these; ``is_touched`` says that there is something for it to do.
     """
 
-    __slots__ = ("_account_events", "correlation_id", "effects", "records", "source", "state")
+    __slots__ = (
+        "_account_events",
+        "_last",
+        "account_is_touched",
+        "correlation_id",
+        "effects",
+        "is_due",
+        "is_touched",
+        "records",
+        "source",
+        "state",
+        "touched",
+    )
 
     def __init__(self, state: EngineState, source: str = "engine", correlation_id: str = "") -> None:
         self.state = state
@@ -22,6 +40,38 @@ class Turn:
         self.records: list[Envelope] = []
         self.effects: list[Effect] = []
         self._account_events: list[tuple[AccountEvent, str]] = []
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what was touched: it is dealt with."""
+        self.touched: dict[str, tuple[str, str]] = {}
+        self._last = "", ""
+        self.is_touched = self.account_is_touched = self.is_due = False
+
+    def touch(self, symbol: str, cause: str = "") -> None:
+        """Note that something of a symbol has changed, by the record ``cause``: what is owed for it is done as the step ends."""
+        self.touched[symbol] = self._last = cause, self.correlation_id
+        self.is_touched = True
+
+    def touch_account(self, cause: str = "") -> None:
+        """Note that something of the whole account has changed, by the record ``cause``."""
+        self._last = cause, self.correlation_id
+        self.is_touched = self.account_is_touched = True
+
+    def time_has_come(self) -> None:
+        """Note that the clock is to be looked at: what is put off may be due."""
+        self.is_touched = self.is_due = True
+
+    def each_touched(self) -> Iterator[tuple[str, str]]:
+        """The touched symbols and their causes. What is recorded for each belongs to the chain of its cause."""
+        for symbol, (cause, chain) in list(self.touched.items()):
+            self.correlation_id = chain
+            yield symbol, cause
+
+    def resume(self, symbol: str = "") -> str:
+        """Go on with the chain of what touched a symbol, or with the last of all, and give back its cause."""
+        cause, self.correlation_id = self.touched.get(symbol, ("", "")) if symbol else self._last
+        return cause
 
     def record(self, body: AnyBody, cause: str = "", source: str = "", correlation_id: str = "") -> Envelope:
         """Make a record of something that happened, and apply it. Without a cause it begins a chain of its own."""

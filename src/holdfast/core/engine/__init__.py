@@ -3,6 +3,8 @@
 Read from the top: the market events of an instant are shown to the strategies; a wish becomes a `Signal`; risk approves or refuses it; what is
 approved is prepared and released, and leaves as an effect once the shell has made the records durable. What the broker
 reports is judged by the table of `orders/life.py`, booked, and shown to the strategy. Commands of people take the same way.
+What follows from a change (positions are protected, closes and flattens go on, wishes that wait are carried out) is no input's to think
+of: `obligations/` does it as the step ends.
 
 Nothing here reads a clock, makes up an id, or touches anything outside ``state``.
 """
@@ -11,13 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core.adjustments import Bookings
-from holdfast.core.engine.acts import heed, impair, record_value, restore
+from holdfast.core.engine.acts import impair, record_value, restore
 from holdfast.core.engine.bookings import known, on_bookings
-from holdfast.core.engine.clock import turn_at, wake_in_time
-from holdfast.core.engine.closing import withdraw
+from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.commands import on_request
 from holdfast.core.engine.market import on_heartbeat, on_instant, on_market
-from holdfast.core.engine.protecting import protect
+from holdfast.core.engine.obligations import conclude
 from holdfast.core.engine.reports import on_report
 from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant
@@ -34,12 +35,7 @@ Input = FeedEvent | Instant | Report | Request | Health | Heartbeat | Comparison
 def step(state: EngineState, event: Input) -> Turn | None:
     """Take one input; None when nothing came of it. Raises :class:`~holdfast.errors.Fatal` if an invariant is broken."""
     turn = _INPUTS[type(event)](state, event)
-    if turn is not None:
-        if state.host.told:
-            heed(state, turn)
-            turn.finish()
-        wake_in_time(state)
-    return turn
+    return None if turn is None else conclude(state, turn)
 
 
 def on_health(state: EngineState, health: Health) -> Turn | None:
@@ -51,7 +47,7 @@ def on_health(state: EngineState, health: Health) -> Turn | None:
         restore(state, turn, health.cause, health.reason)
     else:
         impair(state, turn, health.cause, health.reason)
-    return turn.finish()
+    return turn
 
 
 def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
@@ -70,12 +66,11 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
             turn.record(known(comparison.activities), record.id)
         record_value(state, turn, record.id)
         for line in found.lines:
-            protect(state, turn, line.symbol, record.id)
+            turn.touch(line.symbol, record.id)
     for symbol in {**before, **state.gaps}:
         if before.get(symbol) != state.gaps.get(symbol):
-            withdraw(state, turn, symbol, record.id)
-            protect(state, turn, symbol, record.id)
-    return turn.finish()
+            turn.touch(symbol, record.id)
+    return turn
 
 
 def on_permits(state: EngineState, permits: Permits) -> Turn | None:
@@ -84,14 +79,14 @@ def on_permits(state: EngineState, permits: Permits) -> Turn | None:
         return None
     turn = turn_at(state, permits.time_ns, "broker")
     turn.record(permits.found)
-    return turn.finish()
+    return turn
 
 
 def on_cycle(state: EngineState, cycle: Cycle) -> Turn:
     """Record what the supervisor has done."""
     turn = turn_at(state, cycle.time_ns, "supervisor")
     turn.record(cycle.body)
-    return turn.finish()
+    return turn
 
 
 _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {

@@ -33,7 +33,7 @@ from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity, StrategyId
-from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, left_of, name_of
+from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, name_of
 
 CLOSING = "closing"
 """The rule by which a wish is refused while the engine closes the position."""
@@ -119,7 +119,7 @@ def _drop_one(state: EngineState, turn: Turn, key: Key, intent_id: str) -> None:
             over = WishOver(*key, ASKED, intent_id)
             turn.record(over, waiting.record_id, correlation_id=waiting.correlation_id)
         else:
-            _waits_for_others(turn, waiting, "one that waited beside it was canceled", waiting.until)
+            wait_for_others(turn, waiting, "one that waited beside it was canceled", waiting.until)
 
 
 def is_closing(state: EngineState, signal: Signal) -> bool:
@@ -139,20 +139,21 @@ def on_signal(
     if isinstance(draft, Wait):
         _postpone(state, turn, signal, draft, wish)
         return None
-    return _answer(state, turn, signal, draft, wish.id)
+    return answer(state, turn, signal, draft, wish.id)
 
 
-def _answer(
+def answer(
     state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused, cause: str
 ) -> ClientOrderId | None:
+    """Record what risk made of a wish. An approved one becomes an order, whose id is returned."""
     turn.account(AccountEvent.WISHED, f"{signal.action} {signal.symbol}")
-    answer = turn.record(draft, cause, "risk")
+    answered = turn.record(draft, cause, "risk")
     if isinstance(draft, RiskRefused):
         turn.account(AccountEvent.REFUSED, draft.rule)
         return None
     if draft.left_out is not None:
-        turn.record(draft.left_out, answer.id, "risk")
-    prepare(state, turn, draft, answer.id)
+        turn.record(draft.left_out, answered.id, "risk")
+    prepare(state, turn, draft, answered.id)
     return draft.terms.client_order_id
 
 
@@ -165,7 +166,7 @@ def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, wish: 
     before = state.waiting.get(key, ())
     if len(before) >= MOST_WAITING:
         text = f"{MOST_WAITING} wishes in {signal.symbol} wait already: {wait.reason}"
-        _answer(state, turn, signal, wishes.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), wish.id)
+        answer(state, turn, signal, wishes.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), wish.id)
         return
     goal = None
     if wait.quantity is not None and signal.action in (Action.BUY, Action.SELL):
@@ -194,44 +195,8 @@ def drop_waiting(state: EngineState, turn: Turn, key: Key, reason: str, cause: s
         turn.record(over, cause or waiting.record_id, correlation_id=waiting.correlation_id)
 
 
-def take_up(state: EngineState, turn: Turn, symbol: str, *, is_due: bool = False) -> None:
-    """Carry out the wishes in a symbol that can be now. ``is_due``: also ask once more for cancels that came to nothing."""
-    for key in [key for key in state.waiting if key[1] == symbol]:
-        while key in state.waiting and _take_up(state, turn, state.waiting[key][0], is_due=is_due):
-            pass
-
-
-def _take_up(state: EngineState, turn: Turn, waiting: Waiting, *, is_due: bool) -> bool:
-    """Whether the wish that has waited longest is dealt with, and it is the next one's turn."""
-    live = state.orders.live
-    if not is_due and all(key in live for key in waiting.until):
-        return False
-    signal = left_of(state, waiting)
-    draft = None if signal is None else wishes.draft(state, signal)
-    if isinstance(draft, Wait):
-        until = tuple(order.terms.client_order_id for order in draft.until)
-        is_new = not set(until) <= set(waiting.until)
-        if is_new:
-            _waits_for_others(turn, waiting, draft.reason, until)
-            note_blocked(state, turn, (waiting.signal.strategy, waiting.signal.symbol), draft.until, waiting.record_id)
-        for order in draft.cancel:
-            if is_due or order.terms.client_order_id not in waiting.until:
-                cancel(
-                    turn, order, f"{waiting.signal.action} {waiting.signal.symbol} waits for its end", waiting.record_id
-                )
-        return False
-    key = (waiting.signal.strategy, waiting.signal.symbol)
-    reason = "it is carried out" if draft is not None else "nothing is left to be done, or it is too old"
-    before, turn.correlation_id = turn.correlation_id, waiting.correlation_id
-    if draft is not None and signal is not None:
-        _answer(state, turn, signal, draft, waiting.record_id)
-    turn.record(WishOver(*key, reason, "" if draft is not None else waiting.signal.intent_id), waiting.record_id)
-    turn.correlation_id = before
-    return True
-
-
-def _waits_for_others(turn: Turn, waiting: Waiting, reason: str, until: tuple[ClientOrderId, ...]) -> None:
-    """Orders that came meanwhile are in its way: it waits for these."""
+def wait_for_others(turn: Turn, waiting: Waiting, reason: str, until: tuple[ClientOrderId, ...]) -> None:
+    """Let a wish wait on, for these orders: others came meanwhile, or it keeps its place behind those that do."""
     signal, chain = waiting.signal, waiting.correlation_id
     over = turn.record(WishOver(signal.strategy, signal.symbol, reason), waiting.record_id, correlation_id=chain)
     again = WishWaits(signal, until, reason, waiting.goal, waiting.since_ns)
@@ -277,7 +242,7 @@ def impair(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     """Put the account into PRESERVATION for a cause that is not known yet."""
     if cause not in state.impairments:
         turn.record(Impaired(str(cause), reason, rule_of(cause).acts is Acts.LATER))
-        state.wake_ns = 0  # what PRESERVATION asks for may be due
+        turn.touch_account()
     turn.account(AccountEvent.PRESERVED, f"{cause}: {reason}")
 
 
@@ -286,7 +251,7 @@ def restore(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     if cause not in state.impairments:
         return
     turn.record(Restored(cause, reason))
-    state.wake_ns = 0  # what was to be closed for it may stay
+    turn.touch_account()
     if not state.impairments:
         turn.account(AccountEvent.RELIEVED, reason)
         if state.orders.live_entries:

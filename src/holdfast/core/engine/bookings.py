@@ -16,7 +16,6 @@ from holdfast.core.adjustments import (
 )
 from holdfast.core.engine.acts import cancel, record_value
 from holdfast.core.engine.clock import turn_at
-from holdfast.core.engine.protecting import protect
 from holdfast.core.messages import PositionChanged
 from holdfast.core.portfolio.explain import Unbooked, explain
 from holdfast.core.portfolio.ledger import COST_STEP
@@ -47,8 +46,8 @@ def on_bookings(state: EngineState, bookings: Bookings) -> Turn | None:
         record_value(state, turn)
     adjusted = (record.symbol for record in records if isinstance(record, AccountAdjusted))
     for symbol in dict.fromkeys(adjusted):
-        protect(state, turn, symbol)
-    return turn.finish() if turn.records else None
+        turn.touch(symbol)
+    return turn if turn.records else None
 
 
 def known(activities: Sequence[BrokerActivity]) -> ActivitiesKnown:

@@ -1,11 +1,8 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
-from holdfast.core.engine.acts import impair, keep_loss_limits, record_value, restore, take_up
-from holdfast.core.engine.closing import retreat, retreat_begins_ns, retreat_ns
-from holdfast.core.engine.flattening import press
-from holdfast.core.engine.protecting import due_ns, relent, tend
+from holdfast.core.engine.acts import impair, keep_loss_limits, record_value, restore
+from holdfast.core.engine.obligations import fulfil, wake_in_time
 from holdfast.core.milestones import MarketStale, TradingDayStarted
-from holdfast.core.protection.policy import LOOK_NS
 from holdfast.core.session.calendar import TradingDay
 from holdfast.core.session.causes import Cause
 from holdfast.core.session.counters import DAY_TRADE_DAYS
@@ -37,17 +34,11 @@ def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
         _begin_day(state, turn, day, before_ns)
-    tend(state, turn)
-    if state.flattening:
-        press(state, turn)
-    for symbol in dict.fromkeys(key[1] for key in state.waiting):
-        take_up(state, turn, symbol, is_due=True)
-    relent(state, turn)
-    begins_ns = retreat_begins_ns(state)
-    if begins_ns is not None and now_ns >= begins_ns:
-        retreat(state, turn)
+    turn.time_has_come()
+    fulfil(state, turn)
+    turn.begin_anew()
     schedule(state)
-    if now_ns // HOUR_NS != state.hour:  # after the schedule: a loss has the clock looked at again at once
+    if now_ns // HOUR_NS != state.hour:
         record_value(state, turn, with_strategies=True)
     elif state.limits.bounds_loss and now_ns // MINUTE_NS != before_ns // MINUTE_NS:
         keep_loss_limits(state, turn, state.equity)
@@ -81,17 +72,6 @@ def schedule(state: EngineState) -> None:
     if state.limits.bounds_loss:
         state.wake_ns = min(state.wake_ns, (state.now_ns // MINUTE_NS + 1) * MINUTE_NS)
     wake_in_time(state)
-
-
-def wake_in_time(state: EngineState) -> None:
-    """See that the clock is looked at when protection, PRESERVATION or a flatten needs it. Called after whatever may have changed that."""
-    wanted = due_ns(state)
-    acts_ns = retreat_ns(state)
-    if acts_ns is not None:
-        wanted.append(acts_ns)
-    if state.flattening or state.waiting:
-        wanted.append(state.now_ns + LOOK_NS)
-    state.wake_ns = min([state.wake_ns, *wanted])
 
 
 def _mark_stale(state: EngineState, turn: Turn, stale_after_ns: int, open_ns: int) -> None:

@@ -6,9 +6,6 @@ from typing import Any
 from holdfast.core import wishes
 from holdfast.core.engine.acts import attend, cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.clock import turn_at
-from holdfast.core.engine.closing import retreat
-from holdfast.core.engine.flattening import flatten
-from holdfast.core.engine.protecting import protect
 from holdfast.core.engine.reports import judge_report
 from holdfast.core.findings import Reconcile, Resolution, Resolve
 from holdfast.core.messages import (
@@ -56,7 +53,7 @@ def on_request(state: EngineState, request: Request) -> Turn:
     record = turn.record(request.body, request.id, request.source)
     done = _COMMANDS[type(request.body)](state, turn, request.body, record)
     turn.record(done, record.id)
-    return turn.finish()
+    return turn
 
 
 def _place(state: EngineState, turn: Turn, command: PlaceOrder, record: Envelope) -> CommandDone:
@@ -111,7 +108,7 @@ def _preserve(state: EngineState, turn: Turn, command: Preserve, _record: Envelo
     if state.account_state is AccountState.HALTED:
         return CommandDone(accepted=False, text="the account is HALTED, which lets out no more: resume it first")
     impair(state, turn, Cause.BY_HAND, command.reason or "asked by a person")
-    retreat(state, turn)
+    turn.touch_account()
     closed = _CLOSED[state.protection.preservation]
     return CommandDone(accepted=True, text=f"in PRESERVATION until `holdfast resume`: no new risk is taken, {closed}")
 
@@ -123,6 +120,7 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
     for cause in causes:
         turn.record(Restored(cause, "resumed by a person"), record.id)
     turn.account(AccountEvent.RESUMED, command.reason or "asked by a person")
+    turn.touch_account(record.id)
     if Cause.DRAWDOWN in causes:  # the new peak is what the account is worth now, not what is left of it in an hour
         record_value(state, turn, record.id)
     if state.orders.live_entries:
@@ -131,7 +129,7 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
         left = tuple(f"{strategy}:{symbol}" for strategy, symbol, _ in state.portfolio.open_ledgers())
         given_up = turn.record(Flattened(left), record.id)
         for symbol in sorted({key[1] for key in state.guards}):  # the flatten has canceled their exits
-            protect(state, turn, symbol, given_up.id)
+            turn.touch(symbol, given_up.id)
         return CommandDone(accepted=True, text=f"resumed; the flatten is given up with {len(left)} position(s) open")
     return CommandDone(accepted=True, text="resumed")
 
@@ -167,7 +165,7 @@ def _protect(state: EngineState, turn: Turn, command: Protect, record: Envelope)
     if fault or price is None:
         return CommandDone(accepted=False, text=f"nothing was done: {fault}")
     asked = turn.record(StopAsked(*key, stop, price), record.id)
-    protect(state, turn, command.symbol, asked.id)
+    turn.touch(command.symbol, asked.id)
     return CommandDone(accepted=True, text=f"{plain(position)} {command.symbol} of {key[0]}: a stop at {plain(stop)}")
 
 
@@ -208,7 +206,7 @@ def _flatten(state: EngineState, turn: Turn, command: Flatten, record: Envelope)
     live, held = len(state.orders.live), len(list(state.portfolio.open_ledgers()))
     for order in list(state.orders.live.values()):
         cancel(turn, order, "flatten")
-    flatten(state, turn, record.id)
+    turn.touch_account(record.id)
     return CommandDone(accepted=True, text=f"halted; canceling {live} order(s), closing {held} position(s)")
 
 

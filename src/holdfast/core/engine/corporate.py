@@ -3,7 +3,6 @@
 from holdfast.core import corporate
 from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind, CorporateAction
 from holdfast.core.engine.acts import cancel, record_value
-from holdfast.core.engine.protecting import protect
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Price, plain
@@ -32,7 +31,7 @@ def take_action(state: EngineState, turn: Turn | None, action: CorporateAction, 
     if action.new != action.old:
         for order in live:
             cancel(turn, order, _words(action), record.id)
-        protect(state, turn, action.symbol, record.id)
+        turn.touch(action.symbol, record.id)
     record_value(state, turn, record.id)
     return turn
 

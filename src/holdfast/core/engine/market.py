@@ -5,7 +5,7 @@ from holdfast.core.corporate import price_after
 from holdfast.core.engine.acts import attend, restore
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.corporate import take_action
-from holdfast.core.engine.protecting import follow
+from holdfast.core.engine.obligations.protection import follow
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Envelope, FeedEvent, Heartbeat, Quote, Trade
 from holdfast.core.milestones import MarketFresh
@@ -38,7 +38,7 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
         for symbol in dict.fromkeys(event.symbol for event in market):
             if symbol in state.followed:
                 turn = follow(state, turn, symbol, market)
-    return None if turn is None else turn.finish()
+    return turn
 
 
 def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list[Call]) -> Turn | None:
@@ -134,7 +134,7 @@ def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:
         host.wake(beat.time_ns)
     if host.wishes or host.stops:
         attend(state, turn, None)
-    return turn.finish() if turn.records else None
+    return turn if turn.records else None
 
 
 def _freshen(state: EngineState, turn: Turn | None, event: FeedEvent) -> Turn | None:

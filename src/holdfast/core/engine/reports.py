@@ -1,10 +1,8 @@
 """What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
 
 from holdfast.core import wishes
-from holdfast.core.engine.acts import cancel, heed, impair, prepare, record_value, take_up
+from holdfast.core.engine.acts import cancel, heed, impair, prepare, record_value
 from holdfast.core.engine.clock import turn_at
-from holdfast.core.engine.flattening import flatten
-from holdfast.core.engine.protecting import protect
 from holdfast.core.findings import OrderLost, OrderOverdue
 from holdfast.core.messages import (
     BrokerReport,
@@ -51,7 +49,7 @@ def on_report(state: EngineState, report: Report) -> Turn:
             turn.record(body, order.last_record_id, source, order.correlation_id)
     else:
         judge_report(state, turn, order, body, source)
-    return turn.finish()
+    return turn
 
 
 def judge_report(state: EngineState, turn: Turn, order: Order, body: BrokerReport, source: str) -> None:
@@ -68,6 +66,11 @@ def judge_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepor
         return
     record = turn.record(body, cause, source)
     _after_report(state, turn, order, body, record)
+
+
+def _another_comes(state: EngineState, order: Order, body: BrokerReport) -> bool:
+    """Whether another report follows, and nothing is owed before: why a cancel was refused is asked for; a linked order ends by itself."""
+    return isinstance(body, CancelRefused) or (isinstance(body, OrderFilled) and _is_linked(state, order))
 
 
 def _is_linked(state: EngineState, order: Order) -> bool:
@@ -96,7 +99,7 @@ def _adopt(state: EngineState, turn: Turn, body: OrderAdopted, source: str) -> T
     if state.foreign_orders is Policy.CANCEL or state.flattening:
         cancel(turn, order, "it is not ours" if not state.flattening else "flatten")
     turn.account(AccountEvent.ORDERED, terms.client_order_id)
-    return turn.finish()
+    return turn
 
 
 def _lose(turn: Turn, order: Order, body: OrderLost, source: str) -> None:
@@ -129,14 +132,8 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         answer = turn.record(decision, record.id, "risk", record.correlation_id)
         if isinstance(decision, RiskApproved):
             prepare(state, turn, decision, answer.id)
-    if state.waiting:
-        take_up(state, turn, terms.symbol)
-    if state.flattening:
-        flatten(state, turn, record.id)
-    elif isinstance(body, CancelRefused):
-        pass  # why is being asked for: what comes of that brings protection in line, and a second cancel would not
-    elif not (isinstance(body, OrderFilled) and _is_linked(state, order)):  # the linked order's own report comes next
-        protect(state, turn, terms.symbol, record.id)
+    if not _another_comes(state, order, body):
+        turn.touch(terms.symbol, record.id)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
     else:

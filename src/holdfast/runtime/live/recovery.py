@@ -191,7 +191,7 @@ class LiveRecovery:
         yield lifecycle.adopt(state, account.cash, held)
         for found in opening.working:
             adopted = adopted_order(found, opening.executions_of(found))
-            yield on_report(state, Report(state.now_ns, adopted))
+            yield on_report(state, Report(state.now_ns, adopted)).finish()
 
     def finish(self, unanswered: int) -> None:
         """Every order is explained: let the account trade."""

@@ -1,50 +1,50 @@
-"""Keeps stop-loss and take-profit orders in line with positions, moves stops, and deals with protection that can't be had."""
+"""Stop-loss and take-profit orders are in line with positions, stops move, and protection that can't be had has its consequence."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from holdfast.core import wishes
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
-from holdfast.core.engine.closing import clear_the_way, close_position, go_on_closing, is_barred
+from holdfast.core.engine.obligations.closing import clear_the_way, close_position, is_barred
 from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import MarketEvent, OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
-from holdfast.core.protection.cover import Key, closing_side, confirmed, is_covered, to_protect
+from holdfast.core.protection.cover import Key, closing_side, is_covered, to_protect
 from holdfast.core.protection.legs import Guard, Place, at_work, leg_terms, plan
-from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, LOOK_NS, MOVE_EVERY_NS, PASSED_NS
+from holdfast.core.protection.policy import CLEAR_AFTER, LEG_TRIES, MOVE_EVERY_NS
 from holdfast.core.protection.records import (
     OnFailure,
-    PositionKept,
     ProtectionComplete,
     ProtectionFailed,
-    ProtectionLate,
     StopMoved,
     StopPassed,
 )
 from holdfast.core.protection.trailing import best_price, next_stop
 from holdfast.core.risk.check import check
-from holdfast.core.session.causes import Acts, Cause, rule_of
+from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Price, Quantity, plain
+from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Price, Quantity
 from holdfast.core.waiting import blockers
 
 SOURCE = "protection"
 
 
-def protect(state: EngineState, turn: Turn, symbol: str, cause: str = "") -> None:
-    """Bring the protective orders in a symbol in line with what is held, and note when nothing is missing any more.
+def align(state: EngineState, turn: Turn) -> None:
+    """Bring the protective orders in touched symbols in line with what is held, and note when nothing is missing any more.
 
-    Not while a flatten is on: it waits until no order is live, and has what it leaves protected itself.
+    Not while a flatten is on: it waits until no order is live, and touches what it leaves. A position that is being closed keeps its
+    exits only while the broker would take no order that closes it.
     """
     if state.flattening:
         return
-    for key in list(_positions(state, symbol)):
-        is_closing = key in state.closing and not state.closing[key].is_left
-        if not is_closing or not go_on_closing(state, turn, key, cause):
-            _align(state, turn, key, cause)
-    _complete(state, turn, symbol, cause)
+    for symbol, cause in turn.each_touched():
+        for key in list(_positions(state, symbol)):
+            is_closing = key in state.closing and not state.closing[key].is_left
+            if not is_closing or is_barred(state, turn, key, cause):
+                _align(state, turn, key, cause)
+        _complete(state, turn, symbol, cause)
 
 
 def _positions(state: EngineState, symbol: str) -> Iterator[Key]:
@@ -128,11 +128,12 @@ def _may_place(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
     """Whether a protective order may be made now; after too many that came to nothing the account's policy is carried out."""
     cover, on_failure = state.covers[key], state.protection.on_failure
     if cover.failures and _is_reached(state, key):
-        close_position(state, turn, key, "the market has reached its stop, which the broker would not take", cause)
+        if key not in state.closing:  # one that was left to a person is not begun again
+            close_position(state, turn, key, "the market has reached its stop, which the broker would not take", cause)
         return False
     if cover.failures >= LEG_TRIES and not cover.has_failed:
         reason = _last_reason(state, cover.failed)
-        _fail(
+        fail(
             state, turn, key, f"{cover.failures} protective orders in a row came to nothing; the last: {reason}", cause
         )
         if key in state.closing:
@@ -155,7 +156,7 @@ def _is_reached(state: EngineState, key: Key) -> bool:
     return (price - stop) * closing_side(state.portfolio.strategy_quantity(*key)).sign >= 0
 
 
-def _fail(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
+def fail(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
     """Protection can't be had: say so, and carry out the account's policy."""
     on_failure = state.protection.on_failure
     turn.record(ProtectionFailed(*key, on_failure, reason), cause, SOURCE)
@@ -177,13 +178,6 @@ def _complete(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
         if key[1] == symbol and cover.since_ns and is_covered(state, key):
             waited_ns = state.now_ns - cover.since_ns
             turn.record(ProtectionComplete(*key, Quantity(to_protect(state, key)), waited_ns), cause, SOURCE)
-    settle(state, turn)
-
-
-def settle(state: EngineState, turn: Turn) -> None:
-    """Let the account trade again that a start found unprotected, once nothing is missing any more, however that came about."""
-    if Cause.PROTECTION in state.impairments and not _missing(state):
-        restore(state, turn, Cause.PROTECTION, "every position is protected, or its policy was carried out")
 
 
 # --- stops and the market -----------------------------------------------------------------------------------------------
@@ -216,7 +210,7 @@ def follow(state: EngineState, turn: Turn | None, symbol: str, events: Sequence[
         if found is not None:
             turn = turn or Turn(state)
             moved = turn.record(StopMoved(*key, *found), source=SOURCE)
-            protect(state, turn, symbol, moved.id)
+            turn.touch(symbol, moved.id)
     return turn
 
 
@@ -227,16 +221,15 @@ def _may_move(state: EngineState, key: Key) -> bool:
 
 
 def _note_passed(state: EngineState, turn: Turn | None, key: Key, price: Price) -> Turn | None:
-    limit = _passed_limit(state, key, price)
+    limit = passed_limit(state, key, price)
     if (limit is not None) is bool(state.covers[key].passed_ns):
         return turn
     turn = turn or Turn(state)
     turn.record(StopPassed(*key, limit), source=SOURCE)
-    state.wake_ns = 0  # the clock is to look at it
     return turn
 
 
-def _passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
+def passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
     """The limit of a position's stop-limit order that the market is beyond; None where it is beyond none."""
     for leg in state.legs(*key):
         limit, side = leg.terms.limit_price, leg.terms.side
@@ -245,102 +238,21 @@ def _passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
     return None
 
 
-def relent(state: EngineState, turn: Turn) -> None:
-    """Keep what PRESERVATION was closing if nothing it was for is left, and all of that was of the kind that passes.
-
-    An order that has left to close it is asked back; if that fills all the same, it is closed.
-    """
-    for key, closing in list(state.closing.items()):
-        is_over = closing.causes and not any(cause in state.impairments for cause in closing.causes)
-        if closing.is_left or not is_over or any(rule_of(each).acts is Acts.AT_ONCE for each in closing.causes):
-            continue
-        kept = turn.record(
-            PositionKept(*key, f"it was to be closed for {', '.join(closing.causes)}, and that is over"), source=SOURCE
-        )
-        order = state.orders.live.get(closing.order)
-        if order is not None:
-            cancel(turn, order, "its position is kept")
-        protect(state, turn, key[1], kept.id)
-
-
-# --- what the clock brings --------------------------------------------------------------------------------------------
-
-
-def tend(state: EngineState, turn: Turn) -> None:
-    """Close positions whose time is over, raise alarms that are due, and try again what was put off."""
-    settle(state, turn)
-    for key, guard in list(state.guards.items()):
-        if key not in state.guards:
-            continue
-        cover, closes_ns = state.covers[key], guard.closes_ns
-        if cover.since_ns and not cover.is_late and state.now_ns >= cover.since_ns + state.protection.late_after_ns:
-            held = Quantity(to_protect(state, key))
-            covered = Quantity(confirmed(state, key, guard, held))
-            turn.record(ProtectionLate(*key, held, covered, state.now_ns - cover.since_ns), source=SOURCE)
-        if state.flattening:
-            continue
-        if cover.passed_ns and state.now_ns >= cover.passed_ns + PASSED_NS:
-            _give_up_passed(state, turn, key)
-        if closes_ns is not None and state.now_ns >= closes_ns and key not in state.closing:
-            close_position(state, turn, key, "it was to be held no longer")
-        elif cover.since_ns and cover.retry_ns:
-            protect(state, turn, key[1])
-    _press_closing(state, turn)
-
-
-def _press_closing(state: EngineState, turn: Turn) -> None:
-    """Go on with what is being closed: a cancel that the broker has refused is asked for again."""
-    for key, closing in list(state.closing.items()):
-        if not (closing.is_left or state.flattening):
-            go_on_closing(state, turn, key, "")
-
-
-def _give_up_passed(state: EngineState, turn: Turn, key: Key) -> None:
-    """A stop-limit that the market has jumped over: it stays open, and the position with it."""
-    price = state.price(key[1])
-    limit = None if price is None else _passed_limit(state, key, price)
-    if limit is None or price is None or state.covers[key].has_failed or key in state.closing:
-        return
-    _fail(
-        state,
-        turn,
-        key,
-        f"the market is at {plain(price)}, beyond {plain(limit)}, the limit of its stop, which is open still",
-    )
-
-
-def due_ns(state: EngineState) -> list[int]:
-    """When :func:`tend` is wanted next."""
-    late_after_ns = state.protection.late_after_ns
-    is_closing = any(not closing.is_left for closing in state.closing.values())
-    found = [state.now_ns + LOOK_NS] if is_closing else []
-    for key, guard in state.guards.items():
-        cover = state.covers[key]
-        if guard.closes_ns is not None and key not in state.closing:
-            found.append(guard.closes_ns)
-        if cover.since_ns and not cover.is_late:
-            found.append(cover.since_ns + late_after_ns)
-        if cover.since_ns and cover.retry_ns > state.now_ns:
-            found.append(cover.retry_ns)
-        if cover.passed_ns and cover.passed_ns + PASSED_NS > state.now_ns:
-            found.append(cover.passed_ns + PASSED_NS)
-    return found
-
-
 # --- a new start ------------------------------------------------------------------------------------------------------
 
 
-def begin_protected(state: EngineState, turn: Turn) -> None:
-    """After a start: place what is missing, cancel what is too much, and take no new risk until that is confirmed."""
-    for symbol in sorted(
-        {order.terms.symbol for order in state.orders.live.values()} | {key[1] for key in state.guards}
-    ):
-        protect(state, turn, symbol)
+def keep_from_trading(state: EngineState, turn: Turn) -> None:
+    """After a start: take no new risk until what is missing is confirmed."""
     missing = _missing(state)
     if missing:
         names = ", ".join(f"{symbol} of {strategy}" for strategy, symbol in missing)
         impair(state, turn, Cause.PROTECTION, f"not protected yet: {names}")
-    settle(state, turn)
+
+
+def release(state: EngineState, turn: Turn) -> None:
+    """Let the account trade again that a start found unprotected, once nothing is missing any more, however that came about."""
+    if Cause.PROTECTION in state.impairments and not _missing(state):
+        restore(state, turn, Cause.PROTECTION, "every position is protected, or its policy was carried out")
 
 
 def _missing(state: EngineState) -> list[Key]:

@@ -1,4 +1,4 @@
-"""Closes everything there is, step by step."""
+"""A flatten goes on until everything is closed, step by step."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -6,12 +6,12 @@ from decimal import Decimal
 from holdfast.core import wishes
 from holdfast.core.codec import is_foreign
 from holdfast.core.engine.acts import cancel, on_signal
-from holdfast.core.engine.protecting import protect, settle
 from holdfast.core.exposure import held
 from holdfast.core.messages import Action, Flattened, Signal
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import closing_side
+from holdfast.core.protection.policy import LOOK_NS
 from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
 from holdfast.core.types import OrderRole, OrderType, Quantity, Side, StrategyId
@@ -20,10 +20,27 @@ FLATTEN_TRIES = 3
 """How often flatten orders a position closed that won't close before it leaves the rest to a person."""
 
 
-def flatten(state: EngineState, turn: Turn, cause: str) -> None:
-    """Go on with a flatten: once no order is live, close what is held; when nothing more can be closed, it is over."""
-    if state.orders.live:
+def go_on(state: EngineState, turn: Turn) -> None:
+    """Go on with a flatten: once no order is live, close what is held; when nothing more can be closed, it is over.
+
+    When the time has come, ask for the cancel of what still holds it up; one that was refused is asked for again.
+    """
+    if not state.flattening:
         return
+    if turn.is_due:
+        for order in list(state.orders.live.values()):
+            if not _closes(state, order):
+                cancel(turn, order, "flatten")
+    if not state.orders.live:
+        _close_all(state, turn, turn.resume())
+
+
+def due_ns(state: EngineState) -> int | None:
+    """When a flatten looks for what holds it up next."""
+    return state.now_ns + LOOK_NS if state.flattening else None
+
+
+def _close_all(state: EngineState, turn: Turn, cause: str) -> None:
     left = []
     for signal in list(_wanted(state)):
         strategy, symbol = signal.strategy, signal.symbol
@@ -35,8 +52,7 @@ def flatten(state: EngineState, turn: Turn, cause: str) -> None:
     if not state.orders.live:
         turn.record(Flattened(tuple(f"{strategy}:{symbol}" for strategy, symbol in left)), cause)
         for _, symbol in left:
-            protect(state, turn, symbol, cause)
-        settle(state, turn)
+            turn.touch(symbol, cause)
 
 
 def _wanted(state: EngineState) -> Iterator[Signal]:
@@ -66,13 +82,6 @@ def _not_there(state: EngineState) -> Iterator[Key]:
     for strategy, symbol, ledger in state.portfolio.open_ledgers():
         if symbol in state.gaps and not held(state, symbol, closing_side(ledger.quantity)):
             yield strategy, symbol
-
-
-def press(state: EngineState, turn: Turn) -> None:
-    """Ask for the cancel of what still holds a flatten up; one that was refused is asked for again."""
-    for order in list(state.orders.live.values()):
-        if not _closes(state, order):
-            cancel(turn, order, "flatten")
 
 
 def _closes(state: EngineState, order: Order) -> bool:
