@@ -41,7 +41,7 @@ class Twice(Twins):
     def _look_twice(self) -> None:
         """The same when the time has come, in a state beside this one: there the first look may do something, the second may not."""
         old = self.state
-        beside = new_state(old.limits, old.calendar, old.instrument, old.stale_after_ns)
+        beside = new_state(old.limits, old.calendar, old.register.exchange, old.stale_after_ns)
         beside.rules, beside.protection = old.rules, old.protection
         snapshot.restore(beside, snapshot.take(old))
         for again in (False, True):
