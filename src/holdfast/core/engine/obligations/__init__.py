@@ -71,8 +71,9 @@ def fulfil(state: EngineState, turn: Turn) -> None:
 
 
 def conclude(state: EngineState, turn: Turn) -> Turn:
-    """End a step: what is owed is done, then what strategies ask for as they are told of it; the account's state is recorded, and the clock is
-    looked at again in time.
+    """End a step: do what is owed, then what strategies ask for as they are told of it.
+
+    The account's state is recorded, and the clock is looked at again in time.
     """
     fulfil(state, turn)
     while state.host.told:
