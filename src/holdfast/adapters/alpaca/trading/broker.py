@@ -13,13 +13,13 @@ from holdfast.adapters.alpaca.connection.rest import AlpacaRest, ErrorAnswer, Re
 from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
 from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.adapters.alpaca.trading import wire
-from holdfast.adapters.alpaca.trading.book import KnownOrders, ids_in, pair_of
 from holdfast.adapters.alpaca.trading.capability import alpaca_capability
 from holdfast.adapters.alpaca.trading.classify import NOT_FOUND, outcome_of
-from holdfast.adapters.alpaca.trading.holds import Holds
 from holdfast.adapters.alpaca.trading.questions import Questions
 from holdfast.adapters.alpaca.trading.reports import reports_of, undoes
 from holdfast.adapters.alpaca.trading.updates import TradeUpdates
+from holdfast.brokers.holds import Holds
+from holdfast.brokers.known_orders import KnownOrders, ids_in, pair_of
 from holdfast.brokers.outcome import Accepted, Outcome, RateLimited, Rejected, Unauthorized, Unknown
 from holdfast.brokers.port import (
     AccessDenied,

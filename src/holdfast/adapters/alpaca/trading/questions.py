@@ -12,8 +12,8 @@ from holdfast.adapters.alpaca.connection.rest import AlpacaRest, ErrorAnswer, Re
 from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.adapters.alpaca.trading import wire
 from holdfast.adapters.alpaca.trading.activities import activities_in
-from holdfast.adapters.alpaca.trading.book import KnownOrders
 from holdfast.adapters.alpaca.trading.classify import FORBIDDEN, UNAUTHORIZED, is_absent
+from holdfast.brokers.known_orders import KnownOrders
 from holdfast.brokers.port import AccessDenied, Asset, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.codec import is_foreign

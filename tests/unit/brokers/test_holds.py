@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from holdfast.adapters.alpaca.trading.holds import Holds
+from holdfast.brokers.holds import Holds
 from holdfast.core.messages import OrderTerms
 from holdfast.core.types import ClientOrderId, Quantity, Side, StrategyId
 
