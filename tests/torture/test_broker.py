@@ -11,7 +11,7 @@ from tests.torture.arena import arena
 pytestmark = pytest.mark.process
 
 SENDS = 30
-"""How often an order that was definitely not taken is sent, under its id: `holdfast.adapters.alpaca.trading.broker.SENDS`."""
+"""How often an order that was definitely not taken is sent, under its id: `holdfast.brokers.sender.SENDS`."""
 
 
 @pytest.mark.proves("B1", "S9")

@@ -3,8 +3,9 @@
 import pytest
 
 from holdfast.brokers.capability import IdempotencyClass
-from holdfast.torture.exhaustive.cases import Case, Script, Told, cases, run_case
+from holdfast.torture.exhaustive.cases import Case, Disorder, Script, Told, cases, run_case
 from holdfast.torture.exhaustive.choices import every
+from holdfast.torture.world.wire import Fate
 
 EACH_TIME = {
     *((script, IdempotencyClass.UNIQUE_ID) for script in Script),
@@ -44,6 +45,20 @@ def test_no_combination_breaks_an_invariant(script: Script, idempotency: Idempot
             failed.append(told)
     assert count > 800
     assert not failed, f"{len(failed)} of {count} combinations, the first:\n{failed[0]}"
+
+
+LOST = (Disorder.FIRST_LOST, Disorder.SECOND_LOST)
+
+
+@pytest.mark.proves("S1", "S2")
+@pytest.mark.parametrize("disorder", [disorder for disorder in Disorder if disorder not in LOST])
+@pytest.mark.parametrize(("script", "idempotency"), [(script, kind) for script in Script for kind in IdempotencyClass])
+def test_what_the_stream_tells_need_not_be_asked_for(
+    script: Script, idempotency: IdempotencyClass, disorder: Disorder
+) -> None:
+    """Whatever order its events come in, before the order's answer too: asking brings nothing that they hadn't."""
+    told = run_case(Case(script, idempotency, Fate.ANSWERED, disorder, None))
+    assert (told.found, told.violations) == (0, [])
 
 
 KEPT: tuple[Case, ...] = ()

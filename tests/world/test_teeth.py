@@ -8,6 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from holdfast.brokers.capability import IdempotencyClass
+from holdfast.brokers.known_orders import KnownOrders
+from holdfast.brokers.outcome import RateLimited, Unknown
+from holdfast.brokers.sender import OrderSender
 from holdfast.core import exposure, views, waiting, wishes
 from holdfast.core.engine import reports
 from holdfast.core.engine.obligations import closing, differences
@@ -88,6 +91,42 @@ def test_forgetting_at_a_timeout_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(LiveDesk, "_on_report", forget)
     assert "I8" in found_by(rates)
     assert {violation.invariant for violation in run_case(case).violations} == {"I8"}
+
+
+@pytest.mark.proves("A1", "A3", "I2")
+@pytest.mark.parametrize(("script", "answer"), [(Script.WHOLE, Fate.LATE), (Script.CANCEL, Fate.GARBLED)])
+def test_sending_again_what_may_have_been_taken_is_found(
+    monkeypatch: pytest.MonkeyPatch, script: Script, answer: Fate
+) -> None:
+    """A sender that takes no answer for not taken: where the broker takes an id twice, there are two orders."""
+    ask: Callable[..., Any] = OrderSender._try_to_send
+
+    async def careless(self: OrderSender, effects: Any) -> Any:
+        outcome = await ask(self, effects)
+        return RateLimited(0.5, outcome.reason) if isinstance(outcome, Unknown) else outcome
+
+    case = Case(script, IdempotencyClass.LABEL, answer, Disorder.NONE, None)
+    assert not run_case(case).violations
+    monkeypatch.setattr(OrderSender, "_try_to_send", careless)
+    assert "I2" in {violation.invariant for violation in run_case(case).violations}
+
+
+@pytest.mark.proves("S2")
+def test_forgetting_events_that_come_early_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that drops what names an order before its answer does: asking has to bring what the stream had told."""
+    case = Case(Script.WHOLE, IdempotencyClass.NOTHING, Fate.ANSWERED, Disorder.BEFORE_ANSWER, None)
+    assert run_case(case).found == 0
+    monkeypatch.setattr(KnownOrders, "keep_early", lambda _self, _event: None)
+    assert run_case(case).found > 0
+
+
+@pytest.mark.proves("I11", "I13")
+def test_skipping_the_last_check_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender that doesn't ask again before an order leaves that has waited."""
+    rates = Rates(throttled=0.25, command=0.25, freeze=0.25, takeover=0.33)
+    assert not found_by(rates, INTACT)
+    monkeypatch.setattr(OrderSender, "_check", lambda _self, _effects: None)
+    assert found_by(rates) & {"I11", "I13"}
 
 
 @pytest.mark.proves("I4", "S1")

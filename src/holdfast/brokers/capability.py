@@ -29,6 +29,10 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: int
     explain_within_s: float = 60.0
     """Ours: an order that isn't explained after this many seconds keeps its symbol from new risk until it is."""
+    links_exits: bool = False
+    """Whether a stop-loss and a take-profit that cancel each other are sent as one order."""
+    holds_exits: bool = False
+    """Whether an exit keeps what it would sell, so that another order for the same is refused until it has ended."""
     lists_bookings: bool = False
     """Whether it lists what it books by itself: fees, dividends, interest, transfers, splits."""
     rules: BrokerRules

@@ -1,7 +1,7 @@
 """Shares that are still held by an order under cancel.
 
-Alpaca holds what an exit would sell for that exit, and refuses any other order for the same shares until the exit has ended
-("insufficient qty available", documented). A close that follows the cancel of a position's protection has to wait for it.
+Where `Capability.holds_exits`, the broker keeps what an exit would sell for that exit, and refuses any other order for the same shares
+until the exit has ended. A close that follows the cancel of a position's protection has to wait for it.
 """
 
 import asyncio
@@ -38,17 +38,18 @@ class Holds:
         self._waiting.discard(client_order_id)
 
     async def released(self, terms: OrderTerms, within_s: float) -> bool:
-        """Wait until no order of the same symbol and side is being canceled; False when that takes longer."""
-        waited_for = [
-            event.wait()
-            for symbol, side, event in self._ending.values()
-            if (symbol, side) == (terms.symbol, terms.side)
-        ]
-        if not waited_for:
-            return True
+        """Wait until no order of the same symbol and side is being canceled; False when that takes longer.
+
+        Nobody waits a second time for an end that was not told: it may have been lost.
+        """
+        key = terms.symbol, terms.side
+        waited_for = {name: ended for name, (symbol, side, ended) in self._ending.items() if (symbol, side) == key}
         try:
             async with asyncio.timeout(within_s):
-                await asyncio.gather(*waited_for)
+                for ended in waited_for.values():
+                    await ended.wait()
         except TimeoutError:
+            for name in waited_for:
+                self.end(name)
             return False
         return True

@@ -1,33 +1,34 @@
-"""Which of Alpaca's orders are ours: by the id we gave, and for the legs of pairs by the id that Alpaca gave."""
+"""Which of a broker's orders are ours: by the id we gave, and by the id that the broker gave."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
+from holdfast.brokers.transport import OrderEvent
 from holdfast.core.messages import OrderTerms
 from holdfast.core.orders.order import Order
 from holdfast.core.types import ClientOrderId
 
 REMEMBERED = 20_000
-"""Orders known by Alpaca's id: late reports about older ones are left to reconciliation."""
+"""Orders known by the broker's id: late reports about older ones are left to reconciliation."""
 UNMATCHED_KEPT = 1_000
-"""Updates about orders that nobody here knows yet: a fill may come before the answer that gives the order's id."""
+"""Orders whose events are kept though nobody here knows them yet: a fill may come before the answer that gives the order's id."""
 
 
 class KnownOrders:
-    """Ids at both ends, the pairs, and the updates that came too early."""
+    """Ids at both ends, the pairs, and the events that came too early."""
 
     def __init__(self) -> None:
         self._ours: OrderedDict[str, ClientOrderId] = OrderedDict()
         self._broker_ids: dict[ClientOrderId, str] = {}
         self._partners: dict[ClientOrderId, ClientOrderId] = {}
         self._groups: dict[str, list[OrderTerms]] = {}
-        self._sent: OrderedDict[ClientOrderId, OrderTerms] = OrderedDict()
-        self._early: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
+        self._sent: OrderedDict[ClientOrderId, tuple[OrderTerms, int]] = OrderedDict()
+        self._early: OrderedDict[str, list[OrderEvent]] = OrderedDict()
+        self._unanswered: dict[ClientOrderId, None] = {}
 
-    def sent(self, terms: OrderTerms) -> None:
+    def sent(self, terms: OrderTerms, sent_ns: int) -> None:
         """An order of ours is on its way."""
-        self._sent[terms.client_order_id] = terms
+        self._sent[terms.client_order_id] = terms, sent_ns
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
         if terms.oco_group is not None:
@@ -37,18 +38,32 @@ class KnownOrders:
                 first, second = (member.client_order_id for member in self._groups.pop(terms.oco_group))
                 self._partners[first], self._partners[second] = second, first
 
+    def await_answer(self, client_order_ids: Sequence[ClientOrderId]) -> None:
+        """These orders leave: what looks like them at the broker may be them."""
+        self._unanswered.update(dict.fromkeys(client_order_ids))
+
+    def answered(self, client_order_ids: Sequence[ClientOrderId]) -> None:
+        """What became of these orders is known, or known to be unknown."""
+        for client_order_id in client_order_ids:
+            self._unanswered.pop(client_order_id, None)
+
+    @property
+    def unanswered(self) -> Iterator[OrderTerms]:
+        """The orders whose answers are awaited."""
+        return (self._sent[key][0] for key in self._unanswered if key in self._sent)
+
     def forget(self, client_order_id: ClientOrderId) -> None:
-        """An order never left after all."""
+        """An order never left after all, or is not there and never will be."""
         self._sent.pop(client_order_id, None)
 
     def restore(self, order: Order) -> None:
-        """An order of an earlier run."""
-        self.sent(order.terms)
+        """An order of an earlier run, or one that was adopted. What came early of it is asked for, by whoever adopts it."""
+        self.sent(order.terms, order.released_ns)
         if order.broker_order_id:
             self.learn(order.broker_order_id, order.terms.client_order_id)
 
-    def learn(self, broker_order_id: str, client_order_id: ClientOrderId) -> list[dict[str, Any]]:
-        """Alpaca's id of an order of ours; the updates about it that came before it was known."""
+    def learn(self, broker_order_id: str, client_order_id: ClientOrderId) -> list[OrderEvent]:
+        """The broker's id of an order of ours; the events about it that came before it was known."""
         self._ours[broker_order_id] = client_order_id
         self._broker_ids[client_order_id] = broker_order_id
         if len(self._ours) > REMEMBERED:
@@ -58,21 +73,21 @@ class KnownOrders:
         return self._early.pop(broker_order_id, [])
 
     def find(self, broker_order_id: str, client_order_id: str) -> ClientOrderId | None:
-        """Our id for an order of Alpaca's; None when it is not ours, or not known to be."""
+        """Our id for an order of the broker's; None when it is not ours, or not known to be."""
         known = self._ours.get(broker_order_id)
         if known is not None:
             return known
         given = ClientOrderId(client_order_id)
         return given if given in self._sent else None
 
-    def keep_early(self, broker_order_id: str, update: dict[str, Any]) -> None:
-        """Keep an update about an order that may turn out to be ours."""
-        self._early.setdefault(broker_order_id, []).append(update)
+    def keep_early(self, event: OrderEvent) -> None:
+        """Keep an event about an order that may turn out to be ours."""
+        self._early.setdefault(event.broker_order_id, []).append(event)
         if len(self._early) > UNMATCHED_KEPT:
             self._early.popitem(last=False)
 
     def broker_id(self, client_order_id: ClientOrderId) -> str | None:
-        """Alpaca's id of an order of ours, once it is known."""
+        """The broker's id of an order of ours, once it is known."""
         return self._broker_ids.get(client_order_id)
 
     def partner(self, client_order_id: ClientOrderId) -> ClientOrderId | None:
@@ -81,14 +96,10 @@ class KnownOrders:
 
     def terms(self, client_order_id: ClientOrderId) -> OrderTerms | None:
         """The terms of an order of ours."""
-        return self._sent.get(client_order_id)
+        found = self._sent.get(client_order_id)
+        return None if found is None else found[0]
 
-
-def pair_of(first: OrderTerms, second: OrderTerms) -> tuple[OrderTerms, OrderTerms]:
-    """Stop-loss and take-profit of a pair, in that order."""
-    return (first, second) if first.stop_price is not None else (second, first)
-
-
-def ids_in(answer: dict[str, Any]) -> Sequence[str]:
-    """Alpaca's ids in an order's answer: its own, then its legs'."""
-    return [str(answer["id"]), *(str(leg["id"]) for leg in answer.get("legs") or ())]
+    def sent_ns(self, client_order_id: ClientOrderId) -> int:
+        """When an order of ours was sent; 0 when that isn't known."""
+        found = self._sent.get(client_order_id)
+        return 0 if found is None else found[1]

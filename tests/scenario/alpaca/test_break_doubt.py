@@ -42,7 +42,7 @@ def posts_of(server: LocalAlpaca, key: str) -> int:
 @pytest.mark.proves("I14")
 def test_a_cancel_that_gets_lost_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker stopped trying long ago, the order works on: as soon as that is seen, its cancel goes out again."""
-    monkeypatch.setattr("holdfast.adapters.alpaca.trading.broker.CANCELS", 1)
+    monkeypatch.setattr("holdfast.brokers.sender.CANCELS", 1)
     with (
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
         wire_to(server) as wire,

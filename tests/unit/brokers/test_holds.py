@@ -42,10 +42,11 @@ def test_what_needs_no_shares_of_it_does_not_wait() -> None:
 
 
 def test_nobody_waits_for_ever() -> None:
-    """A cancel whose end is not told costs a bounded wait, and is said."""
+    """A cancel whose end is not told costs one bounded wait, and is said; who comes next doesn't wait for it again."""
     holds = Holds()
     holds.add(STOP)
     assert not asyncio.run(holds.released(CLOSE, 0.01))
+    assert asyncio.run(holds.released(CLOSE, 60))
 
 
 def test_what_has_not_left_holds_nothing() -> None:

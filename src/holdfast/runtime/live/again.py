@@ -6,16 +6,10 @@ from typing import NoReturn
 
 import structlog
 
-from holdfast.errors import HoldfastError
+from holdfast.brokers.faults import FAULTS, is_asked_to_end, name_of
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 """Before something that broke is begun again: doubled each time, until it has run for longer than the longest."""
-FAULTS = (Exception, SystemExit, asyncio.CancelledError)
-"""What a fault can be: a library that calls sys.exit() must not end the engine. A KeyboardInterrupt is a person's.
-
-Where something is awaited, a CancelledError may also mean that we are to end: `is_asked_to_end` says which.
-"""
-
 log = structlog.get_logger(__name__)
 
 Broke = Callable[[BaseException | None, str], Awaitable[None]]
@@ -47,14 +41,3 @@ async def fault_of(run: Callable[[], Awaitable[None]]) -> BaseException | None:
     except FAULTS as error:
         return error
     return None
-
-
-def name_of(fault: BaseException) -> str:
-    """A fault in words that may be recorded: our own errors carry no secret, of others only the log, which hides them, has the text."""
-    return str(fault) if isinstance(fault, HoldfastError) else type(fault).__name__
-
-
-def is_asked_to_end() -> bool:
-    """Whether this task was cancelled, and not only something that it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

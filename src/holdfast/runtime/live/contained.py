@@ -11,6 +11,7 @@ from typing import TypeVar
 import structlog
 
 from holdfast.brokers.capability import Capability
+from holdfast.brokers.faults import FAULTS, is_asked_to_end, name_of
 from holdfast.brokers.port import (
     AccessDenied,
     Asset,
@@ -28,7 +29,7 @@ from holdfast.brokers.port import (
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.messages import BrokerName, CancelOrder, OrderTerms, OrderUnknown, Report, SubmitOrder
 from holdfast.core.orders.order import Order
-from holdfast.runtime.live.again import FAULTS, fault_of, is_asked_to_end, keep_going, name_of
+from holdfast.runtime.live.again import fault_of, keep_going
 
 log = structlog.get_logger(__name__)
 

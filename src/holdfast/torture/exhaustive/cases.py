@@ -96,12 +96,13 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What came of a case: what was violated, and what happened."""
+    """What came of a case: what was violated, and what happened. ``found`` counts reports that no stream had brought the last engine."""
 
     case: Case
     violations: list[Violation]
     trace: list[str]
     digest: str
+    found: int
 
     def __str__(self) -> str:
         """A regression test, ready to be kept, and what it shows."""
@@ -275,8 +276,15 @@ def run_case(case: Case) -> Told:
     def make_runner() -> Runner:
         return Runner(StrategyId("one"), OneOrder(OneOrder.Params(script=case.script)), SYMBOLS, MINUTE_NS)
 
+    lives: list[Life] = []
+
+    def on_life(life: Life) -> None:
+        lives.append(life)
+        plan.on_life(life)
+
     with quiet():
-        world = World(case.idempotency, plan, make_runner, step, plan.part, plan.on_life)
+        world = World(case.idempotency, plan, make_runner, step, plan.part, on_life)
         plan.world = world
         world.run(plan)
-    return Told(case, world.violations, world.trace.lines() if world.violations else [], world.digest())
+    found = lives[-1].desk.reconciler.found
+    return Told(case, world.violations, world.trace.lines() if world.violations else [], world.digest(), found)

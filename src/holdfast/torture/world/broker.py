@@ -5,14 +5,25 @@ terms and the time of an order to tell it by.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from holdfast.brokers.capability import Capability, IdempotencyClass
+from holdfast.brokers.known_orders import KnownOrders
+from holdfast.brokers.outcome import (
+    Accepted,
+    CancelOutcome,
+    CancelRequested,
+    Outcome,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unknown,
+)
 from holdfast.brokers.port import (
     AccessDenied,
     Asset,
+    AtBroker,
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
@@ -23,29 +34,25 @@ from holdfast.brokers.port import (
     StreamStatus,
     Unavailable,
 )
+from holdfast.brokers.sender import OrderSender
+from holdfast.brokers.transport import Check, OrderEvent
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.broker_rules import ANY_ORDER
-from holdfast.core.codec import foreign_order_id, is_foreign
+from holdfast.core.codec import is_foreign
 from holdfast.core.messages import (
     BrokerName,
     BrokerReport,
     CancelOrder,
-    CancelRefused,
-    OrderAccepted,
     OrderCanceled,
     OrderFilled,
-    OrderNotSent,
-    OrderRejected,
     OrderReplaced,
     OrderTerms,
-    OrderUnknown,
-    Report,
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
-from holdfast.core.types import SECOND_NS, ClientOrderId, Money, Price, Quantity
+from holdfast.core.types import SECOND_NS, ClientOrderId, Money, OrderRole, Price, Quantity
 from holdfast.observe.crash_points import CrashPoint, reach
-from holdfast.torture.world.exchange import Exchange, Frame, FrameKind, TheirFill, TheirOrder
+from holdfast.torture.world.exchange import Exchange, Frame, FrameKind, Taken, TheirFill, TheirOrder
 from holdfast.torture.world.wire import Throttled, Unanswered, Wire
 
 SETTLE_S = 2.0
@@ -71,6 +78,8 @@ def capability(idempotency: IdempotencyClass) -> Capability:
         negatives=2,
         largest_id=20,
         requests_per_minute=100_000,
+        links_exits=idempotency is IdempotencyClass.UNIQUE_ID,
+        holds_exits=idempotency is IdempotencyClass.UNIQUE_ID,
         rules=ANY_ORDER,
         sources={},
         explain_within_s=EXPLAIN_WITHIN_S,
@@ -80,6 +89,94 @@ def capability(idempotency: IdempotencyClass) -> Capability:
 Slip = Callable[[], BaseException | None]
 """Asked at every call of the port: what it breaks with, or None."""
 T = TypeVar("T")
+
+
+def break_by(slip: Slip) -> None:
+    """Break here, if it is said so."""
+    fault = slip()
+    if fault is not None:
+        raise fault
+
+
+class WorldTransport:
+    """One process's way to the simulated broker, for orders and cancels. ``slip`` says what reading an answer breaks with."""
+
+    def __init__(
+        self, idempotency: IdempotencyClass, exchange: Exchange, wire: Wire, known: KnownOrders, slip: Slip
+    ) -> None:
+        self._class = idempotency
+        self._exchange = exchange
+        self._wire = wire
+        self._known = known
+        self._slip = slip
+
+    async def send(self, orders: Sequence[SubmitOrder], check: Check) -> Outcome:
+        """Send an order, once. Raises Withheld."""
+        check()
+        reach(CrashPoint.SENDING)
+        try:
+            answer = await self._wire.submit(orders)
+        except Throttled as error:
+            return RateLimited(WAIT_S, str(error))
+        except AccessDenied as error:
+            return Unauthorized(str(error))
+        except Unanswered as error:
+            return Unknown(str(error))
+        finally:
+            reach(CrashPoint.ANSWERED)
+        break_by(self._slip)
+        if isinstance(answer, Taken):
+            return Accepted(answer.order, answer.legs)
+        if answer.is_duplicate:  # it is there already: to be asked for
+            return Unknown(answer.reason)
+        return Rejected(answer.reason)
+
+    async def cancel(self, broker_order_id: str, check: Check) -> CancelOutcome:
+        """Ask for a cancel, once. Raises Withheld."""
+        check()
+        reach(CrashPoint.CANCEL_SENDING)
+        try:
+            refusal = await self._wire.cancel(broker_order_id)
+        except (Unanswered, Throttled, AccessDenied) as error:
+            return Unknown(str(error))
+        reach(CrashPoint.CANCEL_ANSWERED)
+        break_by(self._slip)
+        if refusal is None:
+            return CancelRequested()
+        return Unknown(refusal.reason) if refusal.is_absent else Rejected(refusal.reason)
+
+    async def find(self, terms: OrderTerms) -> BrokerOrder | None:
+        """The order of these terms, as the broker's class lets it be found."""
+        key = terms.client_order_id
+        is_unique = self._class is IdempotencyClass.UNIQUE_ID and not is_foreign(key)
+        ask = (lambda: self._exchange.shown_of(key)) if is_unique else self._exchange.shown
+        for order in await self._legs(terms):
+            return _shown(order, key)
+        for order in await self._wire.ask(ask):
+            if self._is_of(order, terms):
+                return _shown(order, key)
+        self._wire.absent(key)
+        return None
+
+    async def _legs(self, terms: OrderTerms) -> list[TheirOrder]:
+        """A stop-loss that may have been sent as a leg is found by the order that it was linked to."""
+        partner = self._known.partner(terms.client_order_id)
+        if self._class is not IdempotencyClass.UNIQUE_ID or partner is None or terms.role is not OrderRole.STOP_LOSS:
+            return []
+        return await self._wire.ask(lambda: self._exchange.shown_leg_of(partner))
+
+    def _is_of(self, order: TheirOrder, terms: OrderTerms) -> bool:
+        key, ours = terms.client_order_id, self._known.find(order.id, "")
+        known = self._known.broker_id(key)
+        if known is not None:
+            return order.id == known
+        if self._class is not IdempotencyClass.NOTHING:
+            return order.shown_id == key
+        looks = (order.symbol, order.side, order.ordered, order.kind, order.limit, order.stop)
+        if looks != _looks(terms) or ours is not None:
+            return False
+        is_under_way = any(_looks(other) == looks for other in self._known.unanswered)
+        return not is_under_way and order.submitted_ns >= self._known.sent_ns(key) - SECOND_NS
 
 
 class WorldBroker:
@@ -95,20 +192,10 @@ class WorldBroker:
         """Questions at which it broke and that have had no answer since."""
         self._slip = slip
         self._exchange = exchange
-        self._ours: dict[str, ClientOrderId] = {}
-        self._ids: dict[ClientOrderId, str] = {}
-        self._terms: dict[ClientOrderId, OrderTerms] = {}
-        self._sent_ns: dict[ClientOrderId, int] = {}
-        self._early: dict[str, list[Frame]] = {}
-        self._tasks: dict[asyncio.Task[None], None] = {}
-        self._sending: dict[ClientOrderId, None] = {}
-        """Orders whose answers are awaited: what looks like them may be them."""
-        self._canceling: set[ClientOrderId] = set()
-        self._is_closed = False
-        self._sink: ReportSink
-        self._last_check: LastCheck
-        self._doubt: Doubt
-        self._now_ns: Callable[[], int]
+        self._known = KnownOrders()
+        transport = WorldTransport(idempotency, exchange, wire, self._known, slip)
+        self.sender = OrderSender(self.capability, transport, self._known)
+        self.sender.sends, self.sender.cancels = SENDS, CANCELS
 
     @property
     def _class(self) -> IdempotencyClass:
@@ -116,108 +203,31 @@ class WorldBroker:
 
     def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
         """Start delivering reports to ``sink``."""
-        self._sink, self._last_check, self._doubt, self._now_ns = sink, last_check, doubt, now_ns
+        self.sender.open(sink, last_check, doubt, now_ns)
 
     def know(self, orders: Sequence[Order]) -> None:
         """Be shown orders of an earlier run."""
-        for order in orders:
-            key = order.terms.client_order_id
-            self._terms[key] = order.terms
-            self._sent_ns[key] = order.released_ns
-            if order.broker_order_id:
-                self._learn_id(key, order.broker_order_id)
-
-    # --- orders out ---------------------------------------------------------------------------------------------------
+        self.sender.know(orders)
 
     def submit(self, effect: SubmitOrder) -> None:
         """Send an order; the outcome comes as a report."""
-        key = effect.terms.client_order_id
-        self._break()
-        self._terms[key] = effect.terms
-        self._sent_ns[key] = self._now_ns()
-        self._start(self._send(effect))
-        self._break()  # with the order on its way
-
-    async def _send(self, effect: SubmitOrder) -> None:
-        key = effect.terms.client_order_id
-        self._sending[key] = None
-        try:
-            report = await self._outcome(effect, key)
-        finally:
-            self._sending.pop(key, None)
-        if isinstance(report, OrderRejected) and self._class is IdempotencyClass.NOTHING:
-            self._terms.pop(key, None)  # what looks like it there is not it
-        self._report(report)
-
-    async def _outcome(self, effect: SubmitOrder, key: ClientOrderId) -> BrokerReport:
-        for _ in range(SENDS):
-            reason = "the engine has stopped" if self._is_closed else self._last_check(effect)
-            if reason is not None:
-                self._terms.pop(key, None)
-                return OrderNotSent(key, reason)
-            reach(CrashPoint.SENDING)
-            try:
-                answer = await self.wire.submit(effect)
-            except Throttled:
-                await asyncio.sleep(WAIT_S)
-                continue
-            except AccessDenied as error:
-                return OrderRejected(key, f"unauthorized: {error}")
-            except Unanswered as error:
-                return OrderUnknown(key, str(error))
-            finally:
-                reach(CrashPoint.ANSWERED)
-            return self._read(key, answer)
-        self._terms.pop(key, None)
-        return OrderNotSent(key, f"not taken {SENDS} times")
-
-    def _read(self, key: ClientOrderId, answer: Any) -> BrokerReport:
-        order_id = getattr(answer, "order", None)
-        if order_id is not None:
-            self._learn(key, order_id)
-            return OrderAccepted(key, order_id)
-        if answer.is_duplicate:  # it is there already: to be asked for
-            return OrderUnknown(key, answer.reason)
-        return OrderRejected(key, answer.reason)
-
-    # --- cancels out --------------------------------------------------------------------------------------------------
+        break_by(self._slip)
+        self.sender.submit(effect)
+        break_by(self._slip)  # with the order on its way
 
     def cancel(self, effect: CancelOrder) -> None:
         """Ask for a cancel; its yes comes by the stream."""
-        self._break()
-        if effect.client_order_id not in self._canceling:
-            self._start(self._cancel(effect.client_order_id))
-        self._break()
+        break_by(self._slip)
+        self.sender.cancel(effect)
+        break_by(self._slip)
 
-    async def _cancel(self, key: ClientOrderId) -> None:
-        self._canceling.add(key)
-        try:
-            await self._try_to_cancel(key)
-        finally:
-            self._canceling.discard(key)
+    async def drain(self) -> None:
+        """Wait until every order and cancel under way has its answer."""
+        await self.sender.drain()
 
-    async def _try_to_cancel(self, key: ClientOrderId) -> None:
-        for attempt in range(CANCELS):
-            if attempt:
-                await asyncio.sleep(WAIT_S * attempt)
-            terms = self._terms.get(key)
-            if terms is None and key not in self._ids:
-                return  # it never left, and was reported so
-            with suppress(Unanswered, Throttled, Unavailable, AccessDenied):
-                if terms is not None and key not in self._ids:
-                    await self._find(terms)
-                if key not in self._ids:
-                    continue
-                if self._last_check(CancelOrder(key, self._now_ns())) is not None:
-                    continue
-                reach(CrashPoint.CANCEL_SENDING)
-                refusal = await self.wire.cancel(self._ids[key])
-                reach(CrashPoint.CANCEL_ANSWERED)
-                if refusal is not None:
-                    self._report(CancelRefused(key, refusal.reason))
-                    break
-                return
-        self._doubt(key, None)
+    def close(self) -> None:
+        """Stop."""
+        self.sender.close()
 
     # --- events in ----------------------------------------------------------------------------------------------------
 
@@ -242,46 +252,15 @@ class WorldBroker:
             await asyncio.sleep(WAIT_S)
 
     def _on_frame(self, frame: Frame) -> None:
-        key = self._ours.get(frame.order)
-        if key is None and self._class is not IdempotencyClass.NOTHING and frame.client_id in self._terms:
-            key = ClientOrderId(frame.client_id)
-        if key is None:  # somebody else's; or ours, and not known by its id yet
-            self._early.setdefault(frame.order, []).append(frame)
-            self._doubt(foreign_order_id(frame.order), None)
-            return
-        self._learn(key, frame.order)
-        body = _report_of(key, frame)
-        if body is not None:
-            self._sink(Report(frame.time_ns, body))
-        self._doubt(key, None if frame.kind is FrameKind.BUST else Quantity(frame.filled))
-
-    def _learn(self, key: ClientOrderId, order_id: str) -> None:
-        """The broker has this order: said once, by whatever is the first to show it."""
-        if self._ids.get(key) == order_id:
-            return
-        self._learn_id(key, order_id)
-        self._report(OrderAccepted(key, order_id))
-        for frame in self._early.pop(order_id, ()):
-            self._on_frame(frame)
-
-    def _learn_id(self, key: ClientOrderId, order_id: str) -> None:
-        self._ids[key], self._ours[order_id] = order_id, key
-
-    def _report(self, body: BrokerReport) -> None:
-        self._sink(Report(self._now_ns(), body))
+        self.sender.on_event(_event_of(frame, shows_ids=self._class is not IdempotencyClass.NOTHING))
 
     # --- questions ----------------------------------------------------------------------------------------------------
-
-    def _break(self) -> None:
-        fault = self._slip()
-        if fault is not None:
-            raise fault
 
     async def _answer(self, what: str, question: Awaitable[T]) -> T:
         """The answer to a question, unless reading it breaks."""
         answer = await question
         try:
-            self._break()
+            break_by(self._slip)
         except BaseException:
             self.broken[what] = None
             raise
@@ -302,32 +281,7 @@ class WorldBroker:
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, as the broker's class lets it be found."""
-        return await self._answer("order", self._find(terms))
-
-    async def _find(self, terms: OrderTerms) -> BrokerOrder | None:
-        key = terms.client_order_id
-        is_unique = self._class is IdempotencyClass.UNIQUE_ID and not is_foreign(key)
-        ask = (lambda: self._exchange.shown_of(key)) if is_unique else self._exchange.shown
-        for order in await self.wire.ask(ask):
-            if self._is_of(order, terms):
-                if not is_foreign(key):
-                    self._learn(key, order.id)
-                return _shown(order, key)
-        self.wire.absent(key)
-        return None
-
-    def _is_of(self, order: TheirOrder, terms: OrderTerms) -> bool:
-        key = terms.client_order_id
-        known = self._ids.get(key)
-        if known is not None:
-            return order.id == known
-        if self._class is not IdempotencyClass.NOTHING:
-            return order.client_id == key
-        looks = (order.symbol, order.side, order.ordered, order.kind, order.limit, order.stop)
-        if looks != _looks(terms) or order.id in self._ours:
-            return False
-        is_under_way = any(_looks(self._terms[other]) == looks for other in self._sending if other in self._terms)
-        return not is_under_way and order.submitted_ns >= self._sent_ns.get(key, 0) - SECOND_NS
+        return await self._answer("order", self.sender.find(terms))
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
         """Every order that works."""
@@ -340,8 +294,8 @@ class WorldBroker:
         return [self._named(order) for order in reversed(shown)]
 
     def _named(self, order: TheirOrder) -> BrokerOrder:
-        shown = "" if self._class is IdempotencyClass.NOTHING else order.client_id
-        return _shown(order, self._ours.get(order.id) or ClientOrderId(shown))
+        shown = "" if self._class is IdempotencyClass.NOTHING else order.shown_id
+        return _shown(order, self._known.find(order.id, "") or ClientOrderId(shown))
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
         """Executions, oldest first."""
@@ -355,7 +309,7 @@ class WorldBroker:
 
     def _fill(self, fill: TheirFill) -> BrokerFill:
         return BrokerFill(
-            self._ours.get(fill.order, ClientOrderId("")),
+            self._known.find(fill.order, "") or ClientOrderId(""),
             fill.order,
             fill.id,
             fill.symbol,
@@ -364,22 +318,6 @@ class WorldBroker:
             Price(fill.price),
             fill.time_ns,
         )
-
-    # --- the shell ----------------------------------------------------------------------------------------------------
-
-    async def drain(self) -> None:
-        """Wait until every order and cancel under way has its answer."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks))
-
-    def close(self) -> None:
-        """Stop."""
-        self._is_closed = True
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks[task] = None
-        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
 
 def _looks(terms: OrderTerms) -> tuple[object, ...]:
@@ -414,12 +352,27 @@ def _account(exchange: Exchange) -> BrokerAccount:
     return BrokerAccount(ACCOUNT, Money(exchange.cash), held)
 
 
-def _report_of(key: ClientOrderId, frame: Frame) -> BrokerReport | None:
-    """What an event says of an order; None when it only says that something has to be asked."""
+def _event_of(frame: Frame, *, shows_ids: bool) -> OrderEvent:
+    """An event of the stream; without reports where it only says that something has to be asked."""
+    key = ClientOrderId(frame.client_id if shows_ids else "")
+    return OrderEvent(
+        broker_order_id=frame.order,
+        client_order_id=key,
+        symbol=frame.symbol,
+        side=frame.side,
+        quantity=Quantity(frame.total),
+        filled=None if frame.kind is FrameKind.BUST else Quantity(frame.filled),
+        time_ns=frame.time_ns,
+        is_over=frame.state is not AtBroker.WORKING,
+        reports=_reports_of(key, frame),
+    )
+
+
+def _reports_of(key: ClientOrderId, frame: Frame) -> tuple[BrokerReport, ...]:
     fill = frame.fill
     if frame.kind is FrameKind.FILL and fill is not None:
         quantity, price = Quantity(fill.quantity), Price(fill.price)
-        return OrderFilled(key, fill.id, fill.symbol, fill.side, quantity, price, broker_order_id=frame.order)
+        return (OrderFilled(key, fill.id, fill.symbol, fill.side, quantity, price, broker_order_id=frame.order),)
     if frame.kind is FrameKind.REPLACED:
-        return OrderReplaced(key, Quantity(frame.total))
-    return OrderCanceled(key, frame.reason) if frame.kind is FrameKind.ENDED else None
+        return (OrderReplaced(key, Quantity(frame.total)),)
+    return (OrderCanceled(key, frame.reason),) if frame.kind is FrameKind.ENDED else ()

@@ -55,8 +55,15 @@ class TheirOrder(msgspec.Struct):
     updated_ns: int = 0
     reason: str = ""
     is_foreign: bool = False
+    is_leg: bool = False
+    """Whether it was sent as the leg of another: then it shows an id of the broker's own, and ours doesn't find it."""
     ordered: Decimal = ZERO
     """What it was sent with; ``quantity`` follows its linked order."""
+
+    @property
+    def shown_id(self) -> str:
+        """The client's id as questions and events show it."""
+        return f"leg-{self.id}" if self.is_leg else self.client_id
 
     @property
     def is_working(self) -> bool:
@@ -93,16 +100,18 @@ class Frame(msgspec.Struct, frozen=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """The answer to an order that is there now."""
+    """The answer to an order that is there now, with its leg if it was sent with one."""
 
     order: str
+    legs: tuple[str, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The answer to what was not done. ``is_duplicate``: an order of this id came before."""
+    """The answer to what was not done. ``is_duplicate``: an order of this id came before. ``is_absent``: there is no such order."""
 
     reason: str
     is_duplicate: bool = False
+    is_absent: bool = False
 
 
 class Exchange:
@@ -133,12 +142,17 @@ class Exchange:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def submit(self, terms: OrderTerms, *, is_foreign: bool = False) -> Taken | Refusal:
-        """Take an order."""
+    def submit(self, terms: OrderTerms, *legs: OrderTerms, is_foreign: bool = False) -> Taken | Refusal:
+        """Take an order, or one with a leg that is linked to it."""
         if self._unique_ids and terms.client_order_id in self._by_client:
             return Refusal("client_order_id must be unique", is_duplicate=True)
         if self.is_strict and any(_could_trade(terms, order) for order in self.orders.values() if order.is_working):
             return Refusal("it could trade with another order of the account")
+        order = self._take(terms, is_foreign=is_foreign)
+        self._by_client[order.client_id] = order
+        return Taken(order.id, tuple(self._take(leg, is_leg=True).id for leg in legs))
+
+    def _take(self, terms: OrderTerms, *, is_foreign: bool = False, is_leg: bool = False) -> TheirOrder:
         self._count += 1
         now_ns = self.now_ns()
         order = TheirOrder(
@@ -155,21 +169,22 @@ class Exchange:
             now_ns + self.lag_ns,
             updated_ns=now_ns,
             is_foreign=is_foreign,
+            is_leg=is_leg,
             ordered=terms.quantity,
         )
-        self.orders[order.id] = self._by_client[order.client_id] = order
+        self.orders[order.id] = order
         self._tell(order, FrameKind.ACCEPTED)
         if self._is_group_over(order):
             self._end(order, AtBroker.CANCELED, "the linked order is over")
         elif order.kind is OrderType.MARKET:
             self._trade(order, self.prices[order.symbol])
-        return Taken(order.id)
+        return order
 
     def cancel(self, order_id: str) -> Refusal | None:
         """Cancel an order; None when it is done."""
         order = self.orders.get(order_id)
         if order is None:
-            return Refusal("there is no such order")
+            return Refusal("there is no such order", is_absent=True)
         if not order.is_working:
             return Refusal(f"the order is {order.state} already")
         self._end(order, AtBroker.CANCELED, "asked for")
@@ -206,6 +221,11 @@ class Exchange:
         """The order that came with an id, if questions show it by now."""
         order = self._by_client.get(client_id)
         return [] if order is None or order.shown_ns > self.now_ns() else [copy.copy(order)]
+
+    def shown_leg_of(self, client_id: str) -> list[TheirOrder]:
+        """The leg of the order that came with an id, if questions show it by now."""
+        group = {order.group for order in self.shown_of(client_id) if order.group is not None}
+        return [order for order in self.shown() if order.group in group and order.is_leg]
 
     # --- the market ---------------------------------------------------------------------------------------------------
 
@@ -272,7 +292,7 @@ class Exchange:
             Frame(
                 kind,
                 order.id,
-                order.client_id,
+                order.shown_id,
                 order.symbol,
                 order.side,
                 order.state,

@@ -5,7 +5,7 @@ What befalls each message is decided by a `NetworkFates` as it is sent. What has
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
@@ -138,13 +138,15 @@ class Network:
         for connection in connections:
             connection.cut(reason)
 
-    def arrive(self, effect: SubmitOrder) -> Taken | Refusal:
-        """An order reaches the broker."""
-        key = effect.terms.client_order_id
-        self.on_order(key)
-        answer = self.exchange.submit(effect.terms)
+    def arrive(self, orders: Sequence[SubmitOrder]) -> Taken | Refusal:
+        """An order reaches the broker, or two that were sent as one."""
+        keys = [effect.terms.client_order_id for effect in orders]
+        for key in keys:
+            self.on_order(key)
+        answer = self.exchange.submit(*(effect.terms for effect in orders))
         if isinstance(answer, Taken):
-            self.on_taken(key)
+            for key in keys:
+                self.on_taken(key)
         return answer
 
 
@@ -159,22 +161,27 @@ class Wire:
         self._process = process
         self._loop = network.loop
 
-    async def submit(self, effect: SubmitOrder) -> Taken | Refusal:
-        """Send an order. Raises Unanswered, Throttled, AccessDenied."""
+    async def submit(self, orders: Sequence[SubmitOrder]) -> Taken | Refusal:
+        """Send an order, or two as one. Raises Unanswered, Throttled, AccessDenied."""
         network = self._network
         self._process.check()
-        network.on_leave(self._process, effect)
+        for effect in orders:
+            network.on_leave(self._process, effect)
         refusal: Taken | Refusal = Refusal("not today")
         try:
             answer: Taken | Refusal = await self._pass(
-                "POST", network.fates.order(), lambda: network.arrive(effect), refusal
+                "POST", network.fates.order(), lambda: network.arrive(orders), refusal
             )
         except (Throttled, AccessDenied):
-            network.on_not_taken(effect.terms.client_order_id)
+            self._not_taken(orders)
             raise
         if isinstance(answer, Refusal):
-            network.on_not_taken(effect.terms.client_order_id)
+            self._not_taken(orders)
         return answer
+
+    def _not_taken(self, orders: Sequence[SubmitOrder]) -> None:
+        for effect in orders:
+            self._network.on_not_taken(effect.terms.client_order_id)
 
     async def cancel(self, order_id: str) -> Refusal | None:
         """Ask for a cancel. Raises as `submit` does."""

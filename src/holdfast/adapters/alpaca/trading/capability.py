@@ -29,6 +29,8 @@ def alpaca_capability(settings: AlpacaSettings) -> Capability:
         negatives=2,
         largest_id=48,
         requests_per_minute=settings.requests_per_minute,
+        links_exits=True,
+        holds_exits=True,
         lists_bookings=True,
         rules=msgspec.structs.replace(ALPACA_RULES, fees=ALPACA_FEES),
         sources={
@@ -38,6 +40,8 @@ def alpaca_capability(settings: AlpacaSettings) -> Capability:
             "negatives": "ours: one answer may come from a replica that lags",
             "largest_id": "48 characters in older pages, 128 in newer: the smaller",
             "requests_per_minute": "200 a minute and account (documented); what the headers say goes first",
+            "links_exits": "order class oco: the stop-loss is a leg of the take-profit (documented)",
+            "holds_exits": "'insufficient qty available' for shares that an open order would sell (documented)",
             "lists_bookings": "account activities (documented); crypto fees at the end of the day, regulatory ones after it",
             "rules": "each way of a reversal is an order of its own (observed); what could trade with another order of the account is "
             "refused, but for linked orders and trailing stops (documented); fractions of a share are day orders of the simple class; "

@@ -1,7 +1,7 @@
-"""What an answer to an order means. Where Alpaca doesn't say that an order was not taken, it may have been."""
+"""What an answer to an order or a cancel means. Where Alpaca doesn't say that an order was not taken, it may have been."""
 
 from holdfast.adapters.alpaca.connection.rest import ErrorAnswer, NeverSent, RequestFailed
-from holdfast.brokers.outcome import Outcome, RateLimited, Rejected, Unauthorized, Unknown
+from holdfast.brokers.outcome import CancelOutcome, Outcome, RateLimited, Rejected, Unauthorized, Unknown
 
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, UNPROCESSABLE, TOO_MANY = 400, 401, 403, 422, 429
 DUPLICATE = "client_order_id must be unique"
@@ -34,9 +34,23 @@ def outcome_of(error: RequestFailed) -> Outcome:
         return Unauthorized(str(error))
     if is_duplicate(error):
         return Unknown(f"{error}: an order of this id is there already")
-    if error.status in (BAD_REQUEST, FORBIDDEN, UNPROCESSABLE) and error.code:
+    return Rejected(error.message) if _is_definite(error) else Unknown(str(error))
+
+
+def cancel_outcome_of(error: RequestFailed) -> CancelOutcome:
+    """The outcome of a cancel that was answered with an error, or not at all.
+
+    Alpaca's own no is definite: the order has filled, or ended already. All else may be sent again: also 404, as what was just accepted
+    may be shown a little later.
+    """
+    if isinstance(error, ErrorAnswer) and _is_definite(error):
         return Rejected(error.message)
     return Unknown(str(error))
+
+
+def _is_definite(error: ErrorAnswer) -> bool:
+    """Whether it is Alpaca's own no to what was asked for."""
+    return error.status in (BAD_REQUEST, FORBIDDEN, UNPROCESSABLE) and bool(error.code)
 
 
 def is_duplicate(error: RequestFailed) -> bool:

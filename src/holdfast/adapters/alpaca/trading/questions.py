@@ -70,16 +70,17 @@ class Questions:
         if is_foreign(key):
             return await self._find_by_broker_id(key)
         partner = self._known.partner(key) if wire.is_stop_of_pair(terms) else None
-        row = await self._find_row(partner or key)
-        if row is None:
-            return None
-        found = _read("GET /orders:by_client_order_id", lambda: wire.order_of(row))
-        if partner is not None:
-            leg = await self._leg_of(found.broker_order_id)
-            if leg is None:
-                return None
-            found = leg
-        return self._ours(found, key)
+        found = None if partner is None else await self._find_leg(partner)
+        found = found or await self._find_by_own_id(key)  # one that the other didn't join in time was sent alone
+        return None if found is None else self._ours(found, key)
+
+    async def _find_by_own_id(self, key: ClientOrderId) -> BrokerOrder | None:
+        row = await self._find_row(key)
+        return None if row is None else _read("GET /orders:by_client_order_id", lambda: wire.order_of(row))
+
+    async def _find_leg(self, partner: ClientOrderId) -> BrokerOrder | None:
+        other = await self._find_by_own_id(partner)
+        return None if other is None else await self._leg_of(other.broker_order_id)
 
     async def _find_by_broker_id(self, key: ClientOrderId) -> BrokerOrder | None:
         broker_id = self._known.broker_id(key)

@@ -1,10 +1,12 @@
-"""From an event of Alpaca's stream to what the core is told."""
+"""From an event of Alpaca's stream to what the sender and the core are told."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from holdfast.adapters.alpaca.connection.symbols import canonical_symbol
-from holdfast.adapters.alpaca.trading.wire import decimal_of, execution_key
+from holdfast.adapters.alpaca.connection.times import parse_time_ns
+from holdfast.adapters.alpaca.trading.wire import ENDINGS, decimal_of, execution_key
+from holdfast.brokers.transport import OrderEvent
 from holdfast.core.messages import (
     BrokerReport,
     OrderCanceled,
@@ -21,6 +23,25 @@ _ENDED: dict[str, type[OrderCanceled | OrderExpired | OrderRejected]] = {
 }
 _FILLS = ("fill", "partial_fill")
 _UNDOING = ("trade_bust", "trade_correct")
+
+
+def event_of(update: dict[str, Any]) -> OrderEvent:
+    """An update of the stream. Raises KeyError, ValueError and their like for one that can't be read."""
+    order = update["order"]
+    key = ClientOrderId(str(order.get("client_order_id") or ""))
+    is_several = not (order.get("symbol") and order.get("side"))  # several options in one order: not ours
+    filled = decimal_of(order.get("filled_qty"))
+    return OrderEvent(
+        broker_order_id=str(order["id"]),
+        client_order_id=key,
+        symbol=canonical_symbol(str(order.get("symbol") or "")),
+        side=None if is_several else Side(order["side"]),
+        quantity=Quantity(decimal_of(order["qty"]) if order.get("qty") else filled),
+        filled=None if undoes(update) else Quantity(filled),
+        time_ns=parse_time_ns(str(update["timestamp"])) if update.get("timestamp") else None,
+        is_over=order.get("status") in ENDINGS,
+        reports=() if is_several else tuple(reports_of(key, update)),
+    )
 
 
 def reports_of(key: ClientOrderId, update: dict[str, Any]) -> Sequence[BrokerReport]:

@@ -57,7 +57,7 @@ def order_body(terms: OrderTerms) -> dict[str, Any]:
     return body | {name: plain(price) for name, price in prices.items() if price is not None}
 
 
-def linked_exits_body(stop_loss: OrderTerms, take_profit: OrderTerms) -> dict[str, Any]:
+def linked_exits_body(take_profit: OrderTerms, stop_loss: OrderTerms) -> dict[str, Any]:
     """The body of an OCO order. It goes by the take-profit's id; the stop-loss is its leg and gets an id of Alpaca's."""
     stop: dict[str, str] = {"stop_price": plain(_given(stop_loss.stop_price))}
     if stop_loss.limit_price is not None:
@@ -101,6 +101,11 @@ def decimal_of(value: object) -> Decimal:
     return Decimal(str(value)) if value not in (None, "") else ZERO
 
 
+def ids_in(answer: dict[str, Any]) -> Sequence[str]:
+    """Alpaca's ids in an order's answer: its own, then its legs'."""
+    return [str(answer["id"]), *(str(leg["id"]) for leg in answer.get("legs") or ())]
+
+
 def order_of(row: dict[str, Any]) -> BrokerOrder:
     """An order as REST and the stream have it. ``client_order_id`` is Alpaca's own for legs and orders of others."""
     status = str(row["status"])
@@ -138,12 +143,6 @@ def _word(kind: type[W], value: object, otherwise: W) -> W:
 def _price(value: object) -> Price | None:
     number = decimal_of(value)
     return Price(number) if number else None
-
-
-def is_of(terms: OrderTerms, found: BrokerOrder) -> bool:
-    """Whether an order may be the one of these terms. One of a pair shrinks as the other fills."""
-    same = (found.symbol, found.side) == (terms.symbol, terms.side)
-    return same and (terms.oco_group is not None or found.quantity == terms.quantity)
 
 
 def account_of(account: dict[str, Any], positions: Sequence[dict[str, Any]]) -> BrokerAccount:

@@ -10,7 +10,7 @@ from holdfast.adapters.alpaca.connection.failures import (
     Throttled,
     UnreadableAnswer,
 )
-from holdfast.adapters.alpaca.trading.classify import is_absent, outcome_of
+from holdfast.adapters.alpaca.trading.classify import cancel_outcome_of, is_absent, outcome_of
 from holdfast.brokers.outcome import RateLimited, Rejected, Unauthorized, Unknown
 
 
@@ -52,6 +52,13 @@ TABLE: list[tuple[RequestFailed, type]] = [
 def test_every_row_of_the_table(error: RequestFailed, meaning: type) -> None:
     """Only what says so itself is a no; everything else may be an order."""
     assert type(outcome_of(error)) is meaning
+
+
+@pytest.mark.parametrize(("error", "meaning"), TABLE, ids=repr)
+def test_a_cancel_is_refused_by_alpacas_own_no_only(error: RequestFailed, meaning: type) -> None:
+    """Everything else, a 429 or a 500 with a code too, may be sent again."""
+    is_used_id = isinstance(error, ErrorAnswer) and "unique" in error.message  # which no cancel is answered with
+    assert type(cancel_outcome_of(error)) is (Rejected if meaning is Rejected or is_used_id else Unknown)
 
 
 def test_absence_is_alpacas_own_word_only() -> None:
