@@ -159,10 +159,12 @@ class WorldTransport:
         return None
 
     async def _legs(self, terms: OrderTerms) -> list[TheirOrder]:
-        """A stop-loss that may have been sent as a leg is found by the order that it was linked to."""
-        partner = self._known.partner(terms.client_order_id)
+        """A stop-loss that may have been sent as a leg is found by the broker's id, or by the order that it was linked to."""
+        partner, known = self._known.partner(terms.client_order_id), self._known.broker_id(terms.client_order_id)
         if self._class is not IdempotencyClass.UNIQUE_ID or partner is None or terms.role is not OrderRole.STOP_LOSS:
             return []
+        if known is not None:
+            return [order for order in await self._wire.ask(self._exchange.shown) if order.id == known]
         return await self._wire.ask(lambda: self._exchange.shown_leg_of(partner))
 
     def _is_of(self, order: TheirOrder, terms: OrderTerms) -> bool:

@@ -213,7 +213,7 @@ class Director:
     def _broker_loses(self) -> None:
         """It restarts and has forgotten an order that had not filled."""
         exchange = self._world.exchange
-        found = [order for order in exchange.orders.values() if order.is_working and not order.filled]
+        found = [order for order in exchange.orders.values() if exchange.can_be_lost(order)]
         if found:
             self._probes["B2"] += 1
             order = self._random.choice(found)

@@ -190,10 +190,20 @@ class Exchange:
         self._end(order, AtBroker.CANCELED, "asked for")
         return None
 
+    def can_be_lost(self, order: TheirOrder) -> bool:
+        """Whether it, and its leg with it, works and has not filled."""
+        return order.is_working and not any(each.filled for each in (order, *self._legs(order)))
+
     def forget(self, order: TheirOrder) -> None:
-        """Lose an order, as if it had never come."""
-        self.lost[order.id] = self.orders.pop(order.id)
-        self._by_client.pop(order.client_id, None)
+        """Lose an order and its leg, as if it had never come."""
+        for each in (order, *self._legs(order)):
+            self.lost[each.id] = self.orders.pop(each.id)
+            self._by_client.pop(each.client_id, None)
+
+    def _legs(self, order: TheirOrder) -> list[TheirOrder]:
+        """What was sent as the leg of an order."""
+        has_legs = order.group is not None and not order.is_leg
+        return [other for other in self.orders.values() if has_legs and other.is_leg and other.group == order.group]
 
     def bust(self, fill: TheirFill) -> None:
         """Undo an execution: it is gone from the list, and its order has filled less."""

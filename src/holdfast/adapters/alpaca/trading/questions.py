@@ -65,11 +65,13 @@ class Questions:
         return _read("GET /assets", lambda: wire.asset_of(row))
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
-        """The order of these terms, by its id; the stop of a pair as the leg of the other."""
+        """The order of these terms, by its id; the stop of a pair by Alpaca's own, or as the leg of the other."""
         key = terms.client_order_id
         if is_foreign(key):
             return await self._find_by_broker_id(key)
         partner = self._known.partner(key) if wire.is_stop_of_pair(terms) else None
+        if partner is not None and self._known.broker_id(key) is not None:
+            return await self._find_by_broker_id(key)
         found = None if partner is None else await self._find_leg(partner)
         found = found or await self._find_by_own_id(key)  # one that the other didn't join in time was sent alone
         return None if found is None else self._ours(found, key)

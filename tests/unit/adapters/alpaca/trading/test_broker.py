@@ -23,6 +23,7 @@ from holdfast.core.messages import (
     Report,
     SubmitOrder,
 )
+from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import ClientOrderId, OrderRole, Price, Quantity, Side, StrategyId
 from tests.unit.adapters.alpaca.connection.wire import Seen, WireServer, answers, raw, settings_of, wire_server
 
@@ -176,6 +177,47 @@ def test_a_cancel_for_an_order_that_never_left_asks_nothing() -> None:
         ends.run(both)
         assert server.seen == []
         assert ends.doubts == []
+
+
+def only(rows: dict[str, dict[str, Any]]) -> Callable[[socket.socket, Seen], None]:
+    """A server that has these orders, each by a path or by a client's id."""
+
+    def act(connection: socket.socket, seen: Seen) -> None:
+        row = rows.get(seen.path.removeprefix("/v2/")) or rows.get(seen.query.get("client_order_id", ""))
+        absent = {"code": 40410000, "message": "order not found"}
+        answers("200 OK" if row else "404 Not Found", row or absent)(connection, seen)
+
+    return act
+
+
+LEG = {**ROW, "id": "a-leg", "client_order_id": "made by alpaca", "side": "sell", "symbol": "IBM"}
+
+
+def order_of(terms: OrderTerms, broker_order_id: str = "") -> Order:
+    """One of an earlier run."""
+    return Order(terms, OrderState.SUBMITTED, terms.quantity, 1, 1, broker_order_id=broker_order_id)
+
+
+@pytest.mark.parametrize(
+    ("stop_id", "rows", "found"),
+    [
+        ("a-leg", {"orders/a-leg": LEG}, "a-leg"),
+        ("a-leg", {}, None),
+        ("", {PROFIT.client_order_id: ROW, "orders/an-order": {**ROW, "legs": [LEG]}}, "a-leg"),
+        ("", {STOP.client_order_id: {**LEG, "client_order_id": STOP.client_order_id}}, "a-leg"),
+        ("", {}, None),
+    ],
+    ids=["its target is gone", "it is gone", "as a leg", "sent alone", "nothing is there"],
+)
+def test_the_stop_of_a_pair_is_found_however_it_was_sent(
+    stop_id: str, rows: dict[str, dict[str, Any]], found: str | None
+) -> None:
+    """By Alpaca's id where that is known, also when its target is not there any more; as its target's leg; by its own id."""
+    with wire_server(only(rows)) as server:
+        ends = Ends(server)
+        ends.broker.know([order_of(STOP, stop_id), order_of(PROFIT, "an-order")])
+        shown = ends.run(lambda broker: broker.find(STOP))
+        assert (None if shown is None else shown.broker_order_id) == found
 
 
 QUESTIONS: dict[str, Asked] = {
