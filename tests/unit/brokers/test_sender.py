@@ -84,12 +84,14 @@ class Scripted:
     async def send(self, orders: Sequence[SubmitOrder], check: Check) -> Outcome:
         check()
         self.sent.append(tuple(order.terms.client_order_id for order in orders))
-        return await self._next(self.answers)
+        outcome: Outcome = await self._next(self.answers)
+        return outcome
 
     async def cancel(self, broker_order_id: str, check: Check) -> CancelOutcome:
         check()
         self.canceled.append(broker_order_id)
-        return await self._next(self.cancel_answers)
+        outcome: CancelOutcome = await self._next(self.cancel_answers)
+        return outcome
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         del terms
