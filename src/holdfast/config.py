@@ -44,6 +44,7 @@ from holdfast.feeds.instruments import InstrumentRules, read_instruments
 from holdfast.feeds.live import Stream
 from holdfast.feeds.pace import parse_speed
 from holdfast.locks.lock import SHORTEST_LEASE_S
+from holdfast.observe.exporter import parse_address
 from holdfast.venue.models import Commission, NoCommission
 from holdfast.venue.settings import FillAt, VenueSettings
 
@@ -282,6 +283,12 @@ class WatchdogConfig(Section, frozen=True):
     default_stop_pct: Percent | None = None
 
 
+class MetricsConfig(Section, frozen=True):
+    """``listen``: where the engine serves metrics for Prometheus, such as ``127.0.0.1:9464`` (docs/metrics.md); left out: nowhere."""
+
+    listen: str | None = None
+
+
 class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     """One strategy on one account. ``class`` is ``module:Class``; ``params`` are its own.
 
@@ -313,6 +320,7 @@ class Config(Section, frozen=True):
     locks: LocksConfig = LocksConfig()
     supervisor: SupervisorConfig = SupervisorConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
+    metrics: MetricsConfig = MetricsConfig()
     accounts: list[AccountConfig] = msgspec.field(default_factory=list)
     strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
     instruments: dict[str, InstrumentRules] = msgspec.field(default_factory=dict)
@@ -508,6 +516,8 @@ def _check_texts(config: Config, name: str) -> None:
             if timeframe is not None:
                 parse_timeframe(timeframe)
         config.venue.settings()
+        if config.metrics.listen is not None:
+            _check_listen(config.metrics.listen)
         for broker, section in config.adapters.items():
             registry.load(broker).check_section(section)
     except HoldfastError as error:
@@ -515,6 +525,13 @@ def _check_texts(config: Config, name: str) -> None:
     _check_url(f"{name}: journal.url", config.journal.url, JOURNALS)
     if config.locks.url is not None:
         _check_url(f"{name}: locks.url", config.locks.url, {**JOURNALS, **LOCK_STORES})
+
+
+def _check_listen(text: str) -> None:
+    try:
+        parse_address(text)
+    except HoldfastError as error:
+        raise ConfigError(f"metrics.listen: {error}") from None
 
 
 def _check_url(what: str, url: str, forms: Mapping[str, str]) -> None:

@@ -51,6 +51,8 @@ def run(
         today = dt.datetime.now(dt.UTC).date().isoformat()
         for note in [*timeframe_notes(config, engine.feed), *tick_notes(config), *calendar_notes(config, today)]:
             terminal.say(note)
+        if engine.metrics_url is not None:
+            terminal.say(f"metrics are served at {engine.metrics_url}")
         if as_json:
             session.run(engine, duration_s, session.news.clear)
         else:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -53,6 +53,7 @@ from holdfast.runtime.loop import Loop
 from holdfast.runtime.overseer import Overseer, note_stuck
 from holdfast.runtime.recovery import Recovery, same_feed_since
 from holdfast.runtime.rows import check_rows
+from holdfast.runtime.serving import serving
 from holdfast.runtime.settings import Settings
 from holdfast.runtime.standby import Waiting, take_accounts
 
@@ -80,6 +81,8 @@ class Engine:
         self.loop = loop
         self.metrics = metrics
         self.close = close
+        self.metrics_url: str | None = None
+        """Where metrics are served; None where they aren't."""
         self.settings: Settings | None = None
         """What strategies may not change; None where nothing looks after that."""
 
@@ -107,6 +110,12 @@ def measure(metrics: ApiMetrics, turn: Turn) -> None:
             metrics.set_health(record.body.cause, isinstance(record.body, Restored))
 
 
+def _measured(metrics: Mapping[str, ApiMetrics], watch: Watcher | None, turn: Turn) -> None:
+    measure(metrics[turn.state.account], turn)
+    if watch is not None:
+        watch(turn)
+
+
 @contextmanager
 def open_engine(
     config: Config,
@@ -125,8 +134,11 @@ def open_engine(
     """
     beginning = beginning or Beginning()
     is_live = config.feed.is_live
+    is_served = config.metrics.listen is not None and not is_live  # a live engine measures anyway
+    measured = {account.name: ApiMetrics() for account in config.accounts} if is_served else {}
+    seen = partial(_measured, measured, watch) if measured else watch
     build = (
-        partial(_live_engine, config, watch, beginning) if is_live else partial(_replaying_engine, config, watch, feed)
+        partial(_live_engine, config, watch, beginning) if is_live else partial(_replaying_engine, config, seen, feed)
     )
 
     waits = waiting or Waiting()
@@ -140,7 +152,8 @@ def open_engine(
                     waits.tell(change)
         return tenures
 
-    with _opened(config, build, take) as engine:
+    with serving(config.metrics.listen, waits, measured) as serve, _opened(config, build, take) as engine:
+        engine.metrics_url = serve(engine)
         yield engine
 
 
