@@ -1,9 +1,6 @@
 """A strategy of your own: one file, in the folder where you start holdfast."""
 
-from typing import Annotated
-
-from holdfast.core.strategy.api import Bar, Context, Meta, Parameters, Strategy
-from holdfast.core.types import Side
+from holdfast import Annotated, Bar, Context, Exits, Meta, OrderStatus, OrderUpdate, Parameters, Side, Strategy
 
 
 class Breakout(Strategy):
@@ -21,6 +18,10 @@ class Breakout(Strategy):
 
     params: Params
 
+    def __init__(self, params: Params) -> None:
+        super().__init__(params)
+        self.refusals: list[str] = []
+
     def on_bar(self, context: Context, bar: Bar) -> None:
         """A bar is complete; the last of the history is the bar itself."""
         before = context.history(bar.symbol, self.params.entry + 1)[:-1]
@@ -28,6 +29,12 @@ class Breakout(Strategy):
             return
         holds = context.position(bar.symbol).quantity > 0
         if not holds and bar.close > max(past.high for past in before):
-            context.target(bar.symbol, direction=Side.BUY, stop_loss=bar.close * (1 - self.params.stop_pct / 100))
+            stop = bar.close * (1 - self.params.stop_pct / 100)
+            context.target(bar.symbol, direction=Side.BUY, exits=Exits(stop_loss=stop))
         elif holds and bar.close < min(past.low for past in before[-self.params.exit :]):
             context.close(bar.symbol)
+
+    def on_order(self, context: Context, update: OrderUpdate) -> None:
+        """What becomes of each order: here a refusal of risk is kept, to be looked at."""
+        if update.status is OrderStatus.REFUSED:
+            self.refusals.append(f"{context.time:%Y-%m-%d %H:%M} {update.symbol}: {update.rule}, {update.reason}")

@@ -1,10 +1,104 @@
-"""Holdfast: a crash-safe trading engine for your own strategies on your own accounts."""
+"""Holdfast: a crash-safe trading engine for your own strategies on your own accounts.
+
+What a strategy is written with comes from here: ``from holdfast import Strategy, Parameters, Context, Bar``
+(docs/strategies.md). A name is loaded when it is first asked for, so that ``import holdfast`` alone costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Annotated
+
+    from msgspec import Meta
+
+    from holdfast.core.adjustments import CorporateAction
+    from holdfast.core.messages import Bar, Quote, Trade
+    from holdfast.core.messages import OrderFilled as Fill
+    from holdfast.core.orders.order import OrderState
+    from holdfast.core.strategy.api import Parameters, Strategy, above_zero
+    from holdfast.core.strategy.asks import Exits, Limit, Market, Stop, StopLimit, TrailingStop
+    from holdfast.core.strategy.context import Context, OrderView, Position, Timer
+    from holdfast.core.strategy.sessions import Session, SessionPhase
+    from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
+    from holdfast.core.types import OrderRole, OrderType, Side, TimeInForce
+    from holdfast.errors import InvalidValue
+
+__all__ = [
+    "Annotated",
+    "Bar",
+    "Context",
+    "CorporateAction",
+    "Exits",
+    "Fill",
+    "InvalidValue",
+    "Limit",
+    "Market",
+    "Meta",
+    "OrderRole",
+    "OrderState",
+    "OrderStatus",
+    "OrderType",
+    "OrderUpdate",
+    "OrderView",
+    "Parameters",
+    "Position",
+    "Quote",
+    "Session",
+    "SessionPhase",
+    "Side",
+    "Stop",
+    "StopLimit",
+    "Strategy",
+    "TimeInForce",
+    "Timer",
+    "Trade",
+    "TrailingStop",
+    "above_zero",
+]
+
+_HOMES = {
+    "typing": ("Annotated",),
+    "msgspec": ("Meta",),
+    "holdfast.core.adjustments": ("CorporateAction",),
+    "holdfast.core.messages": ("Bar", "Quote", "Trade"),
+    "holdfast.core.orders.order": ("OrderState",),
+    "holdfast.core.strategy.api": ("Parameters", "Strategy", "above_zero"),
+    "holdfast.core.strategy.asks": ("Exits", "Limit", "Market", "Stop", "StopLimit", "TrailingStop"),
+    "holdfast.core.strategy.context": ("Context", "OrderView", "Position", "Timer"),
+    "holdfast.core.strategy.sessions": ("Session", "SessionPhase"),
+    "holdfast.core.strategy.updates": ("OrderStatus", "OrderUpdate"),
+    "holdfast.core.types": ("OrderRole", "OrderType", "Side", "TimeInForce"),
+    "holdfast.errors": ("InvalidValue",),
+}
+_HOME_OF = {name: (home, name) for home, names in _HOMES.items() for name in names}
+_HOME_OF["Fill"] = ("holdfast.core.messages", "OrderFilled")
 
 
-def __getattr__(name: str) -> str:
-    """``__version__``: looked up when it is asked for, as reading what is installed takes longer than most commands."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        found: Any = _version()
+    elif name in _HOME_OF:
+        home, real_name = _HOME_OF[name]
+        found = getattr(import_module(home), real_name)
+    else:
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}{_nearest(name)}")
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, __all__, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

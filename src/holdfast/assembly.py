@@ -29,6 +29,7 @@ from holdfast.core.state import EngineState, Policy
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.host import Runner
 from holdfast.core.strategy.sessions import NEVER
+from holdfast.core.strategy.shape import fault_of_shape
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId
 from holdfast.errors import ConfigError
@@ -236,13 +237,30 @@ def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:
         _ARITHMETIC[strategy_class.__module__] = getcontext()
     if strategy_class.__module__ in _ARITHMETIC:
         setcontext(_ARITHMETIC[strategy_class.__module__].copy())
-    strategy = strategy_class(_params(config, strategy_class))
+    strategy = _made(config, strategy_class)
     timeframe_ns = parse_timeframe(config.timeframe)
     runner = Runner(StrategyId(config.id), strategy, config.symbols, timeframe_ns, config.wishes_per_minute)
     if getcontext() is not EXACT:
         runner.arithmetic = getcontext()
         use_exact()
     return runner
+
+
+def _made(config: StrategyConfig, strategy_class: type[Strategy]) -> Strategy:
+    """The strategy with its parameters. What its own ``__init__`` does wrong is told in one line."""
+    params = _params(config, strategy_class)
+    try:
+        strategy = strategy_class(params)
+    except Exception as error:
+        text = str(error).splitlines()[0] if str(error) else ""
+        raise ConfigError(
+            f"strategy {config.id}: {strategy_class.__name__} can't be made: {type(error).__name__}: {text}"
+        ) from error
+    if not hasattr(strategy, "params"):
+        raise ConfigError(
+            f"strategy {config.id}: {strategy_class.__name__}.__init__ has to begin with super().__init__(params)"
+        )
+    return strategy
 
 
 def load_strategy(path: str) -> type[Strategy]:
@@ -266,6 +284,9 @@ def load_strategy(path: str) -> type[Strategy]:
         there = [name for name, value in vars(module).items() if _is_strategy(value)]
         hint = f"; it has {', '.join(there)}" if there else ""
         raise ConfigError(f"{module_name} has no strategy class {class_name!r}{hint}")
+    fault = fault_of_shape(found)
+    if fault:
+        raise ConfigError(f"strategy class {path}: {fault}")
     return found
 
 

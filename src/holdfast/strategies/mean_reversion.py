@@ -4,16 +4,7 @@ import math
 from collections import deque
 from decimal import Decimal
 
-from holdfast.core.strategy.api import (
-    Annotated,
-    Bar,
-    Context,
-    CorporateAction,
-    Meta,
-    Parameters,
-    Strategy,
-    above_zero,
-)
+from holdfast import Annotated, Bar, Context, CorporateAction, Exits, Meta, Parameters, Strategy, above_zero
 
 
 class MeanReversion(Strategy):
@@ -70,9 +61,10 @@ class MeanReversion(Strategy):
         if (held > 0 and z >= -self.params.exit) or (held < 0 and z <= self.params.exit):
             context.close(bar.symbol)
         elif held == 0 and z <= -self.params.entry:
-            context.target(bar.symbol, self.params.quantity, stop_loss=self._stop(bar.close, -1))
+            context.target(bar.symbol, self.params.quantity, exits=self._exits(bar.close, -1))
         elif held == 0 and z >= self.params.entry and self.params.allow_short:
-            context.target(bar.symbol, -self.params.quantity, stop_loss=self._stop(bar.close, 1))
+            context.target(bar.symbol, -self.params.quantity, exits=self._exits(bar.close, 1))
 
-    def _stop(self, close: float, sign: int) -> float | None:
-        return close * (1 + sign * self.params.stop_pct / 100) if self.params.stop_pct else None
+    def _exits(self, close: float, sign: int) -> Exits | None:
+        stop_pct = self.params.stop_pct
+        return Exits(stop_loss=close * (1 + sign * stop_pct / 100)) if stop_pct else None

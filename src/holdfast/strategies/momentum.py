@@ -2,16 +2,7 @@
 
 from decimal import Decimal
 
-from holdfast.core.strategy.api import (
-    Annotated,
-    Bar,
-    Context,
-    CorporateAction,
-    Meta,
-    Parameters,
-    Strategy,
-    above_zero,
-)
+from holdfast import Annotated, Bar, Context, CorporateAction, Meta, Parameters, Strategy, above_zero
 
 
 class Momentum(Strategy):

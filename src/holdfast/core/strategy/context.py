@@ -13,7 +13,7 @@ from holdfast.core.messages import Action, Bar, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.ledger import Ledger, value_of
 from holdfast.core.strategy.asks import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
-from holdfast.core.strategy.keywords import Keywords, values_of
+from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
 from holdfast.core.strategy.sessions import closes_ns, is_trading
 from holdfast.core.types import (
     MINUTE_NS,
@@ -240,9 +240,9 @@ class Context:
             direction = to_word(Side, direction, "direction")
         if quantity is None and direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
-        if not (order or exits or keywords) and self._is_there(key, quantity, direction):
+        values = values_of(order, exits, {**keywords}) if order or exits or keywords else PLAIN
+        if self._is_there(key, quantity, direction):
             return self._runner.next_intent_id(self._host.event_ns)
-        values = values_of(order, exits, {**keywords})
         if type(values[0]) is not Market:
             raise InvalidValue(f"a target is reached by market orders; it takes no {type(values[0]).__name__}")
         wanted = {"quantity": None if quantity is None else Quantity(to_decimal(quantity, "target quantity"))}
@@ -251,6 +251,8 @@ class Context:
 
     def cancel(self, order_id: str) -> None:
         """Ask to cancel what an id names: one of this strategy's live orders, or all that came of an intent."""
+        if not isinstance(order_id, str) or not order_id:  # type: ignore[redundant-expr]
+            raise InvalidValue(f"an order's id must be a text, not {order_id!r}")
         if not self._host.muted:
             self._host.wish(self._runner, CancelOrders(client_order_id=ClientOrderId(order_id)))
 

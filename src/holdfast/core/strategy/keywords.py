@@ -40,6 +40,10 @@ _OF_ORDERS = tuple(word for word in Keywords.__annotations__ if word not in _OF_
 _NEW = ("quantity", "notional", "direction", "order", "exits", "confidence", "tag")
 
 
+PLAIN: tuple[OrderKind, Exits | None] = (Market(), None)
+"""A market order without exits."""
+
+
 def values_of(order: OrderKind | None, exits: Exits | None, words: dict[str, Any]) -> tuple[OrderKind, Exits | None]:
     """The order and the exits that were asked for, in either way.
 
@@ -50,6 +54,10 @@ def values_of(order: OrderKind | None, exits: Exits | None, words: dict[str, Any
             near = get_close_matches(word, [*_NEW, *Keywords.__annotations__], n=1)
             hint = f"did you mean {near[0]}?" if near else "orders take " + ", ".join(_NEW)
             raise InvalidValue(f"an order takes no {word!r}; {hint}")
+    if not isinstance(order, OrderKind | None):
+        raise InvalidValue(f"order can't be {order!r}; it is Market(), Limit(95), Stop(105) or another kind of order")
+    if not isinstance(exits, Exits | None):
+        raise InvalidValue(f"exits can't be {exits!r}; it is Exits(stop_loss=95) or the like")
     of_order = {word: value for word, value in words.items() if word in _OF_ORDERS and value is not None}
     of_exits = {word: value for word, value in words.items() if word in _OF_EXITS and value is not None}
     if of_order and order is not None:

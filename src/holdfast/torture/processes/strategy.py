@@ -2,8 +2,7 @@
 
 import hashlib
 
-from holdfast.core.strategy.api import Bar, Context, Parameters, Strategy
-from holdfast.core.types import Side
+from holdfast import Bar, Context, Exits, Limit, Parameters, Side, Stop, Strategy
 
 
 class Busy(Strategy):
@@ -36,13 +35,13 @@ class Busy(Strategy):
         if pick in (0, 1):
             ask(symbol, quantity)
         elif pick in (2, 3):
-            ask(symbol, quantity, limit_price=near)
+            ask(symbol, quantity, order=Limit(near))
         elif pick == 4:
-            ask(symbol, quantity, stop_price=far)
+            ask(symbol, quantity, order=Stop(far))
         elif pick == 5:
-            ask(symbol, quantity, limit_price=far, time_in_force="gtc")
+            ask(symbol, quantity, order=Limit(far, time_in_force="gtc"))
         elif pick in (6, 7):
-            ask(symbol, quantity, stop_loss=round(price * (1 - 0.004 * side.sign), 2), take_profit=far)
+            ask(symbol, quantity, exits=Exits(stop_loss=round(price * (1 - 0.004 * side.sign), 2), take_profit=far))
         elif pick == 8:
             context.close(symbol)
         else:

@@ -1,0 +1,72 @@
+"""A class that the engine could not call is refused before anything trades, with the nearest right word."""
+
+from typing import Any
+
+import pytest
+
+from holdfast import Bar, Context, Parameters, Strategy
+from holdfast.core.strategy.shape import fault_of_shape
+
+
+def strategy(**members: Any) -> type[Strategy]:
+    return type("Mine", (Strategy,), members)
+
+
+def on_bar(self: Strategy, context: Context, bar: Bar) -> None:
+    """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("on_bars_", "on_bars"), ("onbar", "on_bar"), ("onBar", "on_bar"), ("on_trades", "on_trade"), ("on_oder", "on_order"),
+     ("On_Fill", "on_fill"), ("on_startup", "on_start"), ("on_sesion", "on_session")],
+)  # fmt: skip
+def test_a_misspelt_callback_is_told_with_the_right_one(name: str, meant: str) -> None:
+    """It would never be called, and nobody would notice."""
+    fault = fault_of_shape(strategy(on_bar=on_bar, **{name: on_bar}))
+    assert f"Mine.{name} is never called; did you mean {meant}?" in fault
+
+
+@pytest.mark.parametrize("name", ["on_breakout", "_on_bars", "once", "only_long", "on_price_limit"])
+def test_a_method_of_ones_own_is_left_alone(name: str) -> None:
+    """What doesn't look like a callback is the author's."""
+    assert fault_of_shape(strategy(on_bar=on_bar, **{name: on_bar})) == ""
+
+
+async def later(self: Strategy, context: Context, bar: Bar) -> None:
+    """Never runs."""
+
+
+class Wrong(Parameters, frozen=True):
+    """Parameters under another name."""
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({}, "defines no callback"),
+        ({"next": on_bar}, "defines no callback"),
+        ({"on_bar": lambda self, bar: None}, "on_bar can't be called with context, bar: write def on_bar(self, context, bar)"),
+        ({"on_start": lambda self, context, bar: None}, "write def on_start(self, context)"),
+        ({"on_bar": later}, "without async"),
+        ({"on_bar": on_bar, "Params": dict}, "Params has to be a class of Parameters"),
+        ({"on_bar": on_bar, "Parameter": Wrong}, "Mine.Parameter is never read: the class of a strategy's parameters is called Params"),
+        ({"on_bar": on_bar, "__init__": lambda self: None}, "__init__ has to take params alone"),
+    ],
+)  # fmt: skip
+def test_a_class_that_can_not_be_called_is_told_what_to_write(members: dict[str, Any], text: str) -> None:
+    """One sentence, with the form that is right."""
+    assert text in fault_of_shape(strategy(**members))
+
+
+def test_a_callback_may_take_more_by_default_and_may_be_inherited() -> None:
+    """What can be called as the engine calls it is fine."""
+
+    class Base(Strategy):
+        def on_bar(self, context: Context, bar: Bar, *_more: object, twice: bool = False) -> None:
+            """Nothing."""
+
+    class Child(Base):
+        pass
+
+    assert fault_of_shape(Child) == ""
