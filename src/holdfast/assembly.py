@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from decimal import Context as DecimalContext
+from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -15,12 +16,14 @@ import msgspec
 from holdfast.adapters import registry
 from holdfast.brokers.adapter import FeedRequest, Login
 from holdfast.calendars import calendar_note, trading_calendar
-from holdfast.config import AccountConfig, Config, FeedConfig, StrategyConfig
+from holdfast.config import FROM_FEED, AccountConfig, Config, FeedConfig, StrategyConfig, pair_of
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import BrokerRules
+from holdfast.core.currencies import currency_of
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import NIL, Named, instrument_for, instrument_of
+from holdfast.core.rates import FeedRate, RateSources
 from holdfast.core.register import Register
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
@@ -31,7 +34,7 @@ from holdfast.core.strategy.host import Runner
 from holdfast.core.strategy.sessions import NEVER
 from holdfast.core.strategy.shape import fault_of_shape
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
-from holdfast.core.types import SECOND_NS, StrategyId
+from holdfast.core.types import SECOND_NS, StrategyId, to_price
 from holdfast.errors import ConfigError
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
@@ -176,7 +179,9 @@ def build_state(
     if config.feed.is_live:
         state.host.built.late_ns = LATE_BARS_NS
     own = {symbol for row in config.strategies if row.account == account.name for symbol in row.symbols}
-    state.register.offer(named_instruments(config, calendar.name), own.union(feed.symbols), "configuration")
+    state.register.currency = currency_of_account(account)
+    state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration")
+    state.rate_sources = rate_sources(config, account, feed)
     state.foreign_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()
@@ -207,6 +212,60 @@ def named_instruments(config: Config, calendar: str) -> Named:
     """The rules of the symbols that the configuration names, on the exchange of a calendar."""
     account = instrument_for(calendar)
     return {symbol: rules.on(instrument_of(symbol, account, NIL)) for symbol, rules in config.instruments.items()}
+
+
+def currency_of_account(account: AccountConfig) -> str:
+    """The account's own currency; empty where neither it nor its calendar says which."""
+    return account.currency or currency_of(calendar_of(account).name)
+
+
+def _instruments_of(config: Config, account: AccountConfig) -> Named:
+    """The rules that the configuration has for an account. What is paid in the account's own currency has no other."""
+    own, found = currency_of_account(account), named_instruments(config, calendar_of(account).name)
+    return {symbol: rules.but(currency="") if rules.currency == own else rules for symbol, rules in found.items()}
+
+
+def rate_sources(config: Config, account: AccountConfig, feed: Feed | LiveFeed) -> RateSources:
+    """Where the rates of an account come from. Raises ConfigError for a symbol that isn't in the feed and a currency that would have no rate."""
+    own = currency_of_account(account)
+    fixed: dict[str, Decimal] = {}
+    by_feed: dict[str, FeedRate] = {}
+    for name, said in config.rates.items():
+        first, second = pair_of(name)
+        if own not in (first, second):
+            continue
+        other = second if first == own else first
+        if other in fixed or other in by_feed:
+            raise ConfigError(f"rates: the rate of {other} in {own} is given twice, by {name} too; keep one")
+        source = FeedRate(name, is_inverse=first == own)
+        if said != FROM_FEED:
+            fixed[other] = source.rate(to_price(said))
+        elif name in feed.symbols:
+            by_feed[other] = source
+        else:
+            near = get_close_matches(name, feed.symbols, n=1) or feed.symbols[:5]
+            raise ConfigError(f"rates.{name}: {feed.name} has no symbol {name!r}; it has {', '.join(near)}")
+    _check_rates(config, account, {*fixed, *by_feed})
+    return RateSources(fixed, by_feed)
+
+
+def _check_rates(config: Config, account: AccountConfig, known: set[str]) -> None:
+    own, rules = currency_of_account(account), _instruments_of(config, account)
+    symbols = sorted({symbol for row in config.strategies if row.account == account.name for symbol in row.symbols})
+    needed = [(rules[symbol].currency, symbol) for symbol in symbols if symbol in rules and rules[symbol].currency]
+    needed += [(currency, "balances") for currency in account.balances if currency != own]
+    for currency, what in needed:
+        if not own:
+            raise ConfigError(
+                f'account {account.name}: {what} is in {currency}; say what the account is in: currency = "{currency}"'
+            )
+        if currency not in known:
+            raise ConfigError(
+                f"account {account.name}: {what} is in {currency}, and no rate of it in {own} is known; give one: [rates] {own}{currency} = "
+                f'"1.25", or "feed" where the feed has that symbol'
+            )
+    if own in account.balances:
+        raise ConfigError(f"account {account.name}: balances has {own}, which is the account's own: that is cash")
 
 
 def tick_notes(config: Config) -> list[str]:

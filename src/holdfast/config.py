@@ -18,6 +18,7 @@ import msgspec
 
 from holdfast.adapters import registry
 from holdfast.brokers.adapter import Adapter
+from holdfast.core.currencies import check_currency
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import PAPER, BrokerName
 from holdfast.core.portfolio.portfolio import EXTERNAL
@@ -38,8 +39,8 @@ from holdfast.core.ranges import (
 from holdfast.core.risk.limits import PROFILES, RiskLimits, StrategyLimits, many_symbols
 from holdfast.core.session.calendar import SpecialSession
 from holdfast.core.strategy.timeframe import parse_timeframe
-from holdfast.core.types import MANUAL, NAME_LENGTH, SECOND_NS, Money
-from holdfast.errors import ConfigError, HoldfastError, Refused
+from holdfast.core.types import MANUAL, NAME_LENGTH, SECOND_NS, Money, to_price
+from holdfast.errors import ConfigError, HoldfastError, InvalidValue, Refused
 from holdfast.feeds.instruments import InstrumentRules, read_instruments
 from holdfast.feeds.live import Stream
 from holdfast.feeds.pace import parse_speed
@@ -184,6 +185,8 @@ class ProtectionConfig(Section, frozen=True):
 class AccountConfig(Section, frozen=True):
     """One account at one broker. ``cash`` is what a paper account begins with.
 
+    ``currency`` is the account's own (left out: that of the calendar's exchange), ``balances`` what a paper account begins with in others.
+
     ``calendar_sessions`` are sessions that the calendar lacks, or has at other hours. ``risk`` names a
     ``profile`` and single limits in place of its own (`core/risk/limits.py` says what each means).
     """
@@ -191,6 +194,8 @@ class AccountConfig(Section, frozen=True):
     name: str
     broker: BrokerName = PAPER
     cash: Amount = Money(Decimal(100_000))
+    currency: str | None = None
+    balances: dict[str, Amount] = msgspec.field(default_factory=dict)
     calendar: str = "XNYS"
     calendar_sessions: tuple[SpecialSession, ...] = ()
     protection: ProtectionConfig = ProtectionConfig()
@@ -309,7 +314,10 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
 
 
 class Config(Section, frozen=True):
-    """The whole file. ``instruments`` may name a .csv file in its place."""
+    """The whole file. ``instruments`` may name a .csv file in its place.
+
+    ``rates`` are prices of currencies by pair, ``EURUSD`` being dollars for a euro: a number, or ``feed`` for those of the feed's symbol of that name.
+    """
 
     journal: JournalConfig = JournalConfig()
     feed: FeedConfig = FeedConfig()
@@ -323,6 +331,7 @@ class Config(Section, frozen=True):
     metrics: MetricsConfig = MetricsConfig()
     accounts: list[AccountConfig] = msgspec.field(default_factory=list)
     strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
+    rates: dict[str, str] = msgspec.field(default_factory=dict)
     instruments: dict[str, InstrumentRules] = msgspec.field(default_factory=dict)
     adapters: dict[str, Ranged] = msgspec.field(default_factory=dict)
     """The sections that adapters read, by the broker's name; in the file each is a section of that name."""
@@ -520,6 +529,7 @@ def _check_texts(config: Config, name: str) -> None:
             _check_listen(config.metrics.listen)
         for broker, section in config.adapters.items():
             registry.load(broker).check_section(section)
+        _check_currencies(config)
     except HoldfastError as error:
         raise ConfigError(f"{name}: {error}") from None
     _check_url(f"{name}: journal.url", config.journal.url, JOURNALS)
@@ -532,6 +542,28 @@ def _check_listen(text: str) -> None:
         parse_address(text)
     except HoldfastError as error:
         raise ConfigError(f"metrics.listen: {error}") from None
+
+
+FROM_FEED = "feed"
+
+
+def _check_currencies(config: Config) -> None:
+    for account in config.accounts:
+        for code in (*([account.currency] if account.currency else []), *account.balances):
+            check_currency(code, f"account {account.name}: currency")
+    for pair, said in config.rates.items():
+        pair_of(pair)
+        if said != FROM_FEED:
+            to_price(said, f"rates.{pair}")
+
+
+def pair_of(name: str) -> tuple[str, str]:
+    """The currencies of a pair: how much of the second one of the first costs. Raises :class:`~holdfast.errors.InvalidValue`."""
+    codes = name.replace("/", "")
+    first, second = (check_currency(code, f"rates.{name}: currency") for code in (codes[:3], codes[3:]))
+    if first == second:
+        raise InvalidValue(f"rates.{name} is a currency in itself; write a pair such as EURUSD")
+    return first, second
 
 
 def _check_url(what: str, url: str, forms: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from tests.budget import examples
 from tests.crash.test_every_cut import HARD, configuration, run
 
 NOT_IN_RECORDS = {
-    "host", "limits", "strategy_limits", "exit_rules", "calendar", "volatility", "exposure", "moved",
+    "host", "rate_sources", "limits", "strategy_limits", "exit_rules", "calendar", "volatility", "exposure", "moved",
 }  # fmt: skip
 """Parts of a state that a configuration makes; volatility, which the market's bars make and no decision can depend on having
 been asked for before: a value is that of the bars before its time to live began; and sums, which are worked out of the rest."""

@@ -11,10 +11,12 @@ import pytest
 from holdfast.assembly import build_exchange, build_feed, build_state
 from holdfast.backtest.replay import Replay
 from holdfast.config import Config, load_config
+from holdfast.core.instruments import Product
 from holdfast.core.listings import InstrumentListed
-from holdfast.core.messages import Envelope, OrderPrepared, RiskRefused
+from holdfast.core.messages import Envelope, OrderFilled, OrderPrepared, PnlSnapshot, PositionChanged, RiskRefused
 from holdfast.core.protection.records import StopMoved
 from holdfast.core.strategy.api import Bar, Context, Parameters, Strategy
+from holdfast.errors import Refused
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import open_engine
@@ -64,7 +66,9 @@ def rising(folder: Path, steps: int = 6) -> Path:
     return path
 
 
-def configured(folder: Path, orders: dict[str, list[str]], rules: str = RULES, risk: str = "") -> Config:
+def configured(
+    folder: Path, orders: dict[str, list[str]], rules: str = RULES, risk: str = "", more: str = ""
+) -> Config:
     """An account at NSE whose rules come from a file."""
     (folder / "nse.csv").write_text(rules)
     said = ", ".join(f'"{symbol}" = {row}' for symbol, row in orders.items()).replace("'", '"')
@@ -73,7 +77,7 @@ def configured(folder: Path, orders: dict[str, list[str]], rules: str = RULES, r
         f'instruments = "nse.csv"\n[journal]\nurl = "sqlite:///{folder}/journal.db"\n[feed]\npath = "{rising(folder)}"\n'
         f'[[accounts]]\nname = "a"\ncalendar = "XBOM"\ncash = "100000000"\nrisk = {{ allow_short = true{risk} }}\n'
         f'[[strategies]]\nid = "k"\nclass = "{__name__}:Orders"\naccount = "a"\nsymbols = {list(PRICES)}\n'
-        f"params = {{ orders = {{ {said} }} }}\n"
+        f"params = {{ orders = {{ {said} }} }}\n{more}"
     )
     return load_config(path, {})
 
@@ -150,6 +154,70 @@ def test_a_size_is_rounded_down_to_the_lot(tmp_path: Path) -> None:
         if isinstance(body := record.body, OrderPrepared) and body.terms.parent is None
     ]
     assert entry.quantity == 75
+
+
+FUTURE = "symbol,tick,lot,asset_class,exchange,multiplier,product\nNIFTY24DECFUT,0.05,25,future,NFO,2,NRML\n"
+
+
+@pytest.mark.parametrize("how", ["backtest", "paper"])
+def test_a_multiplier_is_in_value_profit_and_commission(tmp_path: Path, how: str) -> None:
+    """Fifty of a future at 2 a point: cost, gain and a commission by value are twice those of fifty shares; orders say the product."""
+    venue = '[venue]\ncommission = { type = "bps", bps = "1" }\n'
+    config = configured(tmp_path, {"NIFTY24DECFUT": ["50", "23011", "22000"]}, FUTURE, more=venue)
+    records = on_paper(config) if how == "paper" else in_backtest(config)
+    position = [body for record in records if isinstance(body := record.body, PositionChanged)][-1]
+    value = [body for record in records if isinstance(body := record.body, PnlSnapshot)][-1]
+    assert position.cost == 2 * 50 * 23_000
+    assert position.fees == Decimal("230.00")
+    assert value.cash == 100_000_000 - 2_300_000 - 230
+    assert value.gross_exposure == position.cost
+    assert value.equity == 100_000_000 - 230
+    terms = [body.terms for record in records if isinstance(body := record.body, OrderPrepared)]
+    assert len(terms) == 2
+    assert {each.product for each in terms} == {Product.NRML}
+
+
+def test_limits_count_what_a_future_is_worth(tmp_path: Path) -> None:
+    """Fifty at 23,011 with multiplier 2 are 2.3 million: 1.2 million would be enough for shares, and isn't for these."""
+    risk = ', max_position_value = "1200000"'
+    config = configured(tmp_path, {"NIFTY24DECFUT": ["50", "23011", "22000"]}, FUTURE, risk)
+    refused = [body for record in in_backtest(config) if isinstance(body := record.body, RiskRefused)]
+    assert [(body.rule, body.figure) for body in refused] == [("position_value", "2301100.00")]
+    shares = configured(tmp_path, {"NIFTY24DECFUT": ["50", "23011", "22000"]}, FUTURE.replace(",2,", ",1,"), risk)
+    assert not [record for record in in_backtest(shares) if isinstance(record.body, RiskRefused)]
+
+
+def test_sizes_count_what_a_future_is_worth(tmp_path: Path) -> None:
+    """Ten million are 217 of them at 2 x 23,011: eight lots of 25."""
+    sizing = ', sizing = { method = "percent_equity", max_pct = 10 }, max_position_pct = 100'
+    config = configured(tmp_path, {"NIFTY24DECFUT": ["0", "23011", "22900"]}, FUTURE, sizing)
+    (entry,) = [
+        body.terms
+        for record in in_backtest(config)
+        if isinstance(body := record.body, OrderPrepared) and body.terms.parent is None
+    ]
+    assert entry.quantity == 200
+
+
+def test_the_multiplier_of_what_is_held_can_not_change(tmp_path: Path) -> None:
+    """The start is refused, with what to do; nothing is recorded. A flat symbol may have another."""
+    orders = {"NIFTY24DECFUT": ["50", "23011", "22000"]}
+    before = on_paper(configured(tmp_path, orders, FUTURE))
+    changed = configured(tmp_path, orders, FUTURE.replace(",2,", ",3,"))
+    words = "50 NIFTY24DECFUT are held with multiplier 2, and it is 3 now; close them first, or put 2 back"
+    with pytest.raises(Refused, match=words), open_engine(changed) as engine:
+        asyncio.run(engine.loop.run())
+    with Reader.open(changed.journal.url) as reader:
+        assert len(list(reader.records("a"))) == len(before)
+    assert len(on_paper(configured(tmp_path, orders, FUTURE))) > len(before)
+
+
+def test_part_of_an_order_fills_in_lots(tmp_path: Path) -> None:
+    """A share of the bar's volume that is no multiple of the lot is rounded down to it."""
+    venue = '[venue]\nvolume_share = "0.0004"\n'  # 40 of 100,000
+    config = configured(tmp_path, {"NIFTY24DECFUT": ["50", "23100", "22000"]}, FUTURE, more=venue)
+    filled = [body.quantity for record in in_backtest(config) if isinstance(body := record.body, OrderFilled)]
+    assert filled == [25, 25]
 
 
 def test_a_restart_rounds_with_the_rules_that_held_then(tmp_path: Path) -> None:

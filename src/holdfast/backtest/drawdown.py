@@ -30,8 +30,10 @@ class Drawdown:
         """Take note of what the account is worth at the last prices."""
         if self._books_changed:
             portfolio = self._state.portfolio
-            self._lines = [(symbol, float(line.quantity)) for symbol, line in portfolio.open_lines()]
-            self._cash = float(portfolio.cash)
+            self._lines = [
+                (symbol, float(line.quantity * portfolio.unit(symbol))) for symbol, line in portfolio.open_lines()
+            ]
+            self._cash = float(portfolio.total.cash)
             self._books_changed = False
         elif not self._lines:
             return

@@ -1,7 +1,7 @@
 """Driving one account's core and venue over a feed: virtual time, no journal."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from holdfast.core import lifecycle
@@ -41,11 +41,11 @@ class Replay:
         self._market_ns = 0
         self.events = 0
 
-    def begin(self, deposit: Money, version: str) -> None:
+    def begin(self, deposit: Money, version: str, balances: Mapping[str, Money] = lifecycle.NO_BALANCES) -> None:
         """The records every account begins with."""
         state = self.state
         self._work(lifecycle.start(state, 1, version, "backtest"))
-        self._work(lifecycle.deposit(state, deposit, lifecycle.OPENING_CASH))
+        self._work(lifecycle.deposit(state, deposit, lifecycle.OPENING_CASH, balances))
         state.host.start(0)
 
     def run(self, events: Iterable[FeedEvent], trading_from_ns: int) -> None:

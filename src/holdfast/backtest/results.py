@@ -210,7 +210,9 @@ class Recorder:
             books = [(symbol, book) for (owner, symbol), book in state.portfolio.ledgers.items() if owner == name]
             result.realised = Money(sum((book.realised for _, book in books), ZERO))
             result.fees = Money(sum((book.fees for _, book in books), ZERO))
-            worth = sum((book.quantity * (state.price(symbol) or ZERO) - book.cost for symbol, book in books), ZERO)
+            worth = sum(
+                (book.worth(book.quantity, state.price(symbol) or ZERO) - book.cost for symbol, book in books), ZERO
+            )
             result.unrealised = Money(worth)
         return list(self._strategies.values())
 

@@ -35,7 +35,7 @@ class Backtest:
         """Take every event of the feed. Raises :class:`~holdfast.errors.DataError` for bad data."""
         deposit = self._account.deposit
         started_s = time.perf_counter()
-        self._replay.begin(deposit, holdfast.__version__)
+        self._replay.begin(deposit, holdfast.__version__, self._account.balances)
         self._replay.run(self._feed.events(), self._feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()

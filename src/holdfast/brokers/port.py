@@ -91,7 +91,7 @@ class BrokerAccount(msgspec.Struct, frozen=True):
     """The broker's own view of an account, to compare the books with.
 
     ``blocked`` says why it may not trade (empty: it may). ``leverage`` is how many times its equity it may hold (None: the broker doesn't say),
-    ``shorting`` whether shares are lent to it.
+    ``shorting`` whether shares are lent to it. ``cash`` is in the account's own currency, ``balances`` are that of others.
     """
 
     account_id: str
@@ -100,6 +100,7 @@ class BrokerAccount(msgspec.Struct, frozen=True):
     blocked: str = ""
     leverage: Decimal | None = None
     shorting: bool = True
+    balances: dict[str, Money] = {}
 
 
 class Asset(msgspec.Struct, frozen=True):

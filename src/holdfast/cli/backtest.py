@@ -166,6 +166,7 @@ def _account(result: AccountResult) -> Json:
     figures = ("equity", "cash", "realised", "unrealised", "fees", "gross_exposure")
     return {
         "account": result.account,
+        "balances": {currency: plain(cash) for currency, cash in value.balances.items()},
         "start": iso_time(result.start_ns),
         "end": iso_time(result.end_ns),
         "bars": result.bars,

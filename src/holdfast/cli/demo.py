@@ -148,7 +148,7 @@ def _status(session: Session, engine: Engine) -> Text:
     state = engine.accounts[0].state
     value = state.portfolio.value(state.price)
     orders, fills = session.counts["OrderPrepared"], session.counts["OrderFilled"]
-    gain = signed(value.equity - state.portfolio.deposits)
+    gain = signed(value.equity - state.portfolio.total.deposits)
     return Text.assemble(
         (f"{when(state.now_ns)}  ", "dim"),
         f"equity {money(value.equity)} (",

@@ -52,7 +52,7 @@ class Narrator:
         if isinstance(body, OrderFilled):
             order = state.orders.find(body.client_order_id)
             strategy = order.terms.strategy if order is not None else ""
-        return Known(strategy, state.portfolio.deposits, was_awaited=self._was_awaited(record))
+        return Known(strategy, state.portfolio.total.deposits, was_awaited=self._was_awaited(record))
 
     def _was_awaited(self, record: Envelope) -> bool:
         """Whether what is there now is what a start was waiting for."""

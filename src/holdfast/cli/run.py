@@ -156,7 +156,7 @@ def _accounts(engine: Engine) -> list[tuple[str, Cell]]:
     for account in engine.accounts:
         state = account.state
         value = state.portfolio.value(state.price)
-        deposits = state.portfolio.deposits
+        deposits = state.portfolio.total.deposits
         gain = value.equity - deposits
         text = Text.assemble((money(value.equity), "bold"), "  ", signed(gain), " ")
         text.append_text(percent(gain / deposits * 100) if deposits else Text(""))
@@ -180,6 +180,6 @@ def _held(state: EngineState) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for symbol, line in state.portfolio.open_lines():
         last = state.price(symbol)
-        gain = Text("") if last is None else signed(line.quantity * last - line.cost)
+        gain = Text("") if last is None else signed(line.worth(line.quantity, last) - line.cost)
         rows.append([state.account, symbol, count(line.quantity), price(line.average_price), price(last), gain])
     return rows

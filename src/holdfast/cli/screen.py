@@ -154,7 +154,7 @@ class Screen:
         table = _table("", "quantity", "average", "last", "unrealised", right={1, 2, 3, 4})
         for symbol, line in sorted(self._state.portfolio.open_lines()):
             last = self._state.price(symbol)
-            gain = Text("") if last is None else signed(line.quantity * last - line.cost)
+            gain = Text("") if last is None else signed(line.worth(line.quantity, last) - line.cost)
             table.add_row(symbol, count(line.quantity), price(line.average_price), price(last), gain)
         return table
 

@@ -43,7 +43,10 @@ def _facts(found: AccountStatus, state: str, value: Valuation) -> list[tuple[str
     pairs: list[tuple[str, Cell]] = [
         ("state", _state(state)),
         ("equity", _equity(value)),
-        ("cash", money(value.cash)),
+        (
+            "cash",
+            ", ".join([money(value.cash), *(f"{money(cash)} {name}" for name, cash in value.balances.items())]),
+        ),
         ("open orders", f"{found.open_orders}"),
         ("positions", held or "none"),
     ]

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind
 from holdfast.core.exits import Exits
 from holdfast.core.exposure import unsettled_fee
-from holdfast.core.portfolio.ledger import value_of
 from holdfast.core.protection.cover import closing_side
 from holdfast.core.protection.legs import Guard
 from holdfast.core.types import NO_MONEY, SECOND_NS, Money, Price, Side
@@ -51,8 +50,10 @@ def fee_is_known(state: "EngineState", symbol: str) -> None:
 
 def _transfer(state: "EngineState", record: AccountAdjusted) -> None:
     """What comes in was there as the day began, and when the account was worth most."""
-    worth = value_of(record.quantity, record.price) if record.price is not None else NO_MONEY
-    amount = Money(record.amount + worth)
+    worth = (
+        state.portfolio.worth(record.symbol, record.quantity, record.price) if record.price is not None else NO_MONEY
+    )
+    amount = state.portfolio.rates.in_base(record.amount + worth, state.portfolio.currency_of(record.symbol))
     state.counters.deposit(amount)
     if state.trading_day:
         state.day_start_equity = Money(state.day_start_equity + amount)

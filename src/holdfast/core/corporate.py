@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from holdfast.core.adjustments import CorporateAction, LedgerChange
 from holdfast.core.messages import Bar
-from holdfast.core.portfolio.ledger import COST_STEP, value_of
+from holdfast.core.portfolio.ledger import COST_STEP
 from holdfast.core.types import NO_MONEY, NO_QUANTITY, ZERO, Money, Price, Quantity
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def bar_after(action: CorporateAction, bar: Bar) -> Bar:
 def dividends(state: "EngineState", action: CorporateAction, each: Money) -> tuple[LedgerChange, ...]:
     """What each strategy's shares get at so much a share, and what those sold short owe to whom they were borrowed from."""
     held = state.portfolio.open_ledgers()
-    parts = ((owner, value_of(ledger.quantity, each)) for owner, symbol, ledger in held if symbol == action.symbol)
+    parts = ((owner, ledger.worth(ledger.quantity, each)) for owner, symbol, ledger in held if symbol == action.symbol)
     return tuple(LedgerChange(owner, NO_QUANTITY, amount) for owner, amount in parts if amount)
 
 
@@ -65,7 +65,7 @@ def split(state: "EngineState", action: CorporateAction, after: Price) -> tuple[
         due = ledger.quantity * action.new / action.old
         step = Decimal(1) if ledger.quantity == ledger.quantity.to_integral_value() else _step(state, symbol)
         whole = (due / step).to_integral_value(ROUND_DOWN) * step
-        in_lieu = value_of(due - whole, after)
+        in_lieu = ledger.worth(due - whole, after)
         changes.append(LedgerChange(owner, Quantity(whole - ledger.quantity), in_lieu or NO_MONEY))
     return tuple(changes)
 

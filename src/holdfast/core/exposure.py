@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from holdfast.core.adjustments import CASH
 from holdfast.core.instruments import AssetClass
 from holdfast.core.orders.order import Order
-from holdfast.core.portfolio.ledger import value_of
 from holdfast.core.portfolio.portfolio import Valuation
 from holdfast.core.protection.legs import at_work
 from holdfast.core.risk.view import Holding, Others
-from holdfast.core.types import NO_QUANTITY, ZERO, Money, OrderRole, Price, Quantity, Side, StrategyId
+from holdfast.core.types import NO_QUANTITY, ONE, ZERO, Money, OrderRole, Price, Quantity, Side, StrategyId
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
@@ -53,14 +52,14 @@ class Exposure:
 
     def value(self, state: "EngineState") -> Valuation:
         """The account at the last prices; a symbol without a price counts at its cost."""
-        portfolio, worth = state.portfolio, self._value(state)
+        total, worth = state.portfolio.total, self._value(state)
         cost, gross = written(self._sums[1]), written(self._sums[2])
-        equity, unrealised = Money(portfolio.cash + worth), Money(worth - cost)
-        return Valuation(equity, portfolio.cash, portfolio.realised, unrealised, portfolio.fees, gross)
+        equity, unrealised = Money(total.cash + worth), Money(worth - cost)
+        return Valuation(equity, total.cash, total.realised, unrealised, total.fees, gross, state.portfolio.balances)
 
     def equity(self, state: "EngineState") -> Money:
         """Cash and positions at the last prices, as :meth:`value` has it."""
-        return Money(state.portfolio.cash + self._value(state))
+        return Money(state.portfolio.total.cash + self._value(state))
 
     def committed(self, state: "EngineState") -> Money:
         """What all positions come to, each at its largest if open orders fill."""
@@ -140,8 +139,12 @@ def _part_of(state: "EngineState", symbol: str) -> Part | None:
     value = cost = ZERO
     if line is not None and position:
         cost = line.cost
-        value = cost if known is None else value_of(position, known)
-    price = known or UNPRICED
+        value = cost if known is None else line.worth(position, known)
+    price, portfolio = known or UNPRICED, state.portfolio
+    if symbol in portfolio.terms:
+        currency = portfolio.terms[symbol].currency
+        value, cost = portfolio.rates.in_base(value, currency), portfolio.rates.in_base(cost, currency)
+        price = Price(price * portfolio.unit(symbol))
     if position == most == least:  # nothing is open, as nearly always
         worth = price * position
         return value, cost, abs(value), abs(worth), worth, worth, max(-worth, ZERO)
@@ -163,7 +166,7 @@ def worst_case(state: "EngineState", symbol: str) -> tuple[Decimal, Decimal]:
         worst_long, worst_short = worst_long + max(gap, ZERO), worst_short + min(gap, ZERO)
     for order in state.orders.by_notional.values():  # orders of others: hardly ever any
         if order.terms.symbol == symbol:
-            units = _units_of(order, state.price(symbol))
+            units = _units_of(order, state.portfolio.worth(symbol, ONE, state.price(symbol) or UNPRICED))
             worst_long, worst_short = worst_long + max(units, ZERO), worst_short + min(units, ZERO)
     return worst_long, worst_short
 
@@ -200,10 +203,10 @@ def uncommitted(state: "EngineState", symbol: str, side: Side, besides: Strategy
     return held(state, symbol, side) - going - at_work(exits)
 
 
-def _units_of(order: Order, price: Price | None) -> Decimal:
-    """What an order for an amount of money may still trade, signed, at the last price; a hundredth more, lest that has moved.
+def _units_of(order: Order, price: Money) -> Decimal:
+    """What an order for an amount of money may still trade, signed, at what a unit costs; a hundredth more, lest that has moved.
 
-    Without a price a unit counts as 1 (`UNPRICED`), and so the amount as what it is.
+    Without a price a unit counts as `UNPRICED`, and so the amount as what it is.
     """
-    units = order.open_notional * order.terms.side.sign * Decimal("1.01") / (price or 1)
+    units = order.open_notional * order.terms.side.sign * Decimal("1.01") / price
     return units.quantize(Decimal("1e-9"), rounding=ROUND_UP)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.core.types import NO_MONEY, Money, Price, Quantity, Rounding, Side, round_to
+from holdfast.core.types import NO_MONEY, ONE, Money, Price, Quantity, Rounding, Side, round_to
 from holdfast.errors import InvalidValue
 
 Bands = tuple[tuple[Decimal, Decimal], ...]
@@ -22,13 +22,23 @@ class AssetClass(StrEnum):
     OPTION = "option"
 
 
+class Product(StrEnum):
+    """How Indian brokers keep a position: delivered, for the day alone, or carried with a margin. Their words."""
+
+    CNC = "CNC"  # cash and carry: shares, paid and delivered
+    MIS = "MIS"  # intraday: the broker closes what is left before the close
+    NRML = "NRML"  # futures and options that are carried overnight
+    MTF = "MTF"  # shares that are paid for in part, with the broker's money
+
+
 class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
     """Rules of an instrument, or of a kind of instruments.
 
     ``ticks`` are (from this price, this increment), highest first; empty where no rule is known, and then no price can be
     rounded. ``eras`` are the ticks of later times, as (from this time in UTC nanoseconds, what holds then), in order.
     ``quantity_increment`` is the smallest step of any order; ``lot`` the step that sizing works in. A crypto order, and one for a
-    fraction of a share, is worth at least ``minimum_value``. ``exchange`` is where it trades, as its broker names that.
+    fraction of a share, is worth at least ``minimum_value``. ``exchange`` is where it trades, as its broker names that. A price
+    of 1 for one unit is ``multiplier`` of its ``currency`` (empty: the account's own); ``product`` is what each order is sent as.
     """
 
     ticks: Bands
@@ -38,6 +48,9 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
     asset_class: AssetClass = AssetClass.STOCK
     eras: tuple[tuple[int, "Instrument"], ...] = ()
     exchange: str = ""
+    multiplier: Decimal = ONE
+    product: Product | None = None
+    currency: str = ""
 
     def at(self, time_ns: int) -> "Instrument":
         """The rules that hold at a time."""
@@ -81,7 +94,7 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether an order is worth less than may be sent."""
         if not self.minimum_value or (self.asset_class is AssetClass.STOCK and not quantity % 1):
             return False
-        return quantity * price < self.minimum_value
+        return quantity * price * self.multiplier < self.minimum_value
 
     def lots(self, quantity: Decimal) -> Quantity:
         """``quantity`` rounded down to whole lots."""

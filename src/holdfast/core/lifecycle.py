@@ -1,6 +1,6 @@
 """Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from holdfast.core.codec import encode_params
 from holdfast.core.engine.acts import restore
@@ -26,26 +26,38 @@ from holdfast.core.milestones import (
     StrategyStarted,
 )
 from holdfast.core.orders.order import Order
-from holdfast.core.portfolio.ledger import value_of
+from holdfast.core.portfolio.compare import cost_by_currency
+from holdfast.core.rates import fixed_rates
 from holdfast.core.session.account import AccountEvent
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import NO_MONEY, Money, Price, Quantity
 from holdfast.core.wishes import raises
+from holdfast.errors import Refused
 
+NO_BALANCES: Mapping[str, Money] = {}
 OPENING_CASH = "opening cash"
 """The reason of the deposit that an account begins with on paper."""
 
 
 def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
-    """Take the account under a new epoch."""
+    """Take the account under a new epoch. Raises :class:`~holdfast.errors.Refused` for rules of instruments that can't be new now."""
+    news = list(state.register.news(_known(state)))
+    faults = [_fault_of_currency(state), *map(state.portfolio.fault_of, news)]
+    for fault in filter(None, faults):
+        raise Refused(f"account {state.account}: {fault}")
     state.epoch = epoch
     turn = Turn(state, "runtime")
-    news = list(state.register.news(_known(state)))
-    started = turn.record(EngineStarted(epoch, version, process, state.calendar.name, lists_instruments=True))
+    started = turn.record(
+        EngineStarted(
+            epoch, version, process, state.calendar.name, lists_instruments=True, currency=state.register.currency
+        )
+    )
     for listed in news:
         turn.record(listed, started.id)
+    for rate in list(fixed_rates(state)):
+        turn.record(rate, started.id)
     running = (runner for runner in state.host.runners.values() if runner.running and runner.id not in state.stopped)
     for runner in running:
         params = encode_params(runner.strategy.params)
@@ -54,15 +66,27 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     return turn.finish()
 
 
+def _fault_of_currency(state: EngineState) -> str:
+    """Why the account can't be in the configuration's currency; empty for nothing."""
+    before, now = state.register.recorded_currency, state.register.currency
+    return (
+        f"it is kept in {before}, and the configuration says {now or 'nothing'}; put {before} back"
+        if before not in ("", now)
+        else ""
+    )
+
+
 def _known(state: EngineState) -> set[str]:
     """The symbols that the account has ever held, or has orders in."""
     return {*state.portfolio.lines, *(order.terms.symbol for order in state.orders.live.values())}
 
 
-def deposit(state: EngineState, amount: Money, reason: str) -> Turn:
-    """Book money from outside."""
+def deposit(state: EngineState, amount: Money, reason: str, balances: Mapping[str, Money] = NO_BALANCES) -> Turn:
+    """Book money from outside, also of other currencies (``balances``)."""
     turn = Turn(state, "runtime")
     turn.record(CashDeposited(amount, reason))
+    for currency, part in balances.items():
+        turn.record(CashDeposited(part, reason, currency))
     return turn
 
 
@@ -76,8 +100,11 @@ def bind(state: EngineState, broker_account_id: str, executions: Sequence[str] =
 def adopt(state: EngineState, cash: Money, held: Sequence[tuple[str, Quantity, Price]]) -> Turn:
     """Take a broker's account into the books as it is: its cash, and positions at their average prices."""
     turn = Turn(state, "runtime")
-    cost = sum((value_of(quantity, price) for _, quantity, price in held), NO_MONEY)
-    turn.record(CashDeposited(Money(cash + cost), "what the account held at the start"))
+    reason = "what the account held at the start"
+    costs = cost_by_currency(state.portfolio, held)
+    turn.record(CashDeposited(Money(cash + costs.pop("", NO_MONEY)), reason))
+    for currency, cost in costs.items():
+        turn.record(CashDeposited(cost, reason, currency))
     for symbol, quantity, price in held:
         turn.record(PositionAdopted(symbol, quantity, price))
     return turn

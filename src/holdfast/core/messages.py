@@ -21,7 +21,8 @@ from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown, Corporat
 from holdfast.core.body import Body
 from holdfast.core.exits import Exits
 from holdfast.core.findings import BooksCompared, OrderLost, OrderOverdue, Reconcile, Resolve, SupervisorCycle
-from holdfast.core.listings import InstrumentListed
+from holdfast.core.instruments import Product
+from holdfast.core.listings import CurrencyRate, InstrumentListed
 from holdfast.core.milestones import (
     AccountBound,
     AccountRenamed,
@@ -198,7 +199,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``notional`` is what an order from elsewhere is for where it names an amount of money; its quantity is known as it fills.
     ``parent`` is the entry whose fill a protective order guards; an entry carries the prices of its protection. ``then`` is
     what is to follow in an order of its own once this one has filled whole: what lies beyond zero, where a broker takes no
-    order through zero. ``intent_id`` is that of the strategy's signal it came of.
+    order through zero. ``intent_id`` is that of the strategy's signal it came of; ``product`` is the instrument's.
     """
 
     client_order_id: ClientOrderId
@@ -223,6 +224,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     exits: Exits | None = None
     notional: Money | None = None
     intent_id: str = ""
+    product: Product | None = None
 
 
 class RiskApproved(Body, frozen=True, gc=False):
@@ -411,10 +413,11 @@ class OrderAnomaly(Body, frozen=True, gc=False):
 
 
 class CashDeposited(Body, frozen=True, gc=False):
-    """Money came in (negative: went out) from outside trading."""
+    """Money came in (negative: went out) from outside trading, in a ``currency`` (empty: the account's own)."""
 
     amount: Money
     reason: str = ""
+    currency: str = ""
 
 
 class PositionAdopted(Body, frozen=True, gc=False):
@@ -431,9 +434,9 @@ class PositionAdopted(Body, frozen=True, gc=False):
 
 
 class PositionChanged(Body, frozen=True, gc=False):
-    """A strategy's position after a fill, and the account's in the same symbol.
+    """A strategy's position after a fill, and the account's in the same symbol, in the symbol's currency.
 
-    Quantities and costs are signed; cost / quantity is the average price.
+    Quantities and costs are signed; cost / (quantity x multiplier) is the average price.
     """
 
     strategy: StrategyId
@@ -449,7 +452,8 @@ class PositionChanged(Body, frozen=True, gc=False):
 class PnlSnapshot(Body, frozen=True, gc=False):
     """The account valued at the last prices: ``equity`` = ``cash`` + positions = deposits + realised + unrealised - fees.
 
-    ``strategy_pnl``, each strategy's realised + unrealised - fees, comes with the hourly one.
+    ``strategy_pnl``, each strategy's realised + unrealised - fees, comes with the hourly one. All is in the account's currency; what there is of
+    others is in it at the recorded rates, and ``balances`` are their cash as it is.
     """
 
     equity: Money
@@ -460,6 +464,7 @@ class PnlSnapshot(Body, frozen=True, gc=False):
     gross_exposure: Money
     day_start_equity: Money
     strategy_pnl: dict[StrategyId, Money] = msgspec.field(default_factory=dict)
+    balances: dict[str, Money] = msgspec.field(default_factory=dict)
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -601,6 +606,7 @@ AnyBody = (
     | MarketFresh
     | EngineStarted
     | InstrumentListed
+    | CurrencyRate
     | EngineStopped
     | FeedOpened
     | RecoveryCompleted

@@ -106,7 +106,7 @@ class MarketFresh(Body, frozen=True, gc=False):
 class EngineStarted(Body, frozen=True, gc=False):
     """A process took the account, under a new epoch. ``calendar`` is the account's (empty in journals from before it was kept).
 
-    ``lists_instruments``: the rules of instruments are recorded from here on (`InstrumentListed`).
+    ``lists_instruments``: the rules of instruments are recorded from here on (`InstrumentListed`). ``currency`` is the account's own (empty: it has no name).
     """
 
     epoch: int
@@ -114,6 +114,7 @@ class EngineStarted(Body, frozen=True, gc=False):
     process: str
     calendar: str = ""
     lists_instruments: bool = False
+    currency: str = ""
 
 
 class EngineStopped(Body, frozen=True, gc=False):

@@ -15,13 +15,16 @@ class Register:
     """One account's instruments. ``exchange`` has the rules of its exchange, ``named`` those of symbols that were listed.
 
     ``named`` is one dictionary for ever, so the exchange in memory may share it. ``lists``: rules are recorded. Journals of before have no such
-    records; until their first start by this version, what is offered counts as it did.
+    records; until their first start by this version, what is offered counts as it did. ``currency`` is the account's own, as the configuration
+    says, and ``recorded_currency`` as the last start found it (empty: nobody has said).
     """
 
     def __init__(self, exchange: Instrument) -> None:
         self.exchange = exchange
         self.named: dict[str, Instrument] = {}
         self.lists = False
+        self.currency = ""
+        self.recorded_currency = ""
         self.traded: frozenset[str] = frozenset()
         self._offered: Named = NIL
         self._source = ""
@@ -46,8 +49,9 @@ class Register:
 
     # --- changes, by records ---
 
-    def begin(self) -> None:
+    def begin(self, currency: str) -> None:
         """A start that records rules: from here on what is offered counts no more."""
+        self.recorded_currency = currency
         if not self.lists:
             self.lists = True
             self.named.clear()

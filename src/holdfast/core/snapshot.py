@@ -12,11 +12,13 @@ import msgspec
 
 from holdfast.core.codec import Ids
 from holdfast.core.instruments import Instrument
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.milestones import FeedOpened
 from holdfast.core.orders.order import Order
 from holdfast.core.permits import BrokerPermits
 from holdfast.core.portfolio.activities import Activities
 from holdfast.core.portfolio.ledger import Ledger
+from holdfast.core.portfolio.money import Balance, Rate
 from holdfast.core.protection.cover import Closing, Cover
 from holdfast.core.protection.legs import Guard
 from holdfast.core.session.account import AccountState
@@ -26,7 +28,7 @@ from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity
 from holdfast.core.waiting import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 13
+VERSION = 15
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -54,14 +56,14 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     now_ns: int
     feed: FeedOpened | None
     lists_instruments: bool
+    currency: str
     instruments: dict[str, Instrument]
     live: list[Order]
     finished: list[Order]
     order_count: int
-    cash: Money
-    deposits: Money
-    realised: Money
-    fees: Money
+    base: Balance
+    foreign: dict[str, Balance]
+    rates: dict[str, Rate]
     lines: list[tuple[str, Ledger]]
     ledgers: list[tuple[Key, Ledger]]
     account_state: AccountState
@@ -124,7 +126,6 @@ _VALUES = [
 _DICTIONARIES = ("overdue", "gaps", "impairments", "marks", "quotes", "seen_ns", "stale", "impaired_ns", "cadence_ns")
 _PAIRS = ("guards", "covers", "closing", "blocked", "flatten_tries", "waiting", "refusals", "intents")
 """Dictionaries whose keys are more than a text."""
-_MONEY = ("cash", "deposits", "realised", "fees")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Snapshot).decode
@@ -135,17 +136,20 @@ def take(state: EngineState) -> bytes:
     orders, portfolio = state.orders, state.portfolio
     given: dict[str, Any] = {name: getattr(state, name) for name in (*_VALUES, *_DICTIONARIES)}
     given |= {name: list(getattr(state, name).items()) for name in _PAIRS}
-    given |= {name: getattr(portfolio, name) for name in _MONEY}
     return _encode(
         Snapshot(
             live=list(orders.live.values()),
             finished=list(orders.finished.values()),
+            base=portfolio.base,
+            foreign=portfolio.foreign,
+            rates=portfolio.rates.known,
             lines=list(portfolio.lines.items()),
             ledgers=list(portfolio.ledgers.items()),
             stopped=sorted(state.stopped),
             entry_times=list(state.entry_times),
             prices=list(state.exact_prices.items()),
             lists_instruments=state.register.lists,
+            currency=state.register.recorded_currency,
             instruments=state.register.named,
             **given,
         )
@@ -168,8 +172,11 @@ def restore(state: EngineState, body: bytes) -> None:
     for name in (*_DICTIONARIES, *_PAIRS):
         getattr(state, name).update(getattr(snapshot, name))
     if snapshot.lists_instruments:
-        state.register.begin()
-        state.register.named.update(snapshot.instruments)
+        state.register.begin(snapshot.currency)
+        for symbol, instrument in snapshot.instruments.items():
+            listed = InstrumentListed(symbol, instrument)
+            state.register.list(listed)
+            state.portfolio.list(listed)
     state.note_guards()
     state.ids = Ids(state.account, state.epoch)
     state.host.now_ns = state.now_ns
@@ -178,8 +185,9 @@ def restore(state: EngineState, body: bytes) -> None:
     state.exact_prices.update(snapshot.prices)
     for order in (*snapshot.live, *snapshot.finished):
         state.orders.restore(order)
-    for name in _MONEY:
-        setattr(state.portfolio, name, getattr(snapshot, name))
+    state.portfolio.base = snapshot.base
+    state.portfolio.foreign.update(snapshot.foreign)
+    state.portfolio.rates.known.update(snapshot.rates)
     state.portfolio.lines.update(snapshot.lines)
     state.portfolio.ledgers.update(snapshot.ledgers)
     state.exposure.moved.update(state.marks, state.portfolio.lines, state.gaps)

@@ -20,7 +20,7 @@ from holdfast.core.exposure import Exposure
 from holdfast.core.findings import BooksCompared, OrderOverdue
 from holdfast.core.instruments import AssetClass, Instrument, in_whole_units
 from holdfast.core.intents import note_intent
-from holdfast.core.listings import InstrumentListed
+from holdfast.core.listings import CurrencyRate, InstrumentListed
 from holdfast.core.messages import (
     PAPER,
     BrokerName,
@@ -69,6 +69,7 @@ from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
 from holdfast.core.permits import EVERYTHING, BrokerPermits
 from holdfast.core.portfolio.activities import Activities
+from holdfast.core.portfolio.money import Rate
 from holdfast.core.portfolio.portfolio import EXTERNAL, Portfolio, reversal
 from holdfast.core.protection.cover import Closing, Cover, mind, note_end
 from holdfast.core.protection.legs import Guard, asks_protection, guard_of
@@ -85,6 +86,7 @@ from holdfast.core.protection.records import (
     StopMoved,
     StopPassed,
 )
+from holdfast.core.rates import RateSources
 from holdfast.core.register import Register
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.volatility import VolatilityCache
@@ -141,6 +143,7 @@ class EngineState:
         self.broker = broker
         self.calendar = calendar
         self.register = Register(instrument)
+        self.rate_sources = RateSources()
         self.limits = limits
         self.exit_rules: dict[StrategyId, ExitRules] = {}
         self.strategy_limits: dict[StrategyId, StrategyLimits] = {}
@@ -479,10 +482,15 @@ def _position(state: EngineState, envelope: Envelope, body: PositionChanged) -> 
 
 
 def _deposited(state: EngineState, _envelope: Envelope, body: CashDeposited) -> None:
-    state.portfolio.deposit(body.amount)
-    state.counters.deposit(body.amount)
-    if state.trading_day:  # what comes in during a day was there at its start, as far as gains and losses go
-        state.day_start_equity = Money(state.day_start_equity + body.amount)
+    state.portfolio.deposit(body.amount, body.currency)
+    _came_in(state, state.portfolio.rates.in_base(body.amount, body.currency))
+
+
+def _came_in(state: EngineState, amount: Money) -> None:
+    """What comes in during a day was there at its start, as far as gains and losses go."""
+    state.counters.deposit(amount)
+    if state.trading_day:
+        state.day_start_equity = Money(state.day_start_equity + amount)
 
 
 def _account_adjusted(state: EngineState, envelope: Envelope, body: AccountAdjusted) -> None:
@@ -587,7 +595,7 @@ def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> No
     state.epoch = body.epoch
     state.ids = Ids(state.account, body.epoch)
     if body.lists_instruments:
-        state.register.begin()
+        state.register.begin(body.currency)
     state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
     if state.broker != PAPER:  # a market that went on without us: what was wished in another one is not wished now
         state.waiting.clear()
@@ -607,8 +615,16 @@ def _feed(state: EngineState, _envelope: Envelope, body: FeedOpened) -> None:
 
 def _listed(state: EngineState, _envelope: Envelope, body: InstrumentListed) -> None:
     state.register.list(body)
-    state.exposure.moved.add(body.symbol)
+    state.portfolio.list(body)
     state.note_guards()
+
+
+def _rated(state: EngineState, envelope: Envelope, body: CurrencyRate) -> None:
+    """A currency's first rate makes known what was there before: that is no gain."""
+    is_first, before = body.currency not in state.portfolio.rates.known, state.equity
+    state.portfolio.rate(body.currency, Rate(body.rate, envelope.time_ns, body.source))
+    if is_first:
+        _came_in(state, Money(state.equity - before))
 
 
 def _stale(state: EngineState, _envelope: Envelope, body: MarketStale) -> None:
@@ -659,6 +675,7 @@ _CHANGES: dict[type, Callable[[EngineState, Envelope, Any], None]] = {
     RecoveryCompleted: _recovered,
     FeedOpened: _feed,
     InstrumentListed: _listed,
+    CurrencyRate: _rated,
     MarketStale: _stale,
     MarketFresh: _fresh,
     **dict.fromkeys(

@@ -28,6 +28,7 @@ LARGEST = Decimal(10) ** 15
 """Prices, quantities and amounts stay below this in size; arithmetic with 28 digits has room for them and their fractions."""
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 NO_MONEY = Money(ZERO)
 NO_QUANTITY = Quantity(ZERO)
 

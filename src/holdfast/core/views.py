@@ -9,6 +9,7 @@ from holdfast.core.instruments import AssetClass
 from holdfast.core.intents import twin_of
 from holdfast.core.messages import Bar, OrderTerms
 from holdfast.core.orders.order import Order
+from holdfast.core.rates import unrated
 from holdfast.core.risk.check import loss_pct, raises_risk
 from holdfast.core.risk.day_trades import rule_on
 from holdfast.core.risk.limits import MarketHours, RiskLimits
@@ -50,7 +51,13 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
     if not raising:
         gap = state.gaps.get(symbol, NO_QUANTITY)
         return RiskView(
-            state.account_state, state.price(symbol), account, instrument=state.instrument_of(symbol), gap=gap
+            state.account_state,
+            state.price(symbol),
+            account,
+            instrument=state.instrument_of(symbol),
+            gap=gap,
+            unit=state.portfolio.unit(symbol),
+            unrated=unrated(state, symbol),
         )
     equity = state.equity
     return RiskView(
@@ -58,7 +65,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         mark=state.price(symbol),
         account=_account_scope(state, account, symbol, equity),
         equity=equity,
-        cash=state.portfolio.cash,
+        cash=state.portfolio.total.cash,
         touch=None if terms.limit_price is None else _touch(state, symbol, terms.side),
         strategy=None if limits is None else _strategy_scope(state, strategy, symbol),
         strategy_limits=limits,
@@ -71,6 +78,8 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         gap=state.gaps.get(symbol, NO_QUANTITY),
         is_stale=symbol in state.stale,
         permits=state.permits,
+        unit=state.portfolio.unit(symbol),
+        unrated=unrated(state, symbol),
         **_asked_for(state, terms, state.limits, equity),
     )
 
@@ -146,7 +155,7 @@ def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Sc
         worst[held] = (position, most + open_quantity, least) if buys else (position, most, least - open_quantity)
     here = worst.pop(symbol, (Quantity(ZERO), ZERO, ZERO))
     others = [
-        Holding(other, state.price(other) or UNPRICED, position, Quantity(most), Quantity(least), _asset(state, other))
+        Holding(other, worth_of_unit(state, other), position, Quantity(most), Quantity(least), _asset(state, other))
         for other, (position, most, least) in worst.items()
         if most or least or position
     ]
@@ -214,6 +223,11 @@ def volatility_of(state: EngineState, strategy: StrategyId, symbol: str, sizing:
     length_ns = history[-1].time_ns - history[-1].start_ns
     a_year = bars_in_a_year(length_ns, state.calendar, state.now_ns) if sizing.volatility is Measure.REALISED else 0.0
     return state.volatility.value((strategy, symbol), history, sizing, a_year, state.now_ns)
+
+
+def worth_of_unit(state: EngineState, symbol: str) -> Price:
+    """What one unit of a symbol is worth at the last price."""
+    return Price((state.price(symbol) or UNPRICED) * state.portfolio.unit(symbol))
 
 
 def _asset(state: EngineState, symbol: str) -> AssetClass:

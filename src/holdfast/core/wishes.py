@@ -137,7 +137,9 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
     if signal.action in (Action.BUY, Action.SELL):
         side = Side.BUY if signal.action is Action.BUY else Side.SELL
         if signal.notional is not None:
-            return side, state.instrument_of(signal.symbol).steps(signal.notional / price)
+            return side, state.instrument_of(signal.symbol).steps(
+                signal.notional / (price * state.instrument_of(signal.symbol).multiplier)
+            )
         return side, signal.quantity
     coming = state.host.projected((signal.strategy, signal.symbol))
     if signal.quantity is None:
@@ -156,6 +158,13 @@ def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms 
     price = reference_price(terms, view.mark)
     if price is None:  # it can't be: the mark is known
         return refusal(signal, "price_known", "none", "a price", f"no price of {signal.symbol} is known yet")
+    if not view.unit:  # no rate, no worth: of any size it is judged by that
+        answer = check(replace(terms, quantity=view.instrument.lot), view, state.limits)
+        return (
+            answer
+            if isinstance(answer, RiskRefused)
+            else refusal(signal, "rate_known", "none", "a rate", "no rate is known")
+        )
     size = wished(sizing, _basis(state, signal, terms, view, price, sizing))
     if isinstance(size, Unsized):
         return refusal(signal, "size", "0", "a size", size.why)
@@ -174,16 +183,18 @@ def _basis(
     state: EngineState, signal: Signal, terms: OrderTerms, view: RiskView, price: Price, sizing: Sizing
 ) -> Basis:
     account = view.account
-    case = Case(terms, view, account, state.limits, price, price)
-    used = account.others.exposure + (view.mark or price) * max(abs(account.worst_long), abs(account.worst_short))
+    unit, worst = view.unit, max(abs(account.worst_long), abs(account.worst_short))
+    used = account.others.exposure + (view.mark or price) * unit * worst
     moves = sizing.method is Method.VOLATILITY_TARGET
+    distance = stop_distance(Case(terms, view, account, state.limits, price, price))
     return Basis(
-        price=price,
+        price=Price(price * unit),
         equity=view.equity,
         buying_power=Money(view.equity * view.permits.bounded(state.limits.leverage) - used),
         confidence=signal.confidence,
-        stop_distance=stop_distance(case),
+        stop_distance=None if distance is None else distance * unit,
         volatility=volatility_of(state, signal.strategy, signal.symbol, sizing) if moves else None,
+        unit=unit,
     )
 
 
@@ -272,6 +283,7 @@ def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -
         tag=signal.tag,
         exits=signal.exits,
         intent_id=signal.intent_id,
+        product=rules.product,
     )
 
 

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from holdfast.core.instruments import AssetClass, Instrument
+from holdfast.core.currencies import check_currency
+from holdfast.core.instruments import AssetClass, Instrument, Product
 from holdfast.core.ranges import Ranged, Within
 from holdfast.core.types import NAME_LENGTH, to_decimal
 from holdfast.errors import ConfigError, HoldfastError, InvalidValue
@@ -30,6 +31,7 @@ class InstrumentRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``tick`` is the price increment, at all prices or by the price from which it holds (``{ 0 = "0.01", 250 = "0.05" }``). Orders are for
     multiples of ``lot``; ``quantity_increment`` is their step where that is finer, and ``lot`` the one that sizes are rounded down to.
+    A price of 1 for one unit is ``multiplier`` of ``currency``; ``product`` is what Indian brokers take its orders as.
     """
 
     tick: Steps | None = None
@@ -37,10 +39,15 @@ class InstrumentRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=T
     quantity_increment: Step | None = None
     asset_class: AssetClass | None = None
     exchange: str | None = None
+    multiplier: Step | None = None
+    product: Product | None = None
+    currency: str | None = None
 
     def __post_init__(self) -> None:
         """Raises :class:`~holdfast.errors.InvalidValue` for rules that can't be."""
         super().__post_init__()
+        if self.currency is not None:
+            check_currency(self.currency)
         if isinstance(self.tick, dict):
             floors = [_floor(text) for text in self.tick]
             if ZERO_FLOOR not in floors:
@@ -54,9 +61,7 @@ class InstrumentRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=T
     def on(self, exchange: Instrument) -> Instrument:
         """The whole rules, on an exchange that has those that aren't given."""
         rules: dict[str, Any] = {
-            name: value
-            for name in ("lot", "quantity_increment", "asset_class", "exchange")
-            if (value := getattr(self, name)) is not None
+            name: value for name in self.__struct_fields__[1:] if (value := getattr(self, name)) is not None
         }
         if self.lot is not None:
             rules.setdefault("quantity_increment", self.lot)
@@ -140,7 +145,7 @@ def _rules(where: str, row: dict[str, str]) -> InstrumentRules:
     try:
         if ":" in given.get("tick", ""):
             given["tick"] = _bands(given["tick"])
-        for name in ("tick", "lot", "quantity_increment"):
+        for name in ("tick", "lot", "quantity_increment", "multiplier"):
             if isinstance(given.get(name), str):
                 given[name] = to_decimal(given[name], name)
         return msgspec.convert(given, InstrumentRules, strict=False)

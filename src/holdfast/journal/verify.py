@@ -11,6 +11,7 @@ from itertools import chain
 import msgspec
 
 from holdfast.core.adjustments import AccountAdjusted
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     CancelRefused,
     CancelReleased,
@@ -224,7 +225,9 @@ class _AccountAudit:
         """Fold a record in; gives back the row of ``fills`` that it calls for, if it is one."""
         body = envelope.body
         if isinstance(body, CashDeposited):
-            self._portfolio.deposit(body.amount)
+            self._portfolio.deposit(body.amount, body.currency)
+        if isinstance(body, InstrumentListed):
+            self._portfolio.list(body)
         if isinstance(body, PositionAdopted):
             self._portfolio.adopt(body)
         if isinstance(body, AccountAdjusted):

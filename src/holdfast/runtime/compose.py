@@ -310,5 +310,5 @@ def _recovery(
     opened = reader.last_record(account.name, FeedOpened.__name__)
     recovery = Recovery(account, feed, tenure, reader.records(account.name), same_feed_since(opened, feed))
     recovery.check = partial(check_rows, reader=reader)
-    recovery.begin(config.deposit, process_name())
+    recovery.begin(config.deposit, process_name(), config.balances)
     return recovery

@@ -6,7 +6,7 @@ Nothing is decided and nothing is sent until the last record has been applied; t
 explained.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 
 import holdfast
@@ -65,9 +65,9 @@ class Recovery:
         self.check: Callable[[EngineState], None] = lambda _: None
         """Is shown the state in which every record is applied, before anything is added."""
 
-    def begin(self, deposit: Money, process: str) -> None:
+    def begin(self, deposit: Money, process: str, balances: Mapping[str, Money] = lifecycle.NO_BALANCES) -> None:
         """Apply what was recorded before this feed was opened: all of it, when the feed is new."""
-        self._deposit, self._process = deposit, process
+        self._deposit, self._process, self._balances = deposit, process, balances
         state = self._account.state
         state.host.start(0)
         for record in self._records:
@@ -150,9 +150,12 @@ class Recovery:
         self.check(state)
         last_ns = state.now_ns
         turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
+        for record in turns[0].records:
+            account.broker.restore(record)
         if self._tenure.last_sequence == 0:
-            turns.append(lifecycle.deposit(state, self._deposit, lifecycle.OPENING_CASH))
-            account.broker.restore(turns[-1].records[0])
+            turns.append(lifecycle.deposit(state, self._deposit, lifecycle.OPENING_CASH, self._balances))
+            for record in turns[-1].records:
+                account.broker.restore(record)
         if not self._feed_since:
             feed = self._feed
             self._live_from_ns = max(self._live_from_ns, last_ns + 1)
@@ -207,9 +210,10 @@ def _compare(account: AccountAtWork[ReplayedBroker], at_broker: BrokerAccount) -
     portfolio = account.state.portfolio
     ours = {symbol: line.quantity for symbol, line in portfolio.open_lines()}
     theirs = {position.symbol: position.quantity for position in at_broker.positions}
-    if ours != theirs or portfolio.cash != at_broker.cash:
+    if ours != theirs or portfolio.cash != at_broker.cash or portfolio.balances != at_broker.balances:
         raise Fatal(
-            f"account {account.name}: the books have {portfolio.cash} and {ours}, the broker {at_broker.cash} and {theirs}"
+            f"account {account.name}: the books have {portfolio.cash}, {portfolio.balances} and {ours}, "
+            f"the broker {at_broker.cash}, {at_broker.balances} and {theirs}"
         )
 
 

@@ -1,7 +1,7 @@
 """Who trades with what, and how much: orders against one piece of market data."""
 
 from collections.abc import Mapping
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from holdfast.core.instruments import Instrument, instrument_of
 from holdfast.core.messages import (
@@ -16,7 +16,7 @@ from holdfast.core.messages import (
     Report,
     Trade,
 )
-from holdfast.core.types import NO_QUANTITY, Money, OrderRole, Price, Quantity, TimeInForce
+from holdfast.core.types import NO_QUANTITY, ONE, Money, OrderRole, Price, Quantity, Rounding, TimeInForce, round_to
 from holdfast.venue.book import OrderBook
 from holdfast.venue.market import Market, View, price_of, start_ns
 from holdfast.venue.models import TickRule, fee, finest_tick
@@ -43,8 +43,11 @@ class Matching:
 
     def tick_of(self, order: VenueOrder) -> TickRule:
         """The price increments that hold for an order."""
-        rules = instrument_of(order.terms.symbol, self._instrument, self._named).at(order.accepted_ns)
+        rules = self._rules_of(order)
         return rules.tick if rules.ticks else finest_tick
+
+    def _rules_of(self, order: VenueOrder) -> Instrument:
+        return instrument_of(order.terms.symbol, self._instrument, self._named).at(order.accepted_ns)
 
     # --- one order meets the market ----------------------------------------------------------------------------------
 
@@ -201,7 +204,8 @@ class Matching:
             price = settings.slipped(price, terms.symbol, terms.side, time_ns, self.tick_of(order))
         if share is not None:
             market.take(source, terms.side, quantity)
-        cost = fee(settings.commission, price, quantity, order.filled)
+        worth = Price(price * self._rules_of(order).multiplier)
+        cost = fee(settings.commission, worth, quantity, order.filled)
         self.count_fill(order, quantity)
         executed_ns = _opened_ns(order, source, time_ns) if after == OPEN else 0
         reports.append(Report(time_ns, _execution(order, quantity, price, cost, executed_ns)))
@@ -223,7 +227,7 @@ class Matching:
         remaining = order.remaining
         left = market.left(source, order.terms.side, share)
         if order.terms.quantity == order.terms.quantity.to_integral_value():
-            left = left.to_integral_value(ROUND_FLOOR)
+            left = round_to(left, max(ONE, self._rules_of(order).quantity_increment), Rounding.DOWN)
         if left >= remaining:
             return remaining
         return NO_QUANTITY if order.terms.time_in_force is _FOK else Quantity(left)

@@ -96,7 +96,7 @@ Commission = NoCommission | PerShare | BpsOfNotional | PerOrder
 
 
 def fee(commission: Commission, price: Price, quantity: Quantity, filled_before: Quantity) -> Money:
-    """What a fill of ``quantity`` costs, of an order that had filled ``filled_before`` already."""
+    """What a fill of ``quantity`` costs, of an order that had filled ``filled_before`` already. ``price`` is what a unit is worth."""
     match commission:
         case PerShare():
             return Money(commission.charge(filled_before + quantity) - commission.charge(filled_before))

@@ -18,7 +18,7 @@ class Valuation(msgspec.Struct, frozen=True):
     equity: Decimal
     """Cash and what positions are worth."""
     cash: Decimal
-    """What is not in positions."""
+    """What is not in positions, of the account's own currency."""
     day_pnl: Decimal
     """Equity now less equity at the trading day's begin."""
     day_pnl_pct: Decimal
@@ -33,6 +33,8 @@ class Valuation(msgspec.Struct, frozen=True):
     """What trading has cost."""
     gross_exposure: Decimal | None = None
     """What all positions are worth together, short ones without their sign."""
+    balances: dict[str, Decimal] = {}
+    """The cash of other currencies, each in itself."""
 
 
 class StrategyPerformance(msgspec.Struct, frozen=True):
@@ -95,6 +97,7 @@ def valuation(reader: Reader, row: AccountRow) -> Valuation | None:
         realised=body.realised,
         unrealised=body.unrealised,
         fees=body.fees,
+        balances=dict(body.balances),
         gross_exposure=body.gross_exposure,
     )
 

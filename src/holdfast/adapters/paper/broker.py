@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from holdfast.brokers.port import BrokerAccount, BrokerPosition, ReportSink
 from holdfast.core.adjustments import AccountAdjusted
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     PAPER,
     CancelOrder,
@@ -84,6 +85,7 @@ class PaperBroker:
         return BrokerAccount(
             account_id=self._account_id,
             cash=self._books.cash,
+            balances=self._books.balances,
             positions=[
                 BrokerPosition(symbol, line.quantity, line.average_price) for symbol, line in self._books.open_lines()
             ],
@@ -122,7 +124,9 @@ class PaperBroker:
             case OrderRejected() | OrderNotSent() | OrderFailed():
                 self._released.pop(body.client_order_id, None)
                 exchange.remove(body.client_order_id, envelope.time_ns)
+            case InstrumentListed():
+                self._books.list(body)
             case CashDeposited():
-                self._books.deposit(body.amount)
+                self._books.deposit(body.amount, body.currency)
             case AccountAdjusted():
                 self._books.adjust(replace(body, changes=tuple(replace(part, strategy=_OWN) for part in body.changes)))

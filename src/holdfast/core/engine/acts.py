@@ -272,6 +272,7 @@ def record_value(
         value.gross_exposure,
         state.day_start_equity,
         state.portfolio.strategy_pnl(state.price) if with_strategies else {},
+        value.balances,
     )
     turn.record(snapshot, cause, "portfolio", correlation_id)
     keep_loss_limits(state, turn, value.equity)

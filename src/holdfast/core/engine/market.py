@@ -9,6 +9,7 @@ from holdfast.core.engine.obligations.protection import follow
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Envelope, FeedEvent, Heartbeat, Quote, Trade
 from holdfast.core.milestones import MarketFresh
+from holdfast.core.rates import new_rates
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.host import Call, Runner, Wish
@@ -32,6 +33,10 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     if state.stale_after_ns is not None or state.stale:  # what an earlier run noted ends though nobody asks any more
         for event in instant:
             turn = _freshen(state, turn, event)
+    if state.rate_sources.feed:
+        for rate in new_rates(state):
+            turn = turn or Turn(state)
+            turn.record(rate)
     turn = _decide(state, turn, instant, calls)
     if state.followed:
         market = [event for event in instant if not isinstance(event, CorporateAction)]

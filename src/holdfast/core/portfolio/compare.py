@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from holdfast.core.findings import BookLine, Comparison, Stray
 from holdfast.core.messages import CashDeposited, PositionAdopted
 from holdfast.core.orders.order import Order
-from holdfast.core.portfolio.ledger import value_of
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.types import NO_MONEY, NO_QUANTITY, ZERO, Money, Price, Quantity, StrategyId, plain
 
@@ -53,16 +52,16 @@ def compare(portfolio: Portfolio, live: Iterable[Order], comparison: Comparison)
     owed = comparison.cash - portfolio.cash
     cash_agrees = abs(owed) < CENT
     agrees = cash_agrees and all(line.agrees for line in lines)
-    passes = not agrees and _is_of_strays(lines, Money(owed), comparison.strays)
+    passes = not agrees and _is_of_strays(portfolio, lines, Money(owed), comparison.strays)
     return Compared(tuple(lines), "" if cash_agrees else _cash_cause(lines, passes=passes), agrees, passes)
 
 
-def _is_of_strays(lines: Sequence[BookLine], owed: Money, strays: Sequence[Stray]) -> bool:
+def _is_of_strays(portfolio: Portfolio, lines: Sequence[BookLine], owed: Money, strays: Sequence[Stray]) -> bool:
     """Whether executions that wait to be booked are the whole difference, in every symbol and in cash."""
     moved: defaultdict[str, Decimal] = defaultdict(Decimal)
     for stray in strays:
         moved[stray.symbol] += stray.quantity
-    paid = sum((value_of(stray.quantity, stray.price) for stray in strays), NO_MONEY)
+    paid = cost_by_currency(portfolio, ((each.symbol, each.quantity, each.price) for each in strays)).get("", NO_MONEY)
     differing = {line.symbol: line.theirs - line.ours for line in lines if not line.agrees}
     return differing == {symbol: by for symbol, by in moved.items() if by} and abs(owed + paid) <= CENT * len(strays)
 
@@ -92,7 +91,7 @@ def _split(line: BookLine, portfolio: Portfolio) -> Fraction | None:
     if line.price is None or line.ours * line.theirs <= 0:
         return None
     cost = portfolio.lines[line.symbol].cost
-    if abs(value_of(line.theirs, line.price) - cost) > abs(cost) * SAME_COST:
+    if abs(portfolio.worth(line.symbol, line.theirs, line.price) - cost) > abs(cost) * SAME_COST:
         return None
     ratio = Fraction(line.theirs) / Fraction(line.ours)
     return ratio if max(ratio.numerator, ratio.denominator) <= SPLIT_TERMS else None
@@ -119,12 +118,23 @@ def take_over(
     """
     missing = [(line, Quantity(line.theirs - line.ours)) for line in lines if not line.agrees]
     priced = [(line.symbol, quantity, _price(portfolio, line, price_of)) for line, quantity in missing]
-    worth = sum((value_of(quantity, price) for _, quantity, price in priced), NO_MONEY)
-    amount = Money(comparison.cash - portfolio.cash + worth)
+    costs = cost_by_currency(portfolio, priced)
+    amount = Money(comparison.cash - portfolio.cash + costs.pop("", NO_MONEY))
     if amount:
         yield CashDeposited(amount, comparison.reason)
+    for currency, cost in costs.items():
+        yield CashDeposited(cost, comparison.reason, currency)
     for symbol, quantity, price in priced:
         yield PositionAdopted(symbol, quantity, price, comparison.reason)
+
+
+def cost_by_currency(portfolio: Portfolio, held: Iterable[tuple[str, Quantity, Price]]) -> dict[str, Money]:
+    """What positions cost at these prices, each in what it is paid in; the account's own currency is under an empty name."""
+    costs: dict[str, Money] = {}
+    for symbol, quantity, price in held:
+        currency = portfolio.currency_of(symbol)
+        costs[currency] = Money(costs.get(currency, NO_MONEY) + portfolio.worth(symbol, quantity, price))
+    return costs
 
 
 def _price(portfolio: Portfolio, line: BookLine, price_of: Callable[[str], Price | None]) -> Price:

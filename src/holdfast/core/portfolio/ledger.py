@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from holdfast.core.arithmetic import EXACT
-from holdfast.core.types import NO_MONEY, NO_QUANTITY, Money, Price, Quantity
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, ONE, Money, Price, Quantity
 
 COST_STEP = Decimal("0.0000000001")
 """What amounts of money are rounded to: what a fill is worth, once, and the cost taken out by a partial close, the rest of
@@ -25,19 +25,29 @@ def value_of(quantity: Decimal, price: Decimal) -> Money:
 
 
 class Ledger(msgspec.Struct):
-    """Signed ``quantity`` (short below zero), signed ``cost`` (what was paid; below zero: what was received)."""
+    """Signed ``quantity`` (short below zero), signed ``cost`` (what was paid; below zero: what was received).
+
+    A price of 1 for one unit is worth ``multiplier``. Money is in the instrument's currency.
+    """
 
     quantity: Quantity = NO_QUANTITY
     cost: Money = NO_MONEY
     realised: Money = NO_MONEY
     fees: Money = NO_MONEY
+    multiplier: Decimal = ONE
 
     @property
     def average_price(self) -> Price:
-        """Cost of one unit, rounded for display; 0 when flat."""
+        """The price that its units were had for, rounded for display; 0 when flat."""
         if not self.quantity:
             return Price(Decimal(0))
-        return Price(EXACT.quantize(EXACT.divide(self.cost, self.quantity), COST_STEP))  # strategies ask for it too
+        return Price(
+            EXACT.quantize(EXACT.divide(self.cost, EXACT.multiply(self.quantity, self.multiplier)), COST_STEP)
+        )  # strategies ask for it too
+
+    def worth(self, quantity: Decimal, price: Decimal) -> Money:
+        """What so many of its units are worth at a price."""
+        return value_of(quantity * self.multiplier, price)
 
     @property
     def earned(self) -> Money:
@@ -50,12 +60,12 @@ class Ledger(msgspec.Struct):
         realised += (price - average cost) x closed quantity x direction of the position.
         """
         quantity, cost, realised = self.quantity, self.cost, self.realised
-        paid = value_of(signed_quantity, price)
+        paid = self.worth(signed_quantity, price)
         if quantity and (quantity > 0) is not (signed_quantity > 0):
             closing = min(abs(quantity), abs(signed_quantity))
             closed = closing if quantity > 0 else -closing
             cost_out = cost if closed == quantity else _share(cost, closed, quantity)
-            received = value_of(closed, price)
+            received = self.worth(closed, price)
             realised = Money(realised + received - cost_out)
             cost = Money(cost - cost_out + paid + received)  # paid + received: what was opened beyond zero
         else:

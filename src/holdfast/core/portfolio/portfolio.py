@@ -7,21 +7,26 @@ cost is its own.
 """
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 import msgspec
 
 from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind, LedgerChange
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import FillBusted, OrderFilled, PositionAdopted
 from holdfast.core.portfolio.ledger import Ledger, value_of
+from holdfast.core.portfolio.money import PLAIN, Balance, Rate, Rates, Terms
 from holdfast.core.types import (
     NO_MONEY,
     NO_QUANTITY,
+    ONE,
     ClientOrderId,
     Money,
     Price,
     Quantity,
     Side,
     StrategyId,
+    plain,
 )
 
 EXTERNAL = StrategyId("external")
@@ -32,7 +37,11 @@ BUST = "bust "
 
 
 class Valuation(msgspec.Struct, frozen=True):
-    """The account at given prices: ``equity`` = cash + positions = deposits + realised + unrealised - fees, exactly."""
+    """The account at given prices: ``equity`` = cash + positions = deposits + realised + unrealised - fees, exactly.
+
+    All is in the account's currency; ``balances`` are the cash of others as it is. With those the equation holds in each currency, and here but for
+    the rounding of what is worth so much at a rate.
+    """
 
     equity: Money
     cash: Money
@@ -40,43 +49,77 @@ class Valuation(msgspec.Struct, frozen=True):
     unrealised: Money
     fees: Money
     gross_exposure: Money
+    balances: dict[str, Money] = {}
 
 
 class Portfolio:
-    """Changed only by :meth:`deposit`, :meth:`book`, :meth:`adjust` and :meth:`adopt`, which the engine calls when it applies a record."""
+    """Changed only by :meth:`deposit`, :meth:`book`, :meth:`adjust`, :meth:`adopt`, :meth:`list` and :meth:`rate`, as the engine applies a record."""
 
     def __init__(self) -> None:
-        self.cash: Money = NO_MONEY
-        self.deposits: Money = NO_MONEY
-        self.realised: Money = NO_MONEY
-        self.fees: Money = NO_MONEY
+        self.base = Balance()
+        self.foreign: dict[str, Balance] = {}  # of other currencies
+        self.rates = Rates()
         self.lines: dict[str, Ledger] = {}
         self.ledgers: dict[tuple[StrategyId, str], Ledger] = {}
+        self.terms: dict[str, Terms] = {}  # of symbols that aren't paid in the account's currency, one for one
         self.moved: set[str] = (
             set()
         )  # whose lines have changed since the account's sums were last worked out (`Exposure`)
 
-    def deposit(self, amount: Money) -> None:
+    @property
+    def cash(self) -> Money:
+        """The cash in the account's own currency."""
+        return self.base.cash
+
+    @property
+    def deposits(self) -> Money:
+        """What came in of the account's own currency, less what went out."""
+        return self.base.deposits
+
+    @property
+    def realised(self) -> Money:
+        """What was realised in the account's own currency."""
+        return self.base.realised
+
+    @property
+    def fees(self) -> Money:
+        """What was paid in fees in the account's own currency."""
+        return self.base.fees
+
+    @property
+    def total(self) -> Balance:
+        """The money of all currencies, in the account's own at the recorded rates."""
+        if not self.foreign:
+            return self.base
+        total = msgspec.structs.replace(self.base)
+        for currency, balance in self.foreign.items():
+            for name in Balance.__struct_fields__:
+                amount = self.rates.in_base(getattr(balance, name), currency)
+                setattr(total, name, getattr(total, name) + amount)
+        return total
+
+    @property
+    def balances(self) -> dict[str, Money]:
+        """The cash of other currencies."""
+        return {currency: balance.cash for currency, balance in self.foreign.items()}
+
+    def deposit(self, amount: Money, currency: str = "") -> None:
         """Money from outside; below zero a withdrawal."""
-        self.cash = Money(self.cash + amount)
-        self.deposits = Money(self.deposits + amount)
+        balance = self._balance(currency)
+        balance.cash = Money(balance.cash + amount)
+        balance.deposits = Money(balance.deposits + amount)
 
     def book(self, strategy: StrategyId, fill: OrderFilled) -> Ledger:
         """Book one execution of a strategy's order; gives the strategy's ledger back."""
         signed = fill.quantity * fill.side.sign
-        line = self.lines.get(fill.symbol)
-        if line is None:
-            line = self.lines[fill.symbol] = Ledger()
-        ledger = self.ledgers.get((strategy, fill.symbol))
-        if ledger is None:
-            ledger = self.ledgers[strategy, fill.symbol] = Ledger()
+        line, ledger, balance = self._books(strategy, fill.symbol)
         before = line.realised
         self.moved.add(fill.symbol)
         line.book(signed, fill.price, fill.fee)
         ledger.book(signed, fill.price, fill.fee)
-        self.realised = Money(self.realised + line.realised - before)
-        self.fees = Money(self.fees + fill.fee)
-        self.cash = Money(self.cash - value_of(signed, fill.price) - fill.fee)
+        balance.realised = Money(balance.realised + line.realised - before)
+        balance.fees = Money(balance.fees + fill.fee)
+        balance.cash = Money(balance.cash - line.worth(signed, fill.price) - fill.fee)
         return ledger
 
     def adopt(self, position: PositionAdopted) -> Ledger:
@@ -93,28 +136,97 @@ class Portfolio:
         """
         self.moved.add(adjusted.symbol)
         for change in adjusted.changes:
-            line = self.lines.setdefault(adjusted.symbol, Ledger())
-            ledger = self.ledgers.setdefault((change.strategy, adjusted.symbol), Ledger())
+            line, ledger, balance = self._books(change.strategy, adjusted.symbol)
             before = line.realised
             if adjusted.kind in (AdjustmentKind.FEE, AdjustmentKind.TRANSFER):
-                self._move(adjusted, change, (line, ledger))
+                self._move(adjusted, change, (line, ledger), balance)
             else:
                 for book in (line, ledger):
                     book.adjust(change.quantity, change.amount)
-            self.realised = Money(self.realised + line.realised - before)
-            self.cash = Money(self.cash + change.amount)
+            balance.realised = Money(balance.realised + line.realised - before)
+            balance.cash = Money(balance.cash + change.amount)
 
-    def _move(self, adjusted: AccountAdjusted, change: LedgerChange, books: tuple[Ledger, Ledger]) -> None:
+    @staticmethod
+    def _move(adjusted: AccountAdjusted, change: LedgerChange, books: tuple[Ledger, Ledger], balance: Balance) -> None:
         """Book a fee or a transfer: the units at the record's price, the money as what it is. Cash moves by the money alone."""
         price = adjusted.price or Price(books[0].average_price)
-        moved = Money(change.amount + value_of(change.quantity, price))
+        moved = Money(change.amount + books[0].worth(change.quantity, price))
         if adjusted.kind is AdjustmentKind.FEE:
-            self.fees = Money(self.fees - moved)
+            balance.fees = Money(balance.fees - moved)
         else:
-            self.deposits = Money(self.deposits + moved)
+            balance.deposits = Money(balance.deposits + moved)
         fee = Money(-moved) if adjusted.kind is AdjustmentKind.FEE else NO_MONEY
         for book in books:
             book.book(change.quantity, price, fee)
+
+    def _books(self, strategy: StrategyId, symbol: str) -> tuple[Ledger, Ledger, Balance]:
+        """The account's line in a symbol, the strategy's ledger, and the money that pays; they are begun where there is none."""
+        line, ledger = self.lines.get(symbol), self.ledgers.get((strategy, symbol))
+        terms = self.terms.get(symbol)
+        if line is None:
+            line = self.lines[symbol] = Ledger(multiplier=(terms or PLAIN).multiplier)
+        if ledger is None:
+            ledger = self.ledgers[strategy, symbol] = Ledger(multiplier=(terms or PLAIN).multiplier)
+        return line, ledger, self.base if terms is None else self._balance(terms.currency)
+
+    def _balance(self, currency: str) -> Balance:
+        """What there is of a currency."""
+        return self.foreign.setdefault(currency, Balance()) if currency else self.base
+
+    # --- instruments and rates ---
+
+    def list(self, listed: InstrumentListed) -> None:
+        """These are a symbol's rules; what is held in it is flat where they change what it is worth (:meth:`fault_of`)."""
+        symbol, terms = listed.symbol, Terms(listed.instrument.multiplier, listed.instrument.currency)
+        self.moved.add(symbol)
+        if terms == PLAIN:
+            self.terms.pop(symbol, None)
+        else:
+            self.terms[symbol] = terms
+        for name, book in (*self.lines.items(), *((key[1], book) for key, book in self.ledgers.items())):
+            if name == symbol:
+                book.multiplier = terms.multiplier
+
+    def fault_of(self, listed: InstrumentListed) -> str:
+        """Why a symbol's rules can't be these now; empty for nothing. What was earned in a currency stays in it."""
+        symbol, new = listed.symbol, listed.instrument
+        line, known = self.lines.get(symbol), self.terms.get(symbol, PLAIN)
+        if line is None:
+            return ""
+        if known.currency != new.currency:
+            names = [name or "the account's currency" for name in (known.currency, new.currency)]
+            return f"{symbol} was traded in {names[0]}, and is in {names[1]} now; put the first back, or give it another symbol"
+        if not line.quantity or line.multiplier == new.multiplier:
+            return ""
+        held, before, now = plain(line.quantity), plain(line.multiplier), plain(new.multiplier)
+        return f"{held} {symbol} are held with multiplier {before}, and it is {now} now; close them first, or put {before} back"
+
+    def rate(self, currency: str, rate: Rate) -> None:
+        """A currency counts for so much from here on."""
+        self.rates.known[currency] = rate
+        self.moved.update(symbol for symbol, terms in self.terms.items() if terms.currency == currency)
+
+    def currency_of(self, symbol: str) -> str:
+        """What a symbol is paid in; empty for the account's own currency."""
+        terms = self.terms.get(symbol)
+        return "" if terms is None else terms.currency
+
+    def unit(self, symbol: str) -> Decimal:
+        """What a price of 1 for one unit of a symbol is worth in the account's currency; zero where no rate is known."""
+        terms = self.terms.get(symbol)
+        return ONE if terms is None else terms.multiplier * self.rates.of(terms.currency)
+
+    def worth(self, symbol: str, quantity: Decimal, price: Decimal) -> Money:
+        """What so many units of a symbol are worth at a price, in its own currency."""
+        return value_of(quantity * self.terms.get(symbol, PLAIN).multiplier, price)
+
+    def unrated(self) -> Iterator[str]:
+        """The currencies of which there is something and no rate."""
+        for currency, balance in self.foreign.items():
+            if currency not in self.rates.known:
+                held = (line.quantity for symbol, line in self.lines.items() if self.currency_of(symbol) == currency)
+                if balance.cash or any(held):
+                    yield currency
 
     def quantity(self, symbol: str) -> Quantity:
         """The account's signed position in a symbol."""
@@ -135,28 +247,37 @@ class Portfolio:
         return ((strategy, symbol, book) for (strategy, symbol), book in self.ledgers.items() if book.quantity)
 
     def strategy_pnl(self, price_of: Callable[[str], Price | None]) -> dict[StrategyId, Money]:
-        """Each strategy's profit at these prices: realised + unrealised - fees. A symbol without a price counts at its cost."""
+        """Each strategy's profit at these prices, in the account's currency: realised + unrealised - fees.
+
+        A symbol without a price counts at its cost.
+        """
         pnl: dict[StrategyId, Money] = {}
         for (strategy, symbol), ledger in self.ledgers.items():
             earned = ledger.earned
             price = price_of(symbol) if ledger.quantity else None
             if price is not None:
-                earned = Money(earned + value_of(ledger.quantity, price) - ledger.cost)
+                earned = Money(earned + ledger.worth(ledger.quantity, price) - ledger.cost)
+            if symbol in self.terms:
+                earned = self.rates.in_base(earned, self.terms[symbol].currency)
             pnl[strategy] = Money(pnl.get(strategy, NO_MONEY) + earned)
         return pnl
 
     def value(self, price_of: Callable[[str], Price | None]) -> Valuation:
-        """The account at these prices, symbol by symbol; a symbol without a price counts at its cost."""
+        """The account at these prices, in its own currency, symbol by symbol; a symbol without a price counts at its cost."""
         worth = cost = gross = NO_MONEY
         for symbol, line in self.lines.items():
             quantity = line.quantity
             if quantity:
-                price = price_of(symbol)
-                market_value = line.cost if price is None else value_of(quantity, price)
+                price, currency = price_of(symbol), self.currency_of(symbol)
+                own = line.cost if price is None else line.worth(quantity, price)
+                market_value = self.rates.in_base(own, currency)
                 worth = Money(worth + market_value)
-                cost = Money(cost + line.cost)
+                cost = Money(cost + self.rates.in_base(line.cost, currency))
                 gross = Money(gross + abs(market_value))
-        return Valuation(Money(self.cash + worth), self.cash, self.realised, Money(worth - cost), self.fees, gross)
+        total = self.total
+        return Valuation(
+            Money(total.cash + worth), total.cash, total.realised, Money(worth - cost), total.fees, gross, self.balances
+        )
 
 
 def reversal(bust: FillBusted) -> OrderFilled:

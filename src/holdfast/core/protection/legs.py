@@ -205,6 +205,7 @@ def leg_terms(
         time_in_force=place.held.time_in_force(quantity),
         parent=guard.entry or None,
         oco_group=group,
+        product=place.instrument.product,
     )
     legs: list[OrderTerms] = []
     for key, role in zip(ids, roles, strict=False):

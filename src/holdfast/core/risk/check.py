@@ -47,7 +47,7 @@ def check(
         return refused(terms, _no_price(terms))
     refusal = _step(terms, view)
     if way_out or terms.role is not OrderRole.ENTRY:
-        return refused(terms, refusal) if refusal is not None else _approved(terms, price, raising=False)
+        return refused(terms, refusal) if refusal is not None else _approved(terms, view, price, raising=False)
     scopes = _scopes(terms, view, price, limits)
     raising = terms.quantity > scopes[0].free
     if refusal is None and raising:
@@ -55,7 +55,7 @@ def check(
     for scope in scopes:
         if refusal is None and terms.quantity > scope.free:
             refusal = first_refusal(scope.case, scope.account) or _above_a_cap(scope, terms.quantity)
-    return refused(terms, refusal) if refusal is not None else _approved(terms, price, raising)
+    return refused(terms, refusal) if refusal is not None else _approved(terms, view, price, raising)
 
 
 def fit(
@@ -145,7 +145,9 @@ class _Judged(msgspec.Struct, frozen=True, gc=False):
 
 def _scopes(terms: OrderTerms, view: RiskView, price: Price, limits: RiskLimits) -> list[_Judged]:
     """The account, and the draft's strategy where that has limits."""
-    worth = price if view.mark is None else max(price, view.mark)  # what is held is worth the market's price
+    worth = Price(
+        (price if view.mark is None else max(price, view.mark)) * view.unit
+    )  # what is held is worth the market's price
     account, own = view.account, view.strategy
     judged = [_Judged(Case(terms, view, account, limits, price, worth), free_quantity(terms.side, account), limits)]
     if own is not None and view.strategy_limits is not None:
@@ -192,8 +194,8 @@ def _no_price(terms: OrderTerms) -> Refusal:
     return Refusal("price_known", "none", "a price", f"no price of {terms.symbol} is known yet")
 
 
-def _approved(terms: OrderTerms, price: Price, raising: bool) -> RiskApproved:
-    return RiskApproved(terms, price, notional(price, terms.quantity), raising)
+def _approved(terms: OrderTerms, view: RiskView, price: Price, raising: bool) -> RiskApproved:
+    return RiskApproved(terms, price, notional(Price(price * view.unit), terms.quantity), raising)
 
 
 def _step(terms: OrderTerms, view: RiskView) -> Refusal | None:
@@ -209,6 +211,6 @@ def _too_small(terms: OrderTerms, view: RiskView, price: Price) -> Refusal | Non
     rules: Instrument = view.instrument
     if not rules.is_too_small(terms.quantity, price):
         return None
-    worth, least = notional(price, terms.quantity), rules.minimum_value
+    worth, least = notional(Price(price * rules.multiplier), terms.quantity), rules.minimum_value
     text = f"{plain(terms.quantity)} {terms.symbol} is worth {worth:.4f}; no order below {plain(least)} is taken"
     return Refusal("minimum_value", f"{worth:.4f}", plain(least), text)

@@ -96,6 +96,14 @@ def _account_takes_risk(case: Case, _limits: RiskLimits) -> Refusal | None:
     )
 
 
+def _rates_are_known(case: Case, _limits: RiskLimits) -> Refusal | None:
+    missing = case.view.unrated
+    if not missing:
+        return None
+    text = f"no rate is known now of {missing}, so the account can't be valued: give one in [rates], or wait for its symbol's data"
+    return Refusal("rate_known", "none", "a rate", text)
+
+
 def _is_tradable(case: Case, _limits: RiskLimits) -> Refusal | None:
     symbol = case.terms.symbol
     if symbol not in case.view.permits.untradable:
@@ -304,6 +312,7 @@ def _too_many(rule: str, figure: int, limit: int, what: str) -> Refusal:
 
 ACCOUNT_RULES: tuple[AccountRule, ...] = (
     _account_takes_risk,
+    _rates_are_known,
     _is_tradable,
     _symbol_is_explained,
     _books_agree,

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from holdfast.core.ranges import Amount, Multiple, PercentOfEquity, Ranged, Seconds, Within
-from holdfast.core.types import LARGEST, ZERO, Money, Price, from_float
+from holdfast.core.types import LARGEST, ONE, ZERO, Money, Price, from_float
 
 
 class Method(StrEnum):
@@ -82,9 +82,9 @@ class Sizing(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Basis(msgspec.Struct, frozen=True, gc=False):
-    """What a size is worked out from. Money in the account's currency, prices and the ``stop_distance`` per unit.
+    """What a size is worked out from, in the account's currency; ``price`` and ``stop_distance`` are what those of one unit are worth.
 
-    ``volatility`` is the average true range per unit, or the volatility in a year in percent; None when there are too few bars.
+    ``volatility`` is the average true range, of which 1 is worth ``unit``, or the volatility in a year in percent; None when there are too few bars.
     """
 
     price: Price
@@ -93,6 +93,7 @@ class Basis(msgspec.Struct, frozen=True, gc=False):
     confidence: float
     stop_distance: Decimal | None = None
     volatility: Decimal | None = None
+    unit: Decimal = ONE
 
 
 class Unsized(msgspec.Struct, frozen=True, gc=False):
@@ -132,5 +133,5 @@ def _by_volatility(sizing: Sizing, basis: Basis) -> Decimal | Unsized:
     if not basis.volatility:
         return Unsized("volatility_target finds no movement in the last bars")
     if sizing.volatility is Measure.ATR:
-        return basis.equity * sizing.risk_pct / 100 / (sizing.multiple * basis.volatility)
+        return basis.equity * sizing.risk_pct / 100 / (sizing.multiple * basis.volatility * basis.unit)
     return basis.equity * sizing.target_volatility_pct / basis.volatility / basis.price

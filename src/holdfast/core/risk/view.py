@@ -13,11 +13,14 @@ from holdfast.core.permits import EVERYTHING, BrokerPermits
 from holdfast.core.risk.day_trades import DayTradeRule
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.session.account import AccountState
-from holdfast.core.types import NO_MONEY, NO_QUANTITY, ZERO, Money, Price, Quantity
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, ONE, ZERO, Money, Price, Quantity
 
 
 class Holding(msgspec.Struct, frozen=True, gc=False):
-    """One symbol in the worst case: ``worst_long`` if every open buy filled, ``worst_short`` if every open sell did."""
+    """One symbol in the worst case: ``worst_long`` if every open buy filled, ``worst_short`` if every open sell did.
+
+    ``price`` is what one unit is worth.
+    """
 
     symbol: str
     price: Price
@@ -110,7 +113,8 @@ class DayTrades(msgspec.Struct, frozen=True, gc=False):
 class RiskView(msgspec.Struct, frozen=True, gc=False):
     """One account at one moment. Money in the account's currency, quantities in units, prices per unit.
 
-    ``touch`` is the price that an order on its side meets: the best quote, or ``mark`` where there is none. ``twin`` is an order
+    A price of 1 for one unit of the draft's symbol is worth ``unit``; ``unrated`` are currencies without a rate
+    that it would have, or has. ``touch`` is the price that an order on its side meets: the best quote, or ``mark`` where there is none. ``twin`` is an order
     like the draft, ``unexplained`` one in its symbol that the broker can't explain, ``opposite`` one that it could trade with.
     ``gap`` is how much more of its symbol the broker has than the books, as far as that is known.
     ``own`` is what the draft's strategy holds once everything open of it has filled, ``held_exits`` which protective orders the
@@ -142,6 +146,8 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     day_trades: DayTrades | None = None
     bar_volume: Decimal | None = None
     permits: BrokerPermits = EVERYTHING
+    unit: Decimal = ONE
+    unrated: str = ""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -104,7 +104,7 @@ class Context:
     @property
     def cash(self) -> Money:
         """The account's cash, all strategies together."""
-        return self._host.portfolio.cash
+        return self._host.portfolio.total.cash
 
     @property
     def equity(self) -> Money:
