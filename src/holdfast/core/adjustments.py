@@ -12,6 +12,14 @@ CASH = "cash"
 """The symbol under which ledgers keep what belongs to no symbol: interest, fees of the whole day."""
 
 
+class CashDeposited(Body, frozen=True, gc=False):
+    """Money came in (negative: went out) from outside trading, in a ``currency`` (empty: the account's own)."""
+
+    amount: Money
+    reason: str = ""
+    currency: str = ""
+
+
 class AdjustmentKind(StrEnum):
     """What an adjustment is, which says how it is booked."""
 

@@ -18,6 +18,7 @@ from typing import Annotated, NewType
 import msgspec
 
 from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown, CorporateAction
+from holdfast.core.adjustments import CashDeposited as CashDeposited  # noqa: PLC0414  a message like the others
 from holdfast.core.body import Body
 from holdfast.core.exits import Exits
 from holdfast.core.findings import BooksCompared, OrderLost, OrderOverdue, Reconcile, Resolve, SupervisorCycle
@@ -410,14 +411,6 @@ class OrderAnomaly(Body, frozen=True, gc=False):
 
 
 # --- portfolio -------------------------------------------------------------------------------------------------------
-
-
-class CashDeposited(Body, frozen=True, gc=False):
-    """Money came in (negative: went out) from outside trading, in a ``currency`` (empty: the account's own)."""
-
-    amount: Money
-    reason: str = ""
-    currency: str = ""
 
 
 class PositionAdopted(Body, frozen=True, gc=False):

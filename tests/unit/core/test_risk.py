@@ -228,7 +228,7 @@ def test_a_symbol_with_an_unexplained_order_takes_no_new_risk() -> None:
 def test_rules_are_asked_in_this_order() -> None:
     """The account's own first; those that a strategy has too come after them, and caps last."""
     assert [rule.__name__.lstrip("_") for rule in (*ACCOUNT_RULES, *RULES)] == [
-        "account_takes_risk", "is_tradable", "symbol_is_explained", "books_agree", "protection_side", "protectable", "data_is_fresh", "market_hours", "drawdown",
+        "account_takes_risk", "rates_are_known", "is_tradable", "symbol_is_explained", "books_agree", "protection_side", "protectable", "data_is_fresh", "market_hours", "drawdown",
         "day_trades", "duplicate_intent", "wash_trade", "price_collar", "volume_is_known",
         "daily_loss", "loss_streak", "min_confidence", "stop", "open_orders", "order_rate", "positions",
     ]  # fmt: skip
