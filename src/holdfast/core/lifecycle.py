@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from holdfast.core.codec import encode_params
-from holdfast.core.engine.acts import restore
+from holdfast.core.engine.acts import drop_waiting, restore
 from holdfast.core.engine.obligations import conclude, fulfil
 from holdfast.core.engine.obligations.protection import keep_from_trading
 from holdfast.core.engine.reports import on_report
 from holdfast.core.messages import (
-    PAPER,
     CashDeposited,
     OrderNotSent,
     OrderReleased,
@@ -131,15 +130,26 @@ def resend(state: EngineState, order: Order) -> Turn:
     return turn
 
 
-def recovered(state: EngineState, report: RecoveryCompleted) -> Turn:
-    """Every order is explained: let the account trade, unless it is halted or in preservation."""
+def drop_wishes(state: EngineState) -> Turn:
+    """What strategies wished in a market that went on without us is not wished now."""
+    turn = Turn(state, "recovery")
+    for key in list(state.waiting):
+        drop_waiting(state, turn, key, "the market went on while the engine was down")
+    return turn
+
+
+def recovered(state: EngineState, report: RecoveryCompleted, *, is_replayed: bool = False) -> Turn:
+    """Every order is explained: let the account trade, unless it is halted or in preservation.
+
+    ``is_replayed``: its market was played again from the start, so that nothing of it was missed, and its orders are on their way again.
+    """
     turn = Turn(state, "recovery")
     turn.record(report)
     turn.account(AccountEvent.RECOVERED, "every order is explained")
     _listen_anew(state, turn)
     if state.orders.live_entries:
         turn.account(AccountEvent.ORDERED, "orders are open")
-    if state.broker != PAPER:  # the paper venue has come back with the journal, its orders with it
+    if not is_replayed:
         _begin_protected(state, turn)
     return conclude(state, turn)
 

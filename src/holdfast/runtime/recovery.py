@@ -185,7 +185,7 @@ class Recovery:
             not_sent=not_sent,
             positions=len(list(state.portfolio.open_lines())),
         )
-        account.keep(lifecycle.recovered(state, report))
+        account.keep(lifecycle.recovered(state, report, is_replayed=True))
 
     def _send_again(self, unanswered: list[Order]) -> None:
         """Send what was on its way, in the order in which it had been released: orders, and cancels of any order."""

@@ -37,7 +37,7 @@ _DAY, _OPG, _CLS = TimeInForce.DAY, TimeInForce.OPG, TimeInForce.CLS
 class Exchange:
     """One venue for any number of symbols.
 
-    Every call takes times that don't go back. ``calendar`` says when day, opg and cls orders end; its error for a time that
+    Every call takes times that don't go back; a market event may, where data comes late, and then meets no order that came after it. ``calendar`` says when day, opg and cls orders end; its error for a time that
     it doesn't cover comes through. ``instrument`` has the price increments that slipped prices and trailing
     stops are rounded to; a pair of currencies has its own, and so has what is ``named``.
 

@@ -135,9 +135,10 @@ class Matching:
     def match_bar(self, market: Market, bar: Bar, reports: list[Report]) -> None:
         """All meet the open, then all the range, then those for the close the close.
 
-        What was released after the bar had begun meets its close alone: nothing else of it is certain to have come later.
+        What was released after the bar had begun meets its close alone: nothing else of it is certain to have come later. What came after
+        its end, as it can where data comes late, doesn't meet it.
         """
-        orders = tuple(market.orders)
+        orders = tuple([order for order in market.orders if order.accepted_ns <= bar.time_ns])
         early = [order for order in orders if order.released_ns <= bar.start_ns]
         for order in early:
             if order.terms.time_in_force is not _CLS and not order.done and _opens(order, bar):
@@ -165,7 +166,11 @@ class Matching:
     def match_tick(self, market: Market, event: Quote | Trade, reports: list[Report]) -> None:
         """All meet the one price; a side that was not quoted meets nobody."""
         for order in tuple(market.orders):
-            if order.done or order.terms.time_in_force is _CLS or order.opens_ns > event.time_ns:
+            if (
+                order.done
+                or order.terms.time_in_force is _CLS
+                or event.time_ns < max(order.opens_ns, order.accepted_ns)
+            ):
                 continue
             price = price_of(event, order.terms.side)
             if price:

@@ -1,6 +1,7 @@
 """The paper broker's adapter: accounts on an exchange in memory."""
 
 from holdfast.adapters.paper.broker import PaperBroker
+from holdfast.adapters.paper.live import LivePaperBroker
 from holdfast.brokers.adapter import Adapter, NoSettings
 from holdfast.core.broker_rules import PAPER_RULES
 from holdfast.core.messages import PAPER
@@ -14,6 +15,8 @@ class PaperAdapter(Adapter[NoSettings]):
     section = NoSettings
     rules = PAPER_RULES
     replayed = PaperBroker
+    live = LivePaperBroker
+    """Makes the broker of an account on live market data."""
 
 
 ADAPTER = PaperAdapter()

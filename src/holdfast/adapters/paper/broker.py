@@ -30,7 +30,7 @@ from holdfast.core.messages import (
     SubmitOrder,
 )
 from holdfast.core.portfolio.portfolio import Portfolio
-from holdfast.core.types import ClientOrderId, StrategyId
+from holdfast.core.types import ClientOrderId, Money, StrategyId
 from holdfast.venue.exchange import Exchange
 
 _OWN = StrategyId("paper")
@@ -52,6 +52,10 @@ class PaperBroker:
     def open(self, sink: ReportSink) -> None:
         """Start delivering reports to ``sink``."""
         self._sink = sink
+
+    def deposit(self, amount: Money) -> None:
+        """Book money from outside that no record has brought."""
+        self._books.deposit(amount)
 
     def submit(self, effect: SubmitOrder) -> None:
         """Send an order to the exchange; it arrives by the time it was released, however late it is sent."""
