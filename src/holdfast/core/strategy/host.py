@@ -309,7 +309,7 @@ class Host:
         while self.schedule.due_ns < now_ns:
             self._show_ended(self.schedule.due_ns)  # bars that ended by then come first
             due = self.schedule.take(now_ns)
-            self.now_ns, self.event_ns = max(self.now_ns, due.time_ns), due.time_ns
+            self.now_ns = self.event_ns = due.time_ns  # as it is where a clock brings it, not the next market event
             for runner in due.owners:
                 if runner.running:
                     self._call(runner, getattr(runner.strategy, _CALLBACKS[type(due.event)]), due.event)
