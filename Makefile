@@ -44,8 +44,11 @@ NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/al
 quick: $(DEV) ## run the tests that need no process, no server and no real data (aim: 90 seconds)
 	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q $(NOT_QUICK) $(ARGS)
 
+# Most of the tests' time is waiting for programs and their clocks, so there are more workers than processors.
+WORKERS := 4
+
 test: $(DEV) ## run the tests (aim: 8 minutes on two idle cores; ARGS="-k name" for some of them)
-	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n 2 $(ARGS)
+	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 campaign: $(DEV) ## run the long proofs, for an hour, and go on where that was broken off (ARGS="--slice 1/4", ARGS=--list)
 	$(BIN)/python -m tools.campaign $(ARGS)
