@@ -39,9 +39,9 @@ demo: $(RUNTIME) ## watch strategies trade on a made-up market, offline
 run: $(RUNTIME) ## trade as CONFIG says (holdfast.toml)
 	@$(BIN)/holdfast run -c $(CONFIG) $(ARGS)
 
-NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/alpaca)
+NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/alpaca scenario/test_recheck_limits.py unit/tools)
 
-quick: $(DEV) ## run the tests that need no process, no server and no real data (aim: 90 seconds)
+quick: $(DEV) ## run the tests that need no process, no server and no real data, and ask nothing of the tools (aim: 90 seconds)
 	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q $(NOT_QUICK) $(ARGS)
 
 # Most of the tests' time is waiting for programs and their clocks, so there are more workers than processors.

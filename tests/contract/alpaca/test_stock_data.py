@@ -58,7 +58,8 @@ def bars(frame: Any = TimeFrame.Minute, **more: Any) -> ask.StockBarsRequest:
 @pytest.mark.parametrize("frame", FRAMES, ids=str)
 def test_get_stock_bars(raw: Any, typed: Any, frame: TimeFrame) -> None:
     """Bars of every kind of frame have all eight keys, by symbol, in order of time, none from the future."""
-    wanted = bars(frame, start=OPEN - 120 * 24 * HOUR)
+    days = 14 if frame.unit_value is TimeFrameUnit.Minute else 120
+    wanted = bars(frame, start=OPEN - days * 24 * HOUR)
     answer = raw.get_stock_bars(wanted)
     holds(answer, {name: [shapes.BAR] for name in NAMES})
     for rows in answer.values():
