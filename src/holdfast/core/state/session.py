@@ -1,0 +1,113 @@
+"""The account's state, its trading day, its starts and stops."""
+
+from holdfast.core.codec import Ids
+from holdfast.core.messages import (
+    PAPER,
+    Envelope,
+    Flatten,
+    Flattened,
+)
+from holdfast.core.milestones import (
+    AccountBound,
+    AccountStateChanged,
+    EngineStarted,
+    EngineStopped,
+    Impaired,
+    RecoveryCompleted,
+    Restored,
+    StrategyStopped,
+    TradingDayStarted,
+)
+from holdfast.core.permits import BrokerPermits
+from holdfast.core.session.account import AccountState
+from holdfast.core.session.causes import Cause
+from holdfast.core.state.account import Change, EngineState
+from holdfast.core.types import (
+    NO_MONEY,
+)
+
+
+def _account(state: EngineState, envelope: Envelope, body: AccountStateChanged) -> None:
+    state.account_state = body.new
+    state.preserved_ns = envelope.time_ns if body.new is AccountState.PRESERVATION else 0
+
+
+def _permitted(state: EngineState, _envelope: Envelope, body: BrokerPermits) -> None:
+    state.permits = body
+
+
+def _bound(state: EngineState, _envelope: Envelope, body: AccountBound) -> None:
+    state.broker_account_id = body.broker_account_id
+    state.held_executions = body.executions
+
+
+def _impaired(state: EngineState, envelope: Envelope, body: Impaired) -> None:
+    state.impairments[body.cause] = body.reason
+    state.impaired_ns[body.cause] = envelope.time_ns
+
+
+def _restored(state: EngineState, envelope: Envelope, body: Restored) -> None:
+    state.impairments.pop(body.cause, None)
+    state.impaired_ns.pop(body.cause, None)
+    if body.cause == Cause.MARKET_DATA:
+        state.listening_ns = envelope.time_ns
+    if body.cause == Cause.DRAWDOWN:
+        state.counters.peak_equity = NO_MONEY  # the next valuation is the first of a new peak
+
+
+def _trading_day(state: EngineState, _envelope: Envelope, body: TradingDayStarted) -> None:
+    state.trading_day = body.trading_day
+    state.day_start_equity = body.day_start_equity
+    state.counters.begin_day(body.strategy_pnl, body.day_trades_from)
+    state.activities.begin_day()
+
+
+def _strategy_stopped(state: EngineState, _envelope: Envelope, body: StrategyStopped) -> None:
+    state.stopped.add(body.strategy)
+
+
+def _engine_stopped(state: EngineState, _envelope: Envelope, _body: EngineStopped) -> None:
+    state.stopped.clear()  # a stop in order gives every strategy a new chance; a crash does not
+
+
+def _flatten(state: EngineState, _envelope: Envelope, _body: Flatten) -> None:
+    state.flattening = True
+    state.flatten_tries = {}
+
+
+def _flattened(state: EngineState, _envelope: Envelope, _body: Flattened) -> None:
+    state.flattening = False
+
+
+def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> None:
+    state.epoch = body.epoch
+    state.ids = Ids(state.account, body.epoch)
+    if body.lists_instruments:
+        state.register.begin(body.currency)
+    state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
+    if state.broker != PAPER:  # a market that went on without us: what was wished in another one is not wished now
+        state.waiting.clear()
+
+
+def _recovered(state: EngineState, envelope: Envelope, _body: RecoveryCompleted) -> None:
+    state.listening_ns = envelope.time_ns
+    state.impaired_ns = dict.fromkeys(state.impairments, envelope.time_ns)
+    if state.account_state is AccountState.PRESERVATION:
+        state.preserved_ns = envelope.time_ns
+
+
+CHANGES: dict[type, Change] = {
+    AccountBound: _bound,
+    BrokerPermits: _permitted,
+    Impaired: _impaired,
+    Restored: _restored,
+    AccountStateChanged: _account,
+    TradingDayStarted: _trading_day,
+    StrategyStopped: _strategy_stopped,
+    EngineStopped: _engine_stopped,
+    Flatten: _flatten,
+    Flattened: _flattened,
+    EngineStarted: _started,
+    RecoveryCompleted: _recovered,
+}
+"""What each record changes here."""
