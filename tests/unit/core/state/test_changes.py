@@ -6,6 +6,7 @@ import pytest
 
 from holdfast.core.messages import AnyBody, Bar
 from holdfast.core.state import CHANGES, UNCHANGED, joined
+from holdfast.core.state.account import Change
 from holdfast.errors import Fatal
 
 
@@ -23,7 +24,7 @@ def test_no_record_both_changes_something_and_nothing() -> None:
 
 def test_a_record_with_two_changes_is_a_fault() -> None:
     """The tables of two subjects may not change the state by the same record: nobody could say which comes first."""
-    table = {Bar: lambda _state, _envelope, _body: None}
+    table: dict[type, Change] = {Bar: lambda _state, _envelope, _body: None}
     assert joined(table, {}) == table
     with pytest.raises(Fatal, match="two tables change the state by Bar"):
         joined(table, dict(table))
