@@ -8,7 +8,7 @@ from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Context, Session, Strategy
 from holdfast.core.strategy.asks import Limit
-from holdfast.core.types import HOUR_NS
+from holdfast.core.types import HOUR_NS, Money
 from tests.scenario.desk import DAYS, OFFICE_HOURS, START_NS, Desk, bar, minute
 
 NINE, FIVE = 9 * 60, 17 * 60
@@ -120,6 +120,16 @@ class Banker(Strategy):
             context.buy(bar.symbol, 100)
         elif len(self.worth) == 2:
             context.buy(bar.symbol, 50, order=Limit(50))
+
+
+def test_a_contract_earns_its_multiplier() -> None:
+    """What a position would earn is counted as the books count it."""
+    banker = Banker()
+    desk = Desk(banker).closes(1, 100, 100)
+    ledger = desk.state.portfolio.ledgers[next(iter(desk.state.portfolio.ledgers))]
+    ledger.multiplier, ledger.cost = Decimal(50), Money(Decimal(100 * 100 * 50))
+    desk.closes(3, 101)
+    assert banker.held[2][2] == Decimal(100 * 50)
 
 
 def test_equity_buying_power_and_what_a_position_would_earn() -> None:

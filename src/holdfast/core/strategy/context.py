@@ -11,7 +11,7 @@ import msgspec
 from holdfast.core.arithmetic import EXACT, exactly
 from holdfast.core.messages import Action, Bar, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
-from holdfast.core.portfolio.ledger import Ledger, value_of
+from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.strategy.asks import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
 from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
 from holdfast.core.strategy.sessions import closes_ns, is_trading
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 class Position(msgspec.Struct, frozen=True):
     """A strategy's own position: signed ``quantity``, ``average_price`` (0 when flat), ``realised`` profit before fees.
 
-    ``cost`` is what was paid for it, signed as the quantity is. ``unrealised`` is what it would earn at the last price, before fees; 0
-    while no price is known.
+    Money is in the instrument's currency. ``cost`` is what was paid for it, signed as the quantity is. ``unrealised`` is what it would
+    earn at the last price, before fees; 0 while no price is known.
     """
 
     symbol: str
@@ -326,7 +326,7 @@ def _check_sides(signal: Signal) -> None:
 
 
 def _unrealised(ledger: Ledger, mark: float) -> Money:
-    return Money(value_of(ledger.quantity, from_float(mark)) - ledger.cost)
+    return Money(ledger.worth(ledger.quantity, Price(from_float(mark))) - ledger.cost)
 
 
 def _sizing(confidence: float, tag: str) -> dict[str, Any]:
