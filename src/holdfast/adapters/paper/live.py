@@ -74,7 +74,7 @@ class LivePaperBroker:
 
     ``exchange`` is this account's alone, ``deposit`` what the account begins with. ``records`` gives what the journal has of it, from the
     first record on; it is read once, by `open`. ``ask_time`` is the clock of the market that it is fed with, in UTC nanoseconds; by default
-    the machine's. Market data comes by `on_market`: `HeardFeed` does it.
+    the machine's. ``tell`` is given what a person should read at the start. Market data comes by `on_market`: `HeardFeed` does it.
     """
 
     name = PaperBroker.name
@@ -87,6 +87,7 @@ class LivePaperBroker:
         deposit: Money,
         records: Callable[[], Iterable[Envelope]],
         ask_time: AskTime = _wall_clock_ns,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._account = account
         self._exchange = exchange
@@ -95,6 +96,7 @@ class LivePaperBroker:
         self._deposit = deposit
         self._records = records
         self._ask_time = ask_time
+        self._tell = tell
         self._market_ns = 0
         self._fault: Exception | None = None
         self._broke = asyncio.Event()
@@ -116,7 +118,9 @@ class LivePaperBroker:
             self._paper.deposit(self._deposit)
         working = [order.client_order_id for order in self._orders.working()]
         if last_ns:
-            log.warning(unseen(self._account, last_ns, len(working)), account=self._account, orders=working)
+            missed = unseen(self._account, last_ns, len(working))
+            log.warning(missed, account=self._account, orders=working)
+            self._tell(missed)
 
     def know(self, orders: Sequence[Order]) -> None:
         """The journal has shown them already."""

@@ -66,7 +66,9 @@ class Paper:
         self.reports: list[Report] = []
         self.kept: str | None = None
         envelopes = [_envelope(number, *row) for number, row in enumerate(recorded, 1)]
-        self.broker = LivePaperBroker("p", Exchange(VenueSettings(), CALENDAR), CASH, lambda: envelopes, self._time)
+        self.told: list[str] = []
+        exchange = Exchange(VenueSettings(), CALENDAR)
+        self.broker = LivePaperBroker("p", exchange, CASH, lambda: envelopes, self._time, self.told.append)
         self.broker.open(self.reports.append, lambda _: self.kept, lambda _key, _filled: None, lambda: 7)
 
     async def _time(self) -> int:
@@ -211,8 +213,9 @@ def test_what_was_not_seen_is_said_at_the_start() -> None:
     with capture_logs() as first:
         Paper()
     with capture_logs() as again:
-        Paper(RECORDED)
+        paper = Paper(RECORDED)
     assert first == []
+    assert paper.told == [unseen("p", 160, 1)]
     assert [line["event"] for line in again] == [unseen("p", 160, 1)]
     assert "1 open orders" in unseen("p", 160, 1)
     assert "no order was open" in unseen("p", 160, 0)
