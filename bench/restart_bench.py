@@ -82,8 +82,8 @@ class Past:
     """Makes records as the engine does, and keeps them as the engine does."""
 
     def __init__(self, config: Config, journal: Journal) -> None:
-        login = registry.load("alpaca").log_in(config.section("alpaca"), Watched(ApiMetrics()))
-        state = build_state(config, config.accounts[0], build_live_feed(config, login), None)
+        login = registry.load("alpaca").log_in(config.section("alpaca"), "", Watched(ApiMetrics()))
+        state = build_state(config, config.accounts[0], build_live_feed(config, config.feed, login), None)
         self.state: EngineState = state
         self.account = AccountAtWork(state, login.broker(), journal, None, SNAPSHOT_EVERY)
         self.epoch = journal.take(ACCOUNT, config.accounts[0].broker, "the past").epoch

@@ -63,8 +63,8 @@ def calendar_notes(config: Config, date: str) -> list[str]:
     return [note for note in notes if note is not None] + [
         _coin_note(strategy, account)
         for account in config.accounts
-        for strategy in config.strategies
-        if strategy.account == account.name and account.calendar not in PAIR_CALENDARS and _pairs(strategy)
+        for strategy in config.strategies_on(account.name)
+        if account.calendar not in PAIR_CALENDARS and _pairs(strategy)
     ]
 
 
@@ -79,9 +79,14 @@ def _pairs(strategy: StrategyConfig) -> list[str]:
     return [symbol for symbol in strategy.symbols if "/" in symbol]
 
 
-def build_feed(config: Config) -> Feed:
-    """The feed the configuration names. Raises ConfigError or DataError."""
-    feed = config.feed
+def build_feed(config: Config, source: FeedConfig | None = None) -> Feed:
+    """A feed that can be played again: ``source``, or the only one. Raises ConfigError or DataError."""
+    if source is None and len(config.sources) > 1:
+        names = ", ".join(each.name for each in config.sources)
+        raise ConfigError(
+            f"there are several feeds ({names}), and this runs over one; --data PATH names the data to take"
+        )
+    feed = source or config.sources[0]
     bar_ns = _bar_ns(feed.bar)
     if feed.kind == "synthetic":
         if isinstance(bar_ns, dict):
@@ -91,8 +96,8 @@ def build_feed(config: Config) -> Feed:
 
         return SyntheticFeed(
             feed.seed,
-            calendar_of(config.accounts[0]),
-            symbols=feed.symbols or _strategy_symbols(config) or SYMBOLS,
+            _calendar_on(config, feed),
+            symbols=feed.symbols or _strategy_symbols(config, feed) or SYMBOLS,
             start_date=feed.start,
             days=feed.days,
             history_days=feed.history_days,
@@ -113,17 +118,22 @@ def build_feed(config: Config) -> Feed:
         start_ns=_time_ns(feed.start, "feed.start"),
         end_ns=_time_ns(feed.end, "feed.end"),
         bar_ns=bar_ns,
-        actions=lambda symbols: _actions(config, symbols),
+        actions=lambda symbols: _actions(config, feed, symbols),
     )
 
 
-def _actions(config: Config, symbols: Sequence[str]) -> Sequence[CorporateAction]:
+def _actions(config: Config, feed: FeedConfig, symbols: Sequence[str]) -> Sequence[CorporateAction]:
     """The splits and dividends that the configuration names, by the days of the first account's calendar."""
-    if config.feed.actions is None:
+    if feed.actions is None:
         return ()
     from holdfast.feeds.actions import read_actions
 
-    return read_actions(Path(config.feed.actions), calendar_of(config.accounts[0]), symbols)
+    return read_actions(Path(feed.actions), _calendar_on(config, feed), symbols)
+
+
+def _calendar_on(config: Config, feed: FeedConfig) -> TradingCalendar:
+    """The calendar of the first account on a feed."""
+    return calendar_of(config.accounts_on(feed)[0])
 
 
 def _bar_ns(bar: str | dict[str, str] | None) -> int | dict[str, int] | None:
@@ -133,8 +143,9 @@ def _bar_ns(bar: str | dict[str, str] | None) -> int | dict[str, int] | None:
     return None if bar is None else parse_timeframe(bar)
 
 
-def _strategy_symbols(config: Config) -> list[str]:
-    return sorted({symbol for strategy in config.strategies for symbol in strategy.symbols})
+def _strategy_symbols(config: Config, feed: FeedConfig) -> list[str]:
+    strategies = config.strategies_on(*(account.name for account in config.accounts_on(feed)))
+    return sorted({symbol for strategy in strategies for symbol in strategy.symbols})
 
 
 def _time_ns(text: str | None, name: str) -> int | None:
@@ -151,13 +162,12 @@ def _time_ns(text: str | None, name: str) -> int | None:
     return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
 
 
-def build_live_feed(config: Config, login: Login) -> LiveFeed:
+def build_live_feed(config: Config, feed: FeedConfig, login: Login) -> LiveFeed:
     """A broker's market data as the configuration wants it. Raises ConfigError."""
-    feed = config.feed
-    symbols = feed.symbols or _strategy_symbols(config)
+    symbols = feed.symbols or _strategy_symbols(config, feed)
     if not symbols:
-        raise ConfigError("the feed has no symbols: give feed.symbols, or strategies that have some")
-    return login.feed(FeedRequest(symbols, feed.streams, calendar_of(config.accounts[0]), feed.warm_up_minutes))
+        raise ConfigError(f"{feed.label} has no symbols: give it symbols, or strategies that have some")
+    return login.feed(FeedRequest(symbols, feed.streams, _calendar_on(config, feed), feed.warm_up_minutes))
 
 
 def build_state(
@@ -174,26 +184,25 @@ def build_state(
         instrument_for(calendar.name),
         account.risk,
         stale_after_ns,
-        rules=_rules_of(account, is_live=config.feed.is_live),
+        rules=_rules_of(account, is_live=config.feed_of(account).is_live),
     )
-    if config.feed.is_live:
+    if config.feed_of(account).is_live:
         state.host.built.late_ns = LATE_BARS_NS
-    own = {symbol for row in config.strategies if row.account == account.name for symbol in row.symbols}
+    own = {symbol for row in config.strategies_on(account.name) for symbol in row.symbols}
     state.register.currency = currency_of_account(account)
     state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration")
     state.rate_sources = rate_sources(config, account, feed)
     state.foreign_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()
-    for strategy in config.strategies:
-        if strategy.account == account.name:
-            runner = build_runner(strategy, feed)
-            runner.keep_bars(bars_needed(account.risk, strategy.risk, runner.timeframe_ns))
-            state.host.add(runner, feed.bar_ns)
-            if strategy.risk != StrategyLimits():
-                state.strategy_limits[StrategyId(strategy.id)] = strategy.risk
-            if strategy.exits != ExitRules():
-                state.exit_rules[StrategyId(strategy.id)] = strategy.exits
+    for strategy in config.strategies_on(account.name):
+        runner = build_runner(strategy, feed)
+        runner.keep_bars(bars_needed(account.risk, strategy.risk, runner.timeframe_ns))
+        state.host.add(runner, feed.bar_ns)
+        if strategy.risk != StrategyLimits():
+            state.strategy_limits[StrategyId(strategy.id)] = strategy.risk
+        if strategy.exits != ExitRules():
+            state.exit_rules[StrategyId(strategy.id)] = strategy.exits
     return state
 
 
@@ -274,7 +283,7 @@ def tick_notes(config: Config) -> list[str]:
     for account in config.accounts:
         calendar = calendar_of(account).name
         rules, named = instrument_for(calendar), named_instruments(config, calendar)
-        mine = {symbol for row in config.strategies if row.account == account.name for symbol in row.symbols}
+        mine = {symbol for row in config.strategies_on(account.name) for symbol in row.symbols}
         unknown = sorted(symbol for symbol in mine if not instrument_of(symbol, rules, named).ticks)
         if unknown:
             notes.append(
@@ -391,10 +400,10 @@ def _bar_length_ns(feed: Feed | LiveFeed, symbol: str) -> int | None:
     return feed.bar_ns
 
 
-def timeframe_notes(config: Config, feed: Feed | LiveFeed) -> list[str]:
-    """What a person should know about strategies that ask for shorter bars than the feed has."""
+def timeframe_notes(strategies: Sequence[StrategyConfig], feed: Feed | LiveFeed) -> list[str]:
+    """What a person should know about strategies that ask for shorter bars than their feed has."""
     notes = []
-    for strategy in config.strategies:
+    for strategy in strategies:
         wanted_ns = parse_timeframe(strategy.timeframe)
         longer: dict[int, list[str]] = {}
         for symbol in strategy.symbols:

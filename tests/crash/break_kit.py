@@ -198,7 +198,7 @@ def ask_at(config: Config, commands: Commands, patch: pytest.MonkeyPatch) -> Non
 
     async def waiting(loop: Loop, time_ns: int) -> None:
         await loop._settle()
-        for account in loop._accounts:
+        for account in loop.accounts:
             if account.name not in loop._recoveries:
                 ask(account)
         await wait_for(loop, time_ns)

@@ -82,8 +82,9 @@ class Step(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """What a proof of the way to a broker asks for. ``send``: send an order that can't fill, and cancel it."""
+    """What a proof of the way to a broker asks for, by a login. ``send``: send an order that can't fill, and cancel it."""
 
+    login: str
     symbol: str
     send: bool
     tell: Callable[[Step], None]
@@ -117,8 +118,11 @@ class Adapter(Generic[S]):
         """How long an order may be on its way, in seconds."""
         return 0.0
 
-    def log_in(self, section: S, watched: Watched) -> Login:
-        """A login, with nothing asked yet. Raises :class:`~holdfast.errors.ConfigError` for keys that are missing."""
+    def log_in(self, section: S, name: str, watched: Watched) -> Login:
+        """The login of a name, with nothing asked yet; "" is the one that needs no name. Nothing of one serves another.
+
+        Raises :class:`~holdfast.errors.ConfigError` for keys that are missing.
+        """
         raise NotImplementedError
 
     async def prove(self, section: S, proof: Proof) -> None:

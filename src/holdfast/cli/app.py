@@ -141,6 +141,7 @@ def check(
         str | None, typer.Argument(metavar="[BROKER]", help="Prove the way to this broker: alpaca.")
     ] = None,
     symbol: Annotated[str, typer.Option(help="With a broker: what to ask for; BTC/USD for crypto.")] = "SPY",
+    login: Annotated[str, typer.Option(metavar="NAME", help="With a broker: the login, where there are several.")] = "",
     send: Annotated[
         bool, typer.Option("--send", help="With a broker: send an order far from the market, and cancel it.")
     ] = False,
@@ -151,7 +152,7 @@ def check(
     if broker is not None:
         from holdfast.cli.check_broker import check_broker
 
-        raise typer.Exit(check_broker(broker, config, symbol, send, as_json))
+        raise typer.Exit(check_broker(broker, config, login, symbol, send, as_json))
     from holdfast.cli import check
 
     raise typer.Exit(check.check(config, as_json))

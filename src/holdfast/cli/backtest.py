@@ -38,7 +38,7 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -
     target = target_of(json_to)
     config = _with_data(config_for_reading(config_file), data)
     feed = build_feed(config)
-    for note in [*timeframe_notes(config, feed), *tick_notes(config)]:
+    for note in [*timeframe_notes(config.strategies, feed), *tick_notes(config)]:
         terminal.say(note)
     total = check_data(feed)
     for note in split_notes(feed):
@@ -89,8 +89,9 @@ def split_notes(feed: Feed) -> list[str]:
 def _with_data(config: Config, data: Path | None) -> Config:
     if data is None:
         return config
-    feed = msgspec.structs.replace(config.feed, kind="file", path=str(data.resolve()))
-    return msgspec.structs.replace(config, feed=feed)
+    feed = msgspec.structs.replace(config.sources[0], name="", kind="file", path=str(data.resolve()))
+    accounts = [msgspec.structs.replace(account, feed=None) for account in config.accounts]
+    return msgspec.structs.replace(config, feed=feed, feeds=[], accounts=accounts)
 
 
 def _run(config: Config, index: int, feed: Feed, total: int | None, folder: Path) -> Run:

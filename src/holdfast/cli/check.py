@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -18,12 +18,12 @@ from holdfast.assembly import (
     tick_notes,
     timeframe_notes,
 )
-from holdfast.brokers.adapter import Watched
+from holdfast.brokers.adapter import Login, Watched
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data, split_notes
 from holdfast.cli.progress import progress
 from holdfast.cli.terminal import BAD, GOOD, WARN
-from holdfast.config import DEFAULT_PATH, Config, load_config
+from holdfast.config import DEFAULT_PATH, Config, FeedConfig, StrategyConfig, load_config
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import HoldfastError
 from holdfast.feeds.live import LiveFeed
@@ -89,13 +89,14 @@ class _Checks:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._config: Config
-        self._feed: Feed | LiveFeed | None = None
+        self._feeds: dict[str, Feed | LiveFeed] = {}
 
     def others(self) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
         """All but the first, with what each is about."""
         return [
             ("calendar", self.calendars),
-            ("feed", self.feed),
+            ("feed", self.feeds),
+            ("login", self.logins),
             ("strategies", self.strategies),
             ("journal", self.journal),
             ("disk", self.disk),
@@ -121,39 +122,59 @@ class _Checks:
         for note in tick_notes(self._config):
             yield "instruments", NOTE, note
 
-    def feed(self) -> Iterator[Finding]:
+    def feeds(self) -> Iterator[Finding]:
         """The market data, every row of it; of live data what can be seen without asking for it."""
-        if self._config.feed.is_live:
-            yield self._live_feed()
-            return
-        feed = build_feed(self._config)
+        for source in self._config.sources:
+            if source.is_live:
+                yield self._live_feed(source)
+            else:
+                yield from self._replayed_feed(source)
+
+    def _replayed_feed(self, source: FeedConfig) -> Iterator[Finding]:
+        feed = build_feed(self._config, source)
         total = check_data(feed)
-        self._feed = feed
+        self._feeds[source.name] = feed
         events = "endless" if total is None else f"{total:,} events"
         symbols = list(feed.symbols)
         more = f" and {len(symbols) - 8} more" if len(symbols) > 8 else ""
         yield "feed", OK, f"{feed.name}: {events}, {', '.join(symbols[:8])}{more}"
-        for note in (*split_notes(feed), *timeframe_notes(self._config, feed)):
+        for note in (*split_notes(feed), *timeframe_notes(self._strategies_on(source), feed)):
             yield "feed", NOTE, note
 
-    def _live_feed(self) -> Finding:
-        broker = self._config.feed.kind
-        login = registry.load(broker).log_in(self._config.section(broker), Watched(ApiMetrics()))
-        self._feed = feed = build_live_feed(self._config, login)
+    def _live_feed(self, source: FeedConfig) -> Finding:
+        login = self._log_in(source.kind, source.login)
+        self._feeds[source.name] = feed = build_live_feed(self._config, source, login)
         login.close()
-        text = f"{feed.name}: {', '.join(feed.symbols)}, {login.where}; `holdfast check {broker}` proves the way there"
+        text = f"{feed.name}: {', '.join(feed.symbols)}, {login.where}; `holdfast check {source.kind}` proves the way there"
         return "feed", OK, text
 
+    def logins(self) -> Iterator[Finding]:
+        """The keys of each account that is elsewhere, where the feed has not shown them."""
+        shown = {(source.kind, source.login) for source in self._config.sources}
+        for account in self._config.accounts:
+            if registry.load(account.broker).replayed is None and (account.broker, account.login) not in shown:
+                login = self._log_in(account.broker, account.login)
+                login.close()
+                yield "login", OK, f"{account.name}: {login.where}"
+
+    def _log_in(self, broker: str, name: str) -> Login:
+        return registry.load(broker).log_in(self._config.section(broker), name, Watched(ApiMetrics()))
+
+    def _strategies_on(self, source: FeedConfig) -> Sequence[StrategyConfig]:
+        return self._config.strategies_on(*(account.name for account in self._config.accounts_on(source)))
+
     def strategies(self) -> Iterator[Finding]:
-        """Each strategy's class, parameters and symbols."""
-        for strategy in self._config.strategies if self._feed else ():
-            assert self._feed is not None  # noqa: S101 - the line above
-            try:
-                build_runner(strategy, self._feed)
-            except HoldfastError as error:
-                yield "strategies", FAIL, str(error)
-            else:
-                yield "strategies", OK, f"{strategy.id}: {strategy.class_path} on {', '.join(strategy.symbols)}"
+        """Each strategy's class, parameters and symbols, on each feed that it has."""
+        for source in self._config.sources:
+            feed = self._feeds.get(source.name)
+            for strategy in self._strategies_on(source) if feed is not None else ():
+                assert feed is not None  # noqa: S101 - the line above
+                try:
+                    build_runner(strategy, feed)
+                except HoldfastError as error:
+                    yield "strategies", FAIL, str(error)
+                else:
+                    yield "strategies", OK, f"{strategy.id}: {strategy.class_path} on {', '.join(strategy.symbols)}"
 
     def journal(self) -> Iterator[Finding]:
         """Whether it can be written, is free, and proves itself."""

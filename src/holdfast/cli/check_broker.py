@@ -18,7 +18,7 @@ from holdfast.observe.logs import LogFormat, set_up_logs
 _STYLES = {Verdict.OK: GOOD, Verdict.NOTE: WARN, Verdict.FAIL: BAD, Verdict.SKIPPED: DIM}
 
 
-def check_broker(broker: str, config_file: Path | None, symbol: str, send: bool, as_json: bool) -> int:
+def check_broker(broker: str, config_file: Path | None, login: str, symbol: str, send: bool, as_json: bool) -> int:
     """Print a line for each step. Exit status 0, or 1 when one failed.
 
     Raises ConfigError when keys are missing, InvalidValue for a broker that can't be checked.
@@ -43,7 +43,7 @@ def check_broker(broker: str, config_file: Path | None, symbol: str, send: bool,
         if not as_json:
             terminal.console().print(_line(step), soft_wrap=True)
 
-    asyncio.run(adapter.prove(config.section(broker), Proof(symbol, send, tell)))
+    asyncio.run(adapter.prove(config.section(broker), Proof(login, symbol, send, tell)))
     is_well = all(step.verdict is not Verdict.FAIL for step in steps)
     if as_json:
         rows = [{"check": what, "verdict": verdict, "text": text, "seconds": s} for what, verdict, text, s in steps]

@@ -71,7 +71,7 @@ def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool,
     with terminal.console(stderr=True).status("the market is about to open"):  # libraries take a moment to load
         tape = Tape(build_feed(config), calendar_of(config.accounts[0]))
     screen = Screen(session, tape)
-    with open_engine(config, screen.watch, tape) as engine:
+    with open_engine(config, screen.watch, {"": tape}) as engine:
         screen.attach(engine)
         if as_json:
             session.run(engine, duration_s, session.news.clear)

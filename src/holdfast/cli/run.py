@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -41,15 +42,15 @@ def run(
     """
     duration_s = duration_of(duration)
     config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
-    is_live = config.feed.is_live
-    if is_live:
+    if len(config.sources) > 1 or config.sources[0].is_live:
         set_up_logs(LogFormat.CONSOLE, logging.WARNING)
-    feed = None if is_live else build_feed(config)
-    total = None if feed is None else check_data(feed)
+    feeds = {source.name: build_feed(config, source) for source in config.sources if not source.is_live}
+    totals = [check_data(feed) for feed in feeds.values()]
+    total = totals[0] if len(totals) == len(config.sources) == 1 else None
     session, console = Session(config), terminal.console()
-    with open_engine(config, session.watch, feed, Waiting(stands_by, terminal.say), beginning) as engine:
+    with open_engine(config, session.watch, feeds, Waiting(stands_by, terminal.say), beginning) as engine:
         today = dt.datetime.now(dt.UTC).date().isoformat()
-        for note in [*timeframe_notes(config, engine.feed), *tick_notes(config), *calendar_notes(config, today)]:
+        for note in [*_timeframe_notes(config, engine), *tick_notes(config), *calendar_notes(config, today)]:
             terminal.say(note)
         if engine.metrics_url is not None:
             terminal.say(f"metrics are served at {engine.metrics_url}")
@@ -61,7 +62,17 @@ def run(
         terminal.print_json(audited(session, engine))
     else:
         summary(session, engine, console)
-    return 0
+    for account, error in engine.loop.failures.items():
+        terminal.say(f"account {account} could not go on: {error}")
+    return next((error.exit_status for error in engine.loop.failures.values()), 0)
+
+
+def _timeframe_notes(config: Config, engine: Engine) -> list[str]:
+    notes: list[str] = []
+    for source, feed in zip(config.sources, engine.feeds, strict=True):
+        strategies = config.strategies_on(*(account.name for account in config.accounts_on(source)))
+        notes += timeframe_notes(strategies, feed)
+    return notes
 
 
 def with_speed(config: Config, speed: str | None) -> Config:
@@ -69,13 +80,14 @@ def with_speed(config: Config, speed: str | None) -> Config:
     if speed is None:
         return config
     parse_speed(speed)
-    return msgspec.structs.replace(config, feed=msgspec.structs.replace(config.feed, speed=speed))
+    feed, *feeds = (msgspec.structs.replace(source, speed=speed) for source in (config.feed, *config.feeds))
+    return msgspec.structs.replace(config, feed=feed, feeds=feeds)
 
 
 def _show(session: Session, engine: Engine, console: Console, duration_s: float | None, total: int | None) -> None:
-    header(session.config, engine.feed, console)
+    header(session.config, engine.feeds, console)
     narrate = Narrator(session, engine, console)
-    flat_out = str(session.config.feed.speed) == "max"
+    flat_out = str(session.config.sources[0].speed) == "max"
     if total is None or not flat_out:
         session.run(engine, duration_s, narrate)
     else:
@@ -92,17 +104,18 @@ def _both(narrate: Narrator, engine: Engine, update: Update, total: int) -> Tick
     return tick
 
 
-def header(config: Config, feed: Feed | LiveFeed, console: Console) -> None:
+def header(config: Config, feeds: Sequence[Feed | LiveFeed], console: Console) -> None:
     """Who trades what, on which data, and where it is recorded."""
     accounts = ", ".join(f"{account.name} ({account.broker}, {account.calendar})" for account in config.accounts)
     strategies = [f"{row.id} on {' '.join(row.symbols)}" for row in config.strategies]
-    speed = "live" if config.feed.is_live else _speed(str(config.feed.speed))
+    speeds = ["live" if source.is_live else _speed(str(source.speed)) for source in config.sources]
+    pairs = [("feed", f"{feed.name}, {speed}") for feed, speed in zip(feeds, speeds, strict=True)]
     console.print(
         terminal.facts(
             [
                 ("account" if len(config.accounts) == 1 else "accounts", accounts),
                 ("strategies", ", ".join(strategies) or "none"),
-                ("feed", f"{feed.name}, {speed}"),
+                *pairs,
                 ("journal", public(config.journal.url)),
             ]
         )
@@ -125,13 +138,16 @@ def summary(session: Session, engine: Engine, console: Console) -> None:
     again = f", {loop.replayed:,} seen again" if loop.replayed else ""
     done = f"{many(counts['OrderPrepared'], 'order')}, {many(counts['OrderFilled'], 'fill')}"
     refused = f", {many(counts['RiskRefused'], 'refusal')}" if counts["RiskRefused"] else ""
-    events = "bars" if engine.feed.bar_ns is not None else "trades and quotes"
+    events = "bars" if all(feed.bar_ns is not None for feed in engine.feeds) else "trades and quotes"
     facts: list[tuple[str, Cell]] = [
         ("this run", f"{loop.events:,} {events}{again}, {done}{refused}"),
         *_accounts(engine),
     ]
-    if engine.metrics is not None:
-        facts.append(("requests", _requests(engine.metrics.summary())))
+    for name, metrics in engine.metrics.items():
+        if metrics.summary()["calls"]:
+            facts.append(
+                (f"requests of {name}" if len(engine.accounts) > 1 else "requests", _requests(metrics.summary()))
+            )
     console.print(terminal.facts(facts))
     rows = [row for account in engine.accounts for row in _held(account.state)]
     if rows:

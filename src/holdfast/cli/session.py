@@ -79,7 +79,8 @@ class Session:
         for account in accounts:
             account["totals"] = records.get(account["account"], {})
         last = engine.loop.last_event
-        first = accounts[0]
+        first, source = accounts[0], self.config.sources[0]
+        feeds: list[Json] = [{"kind": feed.kind, "name": feed.name} for feed in engine.feeds]
         return {
             "reason": self.reason,
             "recovered": engine.loop.recovered.is_set(),
@@ -94,15 +95,23 @@ class Session:
             "strategies_stopped": counts[StrategyStopped.__name__],
             "equity": plain(sum((Decimal(account["equity"]) for account in accounts), ZERO)),
             "market_time": None if last is None else iso_time(last.time_ns),
-            "feed": {"kind": engine.feed.kind, "name": engine.feed.name},
-            "seed": self.config.feed.seed if self.config.feed.kind == "synthetic" else None,
+            "feed": feeds[0],
+            "feeds": feeds,
+            "seed": source.seed if source.kind == "synthetic" else None,
+            "failures": {account: str(error) for account, error in engine.loop.failures.items()},
             "journal": public(self.config.journal.url),
             "database": engine.journal.database.metrics.summary(),
-            "requests": None if engine.metrics is None else engine.metrics.summary(),
+            "requests": _requests(engine),
             **{key: first[key] for key in ("account", "epoch", "restarts", "records")},
             "positions": [{"account": a["account"], **row} for a in accounts for row in a["positions"]],
             "accounts": accounts,
         }
+
+
+def _requests(engine: Engine) -> object:
+    """Of the only account that makes some; of several by account; None where all is in memory."""
+    found = {name: metrics.summary() for name, metrics in engine.metrics.items() if metrics.summary()["calls"]}
+    return None if not found else next(iter(found.values())) if len(engine.accounts) == 1 else found
 
 
 def _account(engine: Engine, index: int) -> Json:

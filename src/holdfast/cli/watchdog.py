@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,7 @@ from holdfast.config import DEFAULT_PATH, check_watchdog, load_config
 from holdfast.core.types import iso_time
 from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.watchdog.news import Kind, News, Tell
-from holdfast.watchdog.watchdog import Watchdog
+from holdfast.watchdog.watchdog import Watchdog, guarded
 
 TONES = {
     Kind.ALIVE: GOOD,
@@ -34,13 +35,18 @@ def watchdog(config_file: Path | None, as_json: bool) -> int:
     config = load_config(path)
     check_watchdog(config, str(path))
     set_up_logs(LogFormat.CONSOLE, logging.ERROR)
-    asyncio.run(_run(Watchdog(config, _printer(as_json))))
+    tell = _printer(as_json)
+    asyncio.run(_run([Watchdog(config, account, tell) for account in guarded(config)]))
     return 0
 
 
-async def _run(watchdog: Watchdog) -> None:
-    with Ender(lambda _reason: watchdog.stop()):
-        await watchdog.run()
+async def _run(watchdogs: Sequence[Watchdog]) -> None:
+    def stop(_reason: str) -> None:
+        for watchdog in watchdogs:
+            watchdog.stop()
+
+    with Ender(stop):
+        await asyncio.gather(*[watchdog.run() for watchdog in watchdogs])
 
 
 def _printer(as_json: bool) -> Tell:

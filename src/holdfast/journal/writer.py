@@ -88,6 +88,9 @@ class Journal:
         self._holds: dict[str, _Hold] = {}
         self._callbacks: list[Callable[[], None]] = []
         self._mutex = threading.Lock()
+        self._committing = threading.Lock()
+        self._left: dict[str, int] = {}
+        """Up to where the accounts that were given back are on the disk."""
         self._gathered = threading.Condition(self._mutex)  # the writer waits for work
         self._written = threading.Condition(self._mutex)  # callers wait for the disk
         self._queue: list[Work] = []
@@ -176,11 +179,13 @@ class Journal:
             raise
 
     def let_go(self, account: str) -> None:
-        """Give back an account of which nothing was appended. Raises JournalError when that can't be done: then it lapses."""
-        with self._mutex:
-            hold = self._holds.pop(account)
-        with self.database.reported("written"), self._engine.connect() as connection:
-            end_tenure(connection, account, hold.line.epoch)
+        """Give back an account of which everything is durable. Raises JournalError when that can't be done: then it lapses."""
+        with self._committing:  # a renewal that is under way would find the account gone
+            with self._mutex:
+                hold = self._holds.pop(account)
+                self._left[account] = hold.line.durable
+            with self.database.reported("written"), self._engine.connect() as connection:
+                end_tenure(connection, account, hold.line.epoch)
         hold.life_line.release(remove=True)
         hold.anchor.close()
 
@@ -220,7 +225,8 @@ class Journal:
 
     def watermark(self, account: str) -> int:
         """The sequence up to which the account's records are on the disk."""
-        return self._hold(account).line.durable
+        left = self._left.get(account)
+        return self._hold(account).line.durable if left is None else left
 
     def wait_durable(self, account: str, sequence: int, timeout_s: float) -> None:
         """Wait until the account's records are durable up to ``sequence``.
@@ -282,9 +288,11 @@ class Journal:
         try:
             while gathered := self._next():
                 works, due = gathered
-                started_s, beats = self._now_s(), self._beats
-                self._committer.commit(works, [hold.line for hold in due])
-                self._announce(works, due, started_s, beats)
+                with self._committing:
+                    started_s, beats = self._now_s(), self._beats
+                    held = [hold for hold in due if self._holds.get(hold.line.account) is hold]
+                    self._committer.commit(works, [hold.line for hold in held])
+                    self._announce(works, held, started_s, beats)
                 self._call_back()
             if self._holds:
                 self._committer.let_go([hold.line for hold in self._holds.values()])

@@ -111,7 +111,7 @@ def check_names(config: Config, reader: Reader, beginning: Beginning) -> None:
 
 def _check_paper_account(config: Config, account: AccountConfig, reader: Reader) -> None:
     """Raise Refused for a paper account of which nothing is recorded, while one that isn't configured any more has what it would trade."""
-    mine = [row for row in config.strategies if row.account == account.name]
+    mine = config.strategies_on(account.name)
     traded = {symbol for row in mine for symbol in row.symbols}
     for other in _idle_accounts(config, reader):
         if other.broker != PAPER:
@@ -128,12 +128,13 @@ def _check_paper_account(config: Config, account: AccountConfig, reader: Reader)
 
 def _check_moved(config: Config, account: str, reader: Reader, accepted: frozenset[str]) -> None:
     """Raise Refused for a strategy that has something on another account, and wasn't on this one when that was last traded."""
-    mine = {str(row.id) for row in config.strategies if row.account == account} - accepted
+    mine = {str(row.id) for row in config.strategies_on(account)} - accepted
     ours = {row.name for row in config.accounts}
     left = sorted({*(ours - {account}), *(row.account for row in _idle_accounts(config, reader))})
     for other in left if mine else ():
+        there = {row.id for row in config.strategies_on(other)}  # is looked after there still
         for strategy, _, text in _held_on(other, reader):
-            if strategy not in mine or _was_here(account, strategy, reader):
+            if strategy not in mine - there or _was_here(account, strategy, reader):
                 continue
             is_renamed = other not in ours and reader.last_record(account) is None
             rename = (
@@ -185,7 +186,7 @@ def _check_strategies(config: Config, account: str, reader: Reader, accepted: fr
     """
     rows = [row for row in reader.positions(account) if row.strategy]
     known = {row.strategy for row in rows}
-    configured = [row for row in config.strategies if row.account == account]
+    configured = config.strategies_on(account)
     ours = {str(row.id) for row in configured} | {EXTERNAL, MANUAL}
     left = {
         row.symbol: (row.strategy, plain(row.quantity)) for row in rows if row.quantity and row.strategy not in ours

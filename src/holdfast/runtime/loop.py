@@ -6,13 +6,14 @@ made durable, sent and answered. So a paper run is a function of its data, its s
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.core import lifecycle
 from holdfast.core.instant import Instant, instants
 from holdfast.core.messages import FeedEvent
+from holdfast.errors import HoldfastError
 from holdfast.feeds.pace import Pace
 from holdfast.feeds.port import Feed
 from holdfast.journal.commands import CommandQueue
@@ -40,15 +41,17 @@ class Loop:
         journal: Journal,
         commands: CommandQueue,
     ) -> None:
-        self._accounts = accounts
+        self.accounts = accounts
         self._recoveries = dict(zip([account.name for account in accounts], recoveries, strict=True))
-        self._feed = feed
+        self.feed = feed
         self._pace = pace
         self._journal = journal
         self._mailbox = Mailbox(commands, journal, self._wake)
         self._woken = asyncio.Event()  # a commit, a command or a stop
         self._stop_reason = ""
         self._seen: dict[str, Seen] = {}
+        self.failures: Mapping[str, HoldfastError] = {}
+        """Accounts that can't go on before the others: there are none where all wait for each other."""
         self.events = 0
         self.replayed = 0
         self.last_event: FeedEvent | None = None
@@ -73,21 +76,21 @@ class Loop:
         self._journal.on_durable(wake)
         mailbox = asyncio.create_task(self._mailbox.watch(self._back, self.stop))
         try:
-            await self._take_events(instants(self._feed.events()))
+            await self._take_events(instants(self.feed.events()))
             await self._settle()
         finally:
             mailbox.cancel()
         if self._mailbox.error is not None:
             raise self._mailbox.error
         reason = self._stop_reason or "the feed ended"
-        for account in self._accounts:
+        for account in self.accounts:
             if account.name not in self._recoveries:  # what was stopped on its way back has done nothing to record
                 account.keep(lifecycle.stop(account.state, reason))
         return reason
 
     def _back(self) -> list[AccountAtWork[ReplayedBroker]]:
         """The accounts whose recovery is over."""
-        return [account for account in self._accounts if account.name not in self._recoveries]
+        return [account for account in self.accounts if account.name not in self._recoveries]
 
     async def _take_events(self, events: Iterator[Instant]) -> None:
         turn_ends_s = time.monotonic() + TURN_S
@@ -118,12 +121,12 @@ class Loop:
                 self._is_back(name)
         if not self._recoveries:
             self.recovered.set()
-        return len(self._seen) == len(self._accounts) and set(self._seen.values()) == {Seen.WHOLE}
+        return len(self._seen) == len(self.accounts) and set(self._seen.values()) == {Seen.WHOLE}
 
     def _is_back(self, name: str) -> None:
         """An account's recovery is over. What people asked for meanwhile comes first: a halt must not miss the first event."""
         del self._recoveries[name]
-        for account in self._accounts:
+        for account in self.accounts:
             if account.name == name:
                 self._mailbox.read(account)
 
@@ -139,7 +142,7 @@ class Loop:
                 return
 
     async def _take(self, instant: Instant) -> None:
-        for account in self._accounts:
+        for account in self.accounts:
             seen = self._seen.get(account.name, Seen.NOT_AT_ALL)
             if seen is Seen.WHOLE:
                 continue
@@ -160,9 +163,9 @@ class Loop:
         while True:
             if self._journal.failure is not None:
                 raise self._journal.failure
-            for account in self._accounts:
+            for account in self.accounts:
                 account.take_inbox()
-            waiting = [account for account in self._accounts if account.gate.waiting]
+            waiting = [account for account in self.accounts if account.gate.waiting]
             if not waiting:
                 return
             await self._until_durable(waiting)

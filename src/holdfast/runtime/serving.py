@@ -1,6 +1,6 @@
 """What an engine serves to Prometheus, and when it begins to."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ from holdfast.core.state import EngineState
 from holdfast.errors import Refused
 from holdfast.journal.writer import Journal
 from holdfast.observe.exporter import Exporter, Gauges
-from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.standby import Waiting
 
 if TYPE_CHECKING:
@@ -21,13 +20,11 @@ Serve = Callable[["Engine"], str | None]
 
 
 @contextmanager
-def serving(listen: str | None, waits: Waiting, measured: Mapping[str, ApiMetrics]) -> Iterator[Serve]:
+def serving(listen: str | None, waits: Waiting) -> Iterator[Serve]:
     """Listen at ``listen`` before anything of the engine is taken, so that an address in use stops a start that has done nothing.
 
     A standby begins when it has the accounts: the engine that it stands by for may serve at the same address until then, and
-    where it still does the standby trades without.
-
-    ``measured`` are the metrics of accounts that an engine does not measure by itself. Raises :class:`~holdfast.errors.Refused`.
+    where it still does the standby trades without. Raises :class:`~holdfast.errors.Refused`.
     """
     if listen is None:
         yield lambda _engine: None
@@ -47,19 +44,19 @@ def serving(listen: str | None, waits: Waiting, measured: Mapping[str, ApiMetric
             except Refused as error:
                 waits.tell(str(error))
                 return None
-            _show(exporter, engine, measured)
+            _show(exporter, engine)
             return exporter.url
 
         yield serve
 
 
-def _show(exporter: Exporter, engine: "Engine", measured: Mapping[str, ApiMetrics]) -> None:
+def _show(exporter: Exporter, engine: "Engine") -> None:
     exporter.add(engine.journal.database.metrics.registry)
     for account in engine.accounts:
         state = account.state
         labels = {"account": state.account, "broker": str(state.broker)}
         exporter.add(Gauges(partial(_gauges, state, engine.journal)), **labels)
-        metrics = measured.get(state.account, engine.metrics)
+        metrics = engine.metrics.get(state.account)
         if metrics is not None:
             exporter.add(metrics.registry, **labels)
 

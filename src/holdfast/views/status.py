@@ -187,7 +187,7 @@ def status(config: Config) -> Status:
 def account_status(config: Config, account: AccountConfig, row: AccountRow | None, reader: Reader) -> AccountStatus:
     """One account, whose row in the journal is ``row``; None when it has none."""
     name = account.name
-    configured = [strategy for strategy in config.strategies if strategy.account == name]
+    configured = config.strategies_on(name)
     if row is None:
         never = [
             StrategyStatus(strategy.id, strategy.symbols, False, False, "never started") for strategy in configured

@@ -18,7 +18,7 @@ class AtBroker:
 
     def __init__(self, config: Config, account: AccountConfig) -> None:
         section = config.section(account.broker)
-        self._login = registry.load(account.broker).log_in(section, Watched(ApiMetrics()))
+        self._login = registry.load(account.broker).log_in(section, account.login, Watched(ApiMetrics()))
         self._broker = self._login.broker(asks_only=True)
 
     async def account(self) -> BrokerAccount:

@@ -3,7 +3,7 @@
 import msgspec
 
 from holdfast.assembly import build_state
-from holdfast.config import Config
+from holdfast.config import AccountConfig, Config
 from holdfast.core.protection.cover import Key, to_protect
 from holdfast.core.protection.legs import Guard
 from holdfast.core.state import EngineState, apply
@@ -14,9 +14,8 @@ from holdfast.runtime.live.recovery import restore_newest
 from holdfast.watchdog.cover import Gap
 
 
-def recorded(config: Config) -> EngineState:
+def recorded(config: Config, account: AccountConfig) -> EngineState:
     """The account's state as of its last record, brought back as a start does. Raises JournalError."""
-    (account,) = config.accounts
     idle = msgspec.structs.replace(config, strategies=[])
     state = build_state(idle, account, NoMarket(), None)
     with Reader.open(config.journal.url) as reader:

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from holdfast.adapters import registry
 from holdfast.brokers.port import AccessDenied, Unavailable
-from holdfast.config import Config, WatchdogConfig
+from holdfast.config import AccountConfig, Config, WatchdogConfig
 from holdfast.core.messages import (
     FillBusted,
     OrderAccepted,
@@ -59,19 +59,25 @@ TRY_SESSION_EVERY_S = 60.0
 """While an engine is there."""
 
 
+def guarded(config: Config) -> Sequence[AccountConfig]:
+    """The accounts that go on at a broker without their engine. Raises ConfigError when there are none."""
+    found = [account for account in config.accounts if registry.load(account.broker).replayed is None]
+    if not found:
+        raise ConfigError(
+            "the watchdog needs an account at a broker elsewhere; one that trades on paper is part of its engine, "
+            "and ends with it"
+        )
+    return found
+
+
 class Watchdog:
     """One account's. ``tell`` is told of every event."""
 
-    def __init__(self, config: Config, tell: Tell) -> None:
-        """Raises ConfigError when there is no account that goes on at a broker without its engine."""
-        if len(config.accounts) != 1 or registry.load(config.accounts[0].broker).replayed is not None:
-            raise ConfigError(
-                "the watchdog needs an account at a broker elsewhere; one that trades on paper is part of its engine, "
-                "and ends with it"
-            )
+    def __init__(self, config: Config, account: AccountConfig, tell: Tell) -> None:
         self._config = config
+        self._account_config = account
         self._settings: WatchdogConfig = config.watchdog
-        self._account = config.accounts[0].name
+        self._account = account.name
         self._tell_all = tell
         self._database = open_database(config.journal.url)
         self._row = Watch(self._database, self._account, boot_time_s)
@@ -88,7 +94,7 @@ class Watchdog:
         """Watch until stopped. What goes wrong is told, and tried again."""
         after = f"an engine silent for {self._silent_after_s:g} s is looked after: {self._settings.action}"
         self._say(Kind.WATCHING, f"{self._database.shown}; {after}")
-        with AtBroker(self._config, self._config.accounts[0]) as at_broker:
+        with AtBroker(self._config, self._account_config) as at_broker:
             while not self._stopped.is_set():
                 await self._pause(await self._look(at_broker))
         self._say(Kind.ENDED, "asked to stop")
@@ -143,7 +149,7 @@ class Watchdog:
     async def _check(self, at_broker: AtBroker) -> bool:
         """Compare the broker's positions with its stops, and act; whether all is as it should be then."""
         account, found = await at_broker.unprotected()
-        state = recorded(self._config)
+        state = recorded(self._config, self._account_config)
         if state.broker_account_id not in ("", account.account_id):
             raise Refused(
                 f"account {self._account} is bound to the broker's account {state.broker_account_id}, and these keys are "
@@ -161,7 +167,7 @@ class Watchdog:
 
     async def _act(self, at_broker: AtBroker, todo: Sequence[Gap]) -> bool:
         """Take the account, mend what can be mended, and give it back."""
-        with open_guard(self._config, self._row, self._on_turn) as engine:
+        with open_guard(self._config, self._account_config, self._row, self._on_turn) as engine:
             self._say(Kind.TAKEN, f"for {', '.join(gap.symbol for gap in todo)}: the engine can send nothing more")
             tenure = Tenure(self._config, engine, at_broker, todo)
             await self._until_stopped(tenure)

@@ -201,6 +201,7 @@ def path_is(method: str, start: str) -> Callable[[Seen], bool]:
 
 def desk_of(running: Running) -> LiveDesk:
     """What keeps the account in step with its broker."""
-    assert isinstance(running.engine.loop, LiveLoop)
-    (desk,) = running.engine.loop._desks
+    (loop,) = running.engine.loop.groups
+    assert isinstance(loop, LiveLoop)
+    (desk,) = loop._desks
     return desk

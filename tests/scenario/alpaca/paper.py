@@ -28,6 +28,7 @@ from holdfast.journal.writer import Journal
 from holdfast.observe import crash_points
 from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.compose import Engine, process_name
+from holdfast.runtime.groups import Groups
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.loop import LiveLoop
@@ -58,9 +59,9 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
     """An engine for one paper account on live data, ready to run."""
     (account,) = config.accounts
     with ExitStack() as stack:
-        login = registry.load(ALPACA).log_in(config.section(ALPACA), Watched(ApiMetrics()))
+        login = registry.load(ALPACA).log_in(config.section(ALPACA), "", Watched(ApiMetrics()))
         stack.callback(login.close)
-        feed = build_live_feed(config, login)
+        feed = build_live_feed(config, config.feed, login)
         state = build_state(config, account, feed, stale_after_ns(config.feed))
         journal = Journal.open(config.journal.url)
         stack.callback(journal.close)
@@ -76,8 +77,8 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
         recorded = tenure, reader
         desk = LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process_name(), watch)
         heard = HeardFeed(feed, [broker])
-        loop = LiveLoop([desk], heard, clock, journal, commands, woken)
-        engine = PaperEngine(heard, [desk.account], journal, loop)
+        loop = LiveLoop([desk], heard, journal, commands, woken)
+        engine = PaperEngine(config, Groups([loop], journal), journal, {})
         engine.broker = broker
         yield engine
 

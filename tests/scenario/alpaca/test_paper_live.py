@@ -53,7 +53,7 @@ def agree(running: PaperRunning) -> None:
 
 def has_price(running: PaperRunning) -> None:
     """Wait until the feed is there and a price is known."""
-    loop = running.engine.loop
+    (loop,) = running.engine.loop.groups
     assert isinstance(loop, LiveLoop)
     running.wait_for(lambda: loop._has_had_market and running.state.account_state.takes_risk, "the market data to come")
     running.wait_for(lambda: "AVOR" in running.state.marks, "a price")

@@ -147,8 +147,7 @@ def test_refusals_are_counted_by_rule(tmp_path: Path) -> None:
         for quantity, terms in (("1.5", prices), ("2.5", prices), ("1000000", {})):
             place(running, SHARE, quantity, **terms)
         running.wait_for(lambda: len(bodies(running, RiskRefused)) == 3, "the refusals")
-        metrics = running.engine.metrics
-        assert metrics is not None
+        metrics = running.engine.metrics["one"]
         counts = {
             rule: metrics.registry.get_sample_value("holdfast_risk_refusals_total", {"rule": rule})
             for rule in ("protectable", "buying_power", "position_pct")

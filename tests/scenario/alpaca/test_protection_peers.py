@@ -231,8 +231,7 @@ def test_item_9_stops_that_are_never_created_end_in_the_policy(server: LocalAlpa
         running.wait_for(lambda: running.state.portfolio.quantity("AVOR") == 0, "the close")
         (failed,) = bodies(running, ProtectionFailed)
         assert failed.action is OnFailure.FLATTEN
-        metrics = running.engine.metrics
-        assert metrics is not None
+        metrics = running.engine.metrics["one"]
         assert metrics.registry.get_sample_value("holdfast_protection_alarms_total", {"alarm": "failed"}) == 1
         agree_in_the_end(running, Theirs(server))
         assert (at_broker(server), Theirs(server).positions()) == ([], {})
@@ -244,7 +243,7 @@ def test_item_9_a_held_stop_that_lists_do_not_show_is_not_placed_twice(server: L
         protected_buy(running, server)
         shown = requests.get(f"{server.trading_url}/v2/orders", headers=KEYS, timeout=10).json()
         assert [row["type"] for row in shown] == ["limit"]
-        cycles = running.engine.loop._desks[0].reconciler  # type: ignore[union-attr]
+        cycles = running.engine.loop.groups[0]._desks[0].reconciler  # type: ignore[attr-defined]
         seen = cycles.cycles
         running.wait_for(lambda: cycles.cycles > seen + 3, "three comparisons")
         running.wait_for(lambda: cycles._is_judged, "cash and positions to be compared: the stop is in no doubt")

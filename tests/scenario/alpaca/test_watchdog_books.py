@@ -35,7 +35,7 @@ class Watching:
     def __init__(self, config: Any) -> None:
         self.news: list[News] = []
         self._told = threading.Condition()
-        self._watchdog = Watchdog(config, self._tell)
+        self._watchdog = Watchdog(config, config.accounts[0], self._tell)
         self._loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="watchdog", daemon=True)
         self._thread.start()

@@ -191,7 +191,7 @@ class AcmeAdapter(Adapter[AcmeSection]):
     section = AcmeSection
     has_feed = True
 
-    def log_in(self, section: AcmeSection, watched: Watched) -> AcmeLogin:
+    def log_in(self, section: AcmeSection, name: str, watched: Watched) -> AcmeLogin:
         if not section.token:
             raise ConfigError("acme.token is not set; Acme sends it by letter")
         return AcmeLogin()

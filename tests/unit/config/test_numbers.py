@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
+from holdfast.adapters import registry
 from holdfast.assembly import build_feed
 from holdfast.backtest.run import Backtest
 from holdfast.config import Config, parse_config
@@ -59,7 +60,8 @@ def numbers(kind: type[msgspec.Struct], place: Place = ()) -> Iterator[tuple[Pla
             yield here, kind, name
 
 
-NUMBERS = [row for row in numbers(Config) if row[2] not in ("params", "speed")]
+SECTIONS = [*numbers(Config), *numbers(registry.load("alpaca").section, ("alpaca",))]
+NUMBERS = [row for row in SECTIONS if row[2] not in ("params", "speed")]
 
 
 def test_every_number_has_a_finite_range() -> None:
@@ -83,6 +85,8 @@ def written(place: Place, value: object, data_path: str) -> dict[str, Any]:
             {"id": "s", "class": "holdfast.strategies:EmaCross", "account": "a", "symbols": ["ABC"], "params": {"fast": 2, "slow": 4}}
         ],
     }  # fmt: skip
+    if place[0] == "feeds":
+        data["feeds"] = [{"name": "one", **data.pop("feed")}]
     target: Any = data
     for key, following in zip(place, (*place[1:], None), strict=True):
         if following is None:

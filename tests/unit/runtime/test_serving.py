@@ -22,14 +22,14 @@ def taken() -> Iterator[str]:
 
 def test_a_start_listens_before_it_takes_anything(taken: str) -> None:
     """An address in use ends it where it has done nothing."""
-    with pytest.raises(Refused, match=taken), serving(taken, Waiting(), {}):
+    with pytest.raises(Refused, match=taken), serving(taken, Waiting()):
         raise AssertionError("the start went on")
 
 
 def test_a_standby_trades_though_its_address_is_in_use(taken: str) -> None:
     """The engine that it stood by for may still have it: taking over matters more, and it says so."""
     told: list[str] = []
-    with serving(taken, Waiting(True, told.append), {}) as serve:
+    with serving(taken, Waiting(True, told.append)) as serve:
         assert told == []
         assert serve(NO_ENGINE) is None
     (line,) = told
@@ -38,5 +38,5 @@ def test_a_standby_trades_though_its_address_is_in_use(taken: str) -> None:
 
 def test_without_an_address_nothing_is_served() -> None:
     """And nothing is loaded for it."""
-    with serving(None, Waiting(), {}) as serve:
+    with serving(None, Waiting()) as serve:
         assert serve(NO_ENGINE) is None

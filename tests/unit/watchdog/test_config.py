@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.config import check_watchdog, parse_config
 from holdfast.errors import ConfigError
-from holdfast.watchdog.watchdog import Watchdog
+from holdfast.watchdog.watchdog import guarded
 
 
 def parsed(watchdog: dict[str, Any], lease_s: float = 40.0) -> Any:
@@ -48,4 +48,4 @@ def test_a_default_stop_is_one_that_can_be_placed(watchdog: dict[str, Any], text
 def test_an_account_on_paper_needs_no_watchdog() -> None:
     """It ends with its engine, and the error says so."""
     with pytest.raises(ConfigError, match="part of its engine"):
-        Watchdog(parsed({}), lambda _: None)
+        guarded(parsed({}))

@@ -95,17 +95,17 @@ class AlpacaAdapter(Adapter[AlpacaSection]):
         return section.connect_timeout_s + section.read_timeout_s
 
     def log_in(
-        self, section: AlpacaSection, watched: Watched, environment: Mapping[str, str] = os.environ
+        self, section: AlpacaSection, name: str, watched: Watched, environment: Mapping[str, str] = os.environ
     ) -> AlpacaLogin:
         """Keys come from the environment, else a ``.env`` file, else the section."""
         quieten("alpaca")
-        return AlpacaLogin(load_alpaca(environment, DOTENV, section), watched)
+        return AlpacaLogin(load_alpaca(environment, DOTENV, section, name), watched)
 
     async def prove(self, section: AlpacaSection, proof: Proof) -> None:
         """Keys, account, history, both streams and an order's round trip."""
         from holdfast.adapters.alpaca.check import prove
 
-        await prove(load_alpaca(os.environ, DOTENV, section), proof)
+        await prove(load_alpaca(os.environ, DOTENV, section, proof.login), proof)
 
 
 ADAPTER = AlpacaAdapter()

@@ -88,7 +88,7 @@ class LiveDesk:
         self.reconciler = Reconciler(
             self.account, self._executions, clock, self.monitor, self._deliver, wake, config.reconcile_every_s
         )
-        self._clock = clock
+        self.clock = clock
         self._check_every_s = config.check_every_s
         self._wake = wake
         self._listening = asyncio.Event()
@@ -132,7 +132,7 @@ class LiveDesk:
             return "its cancel was asked for before it left"
         expires_ns = effect.terms.expires_ns
         if (
-            expires_ns is not None and self._clock.now_ns() > expires_ns
+            expires_ns is not None and self.clock.now_ns() > expires_ns
         ):  # the core's time may lag behind what has gone by
             return f"it was to be sent by {iso_time(expires_ns)}"
         reason = self.account.gate.reason_to_keep(effect)
@@ -174,7 +174,7 @@ class LiveDesk:
 
     def _deliver(self, reports: Sequence[BrokerReport]) -> None:
         """Let the core judge what reconciliation found, at once: what it asks next goes by the books as they are then."""
-        now_ns = self._clock.now_ns()
+        now_ns = self.clock.now_ns()
         self.account.inbox.extend(Report(now_ns, body) for body in reports)
         self.account.take_inbox()
         self._wake()
@@ -241,8 +241,8 @@ class LiveDesk:
         """Recover. Raises Refused, AccessDenied, DataError; Unavailable when the broker can't be reached."""
         broker, state = self.account.broker, self.account.state
         self._loop = asyncio.get_running_loop()
-        self._clock.sync(await self._patiently(broker.clock_ns))
-        history = await asyncio.to_thread(feed.history, self._clock.now_ns())
+        self.clock.sync(await self._patiently(broker.clock_ns))
+        history = await asyncio.to_thread(feed.history, self.clock.now_ns())
         self._recovery.replay(history)
         reach(CrashPoint.RECOVERING)
         if self._lock is not None:
@@ -252,7 +252,7 @@ class LiveDesk:
         latest = await self._patiently(broker.latest_orders)
         opening = None
         if self._recovery.is_first:
-            opening = await self._patiently(lambda: first_look(broker, self._clock.now_ns()))
+            opening = await self._patiently(lambda: first_look(broker, self.clock.now_ns()))
         at_broker = opening.account if opening is not None else await self._patiently(broker.account)
         self._recovery.take(at_broker, latest, feed, opening)
         self.reconciler.begin(self._recovery.known_ns or state.now_ns)
@@ -312,7 +312,7 @@ class LiveDesk:
         """What was missing when the last run ended is there again, or the monitor knows that it is not."""
         for cause in list(self.account.state.impairments):
             if cause in WATCHED and cause not in self.monitor.missing and not self.monitor.manual:
-                self._on_health(Health(self._clock.now_ns(), cause, ok=True, reason="after a new start"))
+                self._on_health(Health(self.clock.now_ns(), cause, ok=True, reason="after a new start"))
         self.monitor.tell_again()
 
     def _cancel_again(self) -> None:
@@ -339,7 +339,7 @@ class LiveDesk:
         while True:
             await asyncio.sleep(self._check_every_s)
             with suppress(Unavailable, AccessDenied):
-                self._clock.sync(await self.account.broker.clock_ns())
+                self.clock.sync(await self.account.broker.clock_ns())
 
     def failure(self) -> BaseException | None:
         """What ended one of its tasks, which none should."""

@@ -4,8 +4,11 @@ Whatever comes is taken in the order in which it came, and nothing waits for the
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from typing import Any
+
+import structlog
 
 from holdfast.brokers.port import LiveBroker
 from holdfast.core import lifecycle
@@ -18,31 +21,37 @@ from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.beat import beating
+from holdfast.runtime.leaving import let_go
 from holdfast.runtime.live.again import keep_going
-from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.health import Cause
+from holdfast.runtime.live.past import JoinedFeed, SharedPast
 from holdfast.runtime.mailbox import Mailbox
 
 QUEUE = 10_000
 """Market events that may wait: a few seconds of a busy market. A feed waits when it is full, and its broker notices."""
 TURN = 256
 """Market events that are taken before everyone else has a turn."""
+BESIDES = 2
+"""The mailbox and the heartbeat are there from the start on; the market is listened to when an account is back."""
 HEARTBEAT_S = 1.0
 """How often the core is told the time when no event does."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class LiveLoop:
     """Runs live accounts on one live feed until :meth:`stop` is called or something can't go on.
 
-    ``events`` counts the market events taken.
+    Each account starts by itself and trades as soon as it is back. One that can't go on leaves; with the last one the loop ends.
+    ``events`` counts the market events taken; ``failures`` has what ended accounts before the loop did.
     """
 
     def __init__(
         self,
         desks: Sequence[LiveDesk],
         feed: LiveFeed,
-        clock: LiveClock,
         journal: Journal,
         commands: CommandQueue,
         woken: asyncio.Event,
@@ -50,16 +59,23 @@ class LiveLoop:
         records_stop: bool = True,
     ) -> None:
         """``records_stop``: its end is that of an engine, after which stopped strategies have a new chance."""
+        self.feed = feed
+        self.accounts: Sequence[AccountAtWork[LiveBroker]] = [desk.account for desk in desks]
         self._desks = desks
-        self._feed = feed
-        self._clock = clock
+        self._trading: list[LiveDesk] = []
+        self._starting: dict[LiveDesk, asyncio.Task[None]] = {}
+        self._leaving: list[asyncio.Task[None]] = []
+        self._past = SharedPast(feed)
+        self._joined: dict[LiveDesk, JoinedFeed] = {}
         self._journal = journal
         self._woken = woken
         self._mailbox = Mailbox(commands, journal, woken.set)
         self._queue: asyncio.Queue[MarketEvent] = asyncio.Queue(QUEUE)
         self._records_stop = records_stop
         self._stop_reason = ""
+        self._market: FeedStatus | None = None
         self._has_had_market = False
+        self.failures: dict[str, HoldfastError] = {}
         self.events = 0
         self.replayed = 0
         self.last_event: FeedEvent | None = None
@@ -82,44 +98,21 @@ class LiveLoop:
         try:
             return await self._run()
         finally:
+            for task in self._starting.values():
+                task.cancel()
+            await asyncio.gather(*self._starting.values(), *self._leaving, return_exceptions=True)
             for desk in self._desks:
                 await desk.stop()
 
     async def _run(self) -> str:
-        starting = asyncio.create_task(self._start())
-        stopping = asyncio.create_task(self._until_stopped())
-        async with beating(self._journal):
-            try:
-                await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                stopping.cancel()
-        if not starting.done():
-            starting.cancel()
-            with suppress(asyncio.CancelledError):
-                await starting
-            return self._stop_reason
-        starting.result()  # raises what kept it from starting
-        self.recovered.set()
-        return await self._trade()
-
-    async def _start(self) -> None:
-        await asyncio.gather(*[desk.start(self._feed) for desk in self._desks])
-
-    async def _until_stopped(self) -> None:
-        while not self._stop_reason:
-            await self._woken.wait()
-            self._woken.clear()
-
-    async def _trade(self) -> str:
-        tasks = [
-            asyncio.create_task(self._hear_the_market()),
-            asyncio.create_task(self._mailbox.watch(self._accounts, self.stop)),
-            asyncio.create_task(self._beat()),
-        ]
-        for task in tasks:
-            task.add_done_callback(lambda _: self._woken.set())
+        for desk in self._desks:
+            self._starting[desk] = self._task(self._start(desk))
+        tasks = [self._task(self._mailbox.watch(self._back, self.stop)), self._task(self._beat())]
         try:
             while not self._stop_reason:
+                self._see_starts()
+                if self._trading and len(tasks) == BESIDES:
+                    tasks.append(self._task(self._hear_the_market()))
                 self._turn()
                 _raise_if_over(tasks)
                 if self._queue.empty():
@@ -136,33 +129,102 @@ class LiveLoop:
             await self._end()
         return self._stop_reason
 
+    def _task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Something that runs beside; the loop looks at it when it is over."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._woken.set())
+        return task
+
+    # --- accounts come and go -----------------------------------------------------------------------------------------
+
+    async def _start(self, desk: LiveDesk) -> None:
+        joined = self._joined[desk] = JoinedFeed(self._past)
+        await desk.start(joined)
+
+    def _see_starts(self) -> None:
+        """Let accounts trade that are back, and leave those out that can't be."""
+        for desk, task in list(self._starting.items()):
+            if not task.done():
+                continue
+            del self._starting[desk]
+            error = task.exception()
+            if error is None:
+                self._join(desk)
+            else:
+                self._lose(desk, error)
+        if not self._starting and not self.recovered.is_set():
+            self._past.forget()
+            self.recovered.set()
+
+    def _join(self, desk: LiveDesk) -> None:
+        """An account is back: it is shown what came meanwhile, and trades."""
+        self._trading.append(desk)
+        if self._market is not None:
+            desk.monitor.set(Cause.MARKET_DATA, ok=self._market.connected, reason=self._market.reason)
+        for instant in instants(self._joined[desk].unseen()):
+            self._show(desk, instant)
+
+    def _lose(self, desk: LiveDesk, error: BaseException) -> None:
+        """An account can't go on. Raises the error where no other account is left, or nobody knows what it means."""
+        others = [other for other in self._desks if other is not desk and other.account.name not in self.failures]
+        if not isinstance(error, HoldfastError) or not others:
+            raise error
+        name = desk.account.name
+        log.error("an account can't go on; the others do", account=name, reason=str(error))
+        self.failures[name] = error
+        has_begun = desk in self._trading
+        if has_begun:
+            self._trading.remove(desk)
+        self._leaving.append(self._task(self._leave(desk, str(error), has_begun=has_begun)))
+
+    async def _leave(self, desk: LiveDesk, reason: str, *, has_begun: bool) -> None:
+        """Let what is under way be answered, then let the account go: a watchdog or another engine may take it."""
+        await desk.stop()
+        if has_begun:
+            desk.take_inbox()
+            desk.account.keep(lifecycle.stop(desk.account.state, reason))
+        await let_go(desk.account, self._journal)
+
+    def _back(self) -> list[AccountAtWork[LiveBroker]]:
+        return [desk.account for desk in self._trading]
+
+    # --- the market ---------------------------------------------------------------------------------------------------
+
     def _turn(self) -> None:
         """Take what has come: reports and requests first, then some of the market; let out what is durable."""
         self._woken.clear()
         if self._journal.failure is not None:
             raise self._journal.failure
-        for desk in self._desks:
+        for desk in list(self._trading):
             failure = desk.failure()
             if failure is not None:
-                raise failure
-            desk.take_inbox()
-        for instant in instants([self._queue.get_nowait() for _ in range(min(TURN, self._queue.qsize()))]):
+                self._lose(desk, failure)
+            else:
+                desk.take_inbox()
+        events = [self._queue.get_nowait() for _ in range(min(TURN, self._queue.qsize()))]
+        if self._starting:
+            self._past.keep(events)
+        for instant in instants(events):
             self._take(instant)
         self._release()
 
     def _take(self, instant: Instant) -> None:
         """Take the events of one time that are here by now. Nothing waits for what may come of that time still."""
-        self._clock.hint(instant[0].time_ns)
-        for desk in self._desks:
-            desk.account.state.cursor += 1
-            desk.account.take(instant)
-            if desk.account.inbox:
-                desk.take_inbox()
+        for desk in self._trading:
+            self._show(desk, instant)
         self.events += len(instant)
         self.last_event = instant[-1]
 
+    @staticmethod
+    def _show(desk: LiveDesk, instant: Instant) -> None:
+        desk.clock.hint(instant[0].time_ns)
+        desk.account.state.cursor += 1
+        desk.account.take(instant)
+        if desk.account.inbox:
+            desk.take_inbox()
+
     def _release(self) -> None:
-        for desk in self._desks:
+        for desk in self._trading:
             account = desk.account
             if account.gate.waiting:
                 account.gate.release(self._journal.watermark(account.name))
@@ -177,7 +239,7 @@ class LiveLoop:
                 raise fault
             self._on_feed(FeedStatus(connected=False, reason=reason))
 
-        await keep_going("market data", lambda: self._feed.run(self._deliver, self._on_feed), broke)
+        await keep_going("market data", lambda: self.feed.run(self._deliver, self._on_feed), broke)
 
     async def _deliver(self, event: MarketEvent) -> None:
         await self._queue.put(event)
@@ -185,30 +247,28 @@ class LiveLoop:
 
     def _on_feed(self, status: FeedStatus) -> None:
         self._has_had_market = self._has_had_market or status.connected
-        for desk in self._desks:
+        self._market = status
+        for desk in self._trading:
             desk.monitor.set(Cause.MARKET_DATA, ok=status.connected, reason=status.reason)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            for desk in self._desks:
-                desk.account.take(Heartbeat(self._clock.now_ns()))
+            for desk in self._trading:
+                desk.account.take(Heartbeat(desk.clock.now_ns()))
 
     async def _end(self) -> None:
         """Take and let out what is left, then let the accounts go."""
         reach(CrashPoint.STOPPING)
-        ends_s = self._clock.monotonic_s() + HEARTBEAT_S
-        while any(not desk.account.is_settled for desk in self._desks) and self._clock.monotonic_s() < ends_s:
+        ends_s = asyncio.get_running_loop().time() + HEARTBEAT_S
+        while any(not account.is_settled for account in self._back()) and asyncio.get_running_loop().time() < ends_s:
             self._turn()
             await asyncio.sleep(0)
-        for desk in self._desks:
+        for desk in self._trading:
             await desk.stop()
             desk.take_inbox()
             if self._records_stop:
                 desk.account.keep(lifecycle.stop(desk.account.state, self._stop_reason))
-
-    def _accounts(self) -> list[AccountAtWork[LiveBroker]]:
-        return [desk.account for desk in self._desks]
 
 
 def _raise_if_over(tasks: "Sequence[asyncio.Task[None]]") -> None:

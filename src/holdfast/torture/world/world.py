@@ -382,7 +382,7 @@ class World:
         desk.supervise(Supervisor(desk.account, doubts, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
         commands: Any = self.disk
         return Life(
-            process, tenure.epoch, desk, LiveLoop([desk], feed, clock, journal, commands, woken), feed, broker, journal
+            process, tenure.epoch, desk, LiveLoop([desk], feed, journal, commands, woken), feed, broker, journal
         )
 
     def _on_leave(self, process: Process, effect: SubmitOrder) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
+
 from holdfast.adapters.alpaca.connection.settings import (
     DATA_STREAM_URL,
     DATA_URL,
@@ -49,10 +51,29 @@ _ADDRESSES = {
 Lookup = Callable[[str], str | None]
 
 
+LOGIN = re.compile("[a-z][a-z0-9_]*")
+"""How logins are named: their variables have the name in capitals."""
+
+
+class AlpacaLoginSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[alpaca.logins.NAME]``: what one more login has of its own. ``mode`` is paper unless it is said here."""
+
+    mode: str | None = None
+    api_key: str | None = None
+    api_secret: str | None = None
+    stock_feed: str | None = None
+    symbol_limit: Count | None = None
+
+    def __repr__(self) -> str:
+        """Says nothing of what is in it: that may be a key."""
+        return "AlpacaLoginSection(...)"
+
+
 class AlpacaSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[alpaca]`` of the configuration file; the environment overrides each key.
 
     ``api_key`` and ``api_secret`` are those of ``mode``'s account and serve no other. URLs are for a server of one's own.
+    ``logins`` are further pairs of keys, each for an account of its own; the rest of the section is theirs too.
     """
 
     mode: str | None = None
@@ -69,26 +90,33 @@ class AlpacaSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     requests_per_minute: Count = 200
     data_requests_per_minute: Count = 200
     symbol_limit: Count = 30
+    logins: dict[str, AlpacaLoginSection] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Says nothing of what is in it: that may be a key."""
         return "AlpacaSection(...)"
 
 
-def load_alpaca(environment: Mapping[str, str], dotenv_path: Path | None, section: AlpacaSection) -> AlpacaSettings:
-    """The settings of one account. ``dotenv_path`` None, or a file that is not there, is no ``.env`` file.
+def load_alpaca(
+    environment: Mapping[str, str], dotenv_path: Path | None, section: AlpacaSection, login: str = ""
+) -> AlpacaSettings:
+    """The settings of one login. ``dotenv_path`` None, or a file that is not there, is no ``.env`` file.
+
+    The variables of a ``login`` with a name begin with ``ALPACA_NAME_``. Addresses are the same for all.
 
     Raises :class:`~holdfast.errors.ConfigError`, which says what to set where, and shows no value of a key.
     """
     lookup = _lookup(environment, _read_dotenv(dotenv_path))
-    mode = _mode(lookup("ALPACA_MODE"), "ALPACA_MODE")
+    section = _section_of(section, login)
+    prefix = f"ALPACA_{login.upper()}_" if login else "ALPACA_"
+    mode = _mode(lookup(f"{prefix}MODE"), f"{prefix}MODE")
     section_mode = _mode(section.mode, "alpaca.mode")
     mode = mode or section_mode or Mode.PAPER
     urls = _urls(lookup, section, mode)
     own_keys = section if mode is (section_mode or Mode.PAPER) else AlpacaSection()
-    api_key, api_secret = _keys(lookup, own_keys, mode)
+    api_key, api_secret = _keys(lookup, own_keys, mode, prefix)
     if mode is Mode.LIVE:
-        _check_consent(lookup("ALPACA_LIVE_CONSENT"))
+        _check_consent(lookup(f"{prefix}LIVE_CONSENT"), prefix)
     return AlpacaSettings(
         mode=mode,
         api_key=api_key,
@@ -96,8 +124,27 @@ def load_alpaca(environment: Mapping[str, str], dotenv_path: Path | None, sectio
         trading_url=urls["trading_url"],
         data_url=urls["data_url"],
         data_stream_url=urls["data_stream_url"],
-        stock_feed=_stock_feed(lookup("ALPACA_STOCK_FEED") or section.stock_feed),
+        stock_feed=_stock_feed(lookup(f"{prefix}STOCK_FEED") or section.stock_feed),
         **_numbers(section),
+    )
+
+
+def _section_of(section: AlpacaSection, login: str) -> AlpacaSection:
+    """The section as a login has it: keys, mode and plan are its own, the rest is shared."""
+    if not login:
+        return section
+    if not LOGIN.fullmatch(login):
+        raise ConfigError(f"alpaca: a login is named by small letters, digits and _, not {login!r}")
+    if section.logins and login not in section.logins:
+        logger.info("[alpaca.logins.%s] is not there; its keys are looked for in the environment", login)
+    own = section.logins.get(login, AlpacaLoginSection())
+    return msgspec.structs.replace(
+        section,
+        mode=own.mode,
+        api_key=own.api_key,
+        api_secret=own.api_secret,
+        stock_feed=own.stock_feed or section.stock_feed,
+        symbol_limit=own.symbol_limit or section.symbol_limit,
     )
 
 
@@ -140,8 +187,8 @@ def _stock_feed(text: str | None) -> StockFeed:
         raise ConfigError(f"ALPACA_STOCK_FEED must be {choices} (sip needs a paid plan), not {text!r}") from None
 
 
-def _keys(lookup: Lookup, section: AlpacaSection, mode: Mode) -> tuple[Secret, Secret]:
-    names = (f"ALPACA_{mode.upper()}_API_KEY", f"ALPACA_{mode.upper()}_API_SECRET")
+def _keys(lookup: Lookup, section: AlpacaSection, mode: Mode, prefix: str) -> tuple[Secret, Secret]:
+    names = (f"{prefix}{mode.upper()}_API_KEY", f"{prefix}{mode.upper()}_API_SECRET")
     values = [lookup(names[0]) or section.api_key, lookup(names[1]) or section.api_secret]
     missing = [name for name, value in zip(names, values, strict=True) if not value]
     if missing:
@@ -168,11 +215,11 @@ def _secret(name: str, value: str) -> Secret:
     return Secret(value)
 
 
-def _check_consent(consent: str | None) -> None:
+def _check_consent(consent: str | None, prefix: str) -> None:
     if consent != LIVE_CONSENT:
         raise ConfigError(
-            "the mode is live, which trades real money, and there is no consent to it. Set ALPACA_LIVE_CONSENT (in the "
-            f"environment or .env) to exactly '{LIVE_CONSENT}', or ALPACA_MODE to paper"
+            "the mode is live, which trades real money, and there is no consent to it. "
+            f"Set {prefix}LIVE_CONSENT (in the environment or .env) to exactly '{LIVE_CONSENT}', or {prefix}MODE to paper"
         )
 
 
@@ -183,6 +230,10 @@ def check_section(section: AlpacaSection) -> None:
         if url is not None:
             _url(f"alpaca.{field}", url, schemes)
     _stock_feed(section.stock_feed)
+    for login, own in section.logins.items():
+        if not LOGIN.fullmatch(login):
+            raise ConfigError(f"alpaca.logins: a login is named by small letters, digits and _, not {login!r}")
+        _stock_feed(own.stock_feed)
 
 
 def _urls(lookup: Lookup, section: AlpacaSection, mode: Mode) -> dict[str, str]:

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from holdfast.adapters.alpaca.connection.environment import LIVE_CONSENT, AlpacaSection, load_alpaca
+from holdfast.adapters.alpaca.connection.environment import (
+    LIVE_CONSENT,
+    AlpacaLoginSection,
+    AlpacaSection,
+    check_section,
+    load_alpaca,
+)
 from holdfast.adapters.alpaca.connection.settings import (
     LIVE_TRADING_URL,
     PAPER_TRADING_URL,
@@ -215,3 +221,25 @@ def test_bounds_are_above_zero(name: str, value: float) -> None:
 def test_the_section_shows_nothing() -> None:
     """It may hold keys, and configurations get printed."""
     assert "topsecret" not in repr(AlpacaSection(api_key="topsecret"))
+
+
+def test_a_login_with_a_name_has_keys_of_its_own() -> None:
+    """Its variables have the name in them; neither keys, mode nor consent of another serve it."""
+    section = AlpacaSection(api_key="PKFIRST", api_secret="first-secret", logins={"second": AlpacaLoginSection()})
+    mine = {"ALPACA_SECOND_PAPER_API_KEY": "PKSECOND", "ALPACA_SECOND_PAPER_API_SECRET": "second-secret"}
+    both = {**mine, "ALPACA_PAPER_API_KEY": "PKFIRST", "ALPACA_PAPER_API_SECRET": "first-secret"}
+    assert load_alpaca(both, None, section, "second").api_key.reveal() == "PKSECOND"
+    assert load_alpaca(both, None, section).api_key.reveal() == "PKFIRST"
+    with pytest.raises(ConfigError, match="ALPACA_SECOND_PAPER_API_KEY and ALPACA_SECOND_PAPER_API_SECRET are not set"):
+        load_alpaca({"ALPACA_PAPER_API_KEY": "PKFIRST"}, None, section, "second")
+    live = {"ALPACA_SECOND_MODE": "live", "ALPACA_SECOND_LIVE_API_KEY": "AK", "ALPACA_SECOND_LIVE_API_SECRET": "s3cret"}
+    with pytest.raises(ConfigError, match="ALPACA_SECOND_LIVE_CONSENT"):
+        load_alpaca({**live, "ALPACA_LIVE_CONSENT": LIVE_CONSENT}, None, section, "second")
+    assert load_alpaca({**mine, "ALPACA_MODE": "live"}, None, section, "second").mode is Mode.PAPER
+
+
+@pytest.mark.parametrize("name", ["Second", "a-b", "", " ", "1"])
+def test_a_login_has_a_name_that_a_variable_can_have(name: str) -> None:
+    """Small letters, digits and _."""
+    with pytest.raises(ConfigError, match="a login is named by"):
+        check_section(AlpacaSection(logins={name: AlpacaLoginSection()}))

@@ -1,0 +1,353 @@
+"""The sections of the configuration file, each with its keys."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from holdfast.adapters import registry
+from holdfast.core.exits import ExitRules
+from holdfast.core.messages import PAPER, BrokerName
+from holdfast.core.protection.policy import OnBlocked, Preservation, ProtectionPolicy
+from holdfast.core.protection.records import OnFailure
+from holdfast.core.ranges import (
+    YEAR_S,
+    Amount,
+    Count,
+    CountOrZero,
+    Milliseconds,
+    Percent,
+    Ranged,
+    Seconds,
+    Seed,
+    Within,
+)
+from holdfast.core.risk.limits import RiskLimits, StrategyLimits
+from holdfast.core.session.calendar import SpecialSession
+from holdfast.core.types import SECOND_NS, Money
+from holdfast.errors import ConfigError
+from holdfast.feeds.instruments import InstrumentRules
+from holdfast.feeds.live import Stream
+from holdfast.locks.lock import SHORTEST_LEASE_S
+from holdfast.venue.models import Commission, NoCommission
+from holdfast.venue.settings import FillAt, VenueSettings
+
+REPLAYABLE = ("file", "synthetic")
+"""The kinds of feeds that can be played again; all others are adapters' own, and live."""
+
+BasisPoints = Annotated[Decimal, Within(0, 10_000, below=True)]
+"""Hundredths of a percent, less than all."""
+
+
+class Section(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the parts of a configuration."""
+
+
+class JournalConfig(Section, frozen=True):
+    """Where the journal is: a database URL."""
+
+    url: str = "sqlite:///holdfast.db"
+
+
+class FeedConfig(Section, frozen=True):
+    """Where market data comes from.
+
+    ``file``: ``path``; ``start`` and ``end`` (ISO dates or times, UTC unless they say otherwise) bound what is traded, what
+    lies before ``start`` warms the strategies up; ``actions`` is a file of splits and dividends. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
+    ``history_days``. ``speed``: 1 is real pace, N is N times as fast, max is flat out. ``bar``: the length of the bars
+    where it can't be seen from the data, of all or by symbol (``{ SPY = "1Min", VIX = "1Day" }``). The name of an adapter: its live
+    data of ``symbols`` (those of the strategies), as ``streams`` says, by its ``login``;
+    ``warm_up_minutes`` of one-minute bars are shown to the strategies before the first.
+    """
+
+    name: str = ""
+    kind: str = "file"
+    login: str = ""
+    path: str | None = None
+    actions: str | None = None
+    speed: str | float = "max"
+    start: str | None = None
+    end: str | None = None
+    bar: str | dict[str, str] | None = None
+    seed: Seed = 1
+    symbols: list[str] | None = None
+    days: Annotated[int, Within(1, 100_000)] | None = None
+    history_days: Annotated[int, Within(0, 100_000)] = 1
+    ticks: bool = False
+    streams: list[Stream] = msgspec.field(default_factory=lambda: [Stream.BARS])
+    warm_up_minutes: Annotated[int, Within(0, 1_000_000)] = 390
+    stale_after_s: Seconds = 300.0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the market doesn't wait, and can't be played again."""
+        return self.kind not in REPLAYABLE
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        return f"feed {self.name}" if self.name else "the feed"
+
+
+class VenueConfig(Section, frozen=True):
+    """The paper broker's exchange (docs/venue.md).
+
+    ``fill``: an order meets the bar it was decided on at its close, or the next one at its open. ``commission``: ``none``, or
+    a table such as ``{ type = "per_share", rate = "0.005", minimum = "1" }``.
+    """
+
+    fill: FillAt = FillAt.CLOSE
+    commission: Literal["none"] | dict[str, Any] = "none"
+    slippage_bps: BasisPoints = Decimal(0)
+    slippage_noise_bps: BasisPoints = Decimal(0)
+    volume_share: Annotated[Decimal, Within(0, 1, above=True)] | None = None
+    latency_ms: Milliseconds = 0
+    latency_jitter_ms: Milliseconds = 0
+    seed: Seed = 1
+
+    def settings(self) -> VenueSettings:
+        """What the venue is built with. Raises :class:`~holdfast.errors.ConfigError`."""
+        return VenueSettings(
+            fill=self.fill,
+            slippage_bps=self.slippage_bps,
+            slippage_noise_bps=self.slippage_noise_bps,
+            volume_share=self.volume_share,
+            latency_ns=int(self.latency_ms * 1_000_000),
+            latency_jitter_ns=int(self.latency_jitter_ms * 1_000_000),
+            commission=self._commission(),
+            seed=self.seed,
+        )
+
+    def _commission(self) -> Commission:
+        if isinstance(self.commission, str):
+            return NoCommission()
+        try:
+            commission: Commission = msgspec.convert(self.commission, Commission, strict=False)
+        except msgspec.ValidationError as error:
+            example = '{ type = "per_share", rate = "0.005", minimum = "1" }'
+            raise ConfigError(f"venue.commission is not understood ({error}); an example: {example}") from None
+        return commission
+
+
+class ProtectionConfig(Section, frozen=True):
+    """What is done where a position is not protected as its strategy asked (docs/protection.md).
+
+    ``on_failure``: what is done with a position whose stop-loss or take-profit the broker doesn't take, after a few tries:
+    ``flatten`` closes it, ``retry`` goes on trying, ``alert`` only reports it. After ``late_after_s`` without confirmed
+    protection an alarm is raised, whatever the reason. ``preservation``: which positions PRESERVATION closes: none (``hold``), those
+    without a stop (``close_unprotected``), or every one (``close_all``). It cancels the entries that would add risk in any
+    case; where no more than a connection is missing, both only when it has lasted ``preservation_after_s``. ``on_blocked``: what
+    becomes of an order of somebody else because of which the broker takes no way out: ``wait`` for its end, or ``cancel`` it.
+    """
+
+    on_failure: OnFailure = OnFailure.FLATTEN
+    late_after_s: Seconds = 10.0
+    preservation: Preservation = Preservation.HOLD
+    preservation_after_s: Seconds = 15.0
+    on_blocked: OnBlocked = OnBlocked.WAIT
+
+    def policy(self) -> ProtectionPolicy:
+        """What the engine is built with."""
+        return ProtectionPolicy(
+            self.on_failure,
+            int(self.late_after_s * SECOND_NS),
+            self.preservation,
+            int(self.preservation_after_s * SECOND_NS),
+            self.on_blocked,
+        )
+
+
+class AccountConfig(Section, frozen=True):
+    """One account at one broker. ``cash`` is what a paper account begins with.
+
+    ``currency`` is the account's own (left out: that of the calendar's exchange), ``balances`` what a paper account begins
+    with in others.
+
+    ``feed`` names the feed that it trades on, where there are several; ``login`` the one at its broker, where there are several.
+
+    ``calendar_sessions`` are sessions that the calendar lacks, or has at other hours. ``risk`` names a
+    ``profile`` and single limits in place of its own (`core/risk/limits.py` says what each means).
+    """
+
+    name: str
+    broker: BrokerName = PAPER
+    login: str = ""
+    feed: str | None = None
+    cash: Amount = Money(Decimal(100_000))
+    currency: str | None = None
+    balances: dict[str, Amount] = msgspec.field(default_factory=dict)
+    calendar: str = "XNYS"
+    calendar_sessions: tuple[SpecialSession, ...] = ()
+    protection: ProtectionConfig = ProtectionConfig()
+    risk: RiskLimits = RiskLimits()
+
+    @property
+    def deposit(self) -> Money:
+        """The opening cash."""
+        return Money(self.cash)
+
+
+class LiveConfig(Section, frozen=True):
+    """How a broker elsewhere is watched.
+
+    After ``error_threshold`` failed requests in a row the account goes into PRESERVATION; ``leave_preservation`` says who takes
+    it out when the cause is gone: ``auto``, or ``manual`` for a person's `holdfast resume`. The broker is asked whether it is there
+    every ``check_every_s``, and books, orders and executions are compared with its own every ``reconcile_every_s``.
+    """
+
+    error_threshold: Count = 3
+    leave_preservation: Literal["auto", "manual"] = "auto"
+    check_every_s: Seconds = 10.0
+    reconcile_every_s: Seconds = 30.0
+
+
+class LeaseConfig(Section, frozen=True):
+    """How long an engine that falls silent keeps its accounts (docs/leases.md).
+
+    After ``duration_s`` without a word of the engine another one may take them; it stops sending ``margin_s`` earlier by itself, which
+    must be longer than sending takes: the time allowed for connecting and for an answer.
+    """
+
+    duration_s: Seconds = 40.0
+    margin_s: Seconds = 15.0
+
+
+class RuntimeConfig(Section, frozen=True):
+    """How an engine runs (docs/reliability.md).
+
+    A callback of a strategy that takes longer than ``callback_budget_s`` (half of ``lease.duration_s`` at most) is interrupted and its
+    strategy stopped; one that can't be interrupted ends the engine after twice that time.
+    """
+
+    callback_budget_s: Seconds = 10.0
+
+
+class LocksConfig(Section, frozen=True):
+    """Where locks are kept: in the journal's database, or in Redis (``redis://host:6379/0``) for several journals at once."""
+
+    url: str | None = None
+
+
+class SupervisorConfig(Section, frozen=True):
+    """How pending orders are followed up (docs/reliability.md).
+
+    Every ``interval_s`` the engine claims the orders that have no answer, for ``lease_s``, ``batch`` at most, and explains them. One
+    that is proven not to be at the broker is sent again under its id, up to ``resubmissions`` times with a pause that begins at
+    ``back_off_s`` and doubles, while it is younger than ``time_to_live_s``.
+
+    ``foreign_orders`` says what happens when the broker shows an order that is not ours; it is always taken into the books under
+    ``external`` and counted by risk. ``adopt``: no more than that; ``alert``: it is reported; ``cancel``: it is canceled;
+    ``quarantine``: the account takes no new risk until a person resumes it. ``lost_orders`` says what happens when the broker
+    no longer shows an order that it had accepted: ``quarantine``, as above; ``alert``: reported, and counted as live still;
+    ``cancel``: its cancel is asked for, and it ends with the broker's answer; ``adopt``: what the broker shows is believed, and
+    it ends.
+    """
+
+    interval_s: Seconds = 5.0
+    lease_s: Annotated[float, Within(SHORTEST_LEASE_S, YEAR_S)] = 30.0
+    batch: Count = 100
+    resubmissions: CountOrZero = 2
+    back_off_s: Seconds = 1.0
+    time_to_live_s: Seconds = 60.0
+    foreign_orders: Literal["adopt", "alert", "cancel", "quarantine"] = "alert"
+    lost_orders: Literal["adopt", "alert", "cancel", "quarantine"] = "quarantine"
+
+
+class WatchdogConfig(Section, frozen=True):
+    """What ``holdfast watchdog`` does when no engine gives a sign of life (docs/watchdog.md).
+
+    After ``silent_after_s`` without one, which must be longer than ``lease.duration_s``, the broker's positions are compared with the
+    stop orders there, and again every ``check_every_s``. ``action`` is what becomes of a position whose stop is missing or
+    too small: ``place`` puts the stop there that was asked for, ``flatten`` closes the position, ``alert`` only says so.
+    ``default_stop_pct`` goes with ``place``: a position for which nobody asked for one gets a stop so many percent from the broker's price.
+    """
+
+    silent_after_s: Seconds = 60.0
+    check_every_s: Seconds = 10.0
+    action: Literal["place", "flatten", "alert"] = "place"
+    default_stop_pct: Percent | None = None
+
+
+class MetricsConfig(Section, frozen=True):
+    """``listen``: where the engine serves metrics for Prometheus, such as ``127.0.0.1:9464`` (docs/metrics.md); left out: nowhere."""
+
+    listen: str | None = None
+
+
+class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
+    """One strategy on one account, or on each of ``accounts``. ``class`` is ``module:Class``; ``params`` are its own.
+
+    ``risk`` are limits on what the strategy itself holds and orders, beside those of the account; ``exits`` the
+    ways out that its entries get where they ask for none (docs/protection.md). ``wishes_per_minute`` is how many orders and cancels
+    it may ask for in a minute of market time before it is stopped for flooding: by default 600, or 10 for each of its symbols.
+    """
+
+    id: str
+    class_path: str
+    symbols: list[str]
+    timeframe: str = "1Min"
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    risk: StrategyLimits = StrategyLimits()
+    exits: ExitRules = ExitRules()
+    wishes_per_minute: Count | None = None
+    account: str = ""
+    accounts: tuple[str, ...] = ()
+
+    @property
+    def on(self) -> tuple[str, ...]:
+        """The accounts it trades on, each with an instance, a ledger and limits of its own."""
+        return self.accounts or (self.account,)
+
+
+class Config(Section, frozen=True):
+    """The whole file. ``instruments`` may name a .csv file in its place.
+
+    ``rates`` are prices of currencies by pair, ``EURUSD`` being dollars for a euro: a number, or ``feed`` for those of the
+    feed's symbol of that name.
+    """
+
+    journal: JournalConfig = JournalConfig()
+    feed: FeedConfig = FeedConfig()
+    feeds: list[FeedConfig] = msgspec.field(default_factory=list)
+    venue: VenueConfig = VenueConfig()
+    live: LiveConfig = LiveConfig()
+    lease: LeaseConfig = LeaseConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+    locks: LocksConfig = LocksConfig()
+    supervisor: SupervisorConfig = SupervisorConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    accounts: list[AccountConfig] = msgspec.field(default_factory=list)
+    strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
+    rates: dict[str, str] = msgspec.field(default_factory=dict)
+    instruments: dict[str, InstrumentRules] = msgspec.field(default_factory=dict)
+    adapters: dict[str, Ranged] = msgspec.field(default_factory=dict)
+    """The sections that adapters read, by the broker's name; in the file each is a section of that name."""
+
+    @property
+    def sources(self) -> Sequence[FeedConfig]:
+        """Every feed: those of ``[[feeds]]``, or the one of ``[feed]``."""
+        return self.feeds or [self.feed]
+
+    def feed_of(self, account: AccountConfig) -> FeedConfig:
+        """The feed that an account trades on."""
+        if account.feed is None:
+            return self.sources[0]
+        return next(source for source in self.sources if source.name == account.feed)
+
+    def accounts_on(self, source: FeedConfig) -> Sequence[AccountConfig]:
+        """The accounts that trade on a feed."""
+        return [account for account in self.accounts if self.feed_of(account).name == source.name]
+
+    def strategies_on(self, *accounts: str) -> Sequence[StrategyConfig]:
+        """The strategies of accounts."""
+        return [strategy for strategy in self.strategies if not set(strategy.on).isdisjoint(accounts)]
+
+    def section(self, broker: str) -> Any:
+        """The section of a broker's adapter. Raises :class:`~holdfast.errors.Refused` when there is no such adapter."""
+        return self.adapters.get(broker) or registry.load(broker).section()
+
+
+SECTIONS = tuple(field for field in Config.__struct_fields__ if field != "adapters")
+"""The sections that no adapter reads."""
