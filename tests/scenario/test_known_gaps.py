@@ -17,8 +17,10 @@ from holdfast.core.messages import (
     OrderAccepted,
     OrderCanceled,
     OrderFilled,
+    OrderNotSent,
     OrderPrepared,
     OrderTerms,
+    OrderUnknown,
     PlaceOrder,
     Report,
     RiskRefused,
@@ -224,6 +226,19 @@ def test_an_exit_that_waits_to_leave_when_the_difference_is_found_never_leaves()
     assert gate.reason_to_keep(effect) is None
     books.found(0)
     assert "no more leaves" in (gate.reason_to_keep(effect) or "")
+
+
+def test_an_order_that_is_asked_for_or_is_over_leaves_no_more() -> None:
+    """An adapter that broke may still try to send it, and what proves its absence by then says nothing of that try."""
+    books = Books()
+    books.place("s0", Action.BUY, 10)
+    effect = next(effect for effect in books.desk.turns[-1].effects if isinstance(effect, SubmitOrder))
+    key = effect.terms.client_order_id
+    gate = Gate(books.desk.state, Any, deque(), lambda: True)  # type: ignore[arg-type]
+    assert gate.reason_to_keep(effect) is None
+    for report, state in ((OrderUnknown(key, "it broke"), "UNKNOWN"), (OrderNotSent(key, "not there"), "NOT_SENT")):
+        books.tell(report)
+        assert f"it is {state} in the books" in (gate.reason_to_keep(effect) or "")
 
 
 def test_a_person_who_accepts_what_the_broker_has_ends_it() -> None:

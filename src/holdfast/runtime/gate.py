@@ -7,6 +7,7 @@ from typing import Any
 from holdfast.brokers.port import Broker
 from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import CancelOrder, Effect, OrderNotSent, Report, SubmitOrder
+from holdfast.core.orders.order import OrderState
 from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, iso_time
 from holdfast.core.wishes import unexplained
@@ -67,6 +68,9 @@ class Gate:
             return "the lease on the account has run out: another engine may have it"
         if isinstance(effect, CancelOrder):
             return None
+        order = self._state.orders.find(effect.terms.client_order_id)
+        if order is not None and order.state is not OrderState.RELEASED:
+            return f"it is {order.state} in the books: what it was handed over for is over"  # a broker that broke may go on
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and self._state.now_ns > expires_ns:
             return f"it was to be sent by {iso_time(expires_ns)}"

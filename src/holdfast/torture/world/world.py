@@ -120,6 +120,7 @@ class Life:
             and self.journal.is_idle
             and not self.desk.reconciler.in_doubt
             and not (self.wire.under_way["POST"] or self.wire.under_way["DELETE"])
+            and Cause.BOOKS not in self.state.impairments
             and not any(order.state in unknown or order.cancel_released_ns for order in orders)
             and not self.unsettled
         )
@@ -235,15 +236,20 @@ class World:
         """Wait until everything is known, then look at everything."""
         by_s = self.loop.time() + REST_WITHIN_S
         cycles = 0
-        calm_life: Life | None = None
+        calm: tuple[Life | None, int, int] | None = None
         while not self.violations:
             await asyncio.sleep(EVERY_S / 2)
             life = self.life
             self.exchange.go_on()
             self._resolve()
             self._accept()
-            if life is None or not life.is_at_rest or life is not calm_life or self._is_to_accept(life.state):
-                calm_life = life
+            seen = (
+                life,
+                len(self.exchange.orders),
+                len(self.exchange.fills),
+            )  # what is sent or filled between two looks is news
+            if life is None or not life.is_at_rest or seen != calm or self._is_to_accept(life.state):
+                calm = seen
                 cycles = 0 if life is None else life.desk.reconciler.cycles
             elif life.desk.reconciler.cycles > cycles + CYCLES:
                 self._look_at_everything(life)
