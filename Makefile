@@ -44,11 +44,12 @@ NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/al
 quick: $(DEV) ## run the tests that need no process, no server and no real data, and ask nothing of the tools (aim: 90 seconds)
 	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q $(NOT_QUICK) $(ARGS)
 
-# Most of the tests' time is waiting for programs and their clocks, so there are more workers than processors.
+# Most of the tests' time is waiting for programs and their clocks, so there are more workers than processors; who has nothing left
+# to do takes over from the others.
 WORKERS := 4
 
 test: $(DEV) ## run the tests (aim: 8 minutes on two idle cores; ARGS="-k name" for some of them)
-	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	HOLDFAST_TESTS=test $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 campaign: $(DEV) ## run the long proofs, for an hour, and go on where that was broken off (ARGS="--slice 1/4", ARGS=--list)
 	$(BIN)/python -m tools.campaign $(ARGS)
