@@ -42,6 +42,9 @@ OPENING_CASH = "opening cash"
 
 def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     """Take the account under a new epoch. Raises :class:`~holdfast.errors.Refused` for rules of instruments that can't be new now."""
+    state.register.currency = (
+        state.register.currency or state.register.recorded_currency
+    )  # nothing said is nothing changed
     news = list(state.register.news(_known(state)))
     faults = [_fault_of_currency(state), *map(state.portfolio.fault_of, news)]
     for fault in filter(None, faults):
@@ -69,7 +72,7 @@ def _fault_of_currency(state: EngineState) -> str:
     """Why the account can't be in the configuration's currency; empty for nothing."""
     before, now = state.register.recorded_currency, state.register.currency
     return (
-        f"it is kept in {before}, and the configuration says {now or 'nothing'}; put {before} back"
+        f"it is kept in {before}, and the configuration says {now}; put {before} back"
         if before not in ("", now)
         else ""
     )

@@ -1,10 +1,14 @@
 """The paper broker's adapter: accounts on an exchange in memory."""
 
+from typing import TYPE_CHECKING, Any
+
 from holdfast.adapters.paper.broker import PaperBroker
-from holdfast.adapters.paper.live import LivePaperBroker
 from holdfast.brokers.adapter import Adapter, NoSettings
 from holdfast.core.broker_rules import PAPER_RULES
 from holdfast.core.messages import PAPER
+
+if TYPE_CHECKING:
+    from holdfast.adapters.paper.live import LivePaperBroker
 
 
 class PaperAdapter(Adapter[NoSettings]):
@@ -15,8 +19,13 @@ class PaperAdapter(Adapter[NoSettings]):
     section = NoSettings
     rules = PAPER_RULES
     replayed = PaperBroker
-    live = LivePaperBroker
-    """Makes the broker of an account on live market data."""
+
+    @staticmethod
+    def live(*arguments: Any, **named: Any) -> "LivePaperBroker":
+        """The broker of an account on live market data. It is loaded when one is made: a look at a journal needs none."""
+        from holdfast.adapters.paper.live import LivePaperBroker
+
+        return LivePaperBroker(*arguments, **named)
 
 
 ADAPTER = PaperAdapter()

@@ -2,16 +2,16 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.core.messages import CancelOrders
+from holdfast.core.messages import CancelOrders, CancelRefused, CancelReleased
 from holdfast.core.milestones import Impaired, RecoveryCompleted, Restored
 from holdfast.core.session.account import AccountState
 from holdfast.errors import HoldfastError, JournalError
 from holdfast.journal.commands import file_command
-from holdfast.journal.reader import Reader
+from holdfast.journal.reader import OrderRow, Reader
 from holdfast.torture.processes.books import ACCOUNT, WITHOUT_ANSWER
 from holdfast.torture.processes.broker import KEY, SECRET, SYMBOLS, Broker
 from holdfast.torture.processes.programs import Program
@@ -109,10 +109,22 @@ class Watch:
         return last is not None and last.sequence > since
 
     def is_at_rest(self) -> bool:
-        """Whether every order is explained and nothing keeps the account from trading."""
+        """Whether every order is explained, nothing keeps the account from trading, and no command or cancel is under way."""
         row = self.reader().account(ACCOUNT)
         live = self.reader().orders(ACCOUNT, live_only=True)
-        return row.state in AT_REST and not any(order.state in WITHOUT_ANSWER for order in live)
+        if row.state not in AT_REST or self.reader().unanswered(ACCOUNT):
+            return False
+        return not any(order.state in WITHOUT_ANSWER for order in live) and not self._is_canceling(live)
+
+    def _is_canceling(self, live: Sequence[OrderRow]) -> bool:
+        """Whether a cancel of one of these orders was sent, and nothing came of it yet."""
+        asked: set[str] = set()
+        for record in self.reader().records(ACCOUNT):
+            if isinstance(record.body, CancelReleased):
+                asked.add(record.body.client_order_id)
+            elif isinstance(record.body, CancelRefused):
+                asked.discard(record.body.client_order_id)
+        return not asked.isdisjoint(order.client_order_id for order in live)
 
     def unrest(self) -> str:
         """What keeps it from rest, in words: the account's state, what it misses, and the orders without an answer."""
