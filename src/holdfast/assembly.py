@@ -209,6 +209,8 @@ def build_state(
 def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:
     """What the account's broker takes. The exchange in memory takes no fees by itself, whoever's rules it keeps."""
     adapter = registry.load(account.broker)
+    if is_live and adapter.on_live is not None:
+        return adapter.on_live().rules
     return msgspec.structs.replace(adapter.rules, fees=adapter.fees) if is_live else adapter.rules
 
 

@@ -37,6 +37,8 @@ class Ladder(Strategy):
         step = bar.time_ns // (3 * MINUTE_NS) % 4
         context.target(bar.symbol, FINAL if bar.time_ns >= self.params.final_from_ns else step)
 """.replace("FINAL if", f"{FINAL} if")
+LIVE = ("one", "two", "three")
+"""The accounts on the live market; the last is on paper."""
 BAR_FROM_NS = 1_720_618_200 * 10**9
 """The time of the live market's first bar."""
 CONFIG = """
@@ -83,6 +85,10 @@ login = "second"
 feed = "live"
 
 [[accounts]]
+name = "three"
+feed = "live"
+
+[[accounts]]
 name = "past"
 feed = "past"
 calendar = "24/7"
@@ -90,7 +96,7 @@ calendar = "24/7"
 [[strategies]]
 id = "ladder"
 class = "ladder:Ladder"
-accounts = ["one", "two"]
+accounts = ["one", "two", "three"]
 symbols = ["AVOR", "BRYX"]
 params = {{ final_from_ns = {final_from_ns} }}
 
@@ -143,8 +149,8 @@ def has_ended(url: str, account: str) -> bool:
 
 
 def holds_or_plays(server: LocalAlpaca, url: str, wanted: Positions) -> bool:
-    """Whether both accounts hold what is wanted; if not, the market goes on by an event, so that what is asked for can fill."""
-    if positions(url, "one") == positions(url, "two") == wanted:
+    """Whether the accounts on it hold what is wanted; if not, the market goes on by an event, so that what is asked for can fill."""
+    if all(positions(url, account) == wanted for account in LIVE):
         return True
     server.play(1)
     return False
@@ -152,7 +158,7 @@ def holds_or_plays(server: LocalAlpaca, url: str, wanted: Positions) -> bool:
 
 def books(folder: Path, server: LocalAlpaca, url: str) -> Books:
     """What the journal has, which must be what the server has."""
-    found = {account: positions(url, account) for account in ("one", "two", "past")}
+    found = {account: positions(url, account) for account in (*LIVE, "past")}
     assert found["one"] == theirs(server, KEY)
     assert found["two"] == theirs(server, OTHER_KEY)
     assert proves_itself(folder, "holdfast.toml")
@@ -183,7 +189,7 @@ def lived(folder: Path, server: LocalAlpaca, kills: int) -> Books:
 
 
 def test_books_after_kills_are_those_of_an_engine_left_alone(tmp_path: Path) -> None:
-    """Two accounts at a broker and one on a file: positions at both ends, and every fill of the file, to the last digit."""
+    """Two accounts at a broker, one on paper on their feed and one on a file: positions at both ends, and every fill of the file, to the last digit."""
     found = []
     for name, kills in (("alone", 0), ("killed", KILLS)):
         accounts = accounts_file(tmp_path, KEY, OTHER_KEY)
@@ -199,7 +205,9 @@ def test_books_after_kills_are_those_of_an_engine_left_alone(tmp_path: Path) -> 
     [
         ('feed = "past"', 'feed = "pst"', "did you mean past?", 2),
         ('login = "second"', "", "both have its one login at alpaca", 2),
-        ('accounts = ["one", "two"]', 'accounts = ["one", "tow"]', "did you mean two?", 2),
+        ('accounts = ["one", "two", ', 'accounts = ["one", "tow", ', "did you mean two?", 2),
+        ('name = "three"', 'name = "three"\nlogin = "second"', "without a login; leave it out", 2),
+        ('name = "three"', 'name = "three"\nbalances = { EUR = 5 }', "balances are for a feed of kind file", 2),
         ('broker = "alpaca"\nlogin', 'broker = "alpca"\nlogin', "did you mean alpaca?", 3),
         ('kind = "alpaca"', 'kind = "alpacca"', "did you mean alpaca?", 2),
         ('account = "past"', 'account = "past"\naccounts = ["one"]', "needs either account", 2),

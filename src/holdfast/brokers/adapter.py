@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from holdfast.brokers.breaker import Breaker
 from holdfast.brokers.port import LiveBroker
@@ -90,6 +90,19 @@ class Proof(NamedTuple):
     tell: Callable[[Step], None]
 
 
+class InMemory(NamedTuple):
+    """Accounts on an exchange in memory, on a live feed.
+
+    ``make`` gives an account's broker: of its name, exchange, deposit, records, the market's clock, and who is told what a person should
+    read at the start. ``hear`` gives the feed of which such brokers hear each event before the engine does. ``rules`` are what orders
+    they take.
+    """
+
+    make: Callable[..., LiveBroker]
+    hear: "Callable[[LiveFeed, Sequence[Any]], LiveFeed]"
+    rules: BrokerRules
+
+
 S = TypeVar("S", bound=Ranged)
 
 
@@ -110,6 +123,8 @@ class Adapter(Generic[S]):
     modules: Sequence[str] = ()
     replayed: "Callable[[str, Exchange], ReplayedBroker] | None" = None
     """Makes the broker of an account on an exchange in memory. None: its accounts are elsewhere, and need a login."""
+    on_live: "Callable[[], InMemory] | None" = None
+    """Gives what makes the same on a live feed. None: its accounts in memory need a feed that can be played again."""
 
     def check_section(self, section: S) -> None:
         """Check what can be told of the section without a login. Raises :class:`~holdfast.errors.ConfigError`."""

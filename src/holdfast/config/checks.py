@@ -173,10 +173,15 @@ def _check_feed_of(account: AccountConfig, adapter: Adapter[Any], config: Config
             f"{name}: account {account.name} is at {adapter.title}, which doesn't wait; it needs a live feed, such as kind = "
             f'"{account.broker}", and {source.label} is of kind {source.kind}'
         )
-    if adapter.replayed is not None and source.is_live:
+    if adapter.replayed is not None and adapter.on_live is None and source.is_live:
         raise ConfigError(
             f"{name}: account {account.name} trades on paper in here and feed.kind {source.kind!r} can't be played again; "
             "use an account at a broker, or a feed of kind file or synthetic"
+        )
+    if adapter.replayed is not None and source.is_live and account.balances:
+        raise ConfigError(
+            f"{name}: account {account.name}: balances are for a feed of kind file or synthetic, and {source.label} is of kind "
+            f"{source.kind}; leave them out, and write all of it as cash"
         )
 
 

@@ -93,7 +93,7 @@ def open_engine(
         return tenures
 
     with ExitStack() as stack:
-        builder = Builder(config, process_name(), beginning)
+        builder = Builder(config, process_name(), beginning, waits.tell)
         stack.callback(builder.close)
         serve = stack.enter_context(serving(config.metrics.listen, waits))
         engine = stack.enter_context(_opened(config, builder, build, take, watch))

@@ -51,6 +51,7 @@ from holdfast.runtime.live.supervisor import Stores, Supervisor
 from holdfast.runtime.loop import Loop
 from holdfast.runtime.recovery import Recovery, same_feed_since
 from holdfast.runtime.rows import check_rows
+from holdfast.runtime.standby import say_nothing
 
 log = structlog.get_logger(__name__)
 
@@ -105,13 +106,23 @@ class Parts(NamedTuple):
 class Builder:
     """Builds the groups of one engine. What it opens it closes.
 
-    ``guards``: it only looks after what is held, and must not need what a frozen engine may still occupy.
+    ``tell`` is given what a person should read at the start. ``guards``: it only looks after what is held, and must not need what a frozen
+    engine may still occupy.
     """
 
-    def __init__(self, config: Config, process: str, beginning: Beginning, *, guards: bool = False) -> None:
+    def __init__(
+        self,
+        config: Config,
+        process: str,
+        beginning: Beginning,
+        tell: Callable[[str], None] = say_nothing,
+        *,
+        guards: bool = False,
+    ) -> None:
         self._config = config
         self._process = process
         self._beginning = beginning
+        self._tell = tell
         self._guards = guards
         self._logins: dict[tuple[str, str], Login] = {}
         self._taken: dict[str, Login] = {}
@@ -171,24 +182,44 @@ class Builder:
     # --- on a live feed -----------------------------------------------------------------------------------------------
 
     def _live(self, source: FeedConfig) -> Parts:
-        feed = build_live_feed(self._config, source, self._login(source.kind, source.login))
-        return self._at_brokers(self._config.accounts_on(source), feed, stale_after_ns(source))
+        login = self._login(source.kind, source.login)
+        feed = build_live_feed(self._config, source, login)
+        return self._at_brokers(self._config.accounts_on(source), feed, stale_after_ns(source), login)
 
-    def _at_brokers(self, accounts: Sequence[AccountConfig], feed: LiveFeed, stale_ns: int | None) -> Parts:
+    def _at_brokers(
+        self, accounts: Sequence[AccountConfig], feed: LiveFeed, stale_ns: int | None, market: Login | None = None
+    ) -> Parts:
         config = self._config
-        brokers = [self._broker(account) for account in accounts]
+        elsewhere = {row.name: self._broker(row) for row in accounts if registry.load(row.broker).replayed is None}
         states = [build_state(config, account, feed, stale_ns) for account in accounts]
 
         def assemble(shared: Shared) -> Group:
             woken = asyncio.Event()
-            desks = []
-            for account, state, broker in zip(accounts, states, brokers, strict=True):
+            desks, heard = [], feed
+            for account, state in zip(accounts, states, strict=True):
+                broker = elsewhere.get(account.name)
+                if broker is None:
+                    broker, heard = self._in_memory(account, state, shared.reader, heard, market)
                 desk = self._desk(account, state, broker, shared, woken)
                 self._desks.setdefault((account.broker, account.login), []).append(desk)
                 desks.append(desk)
-            return LiveLoop(desks, feed, shared.journal, shared.commands, woken, records_stop=not self._guards)
+            return LiveLoop(desks, heard, shared.journal, shared.commands, woken, records_stop=not self._guards)
 
         return Parts(accounts, states, assemble)
+
+    def _in_memory(
+        self, account: AccountConfig, state: EngineState, reader: Reader, feed: LiveFeed, market: Login | None
+    ) -> tuple[LiveBroker, LiveFeed]:
+        """An exchange in memory on a live feed, by the clock of its market; and the feed as it hears it."""
+        on_live = registry.load(account.broker).on_live
+        assert on_live is not None  # noqa: S101 - the configuration was checked
+        assert market is not None  # noqa: S101 - nobody guards what lives in here
+        exchange = build_exchange(self._config, account, state.register)
+        clock = market.broker(asks_only=True).clock_ns
+        records = partial(reader.records, account.name)
+        kind = on_live()
+        broker = kind.make(account.name, exchange, account.deposit, records, clock, self._tell)
+        return broker, kind.hear(feed, [broker])
 
     def _broker(self, account: AccountConfig) -> LiveBroker:
         """Raises ConfigError where two accounts have one login, under whatever names."""

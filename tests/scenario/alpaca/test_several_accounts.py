@@ -1,11 +1,13 @@
 """Several accounts, brokers and feeds in one engine: each goes its own way, and none stops another."""
 
+import asyncio
 import time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from holdfast.brokers.port import BrokerAccount
 from holdfast.core.messages import Action, PlaceOrder, Signal
 from holdfast.core.milestones import EngineStopped
 from holdfast.core.types import MANUAL, Quantity
@@ -13,7 +15,8 @@ from holdfast.errors import ConfigError, DataError
 from holdfast.journal.commands import file_command
 from holdfast.journal.reader import Reader
 from holdfast.runtime.compose import open_engine
-from tests.local_alpaca import KEY, OTHER_KEY, SECRET, local_alpaca
+from holdfast.runtime.standby import Waiting
+from tests.local_alpaca import KEY, OTHER_KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.engine import Running
 from tests.scenario.alpaca.several import (
     BOTH,
@@ -38,6 +41,21 @@ def order(running: Running, account: str, quantity: int, symbol: str = "AVOR") -
 
 def holds(running: Running, account: str, quantity: int, symbol: str = "AVOR") -> bool:
     return state_of(running, account).portfolio.quantity(symbol) == quantity
+
+
+def holds_or_plays(server: LocalAlpaca, running: Running, account: str, quantity: int) -> bool:
+    """Whether the account holds so much; if not, the market goes on by an event: paper orders meet its next bar."""
+    if holds(running, account, quantity):
+        return True
+    server.play(1)
+    return False
+
+
+def at_broker(running: Running, account: str) -> BrokerAccount:
+    """What the account's broker says that it has."""
+    broker = next(each.broker for each in running.engine.accounts if each.name == account)
+    held: BrokerAccount = asyncio.run(broker.account())
+    return held
 
 
 def test_two_accounts_at_one_broker_have_orders_and_books_of_their_own(tmp_path: Path) -> None:
@@ -134,6 +152,32 @@ def test_an_account_beside_replays_a_file(tmp_path: Path) -> None:
             running.wait_for(lambda: holds(running, "two", 1), "the fill")
         finally:
             running.stop()
+
+
+def test_a_paper_account_trades_on_the_same_live_feed(tmp_path: Path) -> None:
+    """An account at the broker and one on an exchange in memory hear one market, and each has what it bought, after a restart too."""
+    with local_alpaca(accounts=accounts_file(tmp_path, KEY), requests_per_minute=FAST) as server:
+        accounts = [{"name": "one", "broker": "alpaca"}, {"name": "two", "cash": 50_000}]
+        config = two_accounts(server, tmp_path, accounts=accounts, strategies=[])
+        running = Running(config)
+        try:
+            running.begin()
+            server.play(8)
+            running.wait_for(lambda: trades(running, *BOTH), "both to trade")
+            running.wait_for(lambda: all("AVOR" in state_of(running, name).marks for name in BOTH), "prices")
+            order(running, "two", 5)
+            running.wait_for(lambda: holds_or_plays(server, running, "two", 5), "the fill")
+            order(running, "one", 3)
+            running.wait_for(lambda: holds_or_plays(server, running, "one", 3), "the other fill")
+            assert theirs(server, KEY) == {"AVOR": 3}
+            before = at_broker(running, "two")
+            assert (before.cash, holds(running, "two", 5)) == (state_of(running, "two").portfolio.cash, True)
+        finally:
+            running.stop()
+        told: list[str] = []
+        with open_engine(config, waiting=Waiting(tell=told.append)) as engine:
+            assert asyncio.run(engine.accounts[1].broker.account()) == before
+        assert [text for text in told if text.startswith("paper account two saw nothing of the market after")]
 
 
 def test_bad_data_in_a_file_is_found_before_anything_trades(tmp_path: Path) -> None:

@@ -1,14 +1,9 @@
 """The paper broker's adapter: accounts on an exchange in memory."""
 
-from typing import TYPE_CHECKING, Any
-
 from holdfast.adapters.paper.broker import PaperBroker
-from holdfast.brokers.adapter import Adapter, NoSettings
+from holdfast.brokers.adapter import Adapter, InMemory, NoSettings
 from holdfast.core.broker_rules import PAPER_RULES
 from holdfast.core.messages import PAPER
-
-if TYPE_CHECKING:
-    from holdfast.adapters.paper.live import LivePaperBroker
 
 
 class PaperAdapter(Adapter[NoSettings]):
@@ -21,11 +16,11 @@ class PaperAdapter(Adapter[NoSettings]):
     replayed = PaperBroker
 
     @staticmethod
-    def live(*arguments: Any, **named: Any) -> "LivePaperBroker":
-        """The broker of an account on live market data. It is loaded when one is made: a look at a journal needs none."""
-        from holdfast.adapters.paper.live import LivePaperBroker
+    def on_live() -> InMemory:
+        """Accounts on live market data. What they need is loaded when there is one: a look at a journal needs none."""
+        from holdfast.adapters.paper.live import LIVE_PAPER, HeardFeed, LivePaperBroker
 
-        return LivePaperBroker(*arguments, **named)
+        return InMemory(LivePaperBroker, HeardFeed, LIVE_PAPER.rules)
 
 
 ADAPTER = PaperAdapter()

@@ -85,7 +85,8 @@ def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> No
     if body.lists_instruments:
         state.register.begin(body.currency)
     state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
-    if state.broker != PAPER:  # a market that went on without us: what was wished in another one is not wished now
+    is_replayed = state.broker == PAPER and not state.broker_account_id  # bound on a live feed only, on paper too
+    if not is_replayed:  # a market that went on without us: what was wished in another one is not wished now
         state.waiting.clear()
 
 

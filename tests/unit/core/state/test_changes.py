@@ -4,10 +4,15 @@ from typing import get_args
 
 import pytest
 
-from holdfast.core.messages import AnyBody, Bar
+from holdfast.core import lifecycle
+from holdfast.core.messages import Action, AnyBody, Bar, Signal
+from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.state import CHANGES, UNCHANGED, joined
 from holdfast.core.state.account import Change
+from holdfast.core.types import MANUAL
+from holdfast.core.waiting import Waiting
 from holdfast.errors import Fatal
+from tests.scenario.desk import new_state
 
 
 def test_every_type_of_record_is_provided_for() -> None:
@@ -28,3 +33,16 @@ def test_a_record_with_two_changes_is_a_fault() -> None:
     assert joined(table, {}) == table
     with pytest.raises(Fatal, match="two tables change the state by Bar"):
         joined(table, dict(table))
+
+
+@pytest.mark.parametrize("is_on_live_feed", [False, True])
+def test_what_waits_outlives_a_start_only_where_the_market_is_played_again(is_on_live_feed: bool) -> None:
+    """A paper account is bound on a live feed alone: there the market went on, and what was wished in it is not wished now."""
+    state = new_state(RiskLimits())
+    lifecycle.start(state, 1, "0.1.0", "pid 1 on here")
+    if is_on_live_feed:
+        lifecycle.bind(state, "paper:main").finish()
+    wish = Signal(MANUAL, "SPY", Action.CLOSE)
+    state.waiting[MANUAL, "SPY"] = [Waiting(wish, (), None, 1, "1", "1", "cli:test", takes_exits=False)]
+    lifecycle.start(state, 2, "0.1.0", "pid 2 on here")
+    assert bool(state.waiting) is not is_on_live_feed
