@@ -253,19 +253,26 @@ def rate_sources(config: Config, account: AccountConfig, feed: Feed | LiveFeed) 
             fixed[other] = source.rate(to_price(said))
         elif name in feed.symbols:
             by_feed[other] = source
-        else:
+        elif other in {
+            currency for currency, _ in _needed(config, account)
+        }:  # another account's rate is for its own feed
             near = get_close_matches(name, feed.symbols, n=1) or feed.symbols[:5]
             raise ConfigError(f"rates.{name}: {feed.name} has no symbol {name!r}; it has {', '.join(near)}")
     _check_rates(config, account, {*fixed, *by_feed})
     return RateSources(fixed, by_feed)
 
 
-def _check_rates(config: Config, account: AccountConfig, known: set[str]) -> None:
+def _needed(config: Config, account: AccountConfig) -> Sequence[tuple[str, str]]:
+    """The other currencies that an account is to trade in or begins with, each with what is in it."""
     own, rules = currency_of_account(account), _instruments_of(config, account)
     symbols = sorted({symbol for row in config.strategies if row.account == account.name for symbol in row.symbols})
     needed = [(rules[symbol].currency, symbol) for symbol in symbols if symbol in rules and rules[symbol].currency]
-    needed += [(currency, "balances") for currency in account.balances if currency != own]
-    for currency, what in needed:
+    return [*needed, *((currency, "balances") for currency in account.balances if currency != own)]
+
+
+def _check_rates(config: Config, account: AccountConfig, known: set[str]) -> None:
+    own = currency_of_account(account)
+    for currency, what in _needed(config, account):
         if not own:
             raise ConfigError(
                 f'account {account.name}: {what} is in {currency}; say what the account is in: currency = "{currency}"'

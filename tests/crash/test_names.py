@@ -145,7 +145,9 @@ def test_what_changed_is_told_before_anything_is_done(held: Config) -> None:
 
     (line,) = told(replace(another, feed=replace(held.feed, seed=6)))
     assert "has other data" in line
-    london = replace(another, accounts=[replace(account, calendar="XLON")], feed=replace(held.feed, seed=6))
+    london = replace(
+        another, accounts=[replace(account, calendar="XLON", currency="USD")], feed=replace(held.feed, seed=6)
+    )
     calendar, feed = told(london)  # a made-up market is open as the calendar says
     assert "was on calendar XNYS and is on XLON now" in calendar
     assert "has other data" in feed

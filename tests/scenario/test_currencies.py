@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast.assembly import build_exchange, build_feed, build_state
 from holdfast.backtest.replay import Replay
@@ -23,6 +24,7 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import open_engine
 from holdfast.views.performance import valuation
+from holdfast.watchdog.recorded import recorded
 from tests.budget import by_tier
 from tests.crash.test_every_cut import count_batches, run, run_cut
 
@@ -272,6 +274,16 @@ def test_what_can_not_be_valued_is_refused(tmp_path: Path, changed: dict[str, st
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "journal.db").exists()
+
+
+def test_the_watchdog_reads_the_books_without_a_feed(tmp_path: Path) -> None:
+    """A rate that comes with the market is the one last recorded; and a rate that only another account needs asks nothing of this one's feed."""
+    config = configured(tmp_path)
+    on_paper(config)
+    (account,) = config.accounts
+    state = recorded(config, replace(account, balances={}))
+    assert state.portfolio.balances["USD"] != 0
+    assert state.equity > 0
 
 
 def test_status_shows_each_currency(tmp_path: Path) -> None:

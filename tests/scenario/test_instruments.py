@@ -212,6 +212,17 @@ def test_the_multiplier_of_what_is_held_can_not_change(tmp_path: Path) -> None:
     assert len(on_paper(configured(tmp_path, orders, FUTURE))) > len(before)
 
 
+def test_the_multiplier_of_open_orders_can_not_change(tmp_path: Path) -> None:
+    """They were approved for what they were worth."""
+    orders = {"NIFTY24DECFUT": ["50", "20000", "19000"]}  # a bid far below the market
+    before = on_paper(configured(tmp_path, orders, FUTURE))
+    assert any(isinstance(record.body, OrderPrepared) for record in before)
+    changed = configured(tmp_path, orders, FUTURE.replace(",2,", ",3,"))
+    words = "NIFTY24DECFUT has open orders, and another multiplier"
+    with pytest.raises(Refused, match=words), open_engine(changed) as engine:
+        asyncio.run(engine.loop.run())
+
+
 def test_part_of_an_order_fills_in_lots(tmp_path: Path) -> None:
     """A share of the bar's volume that is no multiple of the lot is rounded down to it."""
     venue = '[venue]\nvolume_share = "0.0004"\n'  # 40 of 100,000

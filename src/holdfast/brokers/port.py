@@ -23,6 +23,8 @@ from holdfast.errors import HoldfastError
 ReportSink = Callable[[Report], None]
 LastCheck = Callable[[Effect], str | None]
 """Asked just before the first byte of an order or cancel leaves: why it may not leave, or None. Any thread may ask."""
+MOVED_ON = "the books have moved on"
+"""What the last check says of an order that the books don't have as released any more: nothing leaves, and nothing is reported."""
 
 Doubt = Callable[[ClientOrderId, Quantity | None], None]
 """Told what the broker says is filled of an order in all, to compare with the reports so far; None: it has to be asked.

@@ -26,7 +26,7 @@ from holdfast.brokers.outcome import (
     Unauthorized,
     Unknown,
 )
-from holdfast.brokers.port import AccessDenied, BrokerOrder, Doubt, LastCheck, ReportSink, Unavailable
+from holdfast.brokers.port import MOVED_ON, AccessDenied, BrokerOrder, Doubt, LastCheck, ReportSink, Unavailable
 from holdfast.brokers.transport import OrderEvent, Transport, Withheld, is_of
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.messages import (
@@ -139,7 +139,8 @@ class OrderSender:
         try:
             outcome = await self._outcome(effects)
         except Withheld as withheld:
-            self._not_sent(keys, str(withheld))
+            left = [effect for effect in effects if self._last_check(effect) != MOVED_ON]
+            self._not_sent([effect.terms.client_order_id for effect in left], str(withheld))
             return
         finally:
             self._known.answered(keys)

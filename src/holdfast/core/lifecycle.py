@@ -1,12 +1,13 @@
 """Beginning and end: the records an engine makes when it takes an account, and when it lets it go."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from holdfast.core.codec import encode_params
 from holdfast.core.engine.acts import drop_waiting, restore
 from holdfast.core.engine.obligations import conclude, fulfil
 from holdfast.core.engine.obligations.protection import keep_from_trading
 from holdfast.core.engine.reports import on_report
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     CashDeposited,
     OrderNotSent,
@@ -42,11 +43,8 @@ OPENING_CASH = "opening cash"
 
 def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     """Take the account under a new epoch. Raises :class:`~holdfast.errors.Refused` for rules of instruments that can't be new now."""
-    state.register.currency = (
-        state.register.currency or state.register.recorded_currency
-    )  # nothing said is nothing changed
     news = list(state.register.news(_known(state)))
-    faults = [_fault_of_currency(state), *map(state.portfolio.fault_of, news)]
+    faults = [_fault_of_currency(state), *map(state.portfolio.fault_of, news), *_faults_of_orders(state, news)]
     for fault in filter(None, faults):
         raise Refused(f"account {state.account}: {fault}")
     state.epoch = epoch
@@ -72,10 +70,18 @@ def _fault_of_currency(state: EngineState) -> str:
     """Why the account can't be in the configuration's currency; empty for nothing."""
     before, now = state.register.recorded_currency, state.register.currency
     return (
-        f"it is kept in {before}, and the configuration says {now}; put {before} back"
+        f"it is kept in {before}, and the configuration says {now or 'nothing'}; put {before} back"
         if before not in ("", now)
         else ""
     )
+
+
+def _faults_of_orders(state: EngineState, news: Iterable[InstrumentListed]) -> Iterator[str]:
+    """Why symbols can't be worth something else now: their open orders were approved for what they were worth."""
+    open_symbols = {order.terms.symbol for order in state.orders.live.values()}
+    for listed in news:
+        if listed.symbol in open_symbols and state.portfolio.revalues(listed):
+            yield f"{listed.symbol} has open orders, and another multiplier or currency now; cancel them first, or put the former back"
 
 
 def _known(state: EngineState) -> set[str]:

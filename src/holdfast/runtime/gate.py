@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from holdfast.brokers.port import Broker
+from holdfast.brokers.port import MOVED_ON, Broker
 from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import CancelOrder, Effect, OrderNotSent, Report, SubmitOrder
 from holdfast.core.orders.order import OrderState
@@ -52,7 +52,7 @@ class Gate:
             if reason is None:
                 reach(CrashPoint.RELEASED)
                 self._broker.submit(effect)
-            else:
+            elif reason != MOVED_ON:
                 not_sent = OrderNotSent(effect.terms.client_order_id, reason)
                 self._inbox.append(Report(self._state.now_ns, not_sent))
 
@@ -69,8 +69,8 @@ class Gate:
         if isinstance(effect, CancelOrder):
             return None
         order = self._state.orders.find(effect.terms.client_order_id)
-        if order is not None and order.state is not OrderState.RELEASED:
-            return f"it is {order.state} in the books: what it was handed over for is over"  # a broker that broke may go on
+        if order is None or order.state is not OrderState.RELEASED:
+            return MOVED_ON  # a broker that broke may go on trying
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and self._state.now_ns > expires_ns:
             return f"it was to be sent by {iso_time(expires_ns)}"

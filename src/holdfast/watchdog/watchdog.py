@@ -112,7 +112,7 @@ class Watchdog:
                 await self._try_session(at_broker)
                 return min(self._settings.silent_after_s / LOOKS, LONGEST_LOOK_S)
             is_mended = await self._check(at_broker)
-        except (Unavailable, AccessDenied, JournalError, Refused) as error:
+        except (Unavailable, AccessDenied, JournalError, Refused, ConfigError) as error:
             return self._trouble(error)
         self._back_off_s = 0.0 if is_mended else self._longer(self._settings.check_every_s)
         return max(self._settings.check_every_s, self._back_off_s)

@@ -20,7 +20,7 @@ from holdfast.brokers.outcome import (
     Unauthorized,
     Unknown,
 )
-from holdfast.brokers.port import AtBroker, BrokerOrder, Unavailable
+from holdfast.brokers.port import MOVED_ON, AtBroker, BrokerOrder, Unavailable
 from holdfast.brokers.sender import HOLDS_WAIT_S, SENDS, OrderSender
 from holdfast.brokers.transport import Check, OrderEvent
 from holdfast.core.codec import foreign_order_id
@@ -183,6 +183,21 @@ def test_what_was_not_taken_is_sent_again_under_its_id() -> None:
     assert ends.sends(TERMS) == [OrderAccepted]
     assert ends.there.sent == [(KEY,)] * 3
     assert ends.loop.time() > 2 * NOT_TAKEN.wait_s
+
+
+@pytest.mark.proves("A1", "X4")
+def test_a_try_that_the_books_have_moved_on_from_ends_in_silence() -> None:
+    """Another try of the same order may be under way by then: that this one did not leave says nothing of it."""
+    ends = Ends()
+    ends.there.answers = [NOT_TAKEN, Accepted("b1")]
+
+    async def overtaken(_: Ends) -> None:
+        ends.sender.submit(SubmitOrder(TERMS, 1, raises_risk=True))
+        await asyncio.sleep(NOT_TAKEN.wait_s / 2)
+        ends.kept = MOVED_ON
+
+    assert ends.run(overtaken) == []
+    assert ends.there.sent == [(KEY,)]
 
 
 def test_an_entry_is_not_sent_for_ever_an_exit_is() -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from holdfast.brokers.port import BrokerAccount, BrokerPosition, ReportSink
 from holdfast.core.adjustments import AccountAdjusted
+from holdfast.core.instruments import Instrument
 from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     PAPER,
@@ -45,6 +46,7 @@ class PaperBroker:
         self._account_id = f"paper:{account}"
         self._exchange = exchange
         self._books = Portfolio()
+        self._listed: dict[str, Instrument] = {}
         self._now_ns = 0
         self._sink: ReportSink
         self._released: dict[ClientOrderId, tuple[OrderTerms, int]] = {}  # shown by the journal, not yet acknowledged
@@ -81,8 +83,16 @@ class PaperBroker:
 
     def _report(self, report: Report) -> None:
         if type(report.body) is OrderFilled:
+            self._list(report.body.symbol)
             self._books.book(_OWN, report.body)
         self._sink(report)
+
+    def _list(self, symbol: str) -> None:
+        """Book by the rules that the exchange goes by: those that are new at a start come by no record that is restored here."""
+        rules = self._exchange.rules_of(symbol)
+        if self._listed.get(symbol) != rules:
+            self._listed[symbol] = rules
+            self._books.list(InstrumentListed(symbol, rules))
 
     def snapshot(self) -> BrokerAccount:
         """The account as this broker has it."""

@@ -15,6 +15,7 @@ from holdfast.adapters.paper.broker import PaperBroker
 from holdfast.adapters.paper.orders import PaperOrders
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.brokers.port import (
+    MOVED_ON,
     Asset,
     BrokerAccount,
     BrokerFill,
@@ -131,6 +132,8 @@ class LivePaperBroker:
         """Send an order to the exchange; what it says is reported at once, or when it arrives."""
         key = effect.terms.client_order_id
         reason = self._last_check(effect)
+        if reason == MOVED_ON:
+            return
         if reason is not None:
             self._sink(Report(self._now_ns(), OrderNotSent(key, reason)))
             return

@@ -200,16 +200,16 @@ class OrderBook:
         if to in TERMINAL:
             if was_live:
                 self.live_entries -= order.terms.role is OrderRole.ENTRY
+                self.finished[key] = order  # first: another thread may look for it (`find`)
                 del self.live[key]
                 self.by_notional.pop(key, None)
                 self.canceling.pop(key, None)
-                self.finished[key] = order
                 if len(self.finished) > FINISHED_KEPT:
                     self.finished.popitem(last=False)
         elif not was_live:
             self.live_entries += order.terms.role is OrderRole.ENTRY
-            del self.finished[key]
             self.live[key] = order
+            del self.finished[key]
             if order.cancel_released_ns:
                 self.canceling[key] = order
 

@@ -201,6 +201,10 @@ class Portfolio:
         held, before, now = plain(line.quantity), plain(line.multiplier), plain(new.multiplier)
         return f"{held} {symbol} are held with multiplier {before}, and it is {now} now; close them first, or put {before} back"
 
+    def revalues(self, listed: InstrumentListed) -> bool:
+        """Whether a symbol is worth something else by these rules."""
+        return self.terms.get(listed.symbol, PLAIN) != Terms(listed.instrument.multiplier, listed.instrument.currency)
+
     def rate(self, currency: str, rate: Rate) -> None:
         """A currency counts for so much from here on."""
         self.rates.known[currency] = rate

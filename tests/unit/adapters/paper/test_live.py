@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from holdfast.adapters.paper.live import HeardFeed, LivePaperBroker, unseen
 from holdfast.brokers.port import AtBroker, StreamStatus
+from holdfast.core.instruments import NIL, US_EQUITY, Named
 from holdfast.core.messages import (
     PAPER,
     AnyBody,
@@ -62,12 +63,12 @@ def trade(time_ns: int, price: float) -> Trade:
 class Paper:
     """A broker, and what it reported."""
 
-    def __init__(self, recorded: Sequence[tuple[int, AnyBody]] = ()) -> None:
+    def __init__(self, recorded: Sequence[tuple[int, AnyBody]] = (), rules: Named = NIL) -> None:
         self.reports: list[Report] = []
         self.kept: str | None = None
         envelopes = [_envelope(number, *row) for number, row in enumerate(recorded, 1)]
         self.told: list[str] = []
-        exchange = Exchange(VenueSettings(), CALENDAR)
+        exchange = Exchange(VenueSettings(), CALENDAR, US_EQUITY, rules)
         self.broker = LivePaperBroker("p", exchange, CASH, lambda: envelopes, self._time, self.told.append)
         self.broker.open(self.reports.append, lambda _: self.kept, lambda _key, _filled: None, lambda: 7)
 
@@ -117,6 +118,15 @@ def test_an_account_begins_with_its_cash() -> None:
     assert paper.bodies() == [OrderAccepted, OrderFilled]
     assert account.cash < CASH
     assert [(row.symbol, row.quantity) for row in account.positions] == [("ABC", TERMS.quantity)]
+
+
+def test_it_books_by_the_rules_that_the_exchange_has() -> None:
+    """Those that are new at a start come with no record that it reads: a future is worth its multiplier all the same."""
+    paper = Paper(rules={"ABC": US_EQUITY.but(multiplier=Decimal(50))})
+    paper.submit().broker.on_market(trade(200, 9.5))
+    assert paper.bodies() == [OrderAccepted, OrderFilled]
+    (fill,) = [report.body for report in paper.reports if isinstance(report.body, OrderFilled)]
+    assert answer(paper.broker.account()).cash == CASH - 50 * fill.price * fill.quantity - fill.fee
 
 
 @pytest.mark.proves("I3", "I6")
