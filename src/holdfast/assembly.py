@@ -265,7 +265,7 @@ def rate_sources(config: Config, account: AccountConfig, feed: Feed | LiveFeed) 
 def _needed(config: Config, account: AccountConfig) -> Sequence[tuple[str, str]]:
     """The other currencies that an account is to trade in or begins with, each with what is in it."""
     own, rules = currency_of_account(account), _instruments_of(config, account)
-    symbols = sorted({symbol for row in config.strategies if row.account == account.name for symbol in row.symbols})
+    symbols = sorted({symbol for row in config.strategies_on(account.name) for symbol in row.symbols})
     needed = [(rules[symbol].currency, symbol) for symbol in symbols if symbol in rules and rules[symbol].currency]
     return [*needed, *((currency, "balances") for currency in account.balances if currency != own)]
 

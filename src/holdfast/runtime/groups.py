@@ -107,6 +107,10 @@ class Groups:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             following.cancel()
+            if (
+                len(self.groups) > 1 or self.groups[0].recovered.is_set()
+            ):  # a short run may end before anybody could follow it
+                self.recovered.set()
         return reason
 
     async def _follow(self, running: "Mapping[asyncio.Task[str], Group]") -> None:

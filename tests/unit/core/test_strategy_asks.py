@@ -59,6 +59,8 @@ def test_values_and_keywords_mean_the_same() -> None:
         (lambda: Limit(1, time_to_live_s=float("nan")), "time_to_live_s must be a finite number"),
         (lambda: Exits(stop_loss=-1), "stop_loss must be above zero"),
         (lambda: Exits(hold_s=float("inf")), "hold_s must be a finite number"),
+        (lambda: Limit(95, time_to_live_s=0), "time_to_live_s must be above zero, not 0"),
+        (lambda: Market(time_to_live_s=-1), "time_to_live_s must be above zero, not -1"),
         (lambda: Exits(trail_stop=1, trail_stop_percent=1), "not both"),
     ],
 )

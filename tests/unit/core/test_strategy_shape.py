@@ -45,6 +45,8 @@ class Wrong(Parameters, frozen=True):
     ("members", "text"),
     [
         ({}, "defines no callback"),
+        ({"on_bar": on_bar, "history_bars": -5}, "Mine.history_bars must be a whole number above zero, not -5"),
+        ({"on_bar": on_bar, "history_bars": "x"}, "Mine.history_bars must be a whole number above zero, not 'x'"),
         ({"next": on_bar}, "defines no callback"),
         ({"on_bar": lambda self, bar: None}, "on_bar can't be called with context, bar: write def on_bar(self, context, bar)"),
         ({"on_start": lambda self, context, bar: None}, "write def on_start(self, context)"),

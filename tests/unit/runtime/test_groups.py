@@ -91,3 +91,12 @@ def test_a_mistake_of_ours_ends_all() -> None:
     groups = Groups([Scripted(ZeroDivisionError()), Scripted()], Told())  # type: ignore[arg-type]
     with pytest.raises(ZeroDivisionError):
         asyncio.run(ended(groups))
+
+
+def test_a_run_that_ends_as_it_gets_on_its_feet_was_on_its_feet() -> None:
+    """It may be over before anybody could follow it."""
+    group = Scripted()
+    group.stop("the feed ended")
+    groups = Groups([group], Told())  # type: ignore[arg-type]
+    assert asyncio.run(groups.run()) == "the feed ended"
+    assert groups.recovered.is_set()

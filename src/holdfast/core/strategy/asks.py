@@ -46,9 +46,12 @@ class OrderKind(msgspec.Struct, frozen=True, kw_only=True):
 
     def terms(self) -> dict[str, Any]:
         """The fields of a signal that say so."""
+        lives_ns = to_nanoseconds(self.time_to_live_s, "time_to_live_s")
+        if lives_ns is not None and lives_ns <= 0:
+            raise InvalidValue(f"time_to_live_s must be above zero, not {self.time_to_live_s}")
         return {
             "time_in_force": to_word(TimeInForce, self.time_in_force, "time_in_force"),
-            "time_to_live_ns": to_nanoseconds(self.time_to_live_s, "time_to_live_s"),
+            "time_to_live_ns": lives_ns,
         }
 
 

@@ -25,6 +25,8 @@ def _faults(strategy: type[Strategy]) -> Iterator[str]:
     if not own:
         yield f"{strategy.__name__} defines no callback, so it would never do anything; give it on_bar, or one of {', '.join(CALLBACKS)}"
     yield from _without_parameters(strategy)
+    if type(strategy.history_bars) is not int or strategy.history_bars < 1:
+        yield f"{strategy.__name__}.history_bars must be a whole number above zero, not {strategy.history_bars!r}"
     try:
         inspect.signature(strategy).bind(None)
     except TypeError:
