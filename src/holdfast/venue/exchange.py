@@ -7,7 +7,7 @@ happens when, and where that is not what a real market would do, is written in `
 from collections.abc import Sequence
 
 from holdfast.core.adjustments import CorporateAction
-from holdfast.core.instruments import NIL, US_EQUITY, Instrument, Named, instrument_of
+from holdfast.core.instruments import NIL, US_EQUITY, Instrument, Named
 from holdfast.core.messages import (
     Bar,
     CancelRefused,
@@ -53,15 +53,11 @@ class Exchange:
         self._settings = settings
         self._calendar = calendar
         self._book = OrderBook()
-        self._instrument, self._named = instrument, named
+        self.instrument, self.named = instrument, named
         self._matching = Matching(settings, instrument, named, self._book)
         self._markets = self._book.markets
         self._due_ns = NEVER_NS
         self._session_ns = (0, 0)
-
-    def rules_of(self, symbol: str) -> Instrument:
-        """The rules that hold for a symbol now."""
-        return instrument_of(symbol, self._instrument, self._named)
 
     # --- orders ------------------------------------------------------------------------------------------------------
 

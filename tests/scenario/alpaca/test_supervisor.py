@@ -15,7 +15,7 @@ from holdfast.core.messages import CashDeposited, OrderAnomaly, OrderNotSent, Or
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.errors import InvalidValue
 from holdfast.locks import open_locks
-from holdfast.runtime import compose
+from holdfast.runtime import parts
 from tests.local_alpaca import KEY, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import FAR_BELOW, ask, becomes, bodies, buy, idle_engine, price_moves
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end, requests_at
@@ -106,7 +106,7 @@ def test_what_nobody_foresaw_in_a_cycle_is_noted_and_the_next_one_comes(
 ) -> None:
     """Whatever a store of locks raises, the engine lives, the record names it, and the order is explained in the end."""
     store = Unforeseen()
-    monkeypatch.setattr(compose, "open_locks", lambda url: store)
+    monkeypatch.setattr(parts, "open_locks", lambda url: store)
     with (
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
         idle_engine(server, tmp_path, alpaca={"settle_s": 0.3}, supervisor=QUICK) as running,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from holdfast.brokers.port import BrokerAccount, BrokerPosition, ReportSink
 from holdfast.core.adjustments import AccountAdjusted
-from holdfast.core.instruments import Instrument
+from holdfast.core.instruments import Instrument, instrument_of
 from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     PAPER,
@@ -89,7 +89,7 @@ class PaperBroker:
 
     def _list(self, symbol: str) -> None:
         """Book by the rules that the exchange goes by: those that are new at a start come by no record that is restored here."""
-        rules = self._exchange.rules_of(symbol)
+        rules = instrument_of(symbol, self._exchange.instrument, self._exchange.named)
         if self._listed.get(symbol) != rules:
             self._listed[symbol] = rules
             self._books.list(InstrumentListed(symbol, rules))
