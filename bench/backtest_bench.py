@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from holdfast.assembly import build_exchange, build_feed, build_state
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.config import Config, parse_config
 from holdfast.core.turn import Turn
 from holdfast.core.types import MINUTE_NS

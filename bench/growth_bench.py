@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from decimal import Decimal
 
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.calendars import trading_calendar
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import PAPER, Bar, OrderTerms

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from holdfast.assembly import build_feed
-from holdfast.backtest.results import AccountResult
-from holdfast.backtest.run import Backtest
+from holdfast.backtesting.results import AccountResult
+from holdfast.backtesting.run import Backtest
 from holdfast.config import parse_config
 from tests.audit import reference
 from tests.audit.reference import Fill, Row

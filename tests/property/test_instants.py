@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.assembly import build_feed
-from holdfast.backtest.run import Backtest
+from holdfast.backtesting.run import Backtest
 from holdfast.config import parse_config
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.risk.limits import RiskLimits

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from holdfast.assembly import build_exchange, build_feed, build_state
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.config import parse_config
 from holdfast.core.messages import CashDeposited, OrderFilled, PnlSnapshot, PositionChanged
 from holdfast.core.state import EngineState

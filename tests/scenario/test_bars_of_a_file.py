@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.assembly import build_feed
-from holdfast.backtest.run import Backtest
+from holdfast.backtesting.run import Backtest
 from holdfast.config import load_config
 from holdfast.core.strategy.api import Bar, Context, Strategy
 from holdfast.core.types import iso_time

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from holdfast.assembly import build_exchange, build_feed, build_state
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.config import Config, load_config
 from holdfast.core.listings import CurrencyRate
 from holdfast.core.messages import Envelope, OrderFilled, PnlSnapshot, RiskRefused

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.core import codec
 from holdfast.core.messages import Envelope
 from holdfast.core.orders.order import OrderState

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.assembly import build_exchange, build_feed, build_state
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.config import Config, load_config
 from holdfast.core.instruments import Product
 from holdfast.core.listings import InstrumentListed

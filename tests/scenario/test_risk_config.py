@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.assembly import build_exchange, build_feed, build_state
-from holdfast.backtest.replay import Replay
+from holdfast.backtesting.replay import Replay
 from holdfast.config import Config, parse_config
 from holdfast.core.messages import RiskRefused
 from holdfast.core.risk.limits import PROFILES, RiskLimits, limits_of

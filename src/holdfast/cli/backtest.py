@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 
 from holdfast.assembly import build_feed, calendar_of, tick_notes, timeframe_notes
-from holdfast.backtest.results import AccountResult, FillEntry, OrderEntry, Recorder
-from holdfast.backtest.run import Backtest
+from holdfast.backtesting.results import AccountResult, FillEntry, OrderEntry, Recorder
+from holdfast.backtesting.run import Backtest
 from holdfast.cli import report, terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.progress import progress, watched

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.backtest.results import AccountResult, StrategyResult
+from holdfast.backtesting.results import AccountResult, StrategyResult
 from holdfast.cli.terminal import BAD, DIM, WARN, Cell, Column, count, facts, money, percent, price, signed, table, when
 from holdfast.core.types import SECOND_NS
 from holdfast.venue.settings import FillAt

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.adapters import registry
 from holdfast.assembly import build_feed
-from holdfast.backtest.run import Backtest
+from holdfast.backtesting.run import Backtest
 from holdfast.config import Config, parse_config
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import AssetClass

@@ -44,7 +44,7 @@ def package(tmp_path: Path) -> Path:
         ("brokers", "holdfast.config"),
         ("backtest", "holdfast.journal"),
         ("backtest", "holdfast.runtime"),
-        ("runtime", "holdfast.backtest"),
+        ("runtime", "holdfast.backtesting"),
         ("runtime", "holdfast.cli"),
         ("cli", "sqlalchemy"),
         ("views", "holdfast.runtime"),

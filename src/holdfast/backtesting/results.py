@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from holdfast.backtest.drawdown import Drawdown
-from holdfast.backtest.replay import Tally
-from holdfast.backtest.spool import Spool
+from holdfast.backtesting.drawdown import Drawdown
+from holdfast.backtesting.replay import Tally
+from holdfast.backtesting.spool import Spool
 from holdfast.core.messages import (
     Envelope,
     OrderAnomaly,

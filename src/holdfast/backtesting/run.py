@@ -5,8 +5,8 @@ from pathlib import Path
 
 import holdfast
 from holdfast.assembly import build_exchange, build_state
-from holdfast.backtest.replay import Replay
-from holdfast.backtest.results import AccountResult, Recorder
+from holdfast.backtesting.replay import Replay
+from holdfast.backtesting.results import AccountResult, Recorder
 from holdfast.config import AccountConfig, Config
 from holdfast.feeds.port import Feed
 
