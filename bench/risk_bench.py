@@ -8,7 +8,7 @@ import timeit
 from decimal import Decimal
 
 from holdfast.calendars import trading_calendar
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.codec import Ids
 from holdfast.core.instruments import AssetClass, instrument_for
 from holdfast.core.messages import (
@@ -93,9 +93,9 @@ def record(state: EngineState, body: object) -> None:
 
 def cost_us(state: EngineState, signal: Signal) -> float:
     """Microseconds from a signal to its approval, the best round's mean."""
-    answer = wishes.draft(state, signal)
+    answer = drafts.draft(state, signal)
     assert isinstance(answer, RiskApproved), answer
-    rounds = timeit.repeat(lambda: wishes.draft(state, signal), number=SIGNALS, repeat=ROUNDS)
+    rounds = timeit.repeat(lambda: drafts.draft(state, signal), number=SIGNALS, repeat=ROUNDS)
     return min(rounds) / SIGNALS * 1e6
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from holdfast.core.codec import encode_params
+from holdfast.core.drafts import raises
 from holdfast.core.engine.acts import drop_waiting, restore
 from holdfast.core.engine.obligations import conclude, fulfil
 from holdfast.core.engine.obligations.protection import keep_from_trading
@@ -33,7 +34,6 @@ from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import NO_MONEY, Money, Price, Quantity
-from holdfast.core.wishes import raises
 from holdfast.errors import Refused
 
 NO_BALANCES: Mapping[str, Money] = {}

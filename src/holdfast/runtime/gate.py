@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from holdfast.brokers.port import MOVED_ON, Broker
+from holdfast.core.drafts import unexplained
 from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import CancelOrder, Effect, OrderNotSent, Report, SubmitOrder
 from holdfast.core.orders.order import OrderState
 from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, iso_time
-from holdfast.core.wishes import unexplained
 from holdfast.observe.crash_points import CrashPoint, reach
 
 

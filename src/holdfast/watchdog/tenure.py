@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from holdfast.brokers.port import Unavailable
 from holdfast.config import Config, WatchdogConfig
+from holdfast.core.drafts import close_signal
 from holdfast.core.findings import Reconcile
 from holdfast.core.messages import CancelOrders, Command, PlaceOrder, Protect
 from holdfast.core.orders.order import Order
 from holdfast.core.state import EngineState
 from holdfast.core.types import SECOND_NS, OrderRole, Price
-from holdfast.core.wishes import close_signal
 from holdfast.journal.commands import file_command
 from holdfast.runtime.compose import Engine
 from holdfast.runtime.live.doubts import UNANSWERED

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.messages import (
     Action,
     CancelOrder,
@@ -50,7 +50,7 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
     while host.stops:
         runner, reason, detail = host.stops.pop(0)
         turn.record(StrategyStopped(runner.id, reason, detail), source=f"strategy:{runner.id}")
-        for order in wishes.live_entries(state, runner.id):
+        for order in drafts.live_entries(state, runner.id):
             cancel(turn, order, f"strategy {runner.id} was stopped")
         for key in [key for key in state.waiting if key[0] == runner.id]:
             drop_waiting(state, turn, key, "its strategy was stopped")
@@ -58,7 +58,7 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
         if isinstance(wish, CancelOrders):
             _cancel_asked(state, turn, runner.id, wish)
             continue
-        draft = _closing_refusal(state, wish) or wishes.draft(state, wish)
+        draft = _closing_refusal(state, wish) or drafts.draft(state, wish)
         if draft is None:
             _is_fulfilled(state, turn, wish)
             continue
@@ -90,14 +90,14 @@ def _closing_refusal(state: EngineState, wish: Signal) -> RiskRefused | None:
     if not (state.flattening or is_closing(state, wish)):
         return None
     whole = "everything" if state.flattening else wish.symbol
-    return wishes.refusal(wish, CLOSING, whole, "nothing", f"the engine is closing {whole}")
+    return drafts.refusal(wish, CLOSING, whole, "nothing", f"the engine is closing {whole}")
 
 
 def _goes_unsaid(state: EngineState, wish: Signal, draft: RiskApproved | RiskRefused | Wait) -> bool:
     """Whether a wish leaves no record, where its strategy doesn't ask what becomes of its orders."""
     if isinstance(draft, RiskRefused) and draft.rule == CLOSING:
         return True
-    is_repeated = wishes.is_repeated(state, wish, draft)
+    is_repeated = drafts.is_repeated(state, wish, draft)
     if is_repeated and isinstance(draft, RiskRefused):
         state.host.repeats[draft.rule] += 1
     return is_repeated
@@ -105,7 +105,7 @@ def _goes_unsaid(state: EngineState, wish: Signal, draft: RiskApproved | RiskRef
 
 def _cancel_asked(state: EngineState, turn: Turn, strategy: StrategyId, wish: CancelOrders) -> None:
     """Cancel what a strategy names: an order, or all that came of an intent, also what waits still."""
-    for order in wishes.live_entries(state, strategy, wish.client_order_id):
+    for order in drafts.live_entries(state, strategy, wish.client_order_id):
         cancel(turn, order, ASKED)
     for key, found in list(state.waiting.items()):
         if wish.client_order_id and wish.client_order_id in [waiting.signal.intent_id for waiting in found]:
@@ -166,7 +166,7 @@ def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, wish: 
     before = state.waiting.get(key, ())
     if len(before) >= MOST_WAITING:
         text = f"{MOST_WAITING} wishes in {signal.symbol} wait already: {wait.reason}"
-        answer(state, turn, signal, wishes.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), wish.id)
+        answer(state, turn, signal, drafts.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), wish.id)
         return
     goal = None
     if wait.quantity is not None and signal.action in (Action.BUY, Action.SELL):

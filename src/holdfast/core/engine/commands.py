@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.engine.acts import attend, cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.reports import judge_report
@@ -57,14 +57,14 @@ def on_request(state: EngineState, request: Request) -> Turn:
 
 
 def _place(state: EngineState, turn: Turn, command: PlaceOrder, record: Envelope) -> CommandDone:
-    fault = wishes.fault_of(command.signal)
+    fault = drafts.fault_of(command.signal)
     if fault:
         return CommandDone(accepted=False, text=f"nothing was ordered: {fault}")
     if is_closing(state, command.signal):
         text = f"nothing was ordered: the engine is closing {command.signal.symbol}, order when that is done"
         return CommandDone(accepted=False, text=text)
     key = (command.signal.strategy, command.signal.symbol)
-    draft = wishes.draft(state, command.signal)
+    draft = drafts.draft(state, command.signal)
     if draft is None:
         drop_waiting(state, turn, key, "the position is where it is asked to be now", record.id)
         return CommandDone(accepted=False, text=f"nothing to do: {command.signal.symbol} is where it is asked to be")

@@ -1,6 +1,6 @@
 """What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.engine.acts import cancel, heed, impair, prepare, record_value
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.findings import OrderLost, OrderOverdue
@@ -128,7 +128,7 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         _booked(state, turn, terms.strategy, body, record)
         heed(state, turn)
     if terms.then and order.state is OrderState.FILLED and isinstance(body, OrderFilled) and not state.flattening:
-        decision = wishes.follow_up(state, order)
+        decision = drafts.follow_up(state, order)
         answer = turn.record(decision, record.id, "risk", record.correlation_id)
         if isinstance(decision, RiskApproved):
             prepare(state, turn, decision, answer.id)

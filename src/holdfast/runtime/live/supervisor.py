@@ -16,11 +16,11 @@ from holdfast.brokers.port import LiveBroker
 from holdfast.config import SupervisorConfig
 from holdfast.core import lifecycle
 from holdfast.core.codec import is_foreign
+from holdfast.core.drafts import raises
 from holdfast.core.findings import SupervisorCycle
 from holdfast.core.messages import Cycle, OrderNotSent
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import SECOND_NS
-from holdfast.core.wishes import raises
 from holdfast.errors import HoldfastError, JournalError, LockAcquisitionError
 from holdfast.journal.claims import Claim, Claims
 from holdfast.locks import Lock, LockManager

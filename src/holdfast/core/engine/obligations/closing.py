@@ -1,6 +1,6 @@
 """Single positions are closed: because their time is over, protection can't be had, or PRESERVATION asks for it."""
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.engine.acts import cancel, drop_waiting, note_blocked, on_signal
 from holdfast.core.exposure import held, uncommitted, unsettled_fee, worst_case
 from holdfast.core.messages import Action, OrderTerms, Signal
@@ -77,7 +77,7 @@ def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: st
         clear_the_way(state, turn, key[1], side)
     if quantity and closing.tries < CLOSE_TRIES:
         signal = Signal(*key, Action.SELL if side is Side.SELL else Action.BUY, side, quantity)
-        draft = wishes.draft_alone(state, signal, way_out=True)
+        draft = drafts.draft_alone(state, signal, way_out=True)
         if draft is not None and on_signal(state, turn, signal, draft, SOURCE, cause) is not None:
             return
     why_not = "" if quantity else _why_not(state, turn, key, side)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.codec import is_foreign
 from holdfast.core.engine.acts import cancel, on_signal
 from holdfast.core.exposure import held
@@ -45,7 +45,7 @@ def _close_all(state: EngineState, turn: Turn, cause: str) -> None:
     for signal in list(_wanted(state)):
         strategy, symbol = signal.strategy, signal.symbol
         tried = state.flatten_tries.get((strategy, symbol), 0)
-        draft = wishes.draft_alone(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
+        draft = drafts.draft_alone(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
         if draft is None or on_signal(state, turn, signal, draft, "flatten", cause) is None:
             left.append((strategy, symbol))
     left += [key for key in _not_there(state) if key not in left]
@@ -59,7 +59,7 @@ def _wanted(state: EngineState) -> Iterator[Signal]:
     """What closes everything. Where the books are known to be wrong the broker's position is what there is to close."""
     for strategy, symbol, _ in state.portfolio.open_ledgers():
         if symbol not in state.gaps:
-            yield wishes.close_signal(strategy, symbol)
+            yield drafts.close_signal(strategy, symbol)
     for symbol, gap in state.gaps.items():
         there = state.portfolio.quantity(symbol) + gap
         side = closing_side(there)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.engine.acts import cancel
 from holdfast.core.engine.obligations.closing import SOURCE, close_position
 from holdfast.core.portfolio.portfolio import EXTERNAL
@@ -51,7 +51,7 @@ def retreat(state: EngineState, turn: Turn) -> None:
 
 def _retreat(state: EngineState, turn: Turn) -> None:
     for order in list(state.orders.live.values()):
-        if not order.cancel_released_ns and wishes.raises(state, order):
+        if not order.cancel_released_ns and drafts.raises(state, order):
             cancel(turn, order, "the account is in PRESERVATION")
     causes = tuple(cause for cause in _that_close(state) if _acts_ns(state, cause) <= state.now_ns)
     for key, from_ns in list(_risky(state)):
@@ -116,5 +116,5 @@ def due_ns(state: EngineState) -> int | None:
     if begins_ns is None or state.now_ns < begins_ns:
         return begins_ns
     entries = (order for order in state.orders.live.values() if not order.cancel_released_ns)
-    again_ns = [order.updated_ns + LOOK_NS for order in entries if wishes.raises(state, order)]
+    again_ns = [order.updated_ns + LOOK_NS for order in entries if drafts.raises(state, order)]
     return min([*again_ns, *(from_ns for _, from_ns in _risky(state))], default=None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.engine.acts import cancel, impair, prepare, restore
 from holdfast.core.engine.obligations.closing import clear_the_way, close_position, is_barred
 from holdfast.core.exposure import uncommitted
@@ -113,7 +113,7 @@ def _place_of(state: EngineState, key: Key) -> Place:
 
 
 def _send(state: EngineState, turn: Turn, terms: OrderTerms, cause: str) -> None:
-    decision = check(terms, wishes.risk_view(state, terms), state.limits)
+    decision = check(terms, drafts.risk_view(state, terms), state.limits)
     answer = turn.record(decision, cause, SOURCE)
     if isinstance(decision, RiskApproved):
         prepare(state, turn, decision, answer.id)

@@ -1,6 +1,6 @@
 """Wishes that wait are carried out once what was in their way is over."""
 
-from holdfast.core import wishes
+from holdfast.core import drafts
 from holdfast.core.engine.acts import answer, cancel, note_blocked, wait_for_others
 from holdfast.core.messages import WishOver
 from holdfast.core.protection.policy import LOOK_NS
@@ -29,7 +29,7 @@ def _take_up(state: EngineState, turn: Turn, waiting: Waiting) -> bool:
     if not turn.is_due and all(key in live for key in waiting.until):
         return False
     signal = left_of(state, waiting)
-    draft = None if signal is None else wishes.draft(state, signal)
+    draft = None if signal is None else drafts.draft(state, signal)
     if isinstance(draft, Wait):
         _wait_on(state, turn, waiting, draft)
         return False
