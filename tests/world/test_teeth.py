@@ -11,7 +11,7 @@ from holdfast.brokers.capability import IdempotencyClass
 from holdfast.brokers.known_orders import KnownOrders
 from holdfast.brokers.outcome import RateLimited, Unknown
 from holdfast.brokers.sender import OrderSender
-from holdfast.core import exposure, views, waiting, wishes
+from holdfast.core import drafts, exposure, views, waiting
 from holdfast.core.engine import reports
 from holdfast.core.engine.obligations import closing, differences
 from holdfast.core.messages import OrderFilled, OrderNotSent, OrderUnknown, Report
@@ -208,14 +208,14 @@ def test_taking_an_exit_on_its_way_for_done_is_found(monkeypatch: pytest.MonkeyP
     """A core that goes by the position once everything open has filled: what may not fill is bought again."""
     rates = Rates(answer_lost=0.25, frame_lost=0.25)
     assert not aiming(rates, INTACT, is_strict=False)
-    monkeypatch.setattr(wishes, "contrary", lambda _state, _signal: None)
+    monkeypatch.setattr(drafts, "contrary", lambda _state, _signal: None)
     assert "I17" in aiming(rates, is_strict=False)
 
 
 @pytest.mark.proves("I17")
 def test_closing_beside_a_stop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A core that sends a close without waiting for the end of what would close the same."""
-    monkeypatch.setattr(wishes, "obstacle", lambda _state, _terms: None)
+    monkeypatch.setattr(drafts, "obstacle", lambda _state, _terms: None)
     assert "I17" in aiming(Rates(), is_strict=False)
 
 
