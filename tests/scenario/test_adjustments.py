@@ -10,7 +10,7 @@ import pytest
 from holdfast.core import snapshot
 from holdfast.core.adjustments import CASH, AccountAdjusted, ActivitiesKnown, AdjustmentKind, LedgerChange
 from holdfast.core.codec import decode_body, encode_body
-from holdfast.core.engine.acts import record_value
+from holdfast.core.engine.operations import record_value
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.state import apply

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from holdfast.core.codec import encode_params
 from holdfast.core.drafts import raises
-from holdfast.core.engine.acts import drop_waiting, restore
 from holdfast.core.engine.obligations import conclude, fulfil
 from holdfast.core.engine.obligations.protection import keep_from_trading
+from holdfast.core.engine.operations import drop_waiting, restore
 from holdfast.core.engine.reports import on_report
 from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core.adjustments import Bookings
-from holdfast.core.engine.acts import impair, record_value, restore
 from holdfast.core.engine.bookings import known, on_bookings
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.commands import on_request
 from holdfast.core.engine.market import on_heartbeat, on_instant, on_market
 from holdfast.core.engine.obligations import conclude
+from holdfast.core.engine.operations import impair, record_value, restore
 from holdfast.core.engine.reports import on_report
 from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant

@@ -14,8 +14,8 @@ from holdfast.core.adjustments import (
     BrokerActivity,
     LedgerChange,
 )
-from holdfast.core.engine.acts import cancel, record_value
 from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.operations import cancel, record_value
 from holdfast.core.messages import PositionChanged
 from holdfast.core.portfolio.explain import Unbooked, explain
 from holdfast.core.portfolio.ledger import COST_STEP

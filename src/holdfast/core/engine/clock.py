@@ -1,7 +1,7 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
-from holdfast.core.engine.acts import impair, keep_loss_limits, record_value, restore
 from holdfast.core.engine.obligations import fulfil, wake_in_time
+from holdfast.core.engine.operations import impair, keep_loss_limits, record_value, restore
 from holdfast.core.milestones import MarketStale, TradingDayStarted
 from holdfast.core.session.calendar import TradingDay
 from holdfast.core.session.causes import Cause

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.core import drafts
-from holdfast.core.engine.acts import attend, cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.operations import attend, cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.reports import judge_report
 from holdfast.core.findings import Reconcile, Resolution, Resolve
 from holdfast.core.messages import (

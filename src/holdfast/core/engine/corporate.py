@@ -2,7 +2,7 @@
 
 from holdfast.core import corporate
 from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind, CorporateAction
-from holdfast.core.engine.acts import cancel, record_value
+from holdfast.core.engine.operations import cancel, record_value
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Price, plain

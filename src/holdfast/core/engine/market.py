@@ -2,10 +2,10 @@
 
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.corporate import price_after
-from holdfast.core.engine.acts import attend, restore
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.corporate import take_action
 from holdfast.core.engine.obligations.protection import follow
+from holdfast.core.engine.operations import attend, restore
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Envelope, FeedEvent, Heartbeat, Quote, Trade
 from holdfast.core.milestones import MarketFresh

@@ -1,8 +1,8 @@
 """What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
 
 from holdfast.core import drafts
-from holdfast.core.engine.acts import cancel, heed, impair, prepare, record_value
 from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.operations import cancel, heed, impair, prepare, record_value
 from holdfast.core.findings import OrderLost, OrderOverdue
 from holdfast.core.messages import (
     BrokerReport,

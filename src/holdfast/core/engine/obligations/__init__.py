@@ -20,7 +20,6 @@ protects the rest:
 
 from collections.abc import Callable
 
-from holdfast.core.engine.acts import heed
 from holdfast.core.engine.obligations import (
     closing,
     deadlines,
@@ -30,6 +29,7 @@ from holdfast.core.engine.obligations import (
     protection,
     waiting_wishes,
 )
+from holdfast.core.engine.operations import heed
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.errors import Fatal

@@ -1,7 +1,7 @@
 """Single positions are closed: because their time is over, protection can't be had, or PRESERVATION asks for it."""
 
 from holdfast.core import drafts
-from holdfast.core.engine.acts import cancel, drop_waiting, note_blocked, on_signal
+from holdfast.core.engine.operations import cancel, drop_waiting, note_blocked, on_signal
 from holdfast.core.exposure import held, uncommitted, unsettled_fee, worst_case
 from holdfast.core.messages import Action, OrderTerms, Signal
 from holdfast.core.portfolio.portfolio import EXTERNAL

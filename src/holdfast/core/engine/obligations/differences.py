@@ -1,6 +1,6 @@
 """Books and broker differ in a symbol: no more goes out of it than both have."""
 
-from holdfast.core.engine.acts import cancel
+from holdfast.core.engine.operations import cancel
 from holdfast.core.exposure import held
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL

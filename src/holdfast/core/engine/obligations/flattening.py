@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from holdfast.core import drafts
 from holdfast.core.codec import is_foreign
-from holdfast.core.engine.acts import cancel, on_signal
+from holdfast.core.engine.operations import cancel, on_signal
 from holdfast.core.exposure import held
 from holdfast.core.messages import Action, Flattened, Signal
 from holdfast.core.orders.order import Order

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from holdfast.core import drafts
-from holdfast.core.engine.acts import cancel
 from holdfast.core.engine.obligations.closing import SOURCE, close_position
+from holdfast.core.engine.operations import cancel
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.cover import Key, is_covered
 from holdfast.core.protection.policy import LOOK_NS, Preservation

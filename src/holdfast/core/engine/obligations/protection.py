@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from holdfast.core import drafts
-from holdfast.core.engine.acts import cancel, impair, prepare, restore
 from holdfast.core.engine.obligations.closing import clear_the_way, close_position, is_barred
+from holdfast.core.engine.operations import cancel, impair, prepare, restore
 from holdfast.core.exposure import uncommitted
 from holdfast.core.messages import MarketEvent, OrderTerms, RiskApproved
 from holdfast.core.orders.order import Order

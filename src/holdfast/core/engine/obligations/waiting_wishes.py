@@ -1,7 +1,7 @@
 """Wishes that wait are carried out once what was in their way is over."""
 
 from holdfast.core import drafts
-from holdfast.core.engine.acts import answer, cancel, note_blocked, wait_for_others
+from holdfast.core.engine.operations import answer, cancel, note_blocked, wait_for_others
 from holdfast.core.messages import WishOver
 from holdfast.core.protection.policy import LOOK_NS
 from holdfast.core.state import EngineState

@@ -1,4 +1,4 @@
-"""The acts that everything else is made of: a wish becomes an order, an order is released or canceled, the account is impaired or restored."""
+"""The operations that everything else is made of: an intent becomes an order, an order is released or canceled, the account is impaired or restored."""
 
 from collections.abc import Iterable
 
