@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from holdfast.core.messages import OrderFilled as Fill
     from holdfast.core.orders.order import OrderState
     from holdfast.core.strategy.api import Parameters, Strategy, above_zero
-    from holdfast.core.strategy.asks import Exits, Limit, Market, Stop, StopLimit, TrailingStop
     from holdfast.core.strategy.context import Context, OrderView, Position, Timer
+    from holdfast.core.strategy.order_kinds import Exits, Limit, Market, Stop, StopLimit, TrailingStop
     from holdfast.core.strategy.sessions import Session, SessionPhase
     from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
     from holdfast.core.types import OrderRole, OrderType, Side, TimeInForce
@@ -64,7 +64,7 @@ _HOMES = {
     "holdfast.core.messages": ("Bar", "Quote", "Trade"),
     "holdfast.core.orders.order": ("OrderState",),
     "holdfast.core.strategy.api": ("Parameters", "Strategy", "above_zero"),
-    "holdfast.core.strategy.asks": ("Exits", "Limit", "Market", "Stop", "StopLimit", "TrailingStop"),
+    "holdfast.core.strategy.order_kinds": ("Exits", "Limit", "Market", "Stop", "StopLimit", "TrailingStop"),
     "holdfast.core.strategy.context": ("Context", "OrderView", "Position", "Timer"),
     "holdfast.core.strategy.sessions": ("Session", "SessionPhase"),
     "holdfast.core.strategy.updates": ("OrderStatus", "OrderUpdate"),

@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.config import Config, parse_config
 from holdfast.core.strategy.api import Bar, Context, OrderFilled, OrderUpdate, Session, Strategy, Timer
-from holdfast.core.strategy.asks import Exits, Limit
+from holdfast.core.strategy.order_kinds import Exits, Limit
 from holdfast.core.strategy.updates import OrderStatus
 from holdfast.journal.verify import verify
 from tests.budget import by_tier

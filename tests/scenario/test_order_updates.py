@@ -26,7 +26,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.strategy.api import Context, OrderUpdate, Strategy
-from holdfast.core.strategy.asks import Exits, Limit
+from holdfast.core.strategy.order_kinds import Exits, Limit
 from holdfast.core.strategy.updates import OrderStatus
 from holdfast.core.types import Money, OrderRole, Price, Quantity, Side
 from holdfast.venue.settings import VenueSettings

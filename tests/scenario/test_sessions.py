@@ -7,7 +7,7 @@ from holdfast.core.messages import Bar, Heartbeat
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Context, Session, Strategy
-from holdfast.core.strategy.asks import Limit
+from holdfast.core.strategy.order_kinds import Limit
 from holdfast.core.types import HOUR_NS, Money
 from tests.scenario.desk import DAYS, OFFICE_HOURS, START_NS, Desk, bar, minute
 

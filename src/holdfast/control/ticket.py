@@ -5,7 +5,7 @@ from typing import NamedTuple
 from holdfast.control.duration import seconds
 from holdfast.core.exits import Exits
 from holdfast.core.messages import Action, Signal
-from holdfast.core.strategy.asks import exit_terms, order_type
+from holdfast.core.strategy.order_kinds import exit_terms, order_type
 from holdfast.core.types import MANUAL, Money, Price, Side, TimeInForce, to_price, to_quantity
 
 

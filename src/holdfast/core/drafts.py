@@ -14,7 +14,7 @@ from holdfast.core.risk.rules import differing, stop_distance
 from holdfast.core.risk.sizing import Basis, Method, Sizing, Unsized, wished
 from holdfast.core.risk.view import Case, RiskView
 from holdfast.core.state import EngineState
-from holdfast.core.strategy.asks import order_type
+from holdfast.core.strategy.order_kinds import order_type
 from holdfast.core.types import (
     NO_QUANTITY,
     ZERO,

@@ -12,8 +12,8 @@ from holdfast.core.arithmetic import EXACT, exactly
 from holdfast.core.messages import Action, Bar, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.ledger import Ledger
-from holdfast.core.strategy.asks import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
 from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
+from holdfast.core.strategy.order_kinds import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
 from holdfast.core.strategy.sessions import closes_ns, is_trading
 from holdfast.core.types import (
     MINUTE_NS,

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import Any, TypedDict
 
-from holdfast.core.strategy.asks import (
+from holdfast.core.strategy.order_kinds import (
     Exits,
     Limit,
     Market,
