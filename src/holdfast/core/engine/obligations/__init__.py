@@ -12,7 +12,7 @@ protects the rest:
 3. `differences.withdraw`: orders for more than the broker has are canceled, so that nothing below counts on them.
 4. `preservation.retreat`: new risk is canceled, and what the policy calls risky begins to be closed.
 5. `deadlines.look`: what the time brings to guarded positions: alarms, closes, another try.
-6. `waiting_wishes.carry_out`: what strategies wished. A close that has begun above has dropped its position's wishes.
+6. `waiting_intents.carry_out`: what strategies wished. A close that has begun above has dropped its position's wishes.
 7. `closing.go_on`: positions that are being closed take their next step.
 8. `protection.align`: what stays is protected. It comes after everything that makes positions smaller.
 9. `protection.release`: the account trades again when nothing is missing any more.
@@ -27,7 +27,7 @@ from holdfast.core.engine.obligations import (
     flattening,
     preservation,
     protection,
-    waiting_wishes,
+    waiting_intents,
 )
 from holdfast.core.engine.operations import heed
 from holdfast.core.state import EngineState
@@ -40,12 +40,12 @@ ORDER: tuple[Callable[[EngineState, Turn], None], ...] = (
     differences.withdraw,
     preservation.retreat,
     deadlines.look,
-    waiting_wishes.carry_out,
+    waiting_intents.carry_out,
     closing.go_on,
     protection.align,
     protection.release,
 )
-DUE = (flattening.due_ns, preservation.due_ns, deadlines.due_ns, waiting_wishes.due_ns, closing.due_ns)
+DUE = (flattening.due_ns, preservation.due_ns, deadlines.due_ns, waiting_intents.due_ns, closing.due_ns)
 """When each obligation wants the clock to be looked at next."""
 
 MOST_ROUNDS = 10
