@@ -19,8 +19,8 @@ from holdfast.core.state import EngineState
 from holdfast.core.types import SECOND_NS, OrderRole, Price
 from holdfast.journal.commands import file_command
 from holdfast.runtime.compose import Engine
-from holdfast.runtime.live.doubts import UNANSWERED
 from holdfast.runtime.live.health import Cause
+from holdfast.runtime.live.unresolved import UNANSWERED
 from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap
 from holdfast.watchdog.recorded import lacks_stop, without_stop

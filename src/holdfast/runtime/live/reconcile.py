@@ -1,6 +1,6 @@
 """The books compared with the broker, at the start, from time to time, and whenever something hints at a difference.
 
-Single orders are followed up in `doubts.py`, orders of others in `foreign.py`, cash and positions in `books.py`.
+Single orders are followed up in `unresolved.py`, orders of others in `foreign.py`, cash and positions in `books.py`.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.bookings import BrokerBookings
 from holdfast.runtime.live.books import Books
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.doubts import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, Doubts
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.foreign import Foreign
 from holdfast.runtime.live.health import Cause, Monitor
 from holdfast.runtime.live.permits import PermitsWatch
 from holdfast.runtime.live.search import Search
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
+from holdfast.runtime.live.unresolved import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, Doubts
 
 __all__ = ["UNANSWERED", "Reconciler"]
 

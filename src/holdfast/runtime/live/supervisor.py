@@ -1,6 +1,6 @@
 """Orders without an answer, followed up by one process at a time: claimed, explained, sent again where that is proven safe.
 
-Explaining is the work of `doubts.py`; here is decided what comes of an order that is proven not to be at the broker. Sent again, it
+Explaining is the work of `unresolved.py`; here is decided what comes of an order that is proven not to be at the broker. Sent again, it
 has its own id still, so that a broker which has it after all refuses the second.
 """
 
@@ -27,7 +27,7 @@ from holdfast.locks import Lock, LockManager
 from holdfast.locks.lock import StoreUnreachable
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.doubts import UNANSWERED, Doubts
+from holdfast.runtime.live.unresolved import UNANSWERED, Doubts
 
 P = ParamSpec("P")
 T = TypeVar("T")
