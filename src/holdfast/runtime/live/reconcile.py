@@ -1,6 +1,6 @@
 """The books compared with the broker, at the start, from time to time, and whenever something hints at a difference.
 
-Single orders are followed up in `unresolved.py`, orders of others in `foreign.py`, cash and positions in `books.py`.
+Single orders are followed up in `unresolved.py`, orders of others in `external.py`, cash and positions in `books.py`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from holdfast.runtime.live.bookings import BrokerBookings
 from holdfast.runtime.live.books import Books
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
-from holdfast.runtime.live.foreign import Foreign
+from holdfast.runtime.live.external import Foreign
 from holdfast.runtime.live.health import Cause, Monitor
 from holdfast.runtime.live.permits import PermitsWatch
 from holdfast.runtime.live.search import Search

@@ -30,7 +30,7 @@ from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.identity import Bindings, check_identity
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import REMEMBERED, Executions
-from holdfast.runtime.live.foreign import adopted_order
+from holdfast.runtime.live.external import adopted_order
 from holdfast.runtime.live.opening import Opening
 from holdfast.runtime.live.surroundings import OVERLAP_NS
 
