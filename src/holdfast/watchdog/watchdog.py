@@ -32,7 +32,7 @@ from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap
 from holdfast.watchdog.news import Kind, News, Tell
 from holdfast.watchdog.recorded import recorded, stops_asked_for
-from holdfast.watchdog.tenure import Tenure, is_to_mend
+from holdfast.watchdog.takeover import Tenure, is_to_mend
 
 LOOKS = 20
 """How often the journal is looked at in the time for which an engine must be silent."""
