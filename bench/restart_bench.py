@@ -36,7 +36,7 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork
-from holdfast.runtime.live.desk import SNAPSHOT_EVERY
+from holdfast.runtime.live.live_account import SNAPSHOT_EVERY
 
 PAST_ORDERS, OPEN_ORDERS = 100_000, 1_000
 ROUNDS = 5
@@ -179,7 +179,7 @@ def start_until_ready(folder: Path, config: Config) -> float:
 
 
 def imports_alone(folder: Path) -> float:
-    code = "import holdfast.cli.run, holdfast.runtime.compose, holdfast.runtime.live.desk, holdfast.adapters.alpaca.trading.broker, holdfast.adapters.alpaca.market_data.feed"
+    code = "import holdfast.cli.run, holdfast.runtime.compose, holdfast.runtime.live.live_account, holdfast.adapters.alpaca.trading.broker, holdfast.adapters.alpaca.market_data.feed"
     began_s = time.perf_counter()
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
     return time.perf_counter() - began_s

@@ -18,8 +18,7 @@ from holdfast.brokers.port import LiveBroker, StreamStatus, TellStream, Unavaila
 from holdfast.core.messages import CancelOrder, OrderTerms, OrderUnknown, Report, SubmitOrder
 from holdfast.core.types import ClientOrderId, Quantity, Side, StrategyId
 from holdfast.errors import Fatal
-from holdfast.runtime.live import contained
-from holdfast.runtime.live import desk as live_desk
+from holdfast.runtime.live import contained, live_account
 from holdfast.runtime.live import loop as live_loop
 from holdfast.runtime.live.again import Broke, keep_going
 from holdfast.runtime.live.contained import Contained
@@ -86,7 +85,7 @@ async def once(_what: str, run: Callable[[], Any], _broke: Broke) -> None:
 @pytest.mark.parametrize(
     ("place", "name", "instead", "rates", "invariant"),
     [
-        (live_desk, "Contained", bare, {"broker_breaks": 0.1}, "X2"),
+        (live_account, "Contained", bare, {"broker_breaks": 0.1}, "X2"),
         (contained, "keep_going", once, {"stream_breaks": 0.25}, "X2"),
         (live_loop, "keep_going", once, {"feed_breaks": 0.25}, "X2"),
         (Contained, "_note", lambda _self, _what, works: None, {"broker_breaks": 0.25}, "I13"),

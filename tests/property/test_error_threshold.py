@@ -1,6 +1,6 @@
 """Failed requests in a row put the account into PRESERVATION, and only what the policy names takes it out.
 
-The breaker and the whole `LiveDesk` are the real ones, in virtual time; the clock, the answers and what people ask are drawn.
+The breaker and the whole `LiveAccount` are the real ones, in virtual time; the clock, the answers and what people ask are drawn.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import MANUAL, MINUTE_NS, SECOND_NS, Quantity, Side, StrategyId
 from holdfast.feeds.live import NoMarket
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.health import Cause
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.torture.world.broker import WorldBroker
 from holdfast.torture.world.disk import Disk, WorldJournal
 from holdfast.torture.world.exchange import Exchange
@@ -128,7 +128,7 @@ class OneBar(NoMarket):
 
 
 class Rig:
-    """A `LiveDesk` in virtual time, at a broker that answers, whose requests, clock and people are drawn.
+    """A `LiveAccount` in virtual time, at a broker that answers, whose requests, clock and people are drawn.
 
     What is told waits in its inbox until it is delivered, as the loop does it. ``slept_s`` is what the machine slept: time that goes by
     without anything happening.
@@ -158,7 +158,7 @@ class Rig:
         self.clock = LiveClock(lambda: process.boot_time_ns() + int(self._slept_s * SECOND_NS))
         policy: Literal["manual", "auto"] = "manual" if self.manual else "auto"
         config = LiveConfig(threshold, policy, check_every_s=NEVER_S, reconcile_every_s=NEVER_S)
-        self.desk = LiveDesk(
+        self.desk = LiveAccount(
             state, broker, journal, recorded, self.clock, config, lambda: None, "engine", self._turns.append
         )
         self.breaker = Breaker(threshold, self.desk.on_breaker, self.clock.monotonic_s)

@@ -24,7 +24,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, Side
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.gate import Gate
-from holdfast.runtime.live.desk import LiveDesk
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.torture.exhaustive.cases import Case, Disorder, Script, run_case
 from holdfast.torture.world.exchange import Exchange, TheirFill
 from holdfast.torture.world.faults import Options, Rates, options_of
@@ -76,9 +76,9 @@ def test_sending_before_the_commit_is_found(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.proves("I8", "A1")
 def test_forgetting_at_a_timeout_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """An order without an answer that is taken for not sent; in a world, and in the shortest story there is of it."""
-    tell: Callable[..., None] = LiveDesk._on_report
+    tell: Callable[..., None] = LiveAccount._on_report
 
-    def forget(self: LiveDesk, report: Report) -> None:
+    def forget(self: LiveAccount, report: Report) -> None:
         body = report.body
         if isinstance(body, OrderUnknown):
             body = OrderNotSent(body.client_order_id, body.reason)
@@ -88,7 +88,7 @@ def test_forgetting_at_a_timeout_is_found(monkeypatch: pytest.MonkeyPatch) -> No
     rates = Rates(request_lost=0.1, answer_lost=0.1, frame_lost=0.25)
     assert not found_by(rates, INTACT)
     assert not run_case(case).violations
-    monkeypatch.setattr(LiveDesk, "_on_report", forget)
+    monkeypatch.setattr(LiveAccount, "_on_report", forget)
     assert "I8" in found_by(rates)
     assert {violation.invariant for violation in run_case(case).violations} == {"I8"}
 

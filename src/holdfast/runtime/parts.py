@@ -45,7 +45,7 @@ from holdfast.runtime.groups import Group
 from holdfast.runtime.identity import Beginning
 from holdfast.runtime.live.account_lock import AccountLock
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.desk import LiveDesk
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.live.supervisor import Stores, Supervisor
 from holdfast.runtime.loop import Loop
@@ -126,7 +126,7 @@ class Builder:
         self._guards = guards
         self._logins: dict[tuple[str, str], Login] = {}
         self._taken: dict[str, Login] = {}
-        self._desks: dict[tuple[str, str], list[LiveDesk]] = {}
+        self._desks: dict[tuple[str, str], list[LiveAccount]] = {}
         self._stores: tuple[Claims, LockManager] | None = None
         self._opened = ExitStack()
         self.metrics: dict[str, ApiMetrics] = {}
@@ -235,12 +235,12 @@ class Builder:
 
     def _desk(
         self, account: AccountConfig, state: EngineState, broker: LiveBroker, shared: Shared, woken: asyncio.Event
-    ) -> LiveDesk:
+    ) -> LiveAccount:
         config, metrics = self._config, self.metrics.setdefault(account.name, ApiMetrics())
         clock = LiveClock()
         seen = partial(_measured, metrics, shared.watch)
         recorded = shared.tenures[account.name], shared.reader
-        desk = LiveDesk(state, broker, shared.journal, recorded, clock, config.live, woken.set, self._process, seen)
+        desk = LiveAccount(state, broker, shared.journal, recorded, clock, config.live, woken.set, self._process, seen)
         desk.check_with(partial(check_rows, reader=shared.reader))
         if self._beginning.new_journal:
             desk.begin_anew()

@@ -17,7 +17,7 @@ from holdfast.core.messages import Action, Bar, CancelOrders, Command, PlaceOrde
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import MINUTE_NS, ClientOrderId, OrderType, Price, Quantity, StrategyId
 from holdfast.journal.commands import file_command
-from holdfast.runtime.live.desk import LiveDesk
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
 from tests.local_alpaca import LocalAlpaca
 from tests.scenario.alpaca.engine import Running, configuration
@@ -199,7 +199,7 @@ def path_is(method: str, start: str) -> Callable[[Seen], bool]:
     return lambda seen: seen.method == method and urlsplit(seen.target).path.startswith(start)
 
 
-def desk_of(running: Running) -> LiveDesk:
+def desk_of(running: Running) -> LiveAccount:
     """What keeps the account in step with its broker."""
     (loop,) = running.engine.loop.groups
     assert isinstance(loop, LiveLoop)

@@ -30,7 +30,7 @@ from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.compose import Engine, process_name
 from holdfast.runtime.groups import Groups
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.desk import LiveDesk
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
 from tests.local_alpaca import LocalAlpaca
 from tests.scenario.alpaca.engine import Running, configuration
@@ -75,7 +75,7 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
         state.rules = broker.capability.rules
         clock, woken = LiveClock(), asyncio.Event()
         recorded = tenure, reader
-        desk = LiveDesk(state, broker, journal, recorded, clock, config.live, woken.set, process_name(), watch)
+        desk = LiveAccount(state, broker, journal, recorded, clock, config.live, woken.set, process_name(), watch)
         heard = HeardFeed(feed, [broker])
         loop = LiveLoop([desk], heard, journal, commands, woken)
         engine = PaperEngine(config, Groups([loop], journal), journal, {})

@@ -43,8 +43,8 @@ def server() -> Iterator[LocalAlpaca]:
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A start gives up sooner than it does for people."""
-    monkeypatch.setattr("holdfast.runtime.live.desk.START_TRIES_S", (0.05, 0.05))
-    monkeypatch.setattr("holdfast.runtime.live.desk.STREAM_WITHIN_S", 2.0)
+    monkeypatch.setattr("holdfast.runtime.live.live_account.START_TRIES_S", (0.05, 0.05))
+    monkeypatch.setattr("holdfast.runtime.live.live_account.STREAM_WITHIN_S", 2.0)
 
 
 def fails(config: Config) -> HoldfastError:
@@ -125,7 +125,7 @@ def test_a_stream_that_opens_later(
     server: LocalAlpaca, tmp_path: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused at first, as after a crash: the start waits for it."""
-    monkeypatch.setattr("holdfast.runtime.live.desk.STREAM_WITHIN_S", 20.0)
+    monkeypatch.setattr("holdfast.runtime.live.live_account.STREAM_WITHIN_S", 20.0)
     post(server, [{"name": fault, "times": 2}])
     with idle_engine(server, tmp_path) as running:
         becomes(running, buy(running, limit=FAR_BELOW), OrderState.SUBMITTED)

@@ -60,7 +60,7 @@ def test_a_restart_tells_the_same_updates_under_the_same_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot_every: int
 ) -> None:
     """Accepted, filled, refused and canceled come by the broker's stream; the second engine shows them from the journal."""
-    monkeypatch.setattr("holdfast.runtime.live.desk.SNAPSHOT_EVERY", snapshot_every)
+    monkeypatch.setattr("holdfast.runtime.live.live_account.SNAPSHOT_EVERY", snapshot_every)
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=2400) as server:
         config = with_ears(server, tmp_path)
         wanted = {OrderStatus.ACCEPTED, OrderStatus.FILLED, OrderStatus.REFUSED, OrderStatus.CANCELED}

@@ -23,7 +23,7 @@ from tests.scenario.alpaca.engine import (
 @pytest.fixture
 def read_after(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Snapshots are frequent; here is told after which record each reading of records begins."""
-    monkeypatch.setattr("holdfast.runtime.live.desk.SNAPSHOT_EVERY", 40)
+    monkeypatch.setattr("holdfast.runtime.live.live_account.SNAPSHOT_EVERY", 40)
     found: list[int] = []
     records = Reader.records
 

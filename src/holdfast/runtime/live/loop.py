@@ -23,8 +23,8 @@ from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.beat import beating
 from holdfast.runtime.leaving import let_go
 from holdfast.runtime.live.again import keep_going
-from holdfast.runtime.live.desk import LiveDesk
 from holdfast.runtime.live.health import Cause
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.past import JoinedFeed, SharedPast
 from holdfast.runtime.mailbox import Mailbox
 
@@ -50,7 +50,7 @@ class LiveLoop:
 
     def __init__(
         self,
-        desks: Sequence[LiveDesk],
+        desks: Sequence[LiveAccount],
         feed: LiveFeed,
         journal: Journal,
         commands: CommandQueue,
@@ -62,11 +62,11 @@ class LiveLoop:
         self.feed = feed
         self.accounts: Sequence[AccountAtWork[LiveBroker]] = [desk.account for desk in desks]
         self._desks = desks
-        self._trading: list[LiveDesk] = []
-        self._starting: dict[LiveDesk, asyncio.Task[None]] = {}
+        self._trading: list[LiveAccount] = []
+        self._starting: dict[LiveAccount, asyncio.Task[None]] = {}
         self._leaving: list[asyncio.Task[None]] = []
         self._past = SharedPast(feed)
-        self._joined: dict[LiveDesk, JoinedFeed] = {}
+        self._joined: dict[LiveAccount, JoinedFeed] = {}
         self._journal = journal
         self._woken = woken
         self._mailbox = Mailbox(commands, journal, woken.set)
@@ -137,7 +137,7 @@ class LiveLoop:
 
     # --- accounts come and go -----------------------------------------------------------------------------------------
 
-    async def _start(self, desk: LiveDesk) -> None:
+    async def _start(self, desk: LiveAccount) -> None:
         joined = self._joined[desk] = JoinedFeed(self._past)
         await desk.start(joined)
 
@@ -156,7 +156,7 @@ class LiveLoop:
             self._past.forget()
             self.recovered.set()
 
-    def _join(self, desk: LiveDesk) -> None:
+    def _join(self, desk: LiveAccount) -> None:
         """An account is back: it is shown what came meanwhile, and trades."""
         self._trading.append(desk)
         if self._market is not None:
@@ -164,7 +164,7 @@ class LiveLoop:
         for instant in instants(self._joined[desk].unseen()):
             self._show(desk, instant)
 
-    def _lose(self, desk: LiveDesk, error: BaseException) -> None:
+    def _lose(self, desk: LiveAccount, error: BaseException) -> None:
         """An account can't go on. Raises the error where no other account is left, or nobody knows what it means."""
         others = [other for other in self._desks if other is not desk and other.account.name not in self.failures]
         if not isinstance(error, HoldfastError) or not others:
@@ -177,7 +177,7 @@ class LiveLoop:
             self._trading.remove(desk)
         self._leaving.append(self._task(self._leave(desk, str(error), has_begun=has_begun)))
 
-    async def _leave(self, desk: LiveDesk, reason: str, *, has_begun: bool) -> None:
+    async def _leave(self, desk: LiveAccount, reason: str, *, has_begun: bool) -> None:
         """Let what is under way be answered, then let the account go: a watchdog or another engine may take it."""
         await desk.stop()
         if has_begun:
@@ -216,7 +216,7 @@ class LiveLoop:
         self.last_event = instant[-1]
 
     @staticmethod
-    def _show(desk: LiveDesk, instant: Instant) -> None:
+    def _show(desk: LiveAccount, instant: Instant) -> None:
         desk.clock.hint(instant[0].time_ns)
         desk.account.state.cursor += 1
         desk.account.take(instant)

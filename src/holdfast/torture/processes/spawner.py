@@ -25,7 +25,7 @@ LOADED = (
     "holdfast.assembly",
     "holdfast.journal.schema",
     "holdfast.observe.metrics",
-    "holdfast.runtime.live.desk",
+    "holdfast.runtime.live.live_account",
     "holdfast.torture.processes.strategy",
     "alembic.runtime.migration",
     "alembic.operations",

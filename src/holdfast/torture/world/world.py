@@ -30,7 +30,7 @@ from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Money
 from holdfast.errors import Fatal, HoldfastError, JournalError
 from holdfast.observe import crash_points
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.desk import LiveDesk
+from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.live.supervisor import Stores, Supervisor
 from holdfast.torture.world.broker import NAMES, WorldBroker
@@ -81,7 +81,7 @@ class Life:
         self,
         process: Process,
         epoch: int,
-        desk: LiveDesk,
+        desk: LiveAccount,
         loop: LiveLoop,
         feed: WorldFeed,
         broker: WorldBroker,
@@ -379,7 +379,7 @@ class World:
             self.checks.on_turn(process, state, turn)
 
         recorded = tenure, self.disk
-        desk = LiveDesk(state, broker, journal, recorded, clock, self._live, woken.set, process.name, watch)
+        desk = LiveAccount(state, broker, journal, recorded, clock, self._live, woken.set, process.name, watch)
         breaker = Breaker(WATCHED.error_threshold, desk.on_breaker, clock.monotonic_s)
         wire.observe = lambda call: breaker.note(is_well(call.status), call.method)
         claims: Any = WorldClaims(self.stores, process)

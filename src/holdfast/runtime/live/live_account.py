@@ -61,7 +61,7 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
-class LiveDesk:
+class LiveAccount:
     """Starts an account, keeps asking and listening, and ends in order. Lives in the loop's event loop."""
 
     def __init__(
