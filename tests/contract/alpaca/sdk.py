@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from holdfast.core.messages import Quote, Trade
-from holdfast.sim.alpaca.trading.desk import Desk
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from tests.local_alpaca import PATIENCE_S, LocalAlpaca
 
 with warnings.catch_warnings():
@@ -69,7 +69,7 @@ class Bot:
         assert response.status_code == 200, response.text
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> TradingAccount:
         """The account in the server."""
         desk = self.server.call(lambda: self.server.world.desks.find(self.key))
         assert desk is not None

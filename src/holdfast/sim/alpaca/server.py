@@ -24,8 +24,8 @@ from holdfast.sim.alpaca.market import absent, markets, opening, reference, rest
 from holdfast.sim.alpaca.market.replay import Replay
 from holdfast.sim.alpaca.trading import rest as trading_rest
 from holdfast.sim.alpaca.trading import updates
-from holdfast.sim.alpaca.trading.desks import REQUESTS_PER_MINUTE, Desks
 from holdfast.sim.alpaca.trading.state import State
+from holdfast.sim.alpaca.trading.trading_accounts import REQUESTS_PER_MINUTE, TradingAccounts
 from holdfast.sim.alpaca.world import WORLD, World
 
 CALENDAR = "XNYS"
@@ -80,7 +80,7 @@ def build_world(settings: Settings) -> Built:
     world = World(MarketClock(start_ns, settings.speed), calendar, store)
     world.has_fees = settings.has_fees
     world.faults = Faults(load_faults(settings.faults) if settings.faults else ())
-    world.desks = Desks(
+    world.desks = TradingAccounts(
         world,
         accounts=settings.accounts,
         requests_per_minute=settings.requests_per_minute,

@@ -15,7 +15,7 @@ from holdfast.sim.alpaca.market.view import MarketView
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.faults.registry import Faults
-    from holdfast.sim.alpaca.trading.desks import Desks
+    from holdfast.sim.alpaca.trading.trading_accounts import TradingAccounts
 
 
 class World:
@@ -26,7 +26,7 @@ class World:
     """
 
     faults: "Faults"
-    desks: "Desks"
+    desks: "TradingAccounts"
     has_fees: bool = False
 
     def __init__(self, clock: MarketClock, calendar: TradingCalendar, history: Store) -> None:

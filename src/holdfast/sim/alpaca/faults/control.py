@@ -21,7 +21,7 @@ from holdfast.sim.alpaca.trading.executions import activity_id
 from holdfast.sim.alpaca.trading.wire import order_json
 
 if TYPE_CHECKING:
-    from holdfast.sim.alpaca.trading.desk import Desk
+    from holdfast.sim.alpaca.trading.trading_account import TradingAccount
     from holdfast.sim.alpaca.world import World
 
 Json = dict[str, Any]
@@ -126,7 +126,7 @@ def _change_fill(world: "World", spec: FaultSpec) -> None:
         raise InvalidValue(f"{spec.name}: there is no fill yet")
 
 
-def _desk(world: "World", key: str | None) -> "Desk":
+def _desk(world: "World", key: str | None) -> "TradingAccount":
     if key is not None:
         desk = world.desks.find(key)
         if desk is None:

@@ -11,8 +11,8 @@ from aiohttp import web
 from holdfast.core.types import iso_time
 from holdfast.sim.alpaca.errors import not_found
 from holdfast.sim.alpaca.market.rest import answer
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import desk_of, guarded
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD, World
 
 _NO_PAGES: Mapping[str, Any] = {"next_page_token": None}
@@ -63,8 +63,8 @@ def _data(body: Mapping[str, Any]) -> Callable[[web.Request], Any]:
     return handle
 
 
-def _trading(body: Any) -> Callable[[web.Request, Desk], Any]:
-    async def handle(_request: web.Request, _desk: Desk) -> web.Response:
+def _trading(body: Any) -> Callable[[web.Request, TradingAccount], Any]:
+    async def handle(_request: web.Request, _desk: TradingAccount) -> web.Response:
         return answer(body)
 
     return handle
@@ -86,15 +86,15 @@ async def _auctions(request: web.Request) -> web.Response:
     return answer({"auctions": [], "symbol": request.match_info["symbol"], **_NO_PAGES})
 
 
-async def _contract(request: web.Request, _desk: Desk) -> web.Response:
+async def _contract(request: web.Request, _desk: TradingAccount) -> web.Response:
     raise not_found(f"option contract {request.match_info['symbol']} not found")
 
 
-async def _announcement(request: web.Request, _desk: Desk) -> web.Response:
+async def _announcement(request: web.Request, _desk: TradingAccount) -> web.Response:
     raise not_found(f"announcement not found for {request.match_info['name']}")
 
 
-async def _exercise(request: web.Request, _desk: Desk) -> web.Response:
+async def _exercise(request: web.Request, _desk: TradingAccount) -> web.Response:
     raise not_found(f"long position not found: {request.match_info['symbol']}")
 
 

@@ -16,9 +16,9 @@ from holdfast.sim.alpaca.errors import not_found, unprocessable
 from holdfast.sim.alpaca.market.calendar import settlement_dates
 from holdfast.sim.alpaca.market.rest import answer
 from holdfast.sim.alpaca.market.timeframe import NEW_YORK
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import guarded
 from holdfast.sim.alpaca.trading.hours import AFTER_CLOSE_NS, BEFORE_OPEN_NS
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD, World
 
 MARKETS = {
@@ -32,13 +32,13 @@ def routes(_: World) -> list[web.AbstractRouteDef]:
     return [web.get("/v3/clock", guarded(_clock)), web.get("/v3/calendar/{market}", guarded(_calendar))]
 
 
-async def _clock(request: web.Request, _: Desk) -> web.Response:
+async def _clock(request: web.Request, _: TradingAccount) -> web.Response:
     world = request.app[WORLD]
     names = [name for name in (request.query.get("markets") or "NYSE").split(",") if name]
     return answer({"clocks": [clock_row(world.calendar, world.clock.now_ns, _market(name)) for name in names]})
 
 
-async def _calendar(request: web.Request, _: Desk) -> web.Response:
+async def _calendar(request: web.Request, _: TradingAccount) -> web.Response:
     market = _market(request.match_info["market"])
     zone = _zone(request.query.get("timezone") or NEW_YORK)
     calendar = request.app[WORLD].calendar

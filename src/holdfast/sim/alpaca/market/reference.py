@@ -10,8 +10,8 @@ from holdfast.sim.alpaca.errors import ApiError, invalid, not_found
 from holdfast.sim.alpaca.market.assets import Asset
 from holdfast.sim.alpaca.market.calendar import calendar_days, clock_row
 from holdfast.sim.alpaca.market.rest import answer
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import guarded
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD, World
 
 DATE_TYPES = ("TRADING", "SETTLEMENT")
@@ -43,7 +43,7 @@ def asset_json(asset: Asset) -> dict[str, Any]:
     return row | {name: plain(rule) for name, rule in rules.items() if rule is not None}
 
 
-async def _assets(request: web.Request, _: Desk) -> web.Response:
+async def _assets(request: web.Request, _: TradingAccount) -> web.Response:
     """All that match. ``asset_class`` is us_equity unless said otherwise (Alpaca, documented)."""
     query = request.query
     wanted_class = query.get("asset_class") or "us_equity"
@@ -55,7 +55,7 @@ async def _assets(request: web.Request, _: Desk) -> web.Response:
     return answer([row for row in rows if attributes.issubset(row["attributes"])])
 
 
-async def _asset(request: web.Request, _: Desk) -> web.Response:
+async def _asset(request: web.Request, _: TradingAccount) -> web.Response:
     """By symbol or id; the slash of a coin may come raw or escaped."""
     name = request.match_info["name"]
     asset = request.app[WORLD].assets.find(name)
@@ -64,12 +64,12 @@ async def _asset(request: web.Request, _: Desk) -> web.Response:
     return answer(asset_json(asset))
 
 
-async def _clock(request: web.Request, _: Desk) -> web.Response:
+async def _clock(request: web.Request, _: TradingAccount) -> web.Response:
     world = request.app[WORLD]
     return answer(clock_row(world.calendar, world.clock.now_ns))
 
 
-async def _calendar(request: web.Request, _: Desk) -> web.Response:
+async def _calendar(request: web.Request, _: TradingAccount) -> web.Response:
     """Days by date, or by settlement date; both ends included."""
     date_type = request.query.get("date_type") or "TRADING"
     if date_type not in DATE_TYPES:

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from holdfast.sim.alpaca.errors import ApiError, unauthorized, wrong_keys
-from holdfast.sim.alpaca.trading.desk import Desk
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-DeskHandler = Callable[[web.Request, Desk], Awaitable[web.StreamResponse]]
+DeskHandler = Callable[[web.Request, TradingAccount], Awaitable[web.StreamResponse]]
 
 
 def keys_of(request: web.Request) -> tuple[str, str] | None:
@@ -34,7 +34,7 @@ def keys_of(request: web.Request) -> tuple[str, str] | None:
     return (key, secret) if separator else None
 
 
-def desk_of(request: web.Request) -> Desk:
+def desk_of(request: web.Request) -> TradingAccount:
     """The account of a request. Raises `ApiError`: 401 without keys, 403 for keys that open no account here."""
     keys = keys_of(request)
     if keys is None:
@@ -49,7 +49,7 @@ def guarded(handle: DeskHandler) -> Handler:
     """A handler behind the door: it gets the account, and its refusals become answers; all with the usual headers."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        desk: Desk | None = None
+        desk: TradingAccount | None = None
         try:
             desk = desk_of(request)
             desk.limit.spend()

@@ -6,20 +6,20 @@ from holdfast.core.types import ZERO, OrderType, Side, TimeInForce, from_float, 
 from holdfast.sim.alpaca.errors import ApiError, invalid, not_found
 from holdfast.sim.alpaca.market.assets import Asset, make_asset
 from holdfast.sim.alpaca.market.view import MarketView
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.request import OrderRequest
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.wire import Json, rounded
 
 _UNIT = Decimal("1e-9")
 _WHOLE = Decimal(100)
 
 
-def positions_json(desk: Desk, market: MarketView) -> list[Json]:
+def positions_json(desk: TradingAccount, market: MarketView) -> list[Json]:
     """``GET /v2/positions``."""
     return [position_json(desk, market, make_asset(symbol)) for symbol in sorted(desk.books.ledgers)]
 
 
-def position_json(desk: Desk, market: MarketView, asset: Asset) -> Json:
+def position_json(desk: TradingAccount, market: MarketView, asset: Asset) -> Json:
     """One position. Figures per unit and in per cent are fractions, rounded; quantities, costs and values are exact.
 
     A short's quantity, cost and value are below zero (observed; not documented). Raises `ApiError` (404) when flat.
@@ -57,7 +57,7 @@ def position_json(desk: Desk, market: MarketView, asset: Asset) -> Json:
     }
 
 
-def _overnight(desk: Desk, symbol: str, quantity: Decimal) -> Decimal:
+def _overnight(desk: TradingAccount, symbol: str, quantity: Decimal) -> Decimal:
     """How much of a position was there when the day began."""
     before = desk.books.overnight.get(symbol, ZERO)
     if before * quantity <= 0:
@@ -65,7 +65,7 @@ def _overnight(desk: Desk, symbol: str, quantity: Decimal) -> Decimal:
     return min(before, quantity) if quantity > 0 else max(before, quantity)
 
 
-def closing_request(desk: Desk, asset: Asset, qty: Decimal | None, percentage: Decimal | None) -> OrderRequest:
+def closing_request(desk: TradingAccount, asset: Asset, qty: Decimal | None, percentage: Decimal | None) -> OrderRequest:
     """The market order that closes a position or part of one. Raises `ApiError`.
 
     Alpaca: of whole shares a percentage is whole shares too (documented: a fraction is sold of a fraction only).
@@ -93,7 +93,7 @@ def closing_request(desk: Desk, asset: Asset, qty: Decimal | None, percentage: D
     )
 
 
-def position_asset(desk: Desk, name: str) -> Asset:
+def position_asset(desk: TradingAccount, name: str) -> Asset:
     """The asset that a position's path names. Raises `ApiError` (404): what is not traded here is held by nobody."""
     try:
         return desk.asset(name)

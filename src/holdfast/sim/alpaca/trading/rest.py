@@ -10,7 +10,6 @@ from holdfast.sim.alpaca.trading.account import account_json
 from holdfast.sim.alpaca.trading.activities import FILL, MOST_ROWS, TYPES, ActivityRequest, activities_json
 from holdfast.sim.alpaca.trading.changes import new_id
 from holdfast.sim.alpaca.trading.curve import HistoryRequest, history_json, read_history
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import desk_of, guarded
 from holdfast.sim.alpaca.trading.order import Order
 from holdfast.sim.alpaca.trading.parameters import (
@@ -29,6 +28,7 @@ from holdfast.sim.alpaca.trading.positions import (
 )
 from holdfast.sim.alpaca.trading.request import number, read_object
 from holdfast.sim.alpaca.trading.rest_orders import settle_later
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.wire import Json, answer, order_json
 from holdfast.sim.alpaca.world import WORLD, World
 
@@ -59,7 +59,7 @@ def routes(world: World) -> list[web.AbstractRouteDef]:
 # --- the account -----------------------------------------------------------------------------------------------------
 
 
-async def _account(request: web.Request, desk: Desk) -> web.Response:
+async def _account(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     body = account_json(desk.account, desk.funds)
     if request.app[WORLD].faults.take(FaultName.ACCOUNT_ID_CHANGED):
@@ -67,16 +67,16 @@ async def _account(request: web.Request, desk: Desk) -> web.Response:
     return answer(body)
 
 
-async def _configurations(_request: web.Request, desk: Desk) -> web.Response:
+async def _configurations(_request: web.Request, desk: TradingAccount) -> web.Response:
     return answer(desk.account.configuration)
 
 
-async def _change_configurations(request: web.Request, desk: Desk) -> web.Response:
+async def _change_configurations(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.configure(read_object(await request.read()))
     return answer(desk.account.configuration)
 
 
-async def _activities(request: web.Request, desk: Desk) -> web.Response:
+async def _activities(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     one = request.match_info.get("activity_type")
     types = frozenset({one}) if one else list_parameter(request, "activity_types")
@@ -98,7 +98,7 @@ async def _activities(request: web.Request, desk: Desk) -> web.Response:
     return answer(activities_json(desk.account, desk.executions.all(), wanted))
 
 
-async def _history(request: web.Request, desk: Desk) -> web.Response:
+async def _history(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     start_ns, end_ns = time_parameter(request, "start"), time_parameter(request, "end")
     if end_ns is None:
@@ -124,18 +124,18 @@ async def _history(request: web.Request, desk: Desk) -> web.Response:
 # --- positions -------------------------------------------------------------------------------------------------------
 
 
-async def _positions(request: web.Request, desk: Desk) -> web.Response:
+async def _positions(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     return answer(positions_json(desk, request.app[WORLD].market))
 
 
-async def _position(request: web.Request, desk: Desk) -> web.Response:
+async def _position(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     asset = position_asset(desk, request.match_info["symbol"])
     return answer(position_json(desk, request.app[WORLD].market, asset))
 
 
-async def _close(request: web.Request, desk: Desk) -> web.Response:
+async def _close(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     asset = position_asset(desk, request.match_info["symbol"])
     query = dict(request.query)
@@ -144,7 +144,7 @@ async def _close(request: web.Request, desk: Desk) -> web.Response:
     return answer(_closing_json(order))
 
 
-async def _close_all(request: web.Request, desk: Desk) -> web.Response:
+async def _close_all(request: web.Request, desk: TradingAccount) -> web.Response:
     """Closes every position, each for itself; with ``cancel_orders`` after every open order is canceled."""
     if flag_parameter(request, "cancel_orders"):
         desk.cancel_all()
@@ -154,7 +154,7 @@ async def _close_all(request: web.Request, desk: Desk) -> web.Response:
     return answer(items, 207)
 
 
-def _close_one(desk: Desk, asset: Asset) -> Json:
+def _close_one(desk: TradingAccount, asset: Asset) -> Json:
     try:
         order = desk.submit(closing_request(desk, asset, None, None))
     except ApiError as error:

@@ -8,7 +8,6 @@ from aiohttp import web
 from holdfast.sim.alpaca.errors import invalid, unprocessable
 from holdfast.sim.alpaca.faults.registry import FaultName
 from holdfast.sim.alpaca.market.assets import canonical_symbol
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import guarded
 from holdfast.sim.alpaca.trading.order import Order
 from holdfast.sim.alpaca.trading.orders import Listing
@@ -20,6 +19,7 @@ from holdfast.sim.alpaca.trading.parameters import (
     time_parameter,
 )
 from holdfast.sim.alpaca.trading.request import read_object, read_order, read_replace
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.wire import Json, answer, order_json
 from holdfast.sim.alpaca.world import World
 
@@ -41,12 +41,12 @@ def routes(world: World) -> list[web.AbstractRouteDef]:  # noqa: ARG001  every r
     ]
 
 
-def settle_later(desk: Desk) -> None:
+def settle_later(desk: TradingAccount) -> None:
     """What the request leads to happens when its answer has been written."""
     asyncio.get_running_loop().call_soon(desk.settle)
 
 
-async def _post(request: web.Request, desk: Desk) -> web.Response:
+async def _post(request: web.Request, desk: TradingAccount) -> web.Response:
     order = desk.submit(read_order(read_object(await request.read())))
     shown = order_json(order, desk.orders.legs(order) or None)
     if desk.fault(FaultName.FILL_BEFORE_ACK, order):
@@ -59,30 +59,30 @@ async def _post(request: web.Request, desk: Desk) -> web.Response:
     return answer(shown)
 
 
-async def _replace(request: web.Request, desk: Desk) -> web.Response:
+async def _replace(request: web.Request, desk: TradingAccount) -> web.Response:
     order = desk.replace(_order_id(request), read_replace(read_object(await request.read())))
     settle_later(desk)
     return answer(order_json(order))
 
 
-async def _cancel(request: web.Request, desk: Desk) -> web.Response:
+async def _cancel(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.cancel(_order_id(request))
     settle_later(desk)
     return web.Response(status=204)
 
 
-async def _cancel_all(_request: web.Request, desk: Desk) -> web.Response:
+async def _cancel_all(_request: web.Request, desk: TradingAccount) -> web.Response:
     orders = desk.cancel_all()
     settle_later(desk)
     return answer([{"id": order.id, "status": 200} for order in orders], 207)
 
 
-async def _get(request: web.Request, desk: Desk) -> web.Response:
+async def _get(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     return answer(_shown(desk, desk.find(_order_id(request)), flag_parameter(request, "nested")))
 
 
-async def _by_client_order_id(request: web.Request, desk: Desk) -> web.Response:
+async def _by_client_order_id(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     client_order_id = request.query.get("client_order_id")
     if not client_order_id:
@@ -90,19 +90,19 @@ async def _by_client_order_id(request: web.Request, desk: Desk) -> web.Response:
     return answer(_shown(desk, desk.find_by_client_id(client_order_id), flag_parameter(request, "nested")))
 
 
-async def _list(request: web.Request, desk: Desk) -> web.Response:
+async def _list(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.settle()
     wanted = _listing(request, desk)
     orders = [order for order in desk.orders.list(wanted) if not desk.is_hidden(order)]
     return answer([_shown(desk, order, wanted.nested) for order in orders])
 
 
-def _shown(desk: Desk, order: Order, nested: bool) -> Json:
+def _shown(desk: TradingAccount, order: Order, nested: bool) -> Json:
     legs = desk.orders.legs(order) if nested else []
     return order_json(order, legs or None)
 
 
-def _listing(request: web.Request, desk: Desk) -> Listing:
+def _listing(request: web.Request, desk: TradingAccount) -> Listing:
     limit = integer_parameter(request, "limit", DEFAULT_LIMIT)
     if not 1 <= limit <= MOST_ORDERS:
         raise unprocessable(f"limit must be between 1 and {MOST_ORDERS}")
@@ -127,7 +127,7 @@ def _listing(request: web.Request, desk: Desk) -> Listing:
     )
 
 
-def _known(request: web.Request, desk: Desk, name: str) -> Order | None:
+def _known(request: web.Request, desk: TradingAccount, name: str) -> Order | None:
     order_id = request.query.get(name)
     return desk.find(order_id) if order_id else None
 

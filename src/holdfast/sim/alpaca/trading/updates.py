@@ -15,8 +15,8 @@ from aiohttp import WSMsgType, web
 
 from holdfast.sim.alpaca.errors import too_many_requests
 from holdfast.sim.alpaca.faults.frames import FrameFilter
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import keys_of
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.wire import encode
 from holdfast.sim.alpaca.world import WORLD, World
 
@@ -58,7 +58,7 @@ class _Connection:
         self._world = world
         self._request = request
         self._socket = socket
-        self._desk: Desk | None = None
+        self._desk: TradingAccount | None = None
         self._frames: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
         self._filter: FrameFilter[bytes] = FrameFilter(world.faults, STREAM)
 

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from holdfast.sim.alpaca.errors import invalid, unprocessable
 from holdfast.sim.alpaca.market.reference import asset_json
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.door import DeskHandler, guarded
 from holdfast.sim.alpaca.trading.request import read_object
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.watchlist import Watchlist
 from holdfast.sim.alpaca.trading.wire import Json, answer, time_text
 from holdfast.sim.alpaca.world import World
@@ -30,7 +30,7 @@ def routes(world: World) -> list[web.AbstractRouteDef]:  # noqa: ARG001  every r
     return found
 
 
-def _shown(desk: Desk, one: Watchlist, *, with_assets: bool = True) -> Json:
+def _shown(desk: TradingAccount, one: Watchlist, *, with_assets: bool = True) -> Json:
     body: Json = {
         "id": one.id,
         "account_id": desk.account.id,
@@ -43,7 +43,7 @@ def _shown(desk: Desk, one: Watchlist, *, with_assets: bool = True) -> Json:
     return body
 
 
-def _named(request: web.Request, desk: Desk) -> Watchlist:
+def _named(request: web.Request, desk: TradingAccount) -> Watchlist:
     """The list that the path names by id, or the query by name."""
     list_id = request.match_info.get("list_id")
     if list_id is not None:
@@ -54,39 +54,39 @@ def _named(request: web.Request, desk: Desk) -> Watchlist:
     return desk.watchlists.by_name(name)
 
 
-async def _list(_request: web.Request, desk: Desk) -> web.Response:
+async def _list(_request: web.Request, desk: TradingAccount) -> web.Response:
     return answer([_shown(desk, one, with_assets=False) for one in desk.watchlists.all()])
 
 
-async def _make(request: web.Request, desk: Desk) -> web.Response:
+async def _make(request: web.Request, desk: TradingAccount) -> web.Response:
     body = read_object(await request.read())
     made = desk.watchlists.make(_name(body) or "", _symbols(body) or (), desk.now_ns)
     return answer(_shown(desk, made))
 
 
-async def _get(request: web.Request, desk: Desk) -> web.Response:
+async def _get(request: web.Request, desk: TradingAccount) -> web.Response:
     return answer(_shown(desk, _named(request, desk)))
 
 
-async def _change(request: web.Request, desk: Desk) -> web.Response:
+async def _change(request: web.Request, desk: TradingAccount) -> web.Response:
     body = read_object(await request.read())
     one = _named(request, desk)
     return answer(_shown(desk, desk.watchlists.change(one, _name(body), _symbols(body), desk.now_ns)))
 
 
-async def _add(request: web.Request, desk: Desk) -> web.Response:
+async def _add(request: web.Request, desk: TradingAccount) -> web.Response:
     symbol = read_object(await request.read()).get("symbol")
     if not isinstance(symbol, str) or not symbol:
         raise unprocessable("symbol is required")
     return answer(_shown(desk, desk.watchlists.add(_named(request, desk), symbol, desk.now_ns)))
 
 
-async def _remove(request: web.Request, desk: Desk) -> web.Response:
+async def _remove(request: web.Request, desk: TradingAccount) -> web.Response:
     one = _named(request, desk)
     return answer(_shown(desk, desk.watchlists.remove(one, request.match_info["symbol"], desk.now_ns)))
 
 
-async def _drop(request: web.Request, desk: Desk) -> web.Response:
+async def _drop(request: web.Request, desk: TradingAccount) -> web.Response:
     desk.watchlists.drop(_named(request, desk), desk.now_ns)
     return web.Response(status=204)
 

@@ -16,11 +16,11 @@ from holdfast.sim.alpaca.market.columns import no_quotes, no_trades
 from holdfast.sim.alpaca.market.derive import SymbolData, complete
 from holdfast.sim.alpaca.market.opening import time_from
 from holdfast.sim.alpaca.market.store import Store
-from holdfast.sim.alpaca.trading.desk import Desk
-from holdfast.sim.alpaca.trading.desks import Desks
 from holdfast.sim.alpaca.trading.order import Order
 from holdfast.sim.alpaca.trading.request import read_object, read_order, read_replace
 from holdfast.sim.alpaca.trading.state import State
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
+from holdfast.sim.alpaca.trading.trading_accounts import TradingAccounts
 from holdfast.sim.alpaca.world import World
 
 OPEN = time_from("2024-07-10T13:30:00Z")
@@ -54,11 +54,11 @@ class Bench:
         self.world = World(MarketClock(kept_ns or now_ns), calendar, Store(EmptyMarket(), calendar))
         self.world.has_fees = has_fees
         self.world.faults = Faults([FaultSpec.parse(fault) for fault in faults])
-        self.world.desks = Desks(self.world, requests_per_minute=0, state=self.state)
+        self.world.desks = TradingAccounts(self.world, requests_per_minute=0, state=self.state)
         self.heard: list[dict[str, Any]] = []
         desk = self.world.desks.of_key(KEY, SECRET)
         assert desk is not None
-        self.desk: Desk = desk
+        self.desk: TradingAccount = desk
         desk.hub.add(self._hear)
 
     def _hear(self, event: str, frame: bytes) -> None:

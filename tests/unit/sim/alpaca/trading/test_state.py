@@ -8,8 +8,8 @@ import pytest
 from holdfast.errors import ConfigError
 from holdfast.sim.alpaca.errors import ApiError
 from holdfast.sim.alpaca.trading.accounts import read_accounts
-from holdfast.sim.alpaca.trading.desks import Desks
 from holdfast.sim.alpaca.trading.state import State
+from holdfast.sim.alpaca.trading.trading_accounts import TradingAccounts
 from tests.unit.sim.alpaca.trading.kit import EVENING, KEY, MORNING, OPEN, SECRET, Bench
 
 
@@ -175,7 +175,7 @@ def test_accounts_from_a_file(tmp_path: Path) -> None:
     """Listed accounts have their own money, and other keys open nothing."""
     path = tmp_path / "accounts.toml"
     path.write_text('[[accounts]]\nkey = "A"\nsecret = "a"\ncash = 2500.5\n[[accounts]]\nkey = "B"\nsecret = "b"\n')
-    desks = Desks(Bench(MORNING).world, accounts=path)
+    desks = TradingAccounts(Bench(MORNING).world, accounts=path)
     desk = desks.of_key("A", "a")
     assert desk is not None
     assert desk.books.cash == Decimal("2500.5")

@@ -1,6 +1,6 @@
 """One account at work: requests come in, the market moves, and all that follows is kept and told.
 
-A request is decided and answered at once; what it leads to at the exchange is done by `Desk.settle`, after the answer has
+A request is decided and answered at once; what it leads to at the exchange is done by `TradingAccount.settle`, after the answer has
 left: so a client never sees a fill before it has the order, unless that fault is on.
 """
 
@@ -43,7 +43,7 @@ OPTION = re.compile(r"[A-Z]{1,6}\d{6}[CP]\d{8}")
 """The symbol of an option's contract, as OCC writes it."""
 
 
-class Desk:
+class TradingAccount:
     """One account. Used from one event loop only.
 
     ``orders``, ``books``, ``executions``, ``funds``, ``curve`` and ``watchlists`` are for reading; they are changed by the

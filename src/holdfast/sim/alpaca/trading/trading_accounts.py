@@ -13,11 +13,11 @@ from holdfast.sim.alpaca.trading.account import Account, open_account
 from holdfast.sim.alpaca.trading.accounts import DEPOSIT, read_accounts
 from holdfast.sim.alpaca.trading.books import Execution
 from holdfast.sim.alpaca.trading.curve import Curve, Sample
-from holdfast.sim.alpaca.trading.desk import Desk
 from holdfast.sim.alpaca.trading.hours import Hours
 from holdfast.sim.alpaca.trading.limit import RateLimit
 from holdfast.sim.alpaca.trading.order import Order
 from holdfast.sim.alpaca.trading.state import Kind, State
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.watchlist import Watchlist
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MOST_ACCOUNTS = 1_000
 T = TypeVar("T")
 
 
-class Desks:
+class TradingAccounts:
     """The accounts. The file ``accounts`` lists them; without it any key opens one, and its first secret is the one it keeps.
 
     ``state`` is the file that all of them live in; what it has comes back at once. ``requests_per_minute`` 0 is no limit.
@@ -54,23 +54,23 @@ class Desks:
         self._deposit = deposit
         self._requests_per_minute = requests_per_minute
         self._state = state
-        self._by_key: dict[str, Desk] = {}
-        self._known: dict[tuple[str, str], Desk] = {}
+        self._by_key: dict[str, TradingAccount] = {}
+        self._known: dict[tuple[str, str], TradingAccount] = {}
         for account in list(self._kept(Kind.ACCOUNT, None, Account)):
             self._restore(account)
         for spec in specs:
             if spec.key not in self._by_key:
                 self._open(spec.key, spec.secret, spec.cash)
 
-    def all(self) -> Sequence[Desk]:
+    def all(self) -> Sequence[TradingAccount]:
         """Every account, in the order in which they were opened."""
         return tuple(self._by_key.values())
 
-    def find(self, key: str) -> Desk | None:
+    def find(self, key: str) -> TradingAccount | None:
         """The account of a key, whatever the secret; for the server's own use."""
         return self._by_key.get(key)
 
-    def of_key(self, key: str, secret: str) -> Desk | None:
+    def of_key(self, key: str, secret: str) -> TradingAccount | None:
         """The account of a key and its secret; None when they open none. An unknown key opens a new one if it may."""
         desk = self._known.get((key, secret))
         if desk is not None or not key or not secret:
@@ -91,7 +91,7 @@ class Desks:
             self._state.save_time(self._world.clock.now_ns)
             self._state.close()
 
-    def _open(self, key: str, secret: str, deposit: Decimal) -> Desk:
+    def _open(self, key: str, secret: str, deposit: Decimal) -> TradingAccount:
         now_ns = self._world.clock.now_ns
         account = open_account(key, _digest(key, secret), deposit, now_ns)
         account.closes_ns = self._hours.regular.next_close_ns(now_ns)
@@ -108,8 +108,8 @@ class Desks:
         curve = Curve(list(self._kept(Kind.EQUITY, account.id, Sample)))
         desk.open(list(self._kept(Kind.ORDER, account.id, Order)), curve, self._world.clock.now_ns)
 
-    def _desk(self, account: Account) -> Desk:
-        desk = Desk(self._world, self._hours, account, RateLimit(self._requests_per_minute), self._state)
+    def _desk(self, account: Account) -> TradingAccount:
+        desk = TradingAccount(self._world, self._hours, account, RateLimit(self._requests_per_minute), self._state)
         self._by_key[account.key] = desk
         return desk
 
