@@ -16,7 +16,7 @@ from holdfast.core.types import Price, Quantity, StrategyId
 from tests.local_alpaca import LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import FAR_BELOW, ask, becomes, bodies, buy, idle_engine
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
-from tests.scenario.alpaca.test_foreign import KEYS, adopted, elsewhere
+from tests.scenario.alpaca.test_external import KEYS, adopted, elsewhere
 
 BRACKET: dict[str, Any] = {"stop_loss": Price(Decimal("1.00")), "take_profit": Price(Decimal("9000.00"))}
 

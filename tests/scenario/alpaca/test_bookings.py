@@ -17,7 +17,7 @@ from holdfast.core.milestones import Impaired
 from holdfast.core.orders.order import OrderState
 from holdfast.core.types import Price, Quantity, StrategyId
 from holdfast.runtime.live.health import NOT_YET
-from holdfast.sim.alpaca.trading.trading_account import Desk
+from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import ask, becomes, bodies, buy, idle_engine, price_moves, trade
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
@@ -239,7 +239,7 @@ def test_a_days_sales_cost_cents_in_the_evening(tmp_path: Path) -> None:
         agree_in_the_end(running, Theirs(server))
 
 
-def desk_of(server: LocalAlpaca) -> Desk:
+def desk_of(server: LocalAlpaca) -> TradingAccount:
     (desk,) = server.world.desks.all()
     return desk
 

@@ -21,8 +21,8 @@ from holdfast.runtime.live.health import NOT_YET
 from tests.local_alpaca import KEY, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import FAR_BELOW, ask, becomes, bodies, idle_configuration
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
+from tests.scenario.alpaca.test_external import adopted, elsewhere
 from tests.scenario.alpaca.test_faults import disarm, post
-from tests.scenario.alpaca.test_foreign import adopted, elsewhere
 from tests.scenario.alpaca.test_supervisor import config_file, take_cash
 
 FIRST, SECOND = StrategyId("first"), StrategyId("second")

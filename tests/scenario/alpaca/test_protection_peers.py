@@ -29,8 +29,8 @@ from tests.scenario.alpaca.breaking import (
     started_engine,
 )
 from tests.scenario.alpaca.engine import PATIENCE_S, SYMBOLS, Running, Theirs, agree_in_the_end
+from tests.scenario.alpaca.test_external import elsewhere
 from tests.scenario.alpaca.test_faults import post
-from tests.scenario.alpaca.test_foreign import elsewhere
 
 STRATEGY = StrategyId("all")
 KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}

@@ -13,8 +13,8 @@ from holdfast.runtime.live.loop import QUEUE
 from tests.local_alpaca import local_alpaca
 from tests.scenario.alpaca.breaking import FAR_BELOW, becomes, buy, desk_of, idle_engine, price_moves, started_engine
 from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, check_no_twins, engine_on
+from tests.scenario.alpaca.test_external import KEYS
 from tests.scenario.alpaca.test_faults import post
-from tests.scenario.alpaca.test_foreign import KEYS
 
 STORM = 6
 

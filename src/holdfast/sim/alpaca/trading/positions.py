@@ -65,7 +65,9 @@ def _overnight(desk: TradingAccount, symbol: str, quantity: Decimal) -> Decimal:
     return min(before, quantity) if quantity > 0 else max(before, quantity)
 
 
-def closing_request(desk: TradingAccount, asset: Asset, qty: Decimal | None, percentage: Decimal | None) -> OrderRequest:
+def closing_request(
+    desk: TradingAccount, asset: Asset, qty: Decimal | None, percentage: Decimal | None
+) -> OrderRequest:
     """The market order that closes a position or part of one. Raises `ApiError`.
 
     Alpaca: of whole shares a percentage is whole shares too (documented: a fraction is sold of a fraction only).
