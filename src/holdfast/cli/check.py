@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -29,10 +30,16 @@ from holdfast.errors import HoldfastError
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.journal.database import Database, open_database
+from holdfast.journal.lease import check_bound
 from holdfast.journal.reader import Reader
 from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.verify import verify
+from holdfast.locks import open_locks
+from holdfast.observe.exporter import Exporter
 from holdfast.observe.metrics import ApiMetrics
+from holdfast.runtime.compose import process_name
+from holdfast.runtime.identity import Beginning, check_names
+from holdfast.runtime.parts import Builder
 
 OK, NOTE, FAIL = "ok", "warn", "fail"
 _STYLES = {OK: GOOD, NOTE: WARN, FAIL: BAD}
@@ -42,11 +49,24 @@ ENOUGH_BYTES, TOO_FEW_BYTES = 1 << 30, 100 << 20
 EARLIEST_S = 1_735_689_600
 """2025-01-01: a clock that says less was never set."""
 
-Finding = tuple[str, str, str]  # what, verdict, text
+
+class Finding(NamedTuple):
+    """What was found of what. ``status`` is the exit status that a failure asks for."""
+
+    what: str
+    verdict: str
+    text: str
+    status: int = 1
+
+
+Finder = Callable[[], Iterator[Finding]]
 
 
 def check(config_file: Path | None, as_json: bool) -> int:
-    """Print one line for each finding. The exit status is that of the first failure, 0 without any."""
+    """Print one line for each finding. The exit status is that of the first failure, 0 without any.
+
+    What `run` refuses before it trades, and without asking a broker, fails here with the same words and status.
+    """
     findings: list[Finding] = []
     statuses: list[int] = []
     console = terminal.console()
@@ -58,28 +78,36 @@ def check(config_file: Path | None, as_json: bool) -> int:
             for finding in found:
                 tell(finding)
         except HoldfastError as error:
-            tell((what, FAIL, " ".join(str(error).split())), error.exit_status)
+            tell(_failure(what, error))
         return len(statuses) == before
 
-    def tell(finding: Finding, status: int = 1) -> None:
+    def tell(finding: Finding) -> None:
         findings.append(finding)
-        if finding[1] == FAIL:
-            statuses.append(status)
+        if finding.verdict == FAIL:
+            statuses.append(finding.status)
         if not as_json:
             console.print(_line(finding), soft_wrap=True)
 
     checks = _Checks(config_file or DEFAULT_PATH)
     if take(checks.configuration(), "configuration"):
-        for what, find in checks.others():
+        for what, find in checks.parts():
+            take(find(), what)
+        if not statuses:
+            take(checks.whole(), "accounts")
+        for what, find in checks.surroundings():
             take(find(), what)
     if as_json:
-        rows = [{"check": what, "verdict": verdict, "text": text} for what, verdict, text in findings]
+        rows = [{"check": row.what, "verdict": row.verdict, "text": row.text} for row in findings]
         terminal.print_json({"ok": not statuses, "checks": rows})
     return statuses[0] if statuses else 0
 
 
+def _failure(what: str, error: HoldfastError) -> Finding:
+    return Finding(what, FAIL, " ".join(str(error).split()), error.exit_status)
+
+
 def _line(finding: Finding) -> Text:
-    what, verdict, text = finding
+    what, verdict, text, _ = finding
     return Text.assemble((f"{verdict:<4}", f"bold {_STYLES[verdict]}"), f"  {what:<13}  {text}")
 
 
@@ -90,15 +118,22 @@ class _Checks:
         self._path = path
         self._config: Config
         self._feeds: dict[str, Feed | LiveFeed] = {}
+        self._replayed: dict[str, Feed] = {}
 
-    def others(self) -> list[tuple[str, Callable[[], Iterator[Finding]]]]:
-        """All but the first, with what each is about."""
+    def parts(self) -> list[tuple[str, Finder]]:
+        """What a configuration says, part by part, with what each is about."""
         return [
             ("calendar", self.calendars),
             ("feed", self.feeds),
             ("login", self.logins),
             ("strategies", self.strategies),
+        ]
+
+    def surroundings(self) -> list[tuple[str, Finder]]:
+        """What a run needs that is not in the configuration."""
+        return [
             ("journal", self.journal),
+            ("metrics", self.metrics),
             ("disk", self.disk),
             ("clock", self.clock),
         ]
@@ -107,20 +142,20 @@ class _Checks:
         """The file, and what only makes sense as a whole."""
         self._config = config = load_config(self._path)
         accounts, strategies = len(config.accounts), len(config.strategies)
-        yield "configuration", OK, f"{self._path}: accounts {accounts}, strategies {strategies}"
+        yield Finding("configuration", OK, f"{self._path}: accounts {accounts}, strategies {strategies}")
         if not strategies:
-            yield "configuration", NOTE, "there is no strategy; add [[strategies]], or trade by hand"
+            yield Finding("configuration", NOTE, "there is no strategy; add [[strategies]], or trade by hand")
 
     def calendars(self) -> Iterator[Finding]:
         """Each account's calendar."""
         for account in self._config.accounts:
             calendar = calendar_of(account)
             covers = f"{calendar.days[0].date} to {calendar.known_until}"
-            yield "calendar", OK, f"{account.calendar} for {account.name}: {covers}"
+            yield Finding("calendar", OK, f"{account.calendar} for {account.name}: {covers}")
         for note in calendar_notes(self._config, time.strftime("%Y-%m-%d", time.gmtime())):
-            yield "calendar", NOTE, note
+            yield Finding("calendar", NOTE, note)
         for note in tick_notes(self._config):
-            yield "instruments", NOTE, note
+            yield Finding("instruments", NOTE, note)
 
     def feeds(self) -> Iterator[Finding]:
         """The market data, every row of it; of live data what can be seen without asking for it."""
@@ -133,20 +168,20 @@ class _Checks:
     def _replayed_feed(self, source: FeedConfig) -> Iterator[Finding]:
         feed = build_feed(self._config, source)
         total = check_data(feed)
-        self._feeds[source.name] = feed
+        self._feeds[source.name] = self._replayed[source.name] = feed
         events = "endless" if total is None else f"{total:,} events"
         symbols = list(feed.symbols)
         more = f" and {len(symbols) - 8} more" if len(symbols) > 8 else ""
-        yield "feed", OK, f"{feed.name}: {events}, {', '.join(symbols[:8])}{more}"
+        yield Finding("feed", OK, f"{feed.name}: {events}, {', '.join(symbols[:8])}{more}")
         for note in (*split_notes(feed), *timeframe_notes(self._strategies_on(source), feed)):
-            yield "feed", NOTE, note
+            yield Finding("feed", NOTE, note)
 
     def _live_feed(self, source: FeedConfig) -> Finding:
         login = self._log_in(source.kind, source.login)
         self._feeds[source.name] = feed = build_live_feed(self._config, source, login)
         login.close()
         text = f"{feed.name}: {', '.join(feed.symbols)}, {login.where}; `holdfast check {source.kind}` proves the way there"
-        return "feed", OK, text
+        return Finding("feed", OK, text)
 
     def logins(self) -> Iterator[Finding]:
         """The keys of each account that is elsewhere, where the feed has not shown them."""
@@ -155,7 +190,7 @@ class _Checks:
             if registry.load(account.broker).replayed is None and (account.broker, account.login) not in shown:
                 login = self._log_in(account.broker, account.login)
                 login.close()
-                yield "login", OK, f"{account.name}: {login.where}"
+                yield Finding("login", OK, f"{account.name}: {login.where}")
 
     def _log_in(self, broker: str, name: str) -> Login:
         return registry.load(broker).log_in(self._config.section(broker), name, Watched(ApiMetrics()))
@@ -171,10 +206,30 @@ class _Checks:
                 assert feed is not None  # noqa: S101 - the line above
                 try:
                     build_runner(strategy, feed)
-                except HoldfastError as error:
-                    yield "strategies", FAIL, str(error)
-                else:
-                    yield "strategies", OK, f"{strategy.id}: {strategy.class_path} on {', '.join(strategy.symbols)}"
+                except HoldfastError as error:  # the others are looked at too
+                    yield _failure("strategies", error)
+                    continue
+                yield Finding(
+                    "strategies", OK, f"{strategy.id}: {strategy.class_path} on {', '.join(strategy.symbols)}"
+                )
+
+    def whole(self) -> Iterator[Finding]:
+        """The accounts, built as a run builds them: what no part shows alone is refused by the same code."""
+        config = self._config
+        builder = Builder(config, process_name(), Beginning())
+        try:
+            for source in config.sources:
+                builder.build(source, self._replayed.get(source.name))
+            if config.locks.url is not None and any(source.is_live for source in config.sources):
+                open_locks(config.locks.url).close()
+        finally:
+            builder.close()
+        for account in config.accounts:
+            yield Finding(
+                "accounts",
+                OK,
+                f"{account.name}: {registry.load(account.broker).title}, on {config.feed_of(account).label}",
+            )
 
     def journal(self) -> Iterator[Finding]:
         """Whether it can be written, is free, and proves itself."""
@@ -182,20 +237,38 @@ class _Checks:
         if not database.exists():
             yield self._new_journal(database)
             return
+        self._check_recorded()
         running = self._running()
         if running:
-            yield "journal", NOTE, f"an engine is running: {running}; a second one would be refused"
+            yield Finding("journal", NOTE, f"an engine is running: {running}; a second one would be refused")
         with database.reported("written"), database.writer().connect() as connection, connection.begin():
             # on SQLite that takes the write lock and gives it back: read-only, locked and damaged files fail here
             for weakness in database.weaknesses(connection):
-                yield "journal", NOTE, weakness
+                yield Finding("journal", NOTE, weakness)
         with progress("audit", "records") as update:
             found = verify(self._config.journal.url, update)
         records = sum(account.records for account in found.accounts)
         if found.ok:
-            yield "journal", OK, f"{database.shown}: {terminal.many(records, 'record')}, all proven"
+            yield Finding("journal", OK, f"{database.shown}: {terminal.many(records, 'record')}, all proven")
         else:
-            yield "journal", FAIL, f"{found.problems[0]} (`holdfast audit verify` lists all; restore a backup)"
+            yield Finding("journal", FAIL, f"{found.problems[0]} (`holdfast audit verify` lists all; restore a backup)")
+
+    def _check_recorded(self) -> None:
+        """Raise what a run would raise of accounts and strategies that are recorded otherwise."""
+        with Reader.open(self._config.journal.url) as reader:
+            bound = {row.account: row.broker for row in reader.accounts()}
+            for account in self._config.accounts:
+                check_bound(account.name, bound.get(account.name, account.broker), account.broker)
+            check_names(self._config, reader, Beginning())
+
+    def metrics(self) -> Iterator[Finding]:
+        """Whether metrics can be served; a running engine may have the address."""
+        listen = self._config.metrics.listen
+        database = open_database(self._config.journal.url)
+        if listen is not None and not (database.exists() and self._running()):
+            exporter = Exporter(listen)
+            exporter.close()
+            yield Finding("metrics", OK, f"can be served at {listen}")
 
     def _running(self) -> str:
         with Reader.open(self._config.journal.url) as reader:
@@ -205,38 +278,42 @@ class _Checks:
     @staticmethod
     def _new_journal(database: Database) -> Finding:
         if isinstance(database, SqliteDatabase) and not os.access(folder := _nearest(database.path), os.W_OK):
-            return (
+            return Finding(
                 "journal",
                 FAIL,
                 f"{database.shown} can't be made: {folder} is not writable; choose another folder or allow it",
             )
-        return "journal", OK, f"{database.shown} will be made by the first start"
+        return Finding("journal", OK, f"{database.shown} will be made by the first start")
 
     def disk(self) -> Iterator[Finding]:
         """Room for the journal."""
         database = open_database(self._config.journal.url)
         if not isinstance(database, SqliteDatabase):
-            yield "disk", OK, f"the journal's space is the server's: {database.shown}"
+            yield Finding("disk", OK, f"the journal's space is the server's: {database.shown}")
             return
         folder = _nearest(database.path)
         free = shutil.disk_usage(folder).free
         verdict = OK if free >= ENOUGH_BYTES else NOTE if free >= TOO_FEW_BYTES else FAIL
         advice = "" if verdict == OK else "; free some, an engine that can't record stops"
-        yield "disk", verdict, f"{free / (1 << 30):,.1f} GB free at {folder}{advice}"
+        yield Finding("disk", verdict, f"{free / (1 << 30):,.1f} GB free at {folder}{advice}")
 
     def clock(self) -> Iterator[Finding]:
         """Whether the machine's clock can be right: it may not be before what was done under it."""
         now_s = time.time()
         if now_s < EARLIEST_S:
-            yield "clock", FAIL, f"the machine's clock says {time.strftime('%Y-%m-%d', time.gmtime(now_s))}; set it"
+            yield Finding(
+                "clock", FAIL, f"the machine's clock says {time.strftime('%Y-%m-%d', time.gmtime(now_s))}; set it"
+            )
             return
         if open_database(self._config.journal.url).exists():
             with Reader.open(self._config.journal.url) as reader:
                 latest_ns = max((row.started_ns for row in reader.accounts()), default=0)
             if latest_ns > now_s * SECOND_NS:
-                yield "clock", NOTE, "the last start lies in the future: the machine's clock was set back; check it"
+                yield Finding(
+                    "clock", NOTE, "the last start lies in the future: the machine's clock was set back; check it"
+                )
                 return
-        yield "clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now_s))
+        yield Finding("clock", OK, time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now_s)))
 
 
 def _nearest(path: Path) -> Path:

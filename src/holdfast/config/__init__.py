@@ -150,7 +150,7 @@ def _expand_profiles(data: dict[str, Any], name: str) -> None:
         if not isinstance(risk, dict):
             continue
         profile = risk.pop("profile", "default")
-        if profile not in PROFILES:
+        if not isinstance(profile, str) or profile not in PROFILES:
             raise ConfigError(f"{name}: there is no risk profile {profile!r}; there are {', '.join(PROFILES)}")
         room = many_symbols(_symbols_of(data, account.get("name"))) if profile == "default" else {}
         account["risk"] = {**PROFILES[profile], **room, **risk}
@@ -210,12 +210,15 @@ def _override(data: dict[str, Any], environment: Mapping[str, str]) -> None:
 
 def _set(data: Any, path: list[str], value: str, variable: str) -> None:
     try:
+        value.encode()
         for key in path[:-1]:
             data = data[int(key)] if isinstance(data, list) else data.setdefault(key, {})
         if isinstance(data, list):
             data[int(path[-1])] = value
         else:
             data[path[-1]] = value
+    except UnicodeEncodeError:
+        raise ConfigError(f"the environment variable {variable} is not UTF-8 text; write it anew") from None
     except (IndexError, ValueError, AttributeError, TypeError):
         raise ConfigError(f"the environment variable {variable} names nothing in the configuration file") from None
 

@@ -1,6 +1,6 @@
 """What no single section of the configuration can know: whether its parts fit each other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from holdfast.core.messages import PAPER
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.strategy.timeframe import parse_timeframe
-from holdfast.core.types import MANUAL, NAME_LENGTH, to_price
+from holdfast.core.types import MANUAL, check_name, to_price
 from holdfast.errors import ConfigError, HoldfastError, InvalidValue, Refused
 from holdfast.feeds.pace import parse_speed
 from holdfast.observe.exporter import parse_address
@@ -30,8 +30,7 @@ LOCAL = ("sqlite", "unix")
 
 def check(config: Config, name: str) -> None:
     """What no single section can know. Raises :class:`~holdfast.errors.ConfigError`."""
-    _check_unique("account", [account.name for account in config.accounts], name)
-    _check_unique("strategy", [strategy.id for strategy in config.strategies], name)
+    _check_names(config, name)
     if not config.accounts:
         raise ConfigError(f"{name}: there is no account; add [[accounts]] with at least a name")
     names = [account.name for account in config.accounts]
@@ -44,16 +43,10 @@ def check(config: Config, name: str) -> None:
             if account_name not in names:
                 hint = registry.nearest(account_name, names)
                 raise ConfigError(f"{name}: strategy {strategy.id} is on account {account_name!r}; {hint}")
-        _check_unique(f"accounts of strategy {strategy.id}:", list(strategy.on), name)
-        if not strategy.symbols or strategy.id in ("", EXTERNAL, MANUAL):
+        if not strategy.symbols or strategy.id in (EXTERNAL, MANUAL):
             raise ConfigError(
                 f"{name}: strategy {strategy.id!r} needs an id of its own (not {MANUAL}, nor {EXTERNAL}) and at least one symbol"
             )
-        for text in (strategy.id, *strategy.symbols):
-            if len(text) > NAME_LENGTH or not text.isprintable():
-                raise ConfigError(
-                    f"{name}: strategy {strategy.id!r}: an id or symbol has at most {NAME_LENGTH} printable characters, not {text!r}"
-                )
     for account in config.accounts:
         _check_limits(account.risk, f"{name}: account {account.name}")
     _check_feeds(config, name)
@@ -62,6 +55,36 @@ def check(config: Config, name: str) -> None:
     _check_lease(config, name)
     if config.watchdog != WatchdogConfig():  # one that nobody has written says nothing of a lease of another length
         check_watchdog(config, name)
+
+
+def _check_names(config: Config, name: str) -> None:
+    """What a journal keeps by name can be one, and is there once: accounts, strategies, feeds and symbols."""
+    try:
+        for account in config.accounts:
+            check_name("an account's name", account.name)
+        for source in config.feeds:
+            if source.name:  # one without is told how to write it, below
+                check_name("a feed's name", source.name)
+        for strategy in config.strategies:
+            check_name("a strategy's id", strategy.id)
+            for symbol in strategy.symbols:
+                check_name(f"strategy {strategy.id}: a symbol", symbol)
+        for source in config.sources:
+            for symbol in source.symbols or ():
+                check_name(f"{source.label}: a symbol", symbol)
+        for symbol in config.instruments:
+            check_name("instruments: a symbol", symbol)
+    except InvalidValue as error:
+        raise ConfigError(f"{name}: {error}") from None
+    _check_unique("account", [account.name for account in config.accounts], name)
+    _check_unique("strategy", [strategy.id for strategy in config.strategies], name)
+    lists: dict[str, Sequence[str]] = {f"accounts of strategy {row.id}": row.on for row in config.strategies}
+    lists |= {f"symbols of strategy {row.id}": row.symbols for row in config.strategies}
+    lists |= {f"symbols of {source.label}": source.symbols or () for source in config.sources}
+    for what, values in lists.items():
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise ConfigError(f"{name}: {what}: {twice} is there {values.count(twice)} times; keep one")
 
 
 def _check_texts(config: Config, name: str) -> None:

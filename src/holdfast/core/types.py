@@ -42,7 +42,16 @@ ClientOrderId = NewType("ClientOrderId", str)
 StrategyId = NewType("StrategyId", str)
 
 NAME_LENGTH = 64
-"""The longest id of a strategy and the longest symbol, in characters: a journal on a server keeps no longer ones."""
+"""The longest name of an account, a strategy, a symbol, in characters: a journal on a server keeps no longer ones."""
+
+
+def check_name(what: str, text: str) -> str:
+    """``text``, if it can be a name. Raises :class:`~holdfast.errors.InvalidValue`, which begins with ``what`` it would be the name of."""
+    if not text.strip() or len(text) > NAME_LENGTH or not text.isprintable():
+        shown = repr(text) if len(text) <= NAME_LENGTH else f"{len(text):,} characters ({text[:20]!r}...)"
+        raise InvalidValue(f"{what} has 1 to {NAME_LENGTH} printable characters, not {shown}")
+    return text
+
 
 MANUAL = StrategyId("manual")
 """The ledger that orders typed by a person belong to."""

@@ -16,7 +16,7 @@ import msgspec
 from holdfast.core.currencies import check_currency
 from holdfast.core.instruments import AssetClass, Instrument, Product
 from holdfast.core.ranges import Ranged, Within
-from holdfast.core.types import NAME_LENGTH, to_decimal
+from holdfast.core.types import check_name, to_decimal
 from holdfast.errors import ConfigError, HoldfastError, InvalidValue
 
 MOST_ROWS = 500_000
@@ -123,8 +123,10 @@ def _by_symbol(path: Path, names: list[str], rows: Iterable[list[str]]) -> dict[
             raise ConfigError(f"{where}: it has {len(cells)} cells, and the header {len(names)}")
         row = {name: text.strip() for name, text in zip(names, cells, strict=True)}
         symbol = row.pop("symbol")
-        if not symbol or len(symbol) > NAME_LENGTH or not symbol.isprintable():
-            raise ConfigError(f"{where}: a symbol has 1 to {NAME_LENGTH} printable characters, not {symbol!r}")
+        try:
+            check_name("a symbol", symbol)
+        except InvalidValue as error:
+            raise ConfigError(f"{where}: {error}") from None
         if symbol in found:
             raise ConfigError(f"{where}: {symbol} is there twice, in row {first[symbol]} too; keep one")
         first[symbol] = number

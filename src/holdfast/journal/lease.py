@@ -23,13 +23,13 @@ from sqlalchemy.exc import IntegrityError
 
 from holdfast.core.messages import BrokerName
 from holdfast.core.milestones import AccountRenamed, StrategyRenamed
-from holdfast.core.types import ZERO
-from holdfast.errors import InvalidValue, JournalCorrupt, Refused, StaleEpoch
+from holdfast.core.types import ZERO, check_name
+from holdfast.errors import JournalCorrupt, Refused, StaleEpoch
 from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS
 from holdfast.journal.database import Database
 from holdfast.journal.holder import Holder, Life, life_of, lock_path
-from holdfast.journal.tables import ACCOUNT_LENGTH, accounts, records
+from holdfast.journal.tables import accounts, records
 
 PROCESS_LENGTH = 128
 """How much of a process's name is kept, in characters."""
@@ -130,8 +130,16 @@ class Watch:
 
 def check_account_name(account: str) -> None:
     """Raise :class:`~holdfast.errors.InvalidValue` for a name that can't be an account's."""
-    if not account or len(account) > ACCOUNT_LENGTH or not account.isprintable():
-        raise InvalidValue(f"an account's name has 1 to {ACCOUNT_LENGTH} printable characters, not {account!r}")
+    check_name("an account's name", account)
+
+
+def check_bound(account: str, bound: str, broker: str) -> None:
+    """Raise :class:`~holdfast.errors.Refused` for an account that is recorded as another broker's."""
+    if bound != broker:
+        raise Refused(
+            f"account {account!r} is bound to broker {bound} and can't be traded at {broker}; "
+            "give the other broker an account of its own"
+        )
 
 
 def begin_tenure(
@@ -167,11 +175,7 @@ def begin_tenure(
             return _first_tenure(connection, account, broker, ours)
         if row is None or holder is None:
             raise _overtaken(account)
-        if row.broker != broker:
-            raise Refused(
-                f"account {account!r} is bound to broker {row.broker} and can't be traded at {broker}; "
-                "give the other broker an account of its own"
-            )
+        check_bound(account, row.broker, broker)
         raised = connection.execute(
             sa.update(accounts)
             .where(

@@ -16,7 +16,7 @@ from holdfast.core.codec import decode_body, encode_body, encode_params
 from holdfast.core.messages import AnyBody
 from holdfast.core.milestones import StrategyRenamed, StrategyStarted
 from holdfast.core.portfolio.portfolio import EXTERNAL
-from holdfast.core.types import MANUAL, NAME_LENGTH, StrategyId
+from holdfast.core.types import MANUAL, StrategyId, check_name
 from holdfast.errors import InvalidValue
 from holdfast.journal import schema, tables
 from holdfast.journal.anchor import Anchor
@@ -63,10 +63,10 @@ def rename_strategy(url: str, account: str | None, old: str, new: str) -> tuple[
 
 def _check_names(old: str, new: str) -> None:
     for name in (old, new):
-        if name in RESERVED or len(name) > NAME_LENGTH or not name.isprintable():
+        check_name("a strategy's id", name)
+        if name in RESERVED:
             raise InvalidValue(
-                f"{name!r} can't be a strategy's id here: it has at most {NAME_LENGTH} printable characters, and is neither "
-                f"{MANUAL!r} nor {EXTERNAL!r}"
+                f"{name!r} can't be a strategy's id: {MANUAL!r} and {EXTERNAL!r} are ledgers of their own"
             )
     if old == new:
         raise InvalidValue(f"the strategy is called {new!r} already")

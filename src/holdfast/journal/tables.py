@@ -18,10 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from holdfast.core.types import NAME_LENGTH
 from holdfast.errors import JournalCorrupt
-
-ACCOUNT_LENGTH = 64
-"""The longest account name, in characters."""
 
 
 class LONGTEXT(Text):
@@ -66,7 +64,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
 
 
 def _account() -> Column[str]:
-    return Column("account", String(ACCOUNT_LENGTH), nullable=False)
+    return Column("account", String(NAME_LENGTH), nullable=False)
 
 
 def _text(name: str, length: int) -> Column[str]:

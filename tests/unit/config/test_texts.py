@@ -108,3 +108,11 @@ def test_what_has_no_end_or_is_no_file_is_given_up(path: str) -> None:
     with pytest.raises(HoldfastError) as error:
         load_config(Path(path), {})
     assert "\n" not in str(error.value)
+
+
+def test_a_variable_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 come as surrogates, which nothing can print or keep."""
+    path = tmp_path / "holdfast.toml"
+    path.write_text('[[accounts]]\nname = "a"\n')
+    with pytest.raises(ConfigError, match="HOLDFAST_ACCOUNTS__0__NAME is not UTF-8"):
+        load_config(path, {"HOLDFAST_ACCOUNTS__0__NAME": b"\xff".decode(errors="surrogateescape")})
