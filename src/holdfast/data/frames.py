@@ -1,0 +1,269 @@
+"""Market data from frames of pandas, polars and Arrow, as Holdfast's own columns."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from holdfast.data import order, times
+from holdfast.data.convert import Converter, column_of
+from holdfast.data.kinds import BARS, KINDS, Kind
+from holdfast.data.layout import Column, Layout, Options, options
+from holdfast.data.names import Named, is_end, kind_of, roles_of, time_roles
+from holdfast.data.zones import zone_of_calendar
+from holdfast.errors import DataError, InvalidValue
+
+DEFAULT_CALENDAR = "XNYS"
+"""Of days without a zone where nothing else is said: the one that accounts have by default."""
+FRAME = "the frame"
+
+
+def from_frame(
+    data: Any, *, symbol: str | None = None, timezone: str | None = None, calendar: str | None = None, **said: Any
+) -> pa.Table:
+    """The market data of ``data`` in Holdfast's own columns, sorted by time and symbol, times in UTC nanoseconds.
+
+    ``data`` is a frame of pandas, polars, pyarrow or anything that speaks Arrow; or a mapping from symbols to such frames. Times are a
+    column or the index, symbols a column, a level of the index, a level of the columns (as yfinance has them), or ``symbol`` for all
+    rows. Bars are stamped at their start unless ``stamp="end"``.
+
+    ``timezone`` is the zone of times that have none. Days without a time need none: they are those of the exchange whose ``calendar``
+    (``XNYS`` by default) is named. ``said`` are further options: ``columns`` (``{"close": "Adj Close"}``), ``kind``, ``unit``,
+    ``price_scale``, ``stamp``, ``decimal``, ``thousands``, ``day_first``.
+
+    Raises :class:`~holdfast.errors.InvalidValue` for what can't be known, naming the option that says it, and
+    :class:`~holdfast.errors.DataError` for rows that can't be true.
+    """
+    given = options(timezone=timezone, symbol=symbol, **said)
+    day_zone = zone_of_calendar(calendar or DEFAULT_CALENDAR)
+    if isinstance(data, Mapping):
+        if symbol is not None:
+            raise InvalidValue("symbol goes with one frame; a mapping has the symbols as its keys")
+        if not data:
+            raise InvalidValue("the mapping has no frames; give at least one, such as {'SPY': frame}")
+        parts = [_one(frame, _with_symbol(given, key), day_zone, f"the frame of {key}") for key, frame in data.items()]
+    else:
+        parts = [_one(data, given, day_zone, FRAME)]
+    return joined(parts)
+
+
+def joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """Tables of one kind as one, in order. Raises :class:`~holdfast.errors.InvalidValue` where they are of several kinds."""
+    if len(parts) == 1:
+        return parts[0]
+    if any(part.schema != parts[0].schema for part in parts):
+        raise InvalidValue("the frames are of different kinds (bars, trades, quotes); give those of one kind")
+    whole = pa.concat_tables(parts)
+    return whole.sort_by([("ts", "ascending"), ("symbol", "ascending")])
+
+
+def _with_symbol(given: Options, key: object) -> Options:
+    fields = {**given.given(), "symbol": str(key)}
+    return options(**fields)
+
+
+def _one(data: Any, given: Options, day_zone: str, source: str) -> pa.Table:
+    raw = raw_table(data, source)
+    if not len(raw):
+        raise DataError(f"{source}: has no rows; there is nothing to trade on")
+    layout = layout_of(raw, given, source)
+    converter = Converter(source, layout, day_zone)
+    table = order.in_order(converter.convert(raw), layout.of_kind, converter.tally, source)
+    if not len(table):
+        raise DataError(f"{source}: no row has prices")
+    return starts(table, layout, source)
+
+
+def starts(table: pa.Table, layout: Layout, source: str) -> pa.Table:
+    """The bars stamped at their start. Raises :class:`~holdfast.errors.DataError` where their length can't be told."""
+    if layout.of_kind is not BARS or layout.stamp == "start":
+        return table
+    found = order.lengths_of(table)
+    for name, length_ns in found.items():
+        if length_ns is None:
+            raise DataError(
+                f"{source}: {name} has no two bars near enough to each other to tell their length, and so their start; leave it out"
+            )
+    return order.at_start(table, {name: length_ns or 0 for name, length_ns in found.items()})
+
+
+def layout_of(raw: pa.Table, given: Options, source: str) -> Layout:
+    """What a frame's columns are. Raises :class:`~holdfast.errors.InvalidValue` for what can't be known."""
+    named = Named(raw.column_names)
+    kind = KINDS[given.kind] if given.kind else _kind(named, given, source)
+    columns = _columns(named, kind, given)
+    _check_there(raw, columns, kind, source)
+    symbol = given.symbol
+    if symbol is not None and not (given.columns or {}).get("symbol"):
+        columns.pop("symbol", None)
+    if symbol is None and "symbol" not in columns:
+        raise InvalidValue(f'{source} has no column of symbols; say whose data it is, such as symbol="SPY"')
+    return Layout(
+        kind=kind.name,  # type: ignore[arg-type]
+        columns=columns,
+        timezone=given.timezone,
+        unit=given.unit or _unit(raw, columns, source),
+        price_scale=given.price_scale or 1.0,
+        stamp=given.stamp or ("end" if is_end(columns) else "start"),
+        symbol=symbol,
+        decimal=given.decimal or ".",
+        thousands=given.thousands or "",
+        day_first=_day_first(raw, columns, given, source),
+    )
+
+
+def _kind(named: Named, given: Options, source: str) -> Kind:
+    roles = set(given.columns or {})
+    for kind in KINDS.values():
+        if roles.intersection(kind.prices) and roles.issubset({*kind.columns, "date", "time"}):
+            return kind
+    found = kind_of(named)
+    if found is None:
+        raise InvalidValue(
+            f"{source} has {', '.join(map(repr, named.names)) or 'no columns'}; bars need open, high, low, close (and volume), trades price and "
+            'size, quotes bid and ask: name them, such as columns={"open": "Open"}'
+        )
+    return found
+
+
+def _columns(named: Named, kind: Kind, given: Options) -> dict[str, Column]:
+    said = dict(given.columns or {})
+    found = roles_of(named, kind)
+    if {"ts", "date", "time"}.intersection(said):
+        found = {role: column for role, column in found.items() if role not in ("ts", "date", "time")}
+    return {**{role: column for role, column in found.items() if column not in said.values()}, **said}
+
+
+def _check_there(raw: pa.Table, columns: Mapping[str, Column], kind: Kind, source: str) -> None:
+    if "ts" not in columns and not {"date", "time"} <= set(columns):
+        raise InvalidValue(
+            f"{source} has no column of times (it has {', '.join(raw.column_names)}); name it, such as columns={{'ts': 'when'}}, or make it the index"
+        )
+    missing = [name for name in kind.prices if name not in columns]
+    if missing:
+        raise InvalidValue(f"{source} has no {', '.join(missing)}; {kind.name} need {' '.join(kind.columns)}")
+    try:
+        for column in columns.values():
+            column_of(
+                raw.slice(0, 0).combine_chunks().to_batches()[0] if len(raw) == 0 else raw.slice(0, 1).to_batches()[0],
+                column,
+                source,
+            )
+    except DataError as error:
+        raise InvalidValue(str(error)) from None
+
+
+def _unit(raw: pa.Table, columns: Mapping[str, Column], source: str) -> Any:
+    if "ts" not in columns:
+        return None
+    column = _column(raw, columns["ts"])
+    if not times.is_numeric(column):
+        return None
+    unit = times.unit_of(column)
+    if unit is None or unit == "excel":
+        raise InvalidValue(
+            f'{source}: the times are numbers such as {column[0].as_py()}; say what they count: unit="s", "ms", "us" or "ns"'
+        )
+    return unit
+
+
+def _day_first(raw: pa.Table, columns: Mapping[str, Column], given: Options, source: str) -> bool:
+    if given.day_first is not None:
+        return given.day_first
+    column = _column(raw, columns.get("ts", columns.get("date", 1)))
+    told = times.day_first_of(column)
+    if told is None:
+        raise InvalidValue(
+            f"{source}: in times such as {column[0].as_py()!r} day and month can't be told apart; say day_first=True or False"
+        )
+    return told
+
+
+def _column(raw: pa.Table, column: Column) -> pa.Array:
+    whole = raw.column(column - 1 if isinstance(column, int) else column).combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+# --- frames as Arrow ----------------------------------------------------------------------------------------------------
+
+
+def raw_table(data: Any, source: str = FRAME) -> pa.Table:
+    """A frame of any library, its index as columns. Raises :class:`~holdfast.errors.InvalidValue` for what is none."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(data, pandas.DataFrame):
+        return _from_pandas(data)
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    if isinstance(data, pa.Table):
+        return data
+    if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):  # a lazy frame of polars
+        data = data.collect()
+    if hasattr(data, "__arrow_c_stream__"):
+        return pa.table(data)
+    raise InvalidValue(
+        f"{source} is a {type(data).__name__}; give a DataFrame of pandas or polars, a table of pyarrow, or a mapping from symbols to them"
+    )
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    import pandas as pd
+
+    if isinstance(frame.columns, pd.MultiIndex):
+        frame = _stacked(frame)
+    index = frame.index
+    levels = [index] if index.nlevels == 1 else [index.get_level_values(place) for place in range(index.nlevels)]
+    columns = [str(name) for name in frame.columns]
+    has_time = bool(time_roles(Named(columns)))
+    parts: dict[str, pa.Array] = {}
+    for place, level in enumerate(levels):
+        name = _level_name(level, has_time=has_time, has_symbol="symbol" in columns, is_only=len(levels) == 1)
+        if name is not None and name not in columns:
+            parts[name if name not in parts else f"{name}{place}"] = pa.array(level)
+    arrays = [*parts.values(), *(pa.array(frame.iloc[:, place]) for place in range(len(columns)))]
+    flat = [pa.concat_arrays(each.chunks) if isinstance(each, pa.ChunkedArray) else each for each in arrays]
+    return pa.table(flat, names=[*parts, *columns])
+
+
+def _level_name(level: Any, *, has_time: bool, has_symbol: bool, is_only: bool) -> str | None:
+    """What a level of the index is called as a column; None where it is no more than a count of rows."""
+    import pandas as pd
+
+    if isinstance(level, pd.DatetimeIndex):
+        return "ts" if not has_time or not is_only else None
+    if isinstance(level, pd.PeriodIndex):
+        raise InvalidValue("the index has periods; make them times: frame.index = frame.index.to_timestamp()")
+    if isinstance(level, pd.RangeIndex):
+        return None
+    if not is_only:
+        kinds = pd.api.types
+        is_text = kinds.is_object_dtype(level) or kinds.is_string_dtype(level) or isinstance(level, pd.CategoricalIndex)
+        return (
+            None if has_symbol and is_text else "symbol" if is_text and level.name is None else str(level.name or "ts")
+        )
+    return None if has_time else str(level.name or "ts")
+
+
+def _stacked(frame: Any) -> Any:
+    """Columns of two levels, prices and symbols in either order, as rows of symbols."""
+    if frame.columns.nlevels != 2:
+        raise InvalidValue(f"the columns have {frame.columns.nlevels} levels; two are understood: prices and symbols")
+    outer, inner = (frame.columns.get_level_values(level).map(str) for level in (0, 1))
+    kinds = [kind_of(Named(list(dict.fromkeys(level)))) for level in (outer, inner)]
+    prices = [kind is BARS for kind in kinds]  # symbols such as A and B look like the names of quotes
+    if not any(prices):
+        prices = [kind is not None for kind in kinds]
+    if prices[0] == prices[1]:
+        raise InvalidValue(
+            "the columns have two levels, and it can't be told which are the prices; give a mapping from symbols to frames"
+        )
+    symbols = inner if prices[0] else outer
+    import pandas as pd
+
+    parts = []
+    for name in dict.fromkeys(symbols):
+        mine = symbols == name
+        part = frame.loc[:, mine]
+        part.columns = (outer if prices[0] else inner)[mine]
+        parts.append(part.assign(symbol=name).dropna(how="all", subset=list(part.columns)))
+    return pd.concat(parts)
