@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
 
+from holdfast.cli.app import app
 from tools import campaign, campaign_record
 from tools.campaign import PARTS, Part, Slice, State, slice_of
 from tools.campaign_record import OLDEST_COMMITS, Commit, Figures, Passed, commit_now
@@ -78,6 +80,15 @@ def test_what_there_is_not_is_misuse(
     """A slice or a part that there is not ends with 2, and nothing is run."""
     assert campaign.main(arguments, tmp_path) == 2
     assert capsys.readouterr().err
+
+
+def test_each_seed_that_may_be_drawn_is_one_that_the_command_takes() -> None:
+    """The largest seed is no misuse of `holdfast torture`: what is left to complain of is the other argument."""
+    command = typer.main.get_command(app).commands["torture"]  # type: ignore[attr-defined]
+    (seed,) = (parameter for parameter in command.params if parameter.name == "seed")
+    assert seed.type.convert(campaign.SEEDS - 1, seed, None) == campaign.SEEDS - 1
+    with pytest.raises(typer.BadParameter):
+        seed.type.convert(seed.type.max + 1, seed, None)
 
 
 # --- going on ---------------------------------------------------------------------------------------------------------
