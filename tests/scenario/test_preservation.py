@@ -143,8 +143,8 @@ def test_protection_goes_on_in_preservation() -> None:
     desk = trading()
     lose(desk)
     later(desk, AFTER_NS)
-    way_out = next(order for order in desk.state.orders.live.values() if order.terms.limit_price == 118)
-    desk.take(_canceled(desk, way_out.terms.client_order_id))
+    reduce_only = next(order for order in desk.state.orders.live.values() if order.terms.limit_price == 118)
+    desk.take(_canceled(desk, reduce_only.terms.client_order_id))
     assert covered(desk)
 
 

@@ -64,10 +64,10 @@ def draft(state: EngineState, signal: Signal) -> RiskApproved | RiskRefused | Wa
     return wait._replace(quantity=Quantity(sum((part for part in parts if part is not None), ZERO)))
 
 
-def draft_alone(state: EngineState, signal: Signal, *, way_out: bool = False) -> RiskApproved | RiskRefused | None:
+def draft_alone(state: EngineState, signal: Signal, *, reduce_only: bool = False) -> RiskApproved | RiskRefused | None:
     """What a signal comes to where no order of its strategy in the symbol can be in its way.
 
-    ``way_out``: it is one of the orders that together bring the account to zero, so none of them raises risk, even where
+    ``reduce_only``: it is one of the orders that together bring the account to zero, so none of them raises risk, even where
     strategies hold opposite sides of a symbol and the first close alone would carry the account through zero.
     """
     price = state.price(signal.symbol)
@@ -90,7 +90,7 @@ def draft_alone(state: EngineState, signal: Signal, *, way_out: bool = False) ->
         terms = sized
     elif not quantity:
         return refusal(signal, "size", "0", "one lot", "the amount of money comes to less than the smallest step")
-    return _judged(state, terms, signal, way_out)
+    return _judged(state, terms, signal, reduce_only)
 
 
 def _without_fee(state: EngineState, symbol: str, side: Side, quantity: Quantity) -> Quantity:
@@ -198,22 +198,22 @@ def _basis(
     )
 
 
-def _judged(state: EngineState, terms: OrderTerms, signal: Signal, way_out: bool) -> RiskApproved | RiskRefused:
+def _judged(state: EngineState, terms: OrderTerms, signal: Signal, reduce_only: bool) -> RiskApproved | RiskRefused:
     """Risk's answer to a draft. One that goes through zero closes first and opens then, unless one order may do both.
 
     What only closes is never held up by limits that bar the whole: it goes alone then, and the rest is refused.
     """
-    if terms.symbol in state.gaps and not way_out:
+    if terms.symbol in state.gaps and not reduce_only:
         return _agreed_on(state, terms, signal)
-    whole = check(terms, _view(state, terms, signal), state.limits, way_out=way_out)
+    whole = check(terms, _view(state, terms, signal), state.limits, reduce_only=reduce_only)
     crosses = _closes(state, terms) > 0
     if not crosses or (state.rules.orders_cross_zero and isinstance(whole, RiskApproved)):
         return whole
     close = _up_to_zero(state, terms)
     if isinstance(whole, RiskApproved):
-        return check(close, _view(state, close, signal), state.limits, way_out=way_out)
+        return check(close, _view(state, close, signal), state.limits, reduce_only=reduce_only)
     close = replace(close, then=None)
-    answer = check(close, _view(state, close, signal), state.limits, way_out=way_out)
+    answer = check(close, _view(state, close, signal), state.limits, reduce_only=reduce_only)
     if isinstance(answer, RiskRefused):
         return whole
     return replace(answer, left_out=replace(whole, quantity=Quantity(terms.quantity - close.quantity)))

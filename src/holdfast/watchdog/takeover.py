@@ -133,7 +133,7 @@ class Tenure:
 
         A close cancels its position's protection itself.
         """
-        openers = [order for order in self._entries(symbol) if not self._is_way_out(order)]
+        openers = [order for order in self._entries(symbol) if not self._is_reduce_only(order)]
         for order in openers:
             key = order.terms.client_order_id
             self._ask(key, CancelOrders(client_order_id=key))
@@ -147,7 +147,7 @@ class Tenure:
         live = self._state.orders.live.values()
         return [order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.ENTRY]
 
-    def _is_way_out(self, order: Order) -> bool:
+    def _is_reduce_only(self, order: Order) -> bool:
         """Whether it closes its strategy's position: one of ours, or of the engine's before it fell silent."""
         terms = order.terms
         return self._state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign < 0

@@ -399,7 +399,7 @@ def test_a_way_out_of_everything_passes() -> None:
     """Orders that together close the account pass even where one alone carries it through zero."""
     order = terms(Side.SELL, 100)
     assert verdict(order, holding(70, state=AccountState.HALTED)) == "account_state"
-    answer = check(order, holding(70, state=AccountState.HALTED), RiskLimits(), way_out=True)
+    answer = check(order, holding(70, state=AccountState.HALTED), RiskLimits(), reduce_only=True)
     assert isinstance(answer, RiskApproved)
     assert not answer.raises_risk
 

@@ -39,14 +39,14 @@ def raises_risk(side: Side, quantity: Decimal, scope: Scope) -> bool:
 
 
 def check(
-    terms: OrderTerms, view: RiskView, limits: RiskLimits, *, way_out: bool = False
+    terms: OrderTerms, view: RiskView, limits: RiskLimits, *, reduce_only: bool = False
 ) -> RiskApproved | RiskRefused:
-    """Approve a draft or refuse it with the first rule it breaks. A ``way_out`` is known not to raise risk."""
+    """Approve a draft or refuse it with the first rule it breaks. A ``reduce_only`` is known not to raise risk."""
     price = reference_price(terms, view.mark)
     if price is None:
         return refused(terms, _no_price(terms))
     refusal = _step(terms, view)
-    if way_out or terms.role is not OrderRole.ENTRY:
+    if reduce_only or terms.role is not OrderRole.ENTRY:
         return refused(terms, refusal) if refusal is not None else _approved(terms, view, price, raising=False)
     scopes = _scopes(terms, view, price, limits)
     raising = terms.quantity > scopes[0].free

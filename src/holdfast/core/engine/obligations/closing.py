@@ -77,7 +77,7 @@ def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: st
         clear_the_way(state, turn, key[1], side)
     if quantity and closing.tries < CLOSE_TRIES:
         signal = Signal(*key, Action.SELL if side is Side.SELL else Action.BUY, side, quantity)
-        draft = drafts.draft_alone(state, signal, way_out=True)
+        draft = drafts.draft_alone(state, signal, reduce_only=True)
         if draft is not None and on_signal(state, turn, signal, draft, SOURCE, cause) is not None:
             return
     why_not = "" if quantity else _why_not(state, turn, key, side)

@@ -27,13 +27,13 @@ def _withdraw(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
         there = held(state, symbol, side)
         going = [order for order in live if order.terms.side is side and order.terms.role is OrderRole.ENTRY]
         gone = sum((order.outstanding for order in going), ZERO)
-        ours = [order for order in going if order.terms.strategy != EXTERNAL and is_way_out(state, order)]
+        ours = [order for order in going if order.terms.strategy != EXTERNAL and is_reduce_only(state, order)]
         while gone > there and ours:
             order = ours.pop()
             gone -= order.outstanding
             cancel(turn, order, "it is for more than the broker has of it", cause)
 
 
-def is_way_out(state: EngineState, order: Order) -> bool:
+def is_reduce_only(state: EngineState, order: Order) -> bool:
     """Whether an order takes from what the books say is held, and not only adds to the other side."""
     return state.portfolio.quantity(order.terms.symbol) * order.terms.side.sign < 0

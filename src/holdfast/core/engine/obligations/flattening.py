@@ -45,7 +45,7 @@ def _close_all(state: EngineState, turn: Turn, cause: str) -> None:
     for signal in list(_wanted(state)):
         strategy, symbol = signal.strategy, signal.symbol
         tried = state.flatten_tries.get((strategy, symbol), 0)
-        draft = drafts.draft_alone(state, signal, way_out=True) if tried < FLATTEN_TRIES else None
+        draft = drafts.draft_alone(state, signal, reduce_only=True) if tried < FLATTEN_TRIES else None
         if draft is None or on_signal(state, turn, signal, draft, "flatten", cause) is None:
             left.append((strategy, symbol))
     left += [key for key in _not_there(state) if key not in left]
