@@ -60,7 +60,7 @@ def body(event: Any, key: ClientOrderId, amount: int, buys: bool, symbol: str, n
     side = Side.BUY if buys else Side.SELL
     quantity = Quantity(Decimal(amount))
     if event == "prepare":
-        role = OrderRole.STOP_LOSS if number == 0 else OrderRole.ENTRY
+        role = OrderRole.STOP_LOSS if number == 0 else OrderRole.REGULAR
         return OrderPrepared(OrderTerms(key, StrategyId(f"s{number % 2}"), symbol, side, quantity, role=role))
     if event == "fill":
         return OrderFilled(key, f"x{number}", symbol, side, quantity, Price(Decimal(3)))
@@ -73,7 +73,7 @@ def body(event: Any, key: ClientOrderId, amount: int, buys: bool, symbol: str, n
 
 def sums_of(book: OrderBook) -> tuple[Any, ...]:
     """The sums that the book keeps."""
-    return book.live_entries, book.open_net, book.open_buys, book.open_sells, book.open_sides, set(book.canceling)
+    return book.regular_count, book.open_net, book.open_buys, book.open_sells, book.open_sides, set(book.canceling)
 
 
 def recomputed(book: OrderBook) -> tuple[Any, ...]:
@@ -82,7 +82,7 @@ def recomputed(book: OrderBook) -> tuple[Any, ...]:
     buys: defaultdict[Any, Decimal] = defaultdict(Decimal)
     sells: defaultdict[Any, Decimal] = defaultdict(Decimal)
     open_sides: defaultdict[Any, Decimal] = defaultdict(Decimal)
-    entries = [order for order in book.live.values() if order.terms.role is OrderRole.ENTRY]
+    entries = [order for order in book.live.values() if order.terms.role is OrderRole.REGULAR]
     for order in entries:
         left, terms = order.quantity - order.filled_quantity, order.terms
         net[terms.strategy, terms.symbol] += left * terms.side.sign

@@ -67,7 +67,7 @@ class Walked(Player):
         for (_, symbol), ledger in state.portfolio.ledgers.items():
             held[symbol] += Fraction(ledger.quantity)
         for order in state.orders.live.values():
-            if order.terms.role is OrderRole.ENTRY:
+            if order.terms.role is OrderRole.REGULAR:
                 side = buys if order.terms.side is Side.BUY else sells
                 side[order.terms.symbol] += open_of(order)
         symbols = {symbol for part in (held, buys, sells) for symbol, units in part.items() if units}

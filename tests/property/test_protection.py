@@ -85,7 +85,7 @@ class Model:
     def submit(self, terms: OrderTerms, _released_ns: int, _now_ns: int) -> list[Report]:
         """Keep an order; a protective one, or one that the engine closes with, must fit the position."""
         self.orders[terms.client_order_id] = AtBroker(terms, terms.quantity)
-        if terms.role is not OrderRole.ENTRY:
+        if terms.role is not OrderRole.REGULAR:
             self._fits(terms)
             return []
         closing = self.desk.state.closing.get((terms.strategy, terms.symbol))
@@ -313,7 +313,7 @@ class Run:
                 todo = [
                     key
                     for key, order in self.model.orders.items()
-                    if order.is_canceling or not order.is_accepted or order.terms.role is OrderRole.ENTRY
+                    if order.is_canceling or not order.is_accepted or order.terms.role is OrderRole.REGULAR
                 ]
                 if not todo:
                     break
@@ -326,7 +326,7 @@ class Run:
         order = self.model.orders[key]
         if order.is_canceling:
             self.model.end(key, OrderCanceled)
-        elif order.terms.role is OrderRole.ENTRY:
+        elif order.terms.role is OrderRole.REGULAR:
             self.model.fill(key, Decimal(1))
         else:
             self.model.accept(key)

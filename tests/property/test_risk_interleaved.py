@@ -86,7 +86,7 @@ class Recount:
                 for side in (self.long, self.short, self.held):
                     side[symbol] += ledger.quantity
         for order in state.orders.live.values():
-            if order.terms.role is OrderRole.ENTRY and owner in (None, order.terms.strategy):
+            if order.terms.role is OrderRole.REGULAR and owner in (None, order.terms.strategy):
                 self._open(order)
 
     def _open(self, order: Order) -> None:
@@ -197,7 +197,7 @@ class Player:
         else:
             self._report(what, *details)
         for record in self.desk.records[before:]:
-            if isinstance(record.body, RiskApproved) and record.body.terms.role is OrderRole.ENTRY:
+            if isinstance(record.body, RiskApproved) and record.body.terms.role is OrderRole.REGULAR:
                 self.accepted += 1
                 if record.body.raises_risk:
                     check_account(self.desk, record.body)
@@ -276,4 +276,4 @@ def test_the_players_do_something() -> None:
     for turn in ((*wish, 100, None), ("part", 0, 50), ("unknown", 0, 1), (*wish, None, 1.1), (*wish, 400, None)):
         player.take(turn)
     assert player.accepted == 2
-    assert player.desk.state.orders.live_entries == 2
+    assert player.desk.state.orders.regular_count == 2

@@ -39,7 +39,7 @@ class Strict(Model):
 
     def submit(self, terms: OrderTerms, released_ns: int, now_ns: int) -> list[Report]:
         held = self.held * terms.side.sign
-        if not self.desk.state.rules.orders_cross_zero and held < 0 and terms.role is OrderRole.ENTRY:
+        if not self.desk.state.rules.orders_cross_zero and held < 0 and terms.role is OrderRole.REGULAR:
             same = [order for order in self.orders.values() if order.terms.side is terms.side]
             assert terms.quantity + sum((order.remaining for order in same), ZERO) <= -held, "it would go through zero"
         before = worst(self)
@@ -202,7 +202,7 @@ def test_a_sale_of_so_much_counts_what_its_stop_has_closed_meanwhile(asked: int,
     run.strict.asked = Decimal(min(0, 10 - asked))
     run.model.fill(stop, Decimal("0.4"))
     run.confirm(0, "canceled")
-    entries = [order.terms for order in run.model.orders.values() if order.terms.role is OrderRole.ENTRY]
+    entries = [order.terms for order in run.model.orders.values() if order.terms.role is OrderRole.REGULAR]
     assert sum((terms.quantity for terms in entries), ZERO) == sold
 
 

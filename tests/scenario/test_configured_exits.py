@@ -62,7 +62,7 @@ def test_a_target_that_turns_round_is_protected_on_its_new_side() -> None:
     assert (desk.position(), stops(desk)) == (-10, [(102, 10)])
     closes = {1: lambda context, _: context.target("ABC", 10), 3: lambda context, _: context.close("ABC")}
     desk = ruled(Desk(Scripted(closes)), stop_loss_pct=2).closes(1, 100, 100, 100, 100)
-    closing = [order.terms for order in desk.of(OrderPrepared) if order.terms.role is OrderRole.ENTRY][-1]
+    closing = [order.terms for order in desk.of(OrderPrepared) if order.terms.role is OrderRole.REGULAR][-1]
     assert (desk.position(), live(desk), closing.stop_loss) == (0, [], None)
 
 

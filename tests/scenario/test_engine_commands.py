@@ -198,7 +198,7 @@ def test_flatten_works_through_partial_fills() -> None:
 
 
 def refuses_sales(terms: OrderTerms) -> bool:
-    return terms.side is Side.SELL and terms.role is OrderRole.ENTRY
+    return terms.side is Side.SELL and terms.role is OrderRole.REGULAR
 
 
 def test_a_position_that_will_not_close_is_left_to_a_person() -> None:

@@ -50,7 +50,7 @@ def legs(desk: Desk) -> list[tuple[OrderRole, Decimal]]:
     return [
         (order.terms.role, order.remaining)
         for order in desk.state.orders.live.values()
-        if order.terms.role is not OrderRole.ENTRY
+        if order.terms.role is not OrderRole.REGULAR
     ]
 
 

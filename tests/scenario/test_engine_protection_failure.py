@@ -82,7 +82,7 @@ def test_flatten_closes_the_position_that_can_not_be_protected() -> None:
     assert closing.reason == "it can't be protected"
     assert (desk.position(), live(desk), desk.state.guards, desk.state.closing) == (0, [], {}, {})
     close = desk.order(desk.state.order_count).terms
-    assert (close.side, close.quantity, close.role) == ("sell", 100, OrderRole.ENTRY)
+    assert (close.side, close.quantity, close.role) == ("sell", 100, OrderRole.REGULAR)
     assert desk.of(ProtectionLate) == []  # seven seconds of tries come before ten of alarm
 
 
@@ -216,7 +216,7 @@ class Mute(Exchange):
         super().__init__(VenueSettings(), DAYS)
 
     def submit(self, terms: OrderTerms, released_ns: int, now_ns: int) -> Any:
-        return super().submit(terms, released_ns, now_ns) if terms.role is OrderRole.ENTRY else []
+        return super().submit(terms, released_ns, now_ns) if terms.role is OrderRole.REGULAR else []
 
 
 def unconfirmed() -> tuple[Desk, OrderTerms, OrderTerms]:

@@ -39,7 +39,7 @@ DAY, GTC = TimeInForce.DAY, TimeInForce.GTC
 
 def not_held(terms: OrderTerms) -> bool:
     """What Alpaca refuses of exits (facts: fractions are simple day orders; crypto is stop-limit and limit, simple, until canceled)."""
-    if terms.role is OrderRole.ENTRY:
+    if terms.role is OrderRole.REGULAR:
         return False
     if "/" in terms.symbol:
         return terms.oco_group is not None or terms.order_type is OrderType.STOP or terms.time_in_force is not GTC
@@ -68,7 +68,7 @@ def exits(desk: Desk) -> list[tuple[OrderRole, Decimal, TimeInForce]]:
     return [
         (leg.terms.role, leg.remaining, leg.terms.time_in_force)
         for leg in live(desk)
-        if leg.terms.role is not OrderRole.ENTRY
+        if leg.terms.role is not OrderRole.REGULAR
     ]
 
 

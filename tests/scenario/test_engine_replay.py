@@ -47,7 +47,7 @@ def digest(state: EngineState) -> dict[str, Any]:
         "day": (state.trading_day, state.day_start_equity),
         "live": list(book.live.items()),
         "finished": list(book.finished.items()),
-        "sums": (book.live_entries, dict(book.open_net), dict(book.open_buys), dict(book.open_sells)),
+        "sums": (book.regular_count, dict(book.open_net), dict(book.open_buys), dict(book.open_sells)),
         "sides": dict(book.open_sides),
         "canceling": list(book.canceling),
         "cash": (portfolio.cash, portfolio.deposits, portfolio.realised, portfolio.fees),

@@ -120,6 +120,6 @@ def test_what_goes_to_break_even_too_is_moved_by_the_engine(exits: dict[str, flo
     script = {1: lambda context, _: context.buy("ABC", 10, **exits)}
     desk = Desk(Scripted(script), rules=PAPER_RULES).run(bar(1, 100))
     legs = [
-        order.terms.order_type for order in desk.state.orders.live.values() if order.terms.role is not OrderRole.ENTRY
+        order.terms.order_type for order in desk.state.orders.live.values() if order.terms.role is not OrderRole.REGULAR
     ]
     assert legs == [OrderType.STOP if len(exits) > 1 else OrderType.TRAILING_STOP]

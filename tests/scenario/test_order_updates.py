@@ -78,7 +78,7 @@ def test_an_order_is_accepted_and_filled_under_the_id_that_was_given() -> None:
     assert listener.given == [f"s0@{minute(1)}.1"] == [filled.intent_id]
     assert [accepted.filled_quantity, filled.filled_quantity, filled.quantity] == [0, 10, 10]
     assert filled.side is Side.BUY
-    assert (filled.symbol, filled.tag, filled.role, filled.time_ns) == ("ABC", "why", OrderRole.ENTRY, minute(1))
+    assert (filled.symbol, filled.tag, filled.role, filled.time_ns) == ("ABC", "why", OrderRole.REGULAR, minute(1))
     assert filled.client_order_id == accepted.client_order_id is not None
 
 
@@ -238,7 +238,7 @@ def test_exits_are_told_under_the_id_of_their_entry() -> None:
     """Stop and target belong to what was bought; their role says which is which."""
     listener = Listener({1: buys(10, exits=Exits(stop_loss=90, take_profit=120))})
     Desk(listener).closes(1, 100, 100, 85)
-    exits = [update for update in listener.told if update.role is not OrderRole.ENTRY]
+    exits = [update for update in listener.told if update.role is not OrderRole.REGULAR]
     assert {update.intent_id for update in exits} == {listener.given[0]}
     assert {(update.role, update.status) for update in exits} >= {
         (OrderRole.STOP_LOSS, OrderStatus.FILLED),

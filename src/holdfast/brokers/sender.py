@@ -148,7 +148,7 @@ class OrderSender:
 
     async def _outcome(self, effects: Linked) -> Outcome:
         """What comes of orders, sent again as long as they are definitely not taken. Raises Withheld."""
-        is_exit = all(effect.terms.role is not OrderRole.ENTRY for effect in effects)
+        is_exit = all(effect.terms.role is not OrderRole.REGULAR for effect in effects)
         left = self.sends
         while True:
             outcome = await self._try_to_send(effects)

@@ -39,7 +39,7 @@ __all__ = [
     "fault_of",
     "follow_up",
     "is_repeated",
-    "live_entries",
+    "live_regular",
     "raises",
     "refusal",
     "risk_view",
@@ -324,7 +324,7 @@ def raises(state: EngineState, order: Order) -> bool:
     of those that together bring the account to zero.
     """
     terms = order.terms
-    if terms.role is not OrderRole.ENTRY or (state.flattening and not order.cancel_released_ns):
+    if terms.role is not OrderRole.REGULAR or (state.flattening and not order.cancel_released_ns):
         return False
     return raises_risk(terms.side, NO_QUANTITY, exposure_of(state, terms.symbol))
 
@@ -343,13 +343,13 @@ def is_repeated(state: EngineState, signal: Signal, answer: RiskApproved | RiskR
     return isinstance(answer, RiskRefused) and state.refusals.get(key) == (answer.side, answer.quantity, answer.rule)
 
 
-def live_entries(state: EngineState, strategy: StrategyId, order_id: str | None = None) -> Iterator[Order]:
+def live_regular(state: EngineState, strategy: StrategyId, order_id: str | None = None) -> Iterator[Order]:
     """A strategy's live orders apart from protection; or those that an order's id or an intent's id names, of either kind."""
     for order in list(state.orders.live.values()):
         terms = order.terms
         mine = terms.strategy == strategy
-        is_entry = terms.role is OrderRole.ENTRY
-        wanted = is_entry if order_id is None else order_id in (terms.client_order_id, terms.intent_id)
+        is_regular = terms.role is OrderRole.REGULAR
+        wanted = is_regular if order_id is None else order_id in (terms.client_order_id, terms.intent_id)
         if mine and wanted:
             yield order
 

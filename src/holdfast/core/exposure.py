@@ -199,7 +199,7 @@ def uncommitted(state: "EngineState", symbol: str, side: Side, besides: Strategy
     going = (orders.open_buys if side is Side.BUY else orders.open_sells).get(symbol, ZERO)
     live = list(orders.live.values())
     legs = [order for order in live if (order.terms.symbol, order.terms.side) == (symbol, side)]
-    exits = (leg for leg in legs if leg.terms.role is not OrderRole.ENTRY and leg.terms.strategy != besides)
+    exits = (leg for leg in legs if leg.terms.role is not OrderRole.REGULAR and leg.terms.strategy != besides)
     return held(state, symbol, side) - going - at_work(exits)
 
 

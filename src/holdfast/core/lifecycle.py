@@ -156,7 +156,7 @@ def recovered(state: EngineState, report: RecoveryCompleted, *, is_replayed: boo
     turn.record(report)
     turn.account(AccountEvent.RECOVERED, "every order is explained")
     _listen_anew(state, turn)
-    if state.orders.live_entries:
+    if state.orders.regular_count:
         turn.account(AccountEvent.ORDERED, "orders are open")
     if not is_replayed:
         _begin_protected(state, turn)

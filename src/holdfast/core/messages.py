@@ -214,7 +214,7 @@ class OrderTerms(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     stop_price: Price | None = None
     trail_amount: Price | None = None
     trail_percent: Decimal | None = None
-    role: OrderRole = OrderRole.ENTRY
+    role: OrderRole = OrderRole.REGULAR
     parent: ClientOrderId | None = None
     oco_group: str | None = None
     stop_loss: Price | None = None

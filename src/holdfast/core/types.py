@@ -98,7 +98,8 @@ class TimeInForce(StrEnum):
 class OrderRole(StrEnum):
     """Why an order exists."""
 
-    ENTRY = "entry"  # moves the position to where a strategy or a person wants it
+    REGULAR = "entry"  # an ordinary order: moves the position to where a strategy or a person wants it
+    ENTRY = REGULAR  # its name before; journals and old strategies have it
     STOP_LOSS = "stop_loss"  # closes an entry's fill at a loss
     TAKE_PROFIT = "take_profit"  # closes an entry's fill at a gain
 

@@ -45,7 +45,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
     position, worst_long, worst_short = _worst(state, symbol)
     account = Scope(position, worst_long, worst_short)
     limits = state.strategy_limits.get(strategy)
-    raising = terms.role is OrderRole.ENTRY and (
+    raising = terms.role is OrderRole.REGULAR and (
         limits is not None or not terms.quantity or raises_risk(terms.side, terms.quantity, account)
     )
     if not raising:
@@ -122,7 +122,7 @@ def _account_scope(state: EngineState, here: Scope, symbol: str, equity: Money) 
         here.worst_long,
         here.worst_short,
         state.exposure.others(state, symbol),
-        state.orders.live_entries,
+        state.orders.regular_count,
         _entries_last_minute(state),
         _day_loss_pct(state, equity),
         state.counters.loss_streaks.get(ACCOUNT, 0),
@@ -140,7 +140,7 @@ def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Sc
     live = [
         order
         for order in state.orders.live.values()
-        if order.terms.strategy == strategy and order.terms.role is OrderRole.ENTRY
+        if order.terms.strategy == strategy and order.terms.role is OrderRole.REGULAR
     ]
     worst: dict[str, tuple[Quantity, Decimal, Decimal]] = {
         held: (ledger.quantity, ledger.quantity, ledger.quantity)
@@ -185,7 +185,7 @@ def _made_last_minute(state: EngineState, strategy: StrategyId) -> int:
     """A strategy's entries of the last minute: those live, and those that have ended since."""
 
     def counts(order: Order) -> bool:
-        mine = order.terms.strategy == strategy and order.terms.role is OrderRole.ENTRY
+        mine = order.terms.strategy == strategy and order.terms.role is OrderRole.REGULAR
         return mine and state.now_ns - order.created_ns < MINUTE_NS
 
     made = sum(counts(order) for order in state.orders.live.values())
@@ -246,7 +246,7 @@ def _day_trades(state: EngineState, symbol: str) -> DayTrades | None:
         return None
     counters = state.counters
     opened = {name for name, quantity in counters.opened_today.items() if quantity}
-    opened |= {order.terms.symbol for order in state.orders.live.values() if order.terms.role is OrderRole.ENTRY}
+    opened |= {order.terms.symbol for order in state.orders.live.values() if order.terms.role is OrderRole.REGULAR}
     stocks = [name for name in opened - {symbol} if _asset(state, name) is AssetClass.STOCK]
     return DayTrades(rule, len(counters.day_trades), len(stocks))
 

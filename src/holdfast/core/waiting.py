@@ -69,7 +69,7 @@ def note(state: "EngineState", envelope: Envelope, body: WishWaits) -> None:
         envelope.id,
         envelope.correlation_id,
         envelope.source,
-        any(order is not None and order.terms.role is not OrderRole.ENTRY for order in found),
+        any(order is not None and order.terms.role is not OrderRole.REGULAR for order in found),
     )
     state.waiting.setdefault((body.signal.strategy, body.signal.symbol), []).append(waiting)
 
@@ -163,7 +163,7 @@ def opposites(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
 def entries(state: "EngineState", symbol: str) -> Iterable[Order]:
     """The live entries in a symbol, whoever's they are."""
     live = state.orders.live.values()
-    return (order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.ENTRY)
+    return (order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.REGULAR)
 
 
 def _may_be_across(state: "EngineState", terms: OrderTerms) -> tuple[Order, ...]:

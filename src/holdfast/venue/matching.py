@@ -224,7 +224,7 @@ class Matching:
             under_way.freed(terms, time_ns)
             return
         under_way.filled(terms, point)
-        if terms.role is not OrderRole.ENTRY:
+        if terms.role is not OrderRole.REGULAR:
             under_way.decide(source.symbol)
 
     def _available(self, order: VenueOrder, market: Market, source: MarketEvent, share: Decimal) -> Quantity:

@@ -145,7 +145,7 @@ class Tenure:
 
     def _entries(self, symbol: str) -> list[Order]:
         live = self._state.orders.live.values()
-        return [order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.ENTRY]
+        return [order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.REGULAR]
 
     def _is_reduce_only(self, order: Order) -> bool:
         """Whether it closes its strategy's position: one of ours, or of the engine's before it fell silent."""

@@ -276,7 +276,7 @@ def test_protection_is_no_exposure() -> None:
     writer.apply(OrderPrepared(terms(role=OrderRole.STOP_LOSS, side=Side.SELL)))
     book = writer.book
     assert len(book.live) == 1
-    assert (book.live_entries, book.open_net, book.open_buys, book.open_sells) == (0, {}, {}, {})
+    assert (book.regular_count, book.open_net, book.open_buys, book.open_sells) == (0, {}, {}, {})
 
 
 def test_finished_orders_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
     turn.touch_account(record.id)
     if Cause.DRAWDOWN in causes:  # the new peak is what the account is worth now, not what is left of it in an hour
         record_value(state, turn, record.id)
-    if state.orders.live_entries:
+    if state.orders.regular_count:
         turn.account(AccountEvent.ORDERED, "orders are open")
     if state.flattening:
         left = tuple(f"{strategy}:{symbol}" for strategy, symbol, _ in state.portfolio.open_ledgers())

@@ -50,7 +50,7 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
     while host.stops:
         runner, reason, detail = host.stops.pop(0)
         turn.record(StrategyStopped(runner.id, reason, detail), source=f"strategy:{runner.id}")
-        for order in drafts.live_entries(state, runner.id):
+        for order in drafts.live_regular(state, runner.id):
             cancel(turn, order, f"strategy {runner.id} was stopped")
         for key in [key for key in state.waiting if key[0] == runner.id]:
             drop_waiting(state, turn, key, "its strategy was stopped")
@@ -105,7 +105,7 @@ def _goes_unsaid(state: EngineState, wish: Signal, draft: RiskApproved | RiskRef
 
 def _cancel_asked(state: EngineState, turn: Turn, strategy: StrategyId, wish: CancelOrders) -> None:
     """Cancel what a strategy names: an order, or all that came of an intent, also what waits still."""
-    for order in drafts.live_entries(state, strategy, wish.client_order_id):
+    for order in drafts.live_regular(state, strategy, wish.client_order_id):
         cancel(turn, order, ASKED)
     for key, found in list(state.waiting.items()):
         if wish.client_order_id and wish.client_order_id in [waiting.signal.intent_id for waiting in found]:
@@ -209,7 +209,7 @@ def prepare(state: EngineState, turn: Turn, approved: RiskApproved, cause: str) 
     prepared = turn.record(OrderPrepared(terms), cause)
     turn.record(OrderReleased(terms.client_order_id), prepared.id)
     turn.effects.append(SubmitOrder(terms, state.now_ns, approved.raises_risk))
-    if terms.role is OrderRole.ENTRY:
+    if terms.role is OrderRole.REGULAR:
         turn.account(AccountEvent.ORDERED, terms.client_order_id)
 
 
@@ -254,7 +254,7 @@ def restore(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     turn.touch_account()
     if not state.impairments:
         turn.account(AccountEvent.RELIEVED, reason)
-        if state.orders.live_entries:
+        if state.orders.regular_count:
             turn.account(AccountEvent.ORDERED, "orders are open")
 
 

@@ -116,7 +116,7 @@ def _lose(turn: Turn, order: Order, body: OrderLost, source: str) -> None:
         return
     note = OrderAnomaly(body.client_order_id, order.state.value, LOST, body.reason)
     turn.record(note, lost.id, source, order.correlation_id)
-    if state.lost_orders is Policy.CANCEL or order.terms.role is not OrderRole.ENTRY:  # protection has to be had anew
+    if state.lost_orders is Policy.CANCEL or order.terms.role is not OrderRole.REGULAR:  # protection has to be had anew
         cancel(turn, order, "the broker no longer shows it")
 
 
@@ -134,7 +134,7 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
             prepare(state, turn, decision, answer.id)
     if not _another_comes(state, order, body):
         turn.touch(terms.symbol, record.id)
-    if state.orders.live_entries:
+    if state.orders.regular_count:
         turn.account(AccountEvent.ORDERED, "orders are open")
     else:
         turn.account(AccountEvent.SETTLED, "no entry is open")

@@ -92,7 +92,7 @@ def judge(order: Order, body: AnyBody) -> Cell:
 
 
 class OrderBook:
-    """Orders by client order id. ``live`` holds those that may still trade, ``live_entries`` counts the unprotective ones.
+    """Orders by client order id. ``live`` holds those that may still trade, ``regular_count`` is how many of them are regular (no protection).
 
     ``by_notional`` holds the live ones for an amount of money, ``canceling`` those whose cancel was asked for. ``open_net``
     (strategy and symbol, signed), ``open_sides`` (strategy, symbol and side, positive), ``open_buys`` and ``open_sells`` (symbol,
@@ -103,7 +103,7 @@ class OrderBook:
     def __init__(self) -> None:
         self.live: dict[ClientOrderId, Order] = {}
         self.finished: OrderedDict[ClientOrderId, Order] = OrderedDict()
-        self.live_entries = 0
+        self.regular_count = 0
         self.by_notional: dict[ClientOrderId, Order] = {}
         self.canceling: dict[ClientOrderId, Order] = {}
         self.open_net: dict[tuple[StrategyId, str], Decimal] = {}
@@ -173,7 +173,7 @@ class OrderBook:
         )
         self.live[terms.client_order_id] = order
         self.moved.add(terms.symbol)
-        self.live_entries += terms.role is OrderRole.ENTRY
+        self.regular_count += terms.role is OrderRole.REGULAR
         if terms.notional is not None:
             self.by_notional[terms.client_order_id] = order
         self._count(order, order.outstanding)
@@ -186,7 +186,7 @@ class OrderBook:
             return
         self.live[order.terms.client_order_id] = order
         self.moved.add(order.terms.symbol)
-        self.live_entries += order.terms.role is OrderRole.ENTRY
+        self.regular_count += order.terms.role is OrderRole.REGULAR
         if order.terms.notional is not None:
             self.by_notional[order.terms.client_order_id] = order
         if order.cancel_released_ns:
@@ -199,7 +199,7 @@ class OrderBook:
         key = order.terms.client_order_id
         if to in TERMINAL:
             if was_live:
-                self.live_entries -= order.terms.role is OrderRole.ENTRY
+                self.regular_count -= order.terms.role is OrderRole.REGULAR
                 self.finished[key] = order  # first: another thread may look for it (`find`)
                 del self.live[key]
                 self.by_notional.pop(key, None)
@@ -207,7 +207,7 @@ class OrderBook:
                 if len(self.finished) > FINISHED_KEPT:
                     self.finished.popitem(last=False)
         elif not was_live:
-            self.live_entries += order.terms.role is OrderRole.ENTRY
+            self.regular_count += order.terms.role is OrderRole.REGULAR
             self.live[key] = order
             del self.finished[key]
             if order.cancel_released_ns:
@@ -219,7 +219,7 @@ class OrderBook:
         Protective orders only ever close what is there, so they are no exposure.
         """
         terms = order.terms
-        if terms.role is OrderRole.ENTRY:
+        if terms.role is OrderRole.REGULAR:
             buys = terms.side is Side.BUY
             _add_to(self.open_net, (terms.strategy, terms.symbol), change if buys else -change)
             _add_to(self.open_sides, (terms.strategy, terms.symbol, terms.side), change)

@@ -69,7 +69,7 @@ class Guard(msgspec.Struct, frozen=True):
 def asks_protection(terms: OrderTerms) -> bool:
     """Whether an order wants what it fills to be protected, or closed in time."""
     wants = (terms.stop_loss, terms.take_profit, terms.exits)
-    return terms.role is OrderRole.ENTRY and wants != (None, None, None)
+    return terms.role is OrderRole.REGULAR and wants != (None, None, None)
 
 
 def nearer(side: Side, first: Price | None, second: Price | None) -> Price | None:

@@ -46,7 +46,7 @@ def check(
     if price is None:
         return refused(terms, _no_price(terms))
     refusal = _step(terms, view)
-    if reduce_only or terms.role is not OrderRole.ENTRY:
+    if reduce_only or terms.role is not OrderRole.REGULAR:
         return refused(terms, refusal) if refusal is not None else _approved(terms, view, price, raising=False)
     scopes = _scopes(terms, view, price, limits)
     raising = terms.quantity > scopes[0].free

@@ -197,12 +197,12 @@ class EngineState:
 
     def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
         """The live protective orders of a strategy in a symbol."""
-        if len(self.orders.live) == self.orders.live_entries:
+        if len(self.orders.live) == self.orders.regular_count:
             return []
         return [
             order
             for order in self.orders.live.values()
-            if order.terms.role is not OrderRole.ENTRY
+            if order.terms.role is not OrderRole.REGULAR
             and order.terms.strategy == strategy
             and order.terms.symbol == symbol
         ]

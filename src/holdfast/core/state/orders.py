@@ -46,7 +46,7 @@ def _minded(state: EngineState, envelope: Envelope, order: Order, *, was_unknown
     """An order has ended: a protective one leaves a gap, and so does a way out that came to nothing."""
     terms = order.terms
     cover = state.covers.get((terms.strategy, terms.symbol))
-    if cover is not None and terms.role is not OrderRole.ENTRY:
+    if cover is not None and terms.role is not OrderRole.REGULAR:
         note_end(cover, order, envelope.time_ns, was_unknown=was_unknown)
     mind(state, terms.symbol, envelope.time_ns)
 
@@ -69,7 +69,7 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
     state.orders.apply(envelope)
     state.order_count += 1
     key = (terms.strategy, terms.symbol)
-    if terms.role is not OrderRole.ENTRY:
+    if terms.role is not OrderRole.REGULAR:
         return
     closing = state.closing.get(key)
     if closing is not None:

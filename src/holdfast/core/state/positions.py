@@ -77,7 +77,7 @@ def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
     ledger = state.portfolio.book(terms.strategy, reversal(body))
     if not before:
         state.counters.reopen_trip(terms.strategy, terms.symbol)
-        if terms.role is not OrderRole.ENTRY:
+        if terms.role is not OrderRole.REGULAR:
             _guard_again(state, terms)
     elif ledger.quantity * before <= 0:
         unguard(state, (terms.strategy, terms.symbol))

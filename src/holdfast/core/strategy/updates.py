@@ -99,7 +99,7 @@ class OrderUpdate(msgspec.Struct, frozen=True):
     filled_quantity: Quantity = NO_QUANTITY
     reason: str = ""
     rule: str = ""
-    role: OrderRole = OrderRole.ENTRY
+    role: OrderRole = OrderRole.REGULAR
     tag: str = ""
 
 

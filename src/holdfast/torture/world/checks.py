@@ -215,7 +215,7 @@ class Checks:
             other = order.terms
             if (other.strategy, other.symbol) != key:
                 continue
-            if other.role is OrderRole.ENTRY:
+            if other.role is OrderRole.REGULAR:
                 open_side[other.side] += order.outstanding
             else:
                 name = (other.oco_group or other.client_order_id, other.side)
@@ -226,7 +226,7 @@ class Checks:
         if closing and closing + going > max(there, going):
             self.fail("I17", f"{terms.client_order_id}: {going} and exits for {closing} may leave {held} of {key}")
         target = self._asked.get(key)
-        if target is None or key[0] != AIMING or terms.role is not OrderRole.ENTRY:
+        if target is None or key[0] != AIMING or terms.role is not OrderRole.REGULAR:
             return
         low, high = held - open_side[Side.SELL], held + open_side[Side.BUY]
         if low < min(ZERO, held, target) or high > max(ZERO, held, target):
@@ -236,7 +236,7 @@ class Checks:
         """No exit is taken off for a way out that the broker would refuse because of somebody else's order."""
         order = state.orders.find(body.client_order_id)
         is_for_a_close = body.reason.startswith(("target ", "close ")) or body.reason == "its position is being closed"
-        if order is None or order.terms.role is OrderRole.ENTRY or state.rules.wash_trades or not is_for_a_close:
+        if order is None or order.terms.role is OrderRole.REGULAR or state.rules.wash_trades or not is_for_a_close:
             return
         for other in state.orders.live.values():
             terms = other.terms
@@ -306,7 +306,7 @@ class Checks:
         held = state.portfolio.quantity(symbol)
         bought = sold = ZERO
         for order in state.orders.live.values():
-            if order.terms.symbol == symbol and order.terms.role is OrderRole.ENTRY:
+            if order.terms.symbol == symbol and order.terms.role is OrderRole.REGULAR:
                 if order.terms.side.sign > 0:
                     bought += order.outstanding
                 else:

@@ -147,7 +147,7 @@ class Restless(Strategy):
             )
         elif what == 8:
             for order in context.orders(symbol):
-                if order.role is OrderRole.ENTRY:
+                if order.role is OrderRole.REGULAR:
                     context.cancel(order.client_order_id)
         else:
             context.close(symbol)

@@ -92,7 +92,7 @@ def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> No
     """Cancel what works on the other side of a way out that was refused: a broker may take it for a wash trade (Alpaca does)."""
     for order in list(state.orders.live.values()):
         terms = order.terms
-        is_in_the_way = terms.role is OrderRole.ENTRY and (terms.symbol, terms.side) == (symbol, side.opposite)
+        is_in_the_way = terms.role is OrderRole.REGULAR and (terms.symbol, terms.side) == (symbol, side.opposite)
         if is_in_the_way and terms.strategy != EXTERNAL:
             cancel(turn, order, "a position can't be protected or closed while it works")
 
@@ -115,7 +115,7 @@ def _why_not(state: EngineState, turn: Turn, key: Key, side: Side) -> str:
         return "the account holds none of it" if key[1] not in state.gaps else "the broker has none of it"
     for order in list(state.orders.live.values()):
         terms = order.terms
-        is_in_the_way = terms.role is OrderRole.ENTRY and (terms.symbol, terms.side) == (key[1], side)
+        is_in_the_way = terms.role is OrderRole.REGULAR and (terms.symbol, terms.side) == (key[1], side)
         if not is_in_the_way or terms.order_type is OrderType.MARKET or order.cancel_released_ns:
             continue
         if terms.strategy == EXTERNAL:

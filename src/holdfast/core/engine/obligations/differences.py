@@ -25,7 +25,7 @@ def _withdraw(state: EngineState, turn: Turn, symbol: str, cause: str) -> None:
     live = [order for order in state.orders.live.values() if order.terms.symbol == symbol]
     for side in Side:
         there = held(state, symbol, side)
-        going = [order for order in live if order.terms.side is side and order.terms.role is OrderRole.ENTRY]
+        going = [order for order in live if order.terms.side is side and order.terms.role is OrderRole.REGULAR]
         gone = sum((order.outstanding for order in going), ZERO)
         ours = [order for order in going if order.terms.strategy != EXTERNAL and is_reduce_only(state, order)]
         while gone > there and ours:

@@ -88,6 +88,6 @@ def _closes(state: EngineState, order: Order) -> bool:
     """Whether an order does what the flatten is for, as the flatten's own do."""
     terms = order.terms
     held = -state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign
-    is_market = terms.role is OrderRole.ENTRY and terms.order_type is OrderType.MARKET
+    is_market = terms.role is OrderRole.REGULAR and terms.order_type is OrderType.MARKET
     is_of_flatten = terms.symbol in state.gaps and not is_foreign(terms.client_order_id)
     return is_market and (order.outstanding <= held or is_of_flatten)

@@ -50,8 +50,8 @@ def align(state: EngineState, turn: Turn) -> None:
 def _positions(state: EngineState, symbol: str) -> Iterator[Key]:
     """Whose protection there may be something to do about."""
     keys = {key: None for key in (*state.guards, *state.closing) if key[1] == symbol}
-    if len(state.orders.live) > state.orders.live_entries:
-        legs = (order.terms for order in state.orders.live.values() if order.terms.role is not OrderRole.ENTRY)
+    if len(state.orders.live) > state.orders.regular_count:
+        legs = (order.terms for order in state.orders.live.values() if order.terms.role is not OrderRole.REGULAR)
         keys |= {(terms.strategy, terms.symbol): None for terms in legs if terms.symbol == symbol}
     yield from keys
 
@@ -101,7 +101,7 @@ def _free(state: EngineState, key: Key) -> Decimal:
     side = closing_side(state.portfolio.strategy_quantity(*key))
     if key[1] in state.gaps:
         return uncommitted(state, key[1], side)
-    live = (order for order in state.orders.live.values() if order.terms.role is not OrderRole.ENTRY)
+    live = (order for order in state.orders.live.values() if order.terms.role is not OrderRole.REGULAR)
     working = at_work(leg for leg in live if (leg.terms.symbol, leg.terms.side) == (key[1], side))
     return state.portfolio.quantity(key[1]) * -side.sign - working
 
