@@ -26,7 +26,7 @@ LastCheck = Callable[[Effect], str | None]
 MOVED_ON = "the books have moved on"
 """What the last check says of an order that the books don't have as released any more: nothing leaves, and nothing is reported."""
 
-Doubt = Callable[[ClientOrderId, Quantity | None], None]
+MarkUnresolved = Callable[[ClientOrderId, Quantity | None], None]
 """Told what the broker says is filled of an order in all, to compare with the reports so far; None: it has to be asked.
 
 An order that is not ours goes by `foreign_order_id`.
@@ -158,7 +158,9 @@ class LiveBroker(Broker, Protocol):
     def capability(self) -> Capability:
         """What it can do, and how it is to be understood."""
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         """Start delivering reports to ``sink``, stamped with ``now_ns`` where the broker gives no time."""
 
     def know(self, orders: Sequence[Order]) -> None:

@@ -26,7 +26,15 @@ from holdfast.brokers.outcome import (
     Unauthorized,
     Unknown,
 )
-from holdfast.brokers.port import MOVED_ON, AccessDenied, BrokerOrder, Doubt, LastCheck, ReportSink, Unavailable
+from holdfast.brokers.port import (
+    MOVED_ON,
+    AccessDenied,
+    BrokerOrder,
+    LastCheck,
+    MarkUnresolved,
+    ReportSink,
+    Unavailable,
+)
 from holdfast.brokers.transport import OrderEvent, Transport, Withheld, is_of
 from holdfast.core.codec import foreign_order_id, is_foreign
 from holdfast.core.messages import (
@@ -81,12 +89,14 @@ class OrderSender:
         self._is_closed = False
         self._sink: ReportSink
         self._last_check: LastCheck
-        self._doubt: Doubt
+        self._mark_unresolved: MarkUnresolved
         self._now_ns: Callable[[], int]
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         """Start delivering reports to ``sink``, stamped with ``now_ns`` where the broker gives no time."""
-        self._sink, self._last_check, self._doubt, self._now_ns = sink, last_check, doubt, now_ns
+        self._sink, self._last_check, self._mark_unresolved, self._now_ns = sink, last_check, mark_unresolved, now_ns
 
     def know(self, orders: Sequence[Order]) -> None:
         """Be shown orders of an earlier run, and adopted ones."""
@@ -225,7 +235,7 @@ class OrderSender:
         try:
             if not await self._ask_for_cancel(effect):
                 self._holds.end(key)
-                self._doubt(key, None)
+                self._mark_unresolved(key, None)
         finally:
             self._canceling.discard(key)
 
@@ -278,12 +288,12 @@ class OrderSender:
         key = self._known.find(event.broker_order_id, event.client_order_id)
         if key is None:
             self._known.keep_early(event)
-            self._doubt(foreign_order_id(event.broker_order_id), None)
+            self._mark_unresolved(foreign_order_id(event.broker_order_id), None)
             return
         terms = self._known.terms(key)
         if self._known.broker_id(key) != event.broker_order_id and terms is not None and not is_of(terms, event):
-            self._doubt(key, None)  # an order of somebody else has its id
-            self._doubt(foreign_order_id(event.broker_order_id), None)
+            self._mark_unresolved(key, None)  # an order of somebody else has its id
+            self._mark_unresolved(foreign_order_id(event.broker_order_id), None)
             return
         self._learn(event.broker_order_id, key)
         if event.is_over:
@@ -291,7 +301,7 @@ class OrderSender:
         for report in event.reports:
             body = report if report.client_order_id == key else _of(key, report)
             self._sink(Report(self._now_ns() if event.time_ns is None else event.time_ns, body))
-        self._doubt(key, event.filled)
+        self._mark_unresolved(key, event.filled)
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms at the broker, None when it says that it has none. Raises Unavailable, AccessDenied."""

@@ -245,9 +245,9 @@ class Builder:
         if self._beginning.new_journal:
             desk.begin_anew()
         claims, locks = self._open_stores()
-        stores, doubts = Stores(claims, locks, self._process), desk.reconciler.doubts
+        stores, unresolved = Stores(claims, locks, self._process), desk.reconciler.unresolved
         desk.supervise(
-            Supervisor(desk.account, doubts, clock, config.supervisor, stores, metrics.observe_cycle, woken.set)
+            Supervisor(desk.account, unresolved, clock, config.supervisor, stores, metrics.observe_cycle, woken.set)
         )
         if config.locks.url is not None:
             desk.guard(AccountLock(locks, Lease(config.lease.duration_s, config.lease.margin_s)))

@@ -74,7 +74,7 @@ class Matching:
         terms, under_way = order.terms, self._book.under_way
         offer, is_certain = on_path(order, bar, point, self.tick_of(order))
         if not is_certain:
-            under_way.doubt(terms.symbol)
+            under_way.note_ambiguous(terms.symbol)
         elif point_at(offer) == point:
             under_way.settle_at_once(terms.oco_group)
         self._trade(order, self._book.market(terms.symbol), bar, offer, order.accepted_ns, reports)
@@ -160,7 +160,7 @@ class Matching:
         offer, is_certain = in_range(order, bar, self.tick_of(order))
         rivals = self._book.linked(order) if offer is not None and order.terms.oco_group is not None else ()
         if not is_certain or any(could_fill(other, bar) for other in rivals):
-            self._book.under_way.doubt(order.terms.symbol)
+            self._book.under_way.note_ambiguous(order.terms.symbol)
         self._trade(order, market, bar, offer, bar.time_ns, reports)
 
     def match_tick(self, market: Market, event: Quote | Trade, reports: list[Report]) -> None:
@@ -281,7 +281,7 @@ class Matching:
         bar = self._book.market(order.terms.symbol).last
         point, under_way = self.point_of(order.terms, order.released_ns), self._book.under_way
         if isinstance(bar, Bar) and point is not None and could_fill(order, bar) and not under_way.was_at_once(group):
-            under_way.doubt(bar.symbol)
+            under_way.note_ambiguous(bar.symbol)
 
     def _tell_group(self, order: VenueOrder, quantity: Quantity, time_ns: int, reports: list[Report]) -> None:
         for other in self._book.linked(order):

@@ -81,7 +81,7 @@ class UnderWay:
             self._noted.add(("decided", symbol))
             self.decided += 1
 
-    def doubt(self, symbol: str) -> None:
+    def note_ambiguous(self, symbol: str) -> None:
         """The symbol's bar doesn't say what happened; the worse way was taken."""
         if ("ambiguous", symbol) not in self._noted:
             self._noted.add(("ambiguous", symbol))

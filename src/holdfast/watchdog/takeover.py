@@ -133,7 +133,7 @@ class Tenure:
 
         A close cancels its position's protection itself.
         """
-        openers = [order for order in self._entries(symbol) if not self._is_reduce_only(order)]
+        openers = [order for order in self._regular(symbol) if not self._is_reduce_only(order)]
         for order in openers:
             key = order.terms.client_order_id
             self._ask(key, CancelOrders(client_order_id=key))
@@ -143,7 +143,7 @@ class Tenure:
             if of == symbol:
                 self._ask((strategy, symbol), PlaceOrder(close_signal(strategy, symbol)))
 
-    def _entries(self, symbol: str) -> list[Order]:
+    def _regular(self, symbol: str) -> list[Order]:
         live = self._state.orders.live.values()
         return [order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.REGULAR]
 

@@ -87,7 +87,7 @@ def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Pat
             wire.held = path_is("POST", "/v2/orders")
             order = buy(running, limit=FAR_BELOW)
             running.wait_for(lambda: any(map(wire.held, wire.seen)), "the order to leave")
-            desk_of(running).reconciler.doubt(order.terms.client_order_id, by_force=True)
+            desk_of(running).reconciler.mark_unresolved(order.terms.client_order_id, by_force=True)
             asked = path_is("GET", "/v2/orders:by_client_order_id")
             running.wait_for(lambda: sum(map(asked, wire.seen)) >= 4, "it to be asked for")
             assert order.state is OrderState.RELEASED
@@ -108,16 +108,16 @@ def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
         order = buy(running, limit=f"{below:.2f}")
         becomes(running, order, OrderState.SUBMITTED)
         reconciler = desk_of(running).reconciler
-        reconciler.doubt(order.terms.client_order_id, by_force=True)
+        reconciler.mark_unresolved(order.terms.client_order_id, by_force=True)
         asked = path_is("GET", "/v2/orders:by_client_order_id")
         running.wait_for(lambda: any(map(asked, wire.seen)), "it to be asked for")
         see_cycles(running, 2)
         wire.stale = True
         price_moves(server, below - 0.05)
         becomes(running, order, OrderState.FILLED)
-        reconciler.doubt(order.terms.client_order_id, by_force=True)
+        reconciler.mark_unresolved(order.terms.client_order_id, by_force=True)
         see_cycles(running, 4)
-        assert reconciler.in_doubt
+        assert reconciler.unresolved_ids
         assert bodies(running, FillBusted) == []
         assert running.state.portfolio.quantity("AVOR") == 5
         wire.stale = False

@@ -159,8 +159,8 @@ def test_another_process_with_the_lock_is_not_disturbed(tmp_path: Path) -> None:
         with locks.lock("supervisor:one", timeout_s=10):
             post(server, [{"name": "not_accepted_then_504"}])
             order = buy(running, limit=FAR_BELOW)
-            doubts = running.engine.loop.groups[0]._desks[0].reconciler.doubts  # type: ignore[attr-defined]
-            running.wait_for(lambda: doubts.proof(order.terms.client_order_id), "the proof")
+            unresolved = running.engine.loop.groups[0]._desks[0].reconciler.unresolved  # type: ignore[attr-defined]
+            running.wait_for(lambda: unresolved.proof(order.terms.client_order_id), "the proof")
             assert posts_of(server, order) == 1
         becomes(running, order, OrderState.SUBMITTED)
         running.wait_for(lambda: any(one.lock_skips for one in bodies(running, SupervisorCycle)), "the cycle's record")

@@ -14,8 +14,8 @@ from holdfast.brokers.port import (
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
-    Doubt,
     LastCheck,
+    MarkUnresolved,
     ReportSink,
     StreamStatus,
     TellStream,
@@ -70,7 +70,9 @@ class AcmeBroker:
         self._now_ns: Callable[[], int]
         self._orders: list[BrokerOrder] = []
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         self._sink, self._now_ns, self._last_check = sink, now_ns, last_check
 
     def know(self, orders: Sequence[Order]) -> None:

@@ -113,13 +113,16 @@ class Ends:
     def __init__(self, kind: Capability = A_LIKE_ALPACA) -> None:
         self.there = Scripted()
         self.reports: list[Report] = []
-        self.doubts: list[tuple[ClientOrderId, Quantity | None]] = []
+        self.unresolved: list[tuple[ClientOrderId, Quantity | None]] = []
         self.kept: str | None = None
         self.known = KnownOrders()
         self.sender = OrderSender(kind, self.there, self.known)
         self.loop = VirtualLoop()
         self.sender.open(
-            self.reports.append, lambda _: self.kept, lambda key, filled: self.doubts.append((key, filled)), lambda: 1
+            self.reports.append,
+            lambda _: self.kept,
+            lambda key, filled: self.unresolved.append((key, filled)),
+            lambda: 1,
         )
 
     def run(self, ask: Ask) -> list[type]:
@@ -294,7 +297,7 @@ def test_an_event_before_the_answer_is_kept_for_it() -> None:
     assert ends.run(fill_first) == [OrderAccepted, OrderFilled]
     assert keys(ends) == [KEY, KEY]
     assert ends.reports[1].time_ns == FILLED.time_ns
-    assert ends.doubts == [(foreign_order_id("b1"), None), (KEY, TERMS.quantity)]
+    assert ends.unresolved == [(foreign_order_id("b1"), None), (KEY, TERMS.quantity)]
 
 
 @pytest.mark.proves("S2")
@@ -322,7 +325,7 @@ def test_another_order_under_our_id_is_not_taken_for_ours() -> None:
         ends.sender.on_event(replace(FILLED, client_order_id=KEY, quantity=Quantity(Decimal(6))))
 
     assert ends.run(other_order) == [OrderUnknown]
-    assert ends.doubts == [(KEY, None), (foreign_order_id("b1"), None)]
+    assert ends.unresolved == [(KEY, None), (foreign_order_id("b1"), None)]
 
 
 # --- cancels ----------------------------------------------------------------------------------------------------------
@@ -349,16 +352,16 @@ def test_a_cancel_without_an_answer_is_sent_again(fault: Any) -> None:
     ends.there.cancel_answers = [fault, fault, CancelRequested()]
     assert ends.run(canceling()) == [OrderAccepted]
     assert ends.there.canceled == ["b1"] * 3
-    assert ends.doubts == []
+    assert ends.unresolved == []
 
 
-def test_a_cancel_that_is_never_answered_leaves_the_order_in_doubt() -> None:
+def test_a_cancel_that_is_never_answered_leaves_the_order_unresolved() -> None:
     """After so many times the order is asked for."""
     ends = Ends()
     ends.there.cancel_answers = [Unknown("no answer")]
     ends.run(canceling())
     assert len(ends.there.canceled) == ends.sender.cancels
-    assert ends.doubts == [(KEY, None)]
+    assert ends.unresolved == [(KEY, None)]
 
 
 def test_a_refused_cancel_is_told_and_the_order_asked_for() -> None:
@@ -367,7 +370,7 @@ def test_a_refused_cancel_is_told_and_the_order_asked_for() -> None:
     ends.there.cancel_answers = [Rejected("it has filled")]
     assert ends.run(canceling()) == [OrderAccepted, CancelRefused]
     assert ends.there.canceled == ["b1"]
-    assert ends.doubts == [(KEY, None)]
+    assert ends.unresolved == [(KEY, None)]
 
 
 def test_cancels_of_one_order_at_once_are_one() -> None:
@@ -392,7 +395,7 @@ def test_what_never_left_has_nothing_to_cancel() -> None:
     ends = Ends()
     ends.kept = "not now"
     ends.run(canceling())
-    assert (ends.there.canceled, ends.doubts) == ([], [])
+    assert (ends.there.canceled, ends.unresolved) == ([], [])
 
 
 @pytest.mark.parametrize(("kind", "waits"), [(A_LIKE_ALPACA, True), (WITHOUT_IDS, False)])

@@ -31,7 +31,7 @@ def record(text: str, level: int = logging.WARNING) -> logging.LogRecord:
 
 def test_a_warning_of_two_orders_in_doubt_is_two_lines_and_not_fifty(printed: io.StringIO) -> None:
     """Both ways of logging; another order, another reason or another level is another line."""
-    log = structlog.get_logger("holdfast.doubts")
+    log = structlog.get_logger("holdfast.unresolved")
     for _ in range(25):
         for order in ("one", "two"):
             log.warning("the broker can't be asked", order=order, reason="held back")

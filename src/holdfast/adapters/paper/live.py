@@ -20,8 +20,8 @@ from holdfast.brokers.port import (
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
-    Doubt,
     LastCheck,
+    MarkUnresolved,
     ReportSink,
     StreamStatus,
     TellStream,
@@ -105,9 +105,11 @@ class LivePaperBroker:
         self._last_check: LastCheck
         self._now_ns: Callable[[], int]
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
-        """Bring back what the journal says, and start delivering reports. Raises JournalError. Nothing is ever in ``doubt`` here."""
-        del doubt
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
+        """Bring back what the journal says, and start delivering reports. Raises JournalError. Nothing is ever unresolved here."""
+        del mark_unresolved
         self._sink, self._last_check, self._now_ns = sink, last_check, now_ns
         self._paper.open(self._on_report)
         last_ns, is_new = 0, True

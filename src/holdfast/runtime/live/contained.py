@@ -18,9 +18,9 @@ from holdfast.brokers.port import (
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
-    Doubt,
     LastCheck,
     LiveBroker,
+    MarkUnresolved,
     ReportSink,
     StreamStatus,
     TellStream,
@@ -46,7 +46,7 @@ class Contained:
         self._tell_faults = tell_faults
         self._broken: list[str] = []
         self._sink: ReportSink
-        self._doubt: Doubt
+        self._mark_unresolved: MarkUnresolved
         self._now_ns: Callable[[], int]
 
     @property
@@ -59,10 +59,12 @@ class Contained:
         """What it can do."""
         return self._broker.capability
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         """Start delivering reports. What is raised here ends the start."""
-        self._sink, self._doubt, self._now_ns = sink, doubt, now_ns
-        self._broker.open(sink, last_check, doubt, now_ns)
+        self._sink, self._mark_unresolved, self._now_ns = sink, mark_unresolved, now_ns
+        self._broker.open(sink, last_check, mark_unresolved, now_ns)
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
@@ -81,7 +83,7 @@ class Contained:
             self._broker.cancel(effect)
         except FAULTS:
             log.exception("a cancel could not be handed to the broker's adapter", order=effect.client_order_id)
-            self._doubt(effect.client_order_id, None)
+            self._mark_unresolved(effect.client_order_id, None)
 
     def know(self, orders: Sequence[Order]) -> None:
         """Show orders. What the adapter doesn't know for that it has to be asked."""
@@ -91,7 +93,7 @@ class Contained:
             log.exception("the broker's adapter could not be shown orders", orders=len(orders))
             for order in orders:
                 if order.is_live:
-                    self._doubt(order.terms.client_order_id, None)
+                    self._mark_unresolved(order.terms.client_order_id, None)
 
     # --- questions ----------------------------------------------------------------------------------------------------
 

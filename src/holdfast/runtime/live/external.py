@@ -16,11 +16,11 @@ ORPHAN_S = 10.0
 
 
 class Foreign:
-    """Adopts what nobody here has ordered. ``doubt`` has an order asked for: its executions and its end come that way."""
+    """Adopts what nobody here has ordered. ``mark_unresolved`` has an order asked for: its executions and its end come that way."""
 
-    def __init__(self, surroundings: Surroundings, doubt: Callable[[ClientOrderId], None]) -> None:
+    def __init__(self, surroundings: Surroundings, mark_unresolved: Callable[[ClientOrderId], None]) -> None:
         self._around = surroundings
-        self._doubt = doubt
+        self._mark_unresolved = mark_unresolved
         self._orphans: dict[str, float] = {}
 
     def key_of(self, found: BrokerOrder) -> ClientOrderId | None:
@@ -39,7 +39,7 @@ class Foreign:
         """Take an order into the books; what became of it so far is asked for."""
         adopted = adopted_order(found)
         self._around.deliver([adopted])
-        self._doubt(adopted.client_order_id)
+        self._mark_unresolved(adopted.client_order_id)
 
     def adopt_executions(self, fills: Sequence[BrokerFill]) -> None:
         """Take in executions of one order that the broker doesn't show, if it stays so: the order is as large as they are."""

@@ -99,7 +99,7 @@ class LiveAccount:
         self._supervisor: Supervisor | None = None
         self._lock: AccountLock | None = None
         self._loop: asyncio.AbstractEventLoop
-        contained.open(self._on_report, self._reason_to_keep, self._on_doubt, clock.now_ns)
+        contained.open(self._on_report, self._reason_to_keep, self._on_unresolved, clock.now_ns)
 
     def supervise(self, supervisor: Supervisor) -> None:
         """Have pending orders followed up as well, once the account may trade."""
@@ -145,12 +145,12 @@ class LiveAccount:
     def _on_report(self, report: Report) -> None:
         self.account.inbox.append(report)
         if isinstance(report.body, OrderUnknown):
-            self.reconciler.doubt(report.body.client_order_id, anew=True)
+            self.reconciler.mark_unresolved(report.body.client_order_id, anew=True)
         self._wake()
 
-    def _on_doubt(self, key: ClientOrderId, filled: Quantity | None) -> None:
+    def _on_unresolved(self, key: ClientOrderId, filled: Quantity | None) -> None:
         if filled is None:
-            self.reconciler.doubt(key, by_force=True)
+            self.reconciler.mark_unresolved(key, by_force=True)
         else:
             self._told[key] = filled
             self._keep_back_its_end(key, filled)
@@ -170,7 +170,7 @@ class LiveAccount:
         if order.filled_quantity + sum(new) < filled:
             for event in ends:
                 inbox.remove(event)
-            self.reconciler.doubt(key)
+            self.reconciler.mark_unresolved(key)
 
     def _deliver(self, reports: Sequence[BrokerReport]) -> None:
         """Let the core judge what reconciliation found, at once: what it asks next goes by the books as they are then."""
@@ -211,7 +211,7 @@ class LiveAccount:
                 order = self.account.state.orders.find(record.body.client_order_id)
                 self.account.broker.know([order] if order is not None else [])
             if isinstance(record.body, CancelRefused):
-                self.reconciler.doubts.cancel_refused(record.body.client_order_id)
+                self.reconciler.unresolved.cancel_refused(record.body.client_order_id)
             if isinstance(record.body, Reconcile):
                 self._compare(record.body.reason, accept=record.body.accept)
             if isinstance(record.body, Flattened):
@@ -233,7 +233,7 @@ class LiveAccount:
             key, filled = self._told.popitem()
             order = self.account.state.orders.find(key)
             if order is not None and order.filled_quantity != filled:
-                self.reconciler.doubt(key)
+                self.reconciler.mark_unresolved(key)
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
@@ -260,7 +260,7 @@ class LiveAccount:
         self._tasks.append(stream)
         await self._first(stream)
         unanswered = len([order for order in state.orders.live.values() if not order.broker_order_id])
-        self.reconciler.doubt_unanswered()
+        self.reconciler.mark_unanswered()
         while True:
             connections = self._connections
             await self.reconciler.explain()

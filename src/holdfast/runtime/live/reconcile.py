@@ -25,7 +25,7 @@ from holdfast.runtime.live.health import Cause, Monitor
 from holdfast.runtime.live.permits import PermitsWatch
 from holdfast.runtime.live.search import Search
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
-from holdfast.runtime.live.unresolved import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, Doubts
+from holdfast.runtime.live.unresolved import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, UnresolvedOrders
 
 __all__ = ["UNANSWERED", "Reconciler"]
 
@@ -60,8 +60,8 @@ class Reconciler:
         self._monitor = monitor
         self._every_s = every_s
         self._woken = asyncio.Event()
-        self._foreign = Foreign(around, lambda key: self.doubts.add(key, by_force=True))
-        self.doubts = Doubts(around, self._woken.set, self._foreign.adopt)
+        self._foreign = Foreign(around, lambda key: self.unresolved.add(key, by_force=True))
+        self.unresolved = UnresolvedOrders(around, self._woken.set, self._foreign.adopt)
         self._books = Books(around)
         self._search = Search(around)
         self._bookings = BrokerBookings(around)
@@ -76,18 +76,18 @@ class Reconciler:
     @property
     def found(self) -> int:
         """How many reports came of asking that no stream had brought."""
-        return self.doubts.found
+        return self.unresolved.found
 
     @property
-    def in_doubt(self) -> Sequence[ClientOrderId]:
+    def unresolved_ids(self) -> Sequence[ClientOrderId]:
         """The orders that are being asked for, apart from those that asking alone won't explain."""
-        return self.doubts.open
+        return self.unresolved.open
 
     def begin(self, known_ns: int) -> None:
         """Say up to when the books hold everything that happened: what came later is asked for."""
         self._reconciled_ns = known_ns
 
-    def doubt(self, key: ClientOrderId, *, by_force: bool = False, anew: bool = False) -> None:
+    def mark_unresolved(self, key: ClientOrderId, *, by_force: bool = False, anew: bool = False) -> None:
         """Ask for an order, soon; for one that is not ours and not known, have everything compared.
 
         ``anew``: what was found so far says nothing of how it is now.
@@ -95,37 +95,37 @@ class Reconciler:
         if is_foreign(key) and self._state.orders.find(key) is None:
             self.compare_soon()
         else:
-            self.doubts.add(key, by_force=by_force, anew=anew)
+            self.unresolved.add(key, by_force=by_force, anew=anew)
 
     def compare_soon(self) -> None:
         """Have everything compared, at most each second."""
         self._due_s = min(self._due_s, self._compared_s + HINTED_EVERY_S)
         self._woken.set()
 
-    def doubt_unanswered(self) -> None:
+    def mark_unanswered(self) -> None:
         """Ask for every order without an answer that nobody waits for any more: those of an earlier run."""
-        self.doubts.add_unanswered()
+        self.unresolved.add_unanswered()
 
     async def run(self) -> None:
-        """Look into doubts as they come, and compare everything from time to time, until cancelled."""
+        """Look into unresolved orders as they come, and compare everything from time to time, until cancelled."""
         self._is_at_work = True
         self._due_s = self._clock.monotonic_s() + self._every_s
         while True:
             if Cause.ACCOUNT not in self._monitor.missing:  # what another account doesn't have proves nothing
-                await self.doubts.look_into(self._quietly)
+                await self.unresolved.look_into(self._quietly)
             if self._clock.monotonic_s() >= self._due_s:
                 self._due_s = self._clock.monotonic_s() + self._every_s
                 await self._quietly(self.compare)
-            asked_s = self.doubts.next_s()
+            asked_s = self.unresolved.next_s()
             await self._wait_until(self._due_s if asked_s is None else min(self._due_s, asked_s))
 
     async def explain(self) -> None:
         """Compare everything and ask, until no order is in doubt and the books are known to agree, or not to."""
         wait_s = FIRST_WAIT_S
         while not (await self._quietly(self.compare) and self._is_judged):
-            while (due_s := self.doubts.next_s(only_open=True)) is not None:
+            while (due_s := self.unresolved.next_s(only_open=True)) is not None:
                 await self._wait_until(due_s)
-                await self.doubts.look_into(self._quietly)
+                await self.unresolved.look_into(self._quietly)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
@@ -136,14 +136,16 @@ class Reconciler:
         """
         ends_s = self._clock.monotonic_s() + ASKED_WITHIN_S
         while self._clock.monotonic_s() < ends_s:
-            if await self._quietly(self.compare) and not self.in_doubt:
+            if await self._quietly(self.compare) and not self.unresolved_ids:
                 account = await self._account_at_rest()
                 if account is not None:
                     listed = await self._listed() if accept else ()
                     self._books.record(account, self._strays, accept=accept, reason=reason, activities=listed)
                     return
             await asyncio.sleep(FIRST_WAIT_S)
-        log.warning("a comparison was asked for and can't be made", account=self._state.account, orders=self.in_doubt)
+        log.warning(
+            "a comparison was asked for and can't be made", account=self._state.account, orders=self.unresolved_ids
+        )
 
     async def _listed(self) -> Sequence[BrokerActivity]:
         """What the broker has booked by itself; nothing where it doesn't say: what is accepted explains it then."""
@@ -206,9 +208,9 @@ class Reconciler:
         await self._explain_strangers(fills)
         self._reconciled_ns = asked_ns
         self._strays = self._foreign.strays(fills)
-        if self.in_doubt and self._state.activities.unsettled and not self._strays:
+        if self.unresolved_ids and self._state.activities.unsettled and not self._strays:
             await self._bookings.explain(await self._broker.account(), since_ns)  # protection waits for it
-        if not self.in_doubt:
+        if not self.unresolved_ids:
             account = await self._broker.account()
             if not self._strays and await self._bookings.explain(account, since_ns):
                 account = await self._broker.account()
@@ -233,19 +235,19 @@ class Reconciler:
                 continue
             there.add(key)
             if not (_agree(order, found) and self._may_be_canceled_yet(order)):
-                self.doubt(key)
+                self.mark_unresolved(key)
         for key, order in list(orders.live.items()):
             if key not in there and order.state is not OrderState.RELEASED:  # its answer is on the way
-                self.doubt(key)
+                self.mark_unresolved(key)
         for fill in fills:
             if fill.client_order_id and not self._is_known(fill):
-                self.doubt(fill.client_order_id, by_force=True)
+                self.mark_unresolved(fill.client_order_id, by_force=True)
 
     def _doubt_busted(self, fills: Sequence[BrokerFill], since_ns: int, asked_ns: int) -> None:
         """An execution that is booked and no longer there was undone; that may have been told while nobody listened."""
         settle_ns = int(self._broker.capability.settle_s * SECOND_NS)
         for key in sorted(self._around.executions.gone(fills, since_ns, asked_ns - settle_ns)):
-            self.doubt(key, by_force=True)
+            self.mark_unresolved(key, by_force=True)
 
     def _is_known(self, fill: BrokerFill) -> bool:
         if self._around.executions.has(fill) or fill.execution_id in self._state.held_executions:
@@ -272,7 +274,7 @@ class Reconciler:
             if key is None:
                 self._foreign.adopt_unless_ours(found)
             else:
-                self.doubt(key)
+                self.mark_unresolved(key)
         for executions in unknown.values():
             self._foreign.adopt_executions(executions)
 

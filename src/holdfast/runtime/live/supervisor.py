@@ -27,7 +27,7 @@ from holdfast.locks import Lock, LockManager
 from holdfast.locks.lock import StoreUnreachable
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.clock import LiveClock
-from holdfast.runtime.live.unresolved import UNANSWERED, Doubts
+from holdfast.runtime.live.unresolved import UNANSWERED, UnresolvedOrders
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -78,7 +78,7 @@ class Supervisor:
     def __init__(
         self,
         account: AccountAtWork[LiveBroker],
-        doubts: Doubts,
+        unresolved: UnresolvedOrders,
         clock: LiveClock,
         config: SupervisorConfig,
         stores: Stores,
@@ -87,7 +87,7 @@ class Supervisor:
     ) -> None:
         self._account = account
         self._state = account.state
-        self._doubts = doubts
+        self._unresolved = unresolved
         self._clock = clock
         self._config = config
         self._stores = stores
@@ -99,7 +99,7 @@ class Supervisor:
         self._sweeps_s = [now_s, now_s + LONGEST_PAUSE_S + config.lease_s]
         self._untold = SupervisorCycle()
         self._last_error = ""
-        doubts.may_send_again = self._may_wait
+        unresolved.may_send_again = self._may_wait
 
     async def run(self) -> None:
         """A cycle from time to time, and as soon as an order is proven absent, until cancelled."""
@@ -172,12 +172,12 @@ class Supervisor:
         if order.state is not OrderState.UNKNOWN:
             return Verdict("skipped", pause_s, "its answer is under way")
         key = order.terms.client_order_id
-        proof = self._doubts.proof(key)
+        proof = self._unresolved.proof(key)
         if not proof:
-            self._doubts.add(key)
+            self._unresolved.add(key)
             return Verdict("retryable", pause_s, "the broker has not explained it yet")
         if not self._is_wanted(order):
-            self._doubts.forget(key)
+            self._unresolved.forget(key)
             self._account.take_report(OrderNotSent(key, proof), self._clock.now_ns())
             self._wake()
             return Verdict("failed", None, proof)
@@ -188,7 +188,7 @@ class Supervisor:
         return Verdict("submitted", pause_s, proof)
 
     def _send_again(self, order: Order) -> None:
-        self._doubts.forget(order.terms.client_order_id)
+        self._unresolved.forget(order.terms.client_order_id)
         log.info("an order that never arrived is sent again", order=order.terms.client_order_id)
         self._account.keep(lifecycle.resend(self._state, order))
         self._wake()

@@ -1,6 +1,6 @@
-"""Orders in doubt, asked for until evidence explains them.
+"""Unresolved orders, asked for until evidence explains them.
 
-An order is in doubt when it was sent and not answered, when the broker's word and the books differ, or when it is missing
+An order is unresolved when it was sent and not answered, when the broker's word and the books differ, or when it is missing
 where it should be. What is found becomes reports, which the core judges like any other. No timer ends an order.
 """
 
@@ -39,7 +39,7 @@ NOT_THERE = (*UNANSWERED, OrderState.NOT_SENT, OrderState.FAILED, OrderState.REJ
 """States in which an order that is at the broker has yet to be acknowledged."""
 
 
-class Doubt(msgspec.Struct):
+class UnresolvedOrder(msgspec.Struct):
     """One order that is asked for. Times are the monotonic clock's. ``negatives`` count from when it should be shown."""
 
     since_s: float
@@ -59,7 +59,7 @@ class Doubt(msgspec.Struct):
     """Why it is known not to be at the broker, while it may be sent again."""
 
 
-class Doubts:
+class UnresolvedOrders:
     """One account's. ``others`` is told of an order at the broker that has an id of ours and is not ours.
 
     ``may_send_again`` says whether an order that is proven absent is left to be sent again; set by who does that.
@@ -75,7 +75,7 @@ class Doubts:
         self._others = others
         self._evidence = Evidence(surroundings)
         self._settle_s = surroundings.broker.capability.settle_s
-        self._doubts: dict[ClientOrderId, Doubt] = {}
+        self._orders: dict[ClientOrderId, UnresolvedOrder] = {}
         self.may_send_again: Callable[[Order], bool] = lambda _: False
         self.found = 0
         """How many reports came of asking that no stream had brought."""
@@ -83,9 +83,9 @@ class Doubts:
     def add(self, key: ClientOrderId, *, by_force: bool = False, anew: bool = False) -> None:
         """Ask for an order, soon. ``anew``: what was found so far says nothing of how it is now."""
         now_s = self._around.now_s()
-        known = None if anew else self._doubts.get(key)
+        known = None if anew else self._orders.get(key)
         if known is None:
-            self._doubts[key] = Doubt(since_s=now_s, due_s=now_s, by_force=by_force)
+            self._orders[key] = UnresolvedOrder(since_s=now_s, due_s=now_s, by_force=by_force)
         else:
             known.due_s, known.by_force = now_s, known.by_force or by_force
         self._woken()
@@ -107,49 +107,51 @@ class Doubts:
         """
         overdue = self._state.overdue
         return [
-            key for key, doubt in self._doubts.items() if not doubt.is_lost and not doubt.proof and key not in overdue
+            key
+            for key, unresolved in self._orders.items()
+            if not unresolved.is_lost and not unresolved.proof and key not in overdue
         ]
 
     def proof(self, key: ClientOrderId) -> str:
         """Why an order is known not to be at the broker; empty when that isn't known."""
-        doubt = self._doubts.get(key)
-        return doubt.proof if doubt is not None else ""
+        unresolved = self._orders.get(key)
+        return unresolved.proof if unresolved is not None else ""
 
     def cancel_refused(self, key: ClientOrderId) -> None:
         """The broker has refused an order's cancel. Somebody wants the order to end; if it is not there, it has."""
-        known = self._doubts.get(key)
+        known = self._orders.get(key)
         if known is not None:
             known.cancel_refused, known.wait_s = True, FIRST_WAIT_S
 
     def forget(self, key: ClientOrderId) -> None:
         """What was found of an order says nothing any more: it is being sent again, or is over."""
-        self._doubts.pop(key, None)
+        self._orders.pop(key, None)
 
     def next_s(self, *, only_open: bool = False) -> float | None:
         """When the next question is due; None when there is none."""
-        keys = self.open if only_open else self._doubts
-        return min((self._doubts[key].due_s for key in keys), default=None)
+        keys = self.open if only_open else self._orders
+        return min((self._orders[key].due_s for key in keys), default=None)
 
     async def look_into(self, quietly: "Callable[[Callable[[], Awaitable[None]]], Awaitable[bool]]") -> None:
         """Ask for those that are due; ``quietly`` does it if the broker answers."""
-        for key, doubt in list(self._doubts.items()):
+        for key, unresolved in list(self._orders.items()):
             now_s = self._around.now_s()
-            if doubt.due_s <= now_s:
-                doubt.due_s = now_s + doubt.wait_s
-                doubt.wait_s = min(doubt.wait_s * 2, LOST_WAIT_S if doubt.is_lost else LONGEST_WAIT_S)
-                self._note_overdue(key, doubt)
-                await quietly(lambda key=key, doubt=doubt: self._look_into(key, doubt))  # type: ignore[misc]
+            if unresolved.due_s <= now_s:
+                unresolved.due_s = now_s + unresolved.wait_s
+                unresolved.wait_s = min(unresolved.wait_s * 2, LOST_WAIT_S if unresolved.is_lost else LONGEST_WAIT_S)
+                self._note_overdue(key, unresolved)
+                await quietly(lambda key=key, unresolved=unresolved: self._look_into(key, unresolved))  # type: ignore[misc]
 
-    def _note_overdue(self, key: ClientOrderId, doubt: Doubt) -> None:
+    def _note_overdue(self, key: ClientOrderId, unresolved: UnresolvedOrder) -> None:
         """An order that stays unexplained for too long keeps its symbol from new risk; everything else trades on."""
         within_s = self._broker.capability.explain_within_s
-        asked_s = self._around.now_s() - doubt.since_s
+        asked_s = self._around.now_s() - unresolved.since_s
         order = self._state.orders.find(key)
         if asked_s < within_s or order is None or order.state is not OrderState.UNKNOWN or key in self._state.overdue:
             return
         self._around.deliver([OrderOverdue(key, f"asked for {asked_s:.0f} s, and nothing explains it")])
 
-    async def _look_into(self, key: ClientOrderId, doubt: Doubt) -> None:
+    async def _look_into(self, key: ClientOrderId, unresolved: UnresolvedOrder) -> None:
         order = self._state.orders.find(key)
         if order is None or not self._evidence.can_tell(order):
             self.forget(key)
@@ -158,30 +160,34 @@ class Doubts:
         asked_s = self._around.now_s()  # an answer says how things were after this, however late it is looked at
         found = await self._broker.find(order.terms)
         if found is None:
-            await self._absent(order, doubt, asked_s)
-        elif await self._present(order, found, doubt, asked_s) and self._doubts.get(key) is doubt:
-            del self._doubts[key]
+            await self._absent(order, unresolved, asked_s)
+        elif await self._present(order, found, unresolved, asked_s) and self._orders.get(key) is unresolved:
+            del self._orders[key]
         self._note_lost()
 
     # --- not there ----------------------------------------------------------------------------------------------------
 
-    async def _absent(self, order: Order, doubt: Doubt, asked_s: float) -> None:
+    async def _absent(self, order: Order, unresolved: UnresolvedOrder, asked_s: float) -> None:
         """The broker shows no such order. That is proof only after it should have been shown, and not at once."""
         key = order.terms.client_order_id
-        if is_foreign(key) and doubt.by_force:
-            await self._bring_alone(order, doubt)
+        if is_foreign(key) and unresolved.by_force:
+            await self._bring_alone(order, unresolved)
         if order.state.is_terminal:
             self.forget(key)
             return
         if order.state is OrderState.RELEASED:  # it waits for the rate limit, or its answer: this proves nothing
-            doubt.since_s, doubt.negatives = self._around.now_s(), 0
+            unresolved.since_s, unresolved.negatives = self._around.now_s(), 0
             return
         if (
-            order.last_record_id != doubt.last_record_id
+            order.last_record_id != unresolved.last_record_id
         ):  # something is known of it since: what was asked before says nothing
-            doubt.since_s, doubt.negatives, doubt.last_record_id = self._around.now_s(), 0, order.last_record_id
+            unresolved.since_s, unresolved.negatives, unresolved.last_record_id = (
+                self._around.now_s(),
+                0,
+                order.last_record_id,
+            )
             return
-        after_s = asked_s - doubt.since_s
+        after_s = asked_s - unresolved.since_s
         if after_s < self._settle_s:
             return
         if not self._evidence.can_prove_absence and order.state in UNANSWERED:
@@ -189,41 +195,41 @@ class Doubts:
             self._around.deliver([OrderOverdue(key, reason)])
             return
         if not await self._evidence.is_absent(order):
-            doubt.negatives = 0
+            unresolved.negatives = 0
             return
-        doubt.negatives += 1
-        if doubt.negatives < self._broker.capability.negatives:
-            doubt.due_s = self._around.now_s() + FIRST_WAIT_S
+        unresolved.negatives += 1
+        if unresolved.negatives < self._broker.capability.negatives:
+            unresolved.due_s = self._around.now_s() + FIRST_WAIT_S
             return
-        if self._doubts.get(key) is doubt:
-            self._is_absent(order, doubt, f"asked for {after_s:.1f} s, the broker has no such order")
+        if self._orders.get(key) is unresolved:
+            self._is_absent(order, unresolved, f"asked for {after_s:.1f} s, the broker has no such order")
 
-    def _is_absent(self, order: Order, doubt: Doubt, proof: str) -> None:
+    def _is_absent(self, order: Order, unresolved: UnresolvedOrder, proof: str) -> None:
         """It is proven that the broker has no such order."""
         key = order.terms.client_order_id
         if order.state in UNANSWERED and self.may_send_again(order):
-            doubt.proof = proof
+            unresolved.proof = proof
         elif order.state in UNANSWERED:
             self.forget(key)
             self._found([OrderNotSent(key, proof)])
-        elif order.cancel_released_ns or doubt.cancel_refused:
+        elif order.cancel_released_ns or unresolved.cancel_refused:
             self.forget(key)
             self._found([OrderCanceled(key, f"its cancel was asked for; {proof}")])
-        elif not doubt.is_lost:
-            doubt.is_lost = True
+        elif not unresolved.is_lost:
+            unresolved.is_lost = True
             self._found([OrderLost(key, f"{proof}, which it had accepted")])
             if not order.is_live:
                 self.forget(key)
 
-    async def _bring_alone(self, order: Order, doubt: Doubt) -> None:
+    async def _bring_alone(self, order: Order, unresolved: UnresolvedOrder) -> None:
         """Executions of an adopted order that the broker itself shows no longer."""
         fills = await self._broker.fills_since(order.created_ns - OVERLAP_NS)
         mine = [fill for fill in fills if fill.broker_order_id == order.broker_order_id]
-        doubt.by_force = False
+        unresolved.by_force = False
         self._found([report for report in self._around.executions.missing(order, mine) if mine])
 
     def _note_lost(self) -> None:
-        lost = [key for key, doubt in self._doubts.items() if doubt.is_lost]
+        lost = [key for key, unresolved in self._orders.items() if unresolved.is_lost]
         if self._state.lost_orders is not Policy.QUARANTINE:
             lost = []
         reason = (
@@ -233,7 +239,7 @@ class Doubts:
 
     # --- there --------------------------------------------------------------------------------------------------------
 
-    async def _present(self, order: Order, found: BrokerOrder, doubt: Doubt, asked_s: float) -> bool:
+    async def _present(self, order: Order, found: BrokerOrder, unresolved: UnresolvedOrder, asked_s: float) -> bool:
         """Bring the books to what the broker shows of an order; whether they now are."""
         key = order.terms.client_order_id
         if order.state in NOT_THERE and found.state is not AtBroker.REJECTED:
@@ -243,16 +249,16 @@ class Doubts:
                 self._others(found)
                 return True
             self._found([OrderAccepted(key, found.broker_order_id)])
-        doubt.negatives, doubt.is_lost, doubt.proof, doubt.cancel_refused = 0, False, "", False
-        if found.filled_quantity != order.filled_quantity or doubt.by_force:
-            await self._bring_fills(order, found, doubt, asked_s)
+        unresolved.negatives, unresolved.is_lost, unresolved.proof, unresolved.cancel_refused = 0, False, "", False
+        if found.filled_quantity != order.filled_quantity or unresolved.by_force:
+            await self._bring_fills(order, found, unresolved, asked_s)
         if found.filled_quantity == order.filled_quantity:
-            doubt.fewer_since_s = None
+            unresolved.fewer_since_s = None
             self._end(order, found)
         agrees = found.filled_quantity == order.filled_quantity and order.is_live is (found.state is AtBroker.WORKING)
         came_to_nothing = agrees and order.is_live and order.cancel_released_ns
         works_on = not agrees and not order.is_live and found.filled_quantity == order.filled_quantity
-        if came_to_nothing or (works_on and asked_s - doubt.since_s >= self._settle_s):
+        if came_to_nothing or (works_on and asked_s - unresolved.since_s >= self._settle_s):
             self._cancel(order)
         return agrees
 
@@ -263,7 +269,7 @@ class Doubts:
             gate.hold([CancelOrder(key, order.cancel_released_ns or order.updated_ns)], 0)
             self._around.wake()
 
-    async def _bring_fills(self, order: Order, found: BrokerOrder, doubt: Doubt, asked_s: float) -> None:
+    async def _bring_fills(self, order: Order, found: BrokerOrder, unresolved: UnresolvedOrder, asked_s: float) -> None:
         since_ns = min(order.released_ns or order.created_ns, found.submitted_ns) - OVERLAP_NS
         fills = [
             fill for fill in await self._broker.fills_since(since_ns) if fill.broker_order_id == found.broker_order_id
@@ -271,16 +277,16 @@ class Doubts:
         if sum(fill.quantity for fill in fills) != found.filled_quantity:
             return  # one of the two lags behind the other
         reports = self._around.executions.missing(order, fills)
-        if found.filled_quantity < order.filled_quantity and not self._has_been_fewer(doubt, asked_s):
+        if found.filled_quantity < order.filled_quantity and not self._has_been_fewer(unresolved, asked_s):
             return  # this answer may be older than what the stream has told
-        doubt.by_force = False
+        unresolved.by_force = False
         self._found(reports)
 
-    def _has_been_fewer(self, doubt: Doubt, asked_s: float) -> bool:
+    def _has_been_fewer(self, unresolved: UnresolvedOrder, asked_s: float) -> bool:
         """Whether answers say so to questions that lie long enough apart: of a process that was frozen, both may be old."""
-        if doubt.fewer_since_s is None:
-            doubt.fewer_since_s = asked_s
-        return asked_s - doubt.fewer_since_s >= self._settle_s
+        if unresolved.fewer_since_s is None:
+            unresolved.fewer_since_s = asked_s
+        return asked_s - unresolved.fewer_since_s >= self._settle_s
 
     def _end(self, order: Order, found: BrokerOrder) -> None:
         """What the broker says of an order whose executions are all booked."""

@@ -28,8 +28,8 @@ from holdfast.brokers.port import (
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
-    Doubt,
     LastCheck,
+    MarkUnresolved,
     ReportSink,
     StreamStatus,
     Unavailable,
@@ -203,9 +203,11 @@ class WorldBroker:
     def _class(self) -> IdempotencyClass:
         return self.capability.idempotency
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         """Start delivering reports to ``sink``."""
-        self.sender.open(sink, last_check, doubt, now_ns)
+        self.sender.open(sink, last_check, mark_unresolved, now_ns)
 
     def know(self, orders: Sequence[Order]) -> None:
         """Be shown orders of an earlier run."""

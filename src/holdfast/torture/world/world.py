@@ -118,7 +118,7 @@ class Life:
             self.loop.recovered.is_set()
             and self.desk.account.is_settled
             and self.journal.is_idle
-            and not self.desk.reconciler.in_doubt
+            and not self.desk.reconciler.unresolved_ids
             and not (self.wire.under_way["POST"] or self.wire.under_way["DELETE"])
             and Cause.BOOKS not in self.state.impairments
             and not any(order.state in unknown or order.cancel_released_ns for order in orders)
@@ -300,9 +300,9 @@ class World:
         if life is None:
             return "no engine runs"
         if not life.loop.recovered.is_set():
-            return f"{life.process.name} has not recovered; in doubt: {list(life.desk.reconciler.in_doubt)}"
+            return f"{life.process.name} has not recovered; in doubt: {list(life.desk.reconciler.unresolved_ids)}"
         states = [f"{key} {order.state}" for key, order in life.state.orders.live.items()]
-        return f"in doubt: {list(life.desk.reconciler.in_doubt)}; live: {states}; {life.unsettled}; {life.state.account_state}"
+        return f"in doubt: {list(life.desk.reconciler.unresolved_ids)}; live: {states}; {life.unsettled}; {life.state.account_state}"
 
     def _bury(self) -> None:
         """End what is left, so that nothing of it runs when it is collected."""
@@ -384,8 +384,8 @@ class World:
         wire.observe = lambda call: breaker.note(is_well(call.status), call.method)
         claims: Any = WorldClaims(self.stores, process)
         locks: Any = WorldLocks(self.stores, process)
-        stores, doubts = Stores(claims, locks, process.name), desk.reconciler.doubts
-        desk.supervise(Supervisor(desk.account, doubts, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
+        stores, unresolved = Stores(claims, locks, process.name), desk.reconciler.unresolved
+        desk.supervise(Supervisor(desk.account, unresolved, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
         commands: Any = self.disk
         return Life(
             process, tenure.epoch, desk, LiveLoop([desk], feed, journal, commands, woken), feed, broker, journal

@@ -15,8 +15,8 @@ from holdfast.brokers.port import (
     BrokerFill,
     BrokerOrder,
     BrokerPosition,
-    Doubt,
     LastCheck,
+    MarkUnresolved,
     ReportSink,
     TellStream,
 )
@@ -81,7 +81,9 @@ class ShownBroker:
         self.sent: list[SubmitOrder | CancelOrder] = []
         self._foreign: dict[ClientOrderId, str] = {}
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         """Nothing comes by itself."""
 
     def know(self, orders: Sequence[Order]) -> None:
@@ -195,7 +197,7 @@ class Bench:
         self.ask(PlaceOrder(signal))
         order = self.state.orders.live[self.state.ids.order(self.state.order_count)]
         self.deliver([OrderUnknown(order.terms.client_order_id, "no answer")])
-        self.reconciler.doubt(order.terms.client_order_id)
+        self.reconciler.mark_unresolved(order.terms.client_order_id)
         return order
 
     def run_until(self, condition: Callable[[], bool], within_s: float = 10.0) -> None:

@@ -79,13 +79,13 @@ def test_a_label_that_is_missing_proves_nothing_while_anything_like_it_is_there(
 
 
 @pytest.mark.proves("A10", "I8")
-def test_without_any_id_only_a_person_ends_doubt(tmp_path: Path) -> None:
+def test_without_any_id_only_a_person_ends_it(tmp_path: Path) -> None:
     """Its symbol takes no new risk, another one does; the person's word is a record, and lifts that."""
     with bench(tmp_path, C) as one:
         order = one.place_unanswered()
         key = order.terms.client_order_id
         one.run_until(lambda: bool(one.of(OrderOverdue)))
-        assert list(one.reconciler.in_doubt) == []
+        assert list(one.reconciler.unresolved_ids) == []
         assert refusal(one, SYMBOL) == "quarantine"
         one.state.mark("BRYX", Price(Decimal(100)))
         assert refusal(one, "BRYX") == ""
@@ -124,8 +124,8 @@ def test_what_looks_like_an_order_that_is_over_is_taken_for_it_by_an_id_only(
         one.deliver([body(key, "it was said so")])
         ended = order.state
         one.broker.orders["b1"] = shown(order)
-        one.reconciler.doubt(key)
-        one.run_until(lambda: bool(order.broker_order_id) or one.reconciler.doubts.next_s() is None)
+        one.reconciler.mark_unresolved(key)
+        one.run_until(lambda: bool(order.broker_order_id) or one.reconciler.unresolved.next_s() is None)
         assert order.broker_order_id == ("" if kind is C else "b1")
         assert (order.state is ended) or kind is not C
 

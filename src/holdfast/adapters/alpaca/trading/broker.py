@@ -16,8 +16,8 @@ from holdfast.brokers.port import (
     BrokerAccount,
     BrokerFill,
     BrokerOrder,
-    Doubt,
     LastCheck,
+    MarkUnresolved,
     ReportSink,
     StreamStatus,
 )
@@ -44,9 +44,11 @@ class AlpacaBroker:
         self._transport = AlpacaTransport(rest, self._questions, on_change)
         self.sender = OrderSender(self.capability, self._transport, known)
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         """Start delivering reports to ``sink``, stamped with ``now_ns`` where Alpaca gives no time."""
-        self.sender.open(sink, last_check, doubt, now_ns)
+        self.sender.open(sink, last_check, mark_unresolved, now_ns)
 
     def know(self, orders: Sequence[Order]) -> None:
         """Be shown orders of an earlier run, and adopted ones."""

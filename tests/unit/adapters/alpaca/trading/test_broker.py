@@ -58,12 +58,14 @@ class Ends:
     def __init__(self, server: WireServer) -> None:
         self.server = server
         self.reports: list[Report] = []
-        self.doubts: list[ClientOrderId] = []
+        self.unresolved: list[ClientOrderId] = []
         self.kept: str | None = None
         settings = settings_of(server.url, read_timeout_s=1)
         self.rest = AlpacaRest(settings)
         self.broker = AlpacaBroker(settings, self.rest)
-        self.broker.open(self.reports.append, lambda _: self.kept, lambda key, _: self.doubts.append(key), lambda: 1)
+        self.broker.open(
+            self.reports.append, lambda _: self.kept, lambda key, _: self.unresolved.append(key), lambda: 1
+        )
 
     def run(self, asked: Asked) -> Any:
         """Run something in an event loop, and let all that is under way come to its end."""
@@ -176,7 +178,7 @@ def test_a_cancel_for_an_order_that_never_left_asks_nothing() -> None:
 
         ends.run(both)
         assert server.seen == []
-        assert ends.doubts == []
+        assert ends.unresolved == []
 
 
 def only(rows: dict[str, dict[str, Any]]) -> Callable[[socket.socket, Seen], None]:
