@@ -6,11 +6,14 @@ a migration can be left half way by a crash, and is repeated from there.
 """
 
 import hashlib
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pymysql
+import pymysql.connections
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -57,6 +60,23 @@ _ADVICE = {
     2013: LOST,
 }
 _DAMAGED = (126, 127, 145, 1034, 1194, 1712)
+
+
+class _Connection(pymysql.connections.Connection):  # type: ignore[misc]  # the driver has no types
+    """The driver's own, but for what it makes anew each time: 20 ms of processor time for certificates that it never looks at."""
+
+    def _create_ssl_ctx(self, sslp: Mapping[str, object]) -> ssl.SSLContext:
+        made: ssl.SSLContext = super()._create_ssl_ctx(sslp) if sslp else _encrypted_when_offered()
+        return made
+
+
+@cache
+def _encrypted_when_offered() -> ssl.SSLContext:
+    """What the driver uses when the URL says nothing of TLS: it encrypts if the server can, and checks no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 class MariadbDatabase(ServerDatabase):
@@ -109,6 +129,10 @@ class MariadbDatabase(ServerDatabase):
                 cursor.execute(f"SET SESSION {sentence}")
                 cursor.execute(f"SET SESSION TRANSACTION {transactions}")
 
+        def connect(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> _Connection:
+            return _Connection(*arguments, **options)
+
+        sa.event.listen(engine, "do_connect", connect)
         sa.event.listen(engine, "connect", prepare)
         return engine
 

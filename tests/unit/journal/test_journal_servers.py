@@ -214,30 +214,30 @@ def test_creation_cut_short_anywhere(kind: str, tmp_path: Path) -> None:
                 assert compare_metadata(context, metadata) == [], cut
 
 
-def test_many_that_create_at_once_share_one_journal(url: str) -> None:
+def test_many_that_create_at_once_share_one_journal(new_url: str) -> None:
     """Processes that make the same journal at the same moment get one journal, and no error."""
     together = threading.Barrier(4)
 
     def make(number: int) -> int:
         together.wait(WAIT_S)
-        with closing(Journal.open(url)) as journal:
+        with closing(Journal.open(new_url)) as journal:
             return journal.take(f"a{number}", PAPER, "me").epoch
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(make, range(4))) == [1, 1, 1, 1]
-    assert verify(url).problems == []
+    assert verify(new_url).problems == []
 
 
-def test_tables_of_another_program(server: str, url: str) -> None:
+def test_tables_of_another_program(server: str, new_url: str) -> None:
     """A database in which another program has a table of one of our names is refused, and left as it is."""
-    name = make_url(url).database
-    with open_database(url).writer().begin() as connection:
+    name = make_url(new_url).database
+    with open_database(new_url).writer().begin() as connection:
         connection.exec_driver_sql("CREATE TABLE orders (dish VARCHAR(10))")
     with pytest.raises(JournalError, match="a table orders of another program") as caught:
-        Journal.open(url)
+        Journal.open(new_url)
     assert str(name) in str(caught.value)
     with pytest.raises(JournalError, match="there is no journal at"):
-        Reader.open(url)
+        Reader.open(new_url)
 
 
 def test_readers_cannot_write(url: str) -> None:
@@ -445,3 +445,15 @@ def test_names_differ_in_case_alone(journal: Journal, url: str) -> None:
     assert [journal.take(name, PAPER, "me").epoch for name in ("main", "Main", "MAIN")] == [1, 1, 1]
     with Reader.open(url) as reader:
         assert sorted(row.account for row in reader.accounts()) == ["MAIN", "Main", "main"]
+
+
+def test_mariadb_is_reached_with_the_drivers_own_tls() -> None:
+    """The TLS settings that connections share are those that the driver makes for each, and what a URL asks for is the driver's."""
+    asked = {"verify_mode": "required"}
+    ours, drivers = (kind(defer_connect=True) for kind in (mariadb._Connection, pymysql.connections.Connection))
+    for settings in ({}, asked):
+        made = [each._create_ssl_ctx(settings) for each in (ours, drivers)]
+        seen = [(c.verify_mode, c.check_hostname, c.minimum_version, c.options, c.get_ciphers()) for c in made]
+        assert seen[0] == seen[1]
+    assert ours._create_ssl_ctx({}) is ours._create_ssl_ctx({})
+    assert ours._create_ssl_ctx(asked) is not ours._create_ssl_ctx({})
