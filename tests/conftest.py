@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 
 from holdfast.torture.processes.programs import Spawner
-from tests import spawning
+from tests import databases, spawning
 from tests.budget import TIER, Tier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,8 +61,9 @@ def spawner() -> Spawner:
 
 
 def pytest_sessionfinish() -> None:
-    """Nothing that was forked outlives the tests."""
+    """Nothing that was forked outlives the tests, and no database."""
     spawning.close()
+    databases.close()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -3,11 +3,15 @@
 Where they are is said by ``HOLDFAST_TEST_POSTGRES_URL``, ``HOLDFAST_TEST_MARIADB_URL`` and ``HOLDFAST_TEST_REDIS_URL``; by
 default they are this machine's own, on their standard ports. ``compose.yaml`` starts some. A test whose server can't be
 reached is skipped; on CI it fails, so that a run without servers can't pass for one with them.
+
+A server takes a second to make a journal and to drop it. Most tests are not about that: they take an `empty_journal`, which
+the test before has used too.
 """
 
 import os
 import secrets
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +24,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
+from holdfast.journal import Journal, schema, tables
 from holdfast.journal.database import open_database
 
 KINDS = ("sqlite", "postgresql", "mariadb")
@@ -44,16 +49,107 @@ def fresh_database(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'holdfast.db'}"
         return
-    server = server_url(kind)
-    name = f"holdfast_test_{os.getpid()}_{secrets.token_hex(4)}"
-    run_on_server(kind, f"CREATE DATABASE {name}")
-    url = server.set(database=name).render_as_string(hide_password=False)
+    url = _create(kind)
     try:
         yield url
     finally:
-        shutil.rmtree(open_database(url).lock_directory, ignore_errors=True)
-        shutil.rmtree(open_database(url).anchor_directory, ignore_errors=True)
-        run_on_server(kind, f"DROP DATABASE {name}" + (" WITH (FORCE)" if kind == "postgresql" else ""))
+        _forget_locks(url)
+        _drop(kind, url)
+
+
+@contextmanager
+def empty_journal(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a journal that nobody has written to; SQLite's file isn't there yet.
+
+    On a server it may be one that a test before has used: its rows are gone, its tables are as they were made.
+    """
+    if kind == "sqlite":
+        with fresh_database(kind, folder) as url:
+            yield url
+        return
+    kept = _taken(kind) or _Kept(kind)
+    try:
+        yield kept.url
+    finally:
+        _forget_locks(kept.url)
+        _kept[kind].append(kept)
+
+
+class _Kept:
+    """A database with a journal that one test after the other uses."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.url = _create(kind)
+        Journal.open(self.url).close()
+        self._engine = sa.create_engine(make_url(self.url).set(drivername=_DRIVERS[kind]), poolclass=NullPool)
+        self._made = self._shape()
+
+    def empty(self) -> bool:
+        """Take all rows out; False when somebody still has it open, or its tables were changed."""
+        if kill_sessions(self.kind, self.url) or self._shape() != self._made:
+            return False
+        with self._engine.begin() as connection:
+            for table in reversed(tables.metadata.sorted_tables):
+                connection.execute(table.delete())
+        return True
+
+    def _shape(self) -> object:
+        """Its tables with their columns, and the version of its schema."""
+        where = "current_schema()" if self.kind == "postgresql" else "database()"
+        columns = "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns"
+        with self._engine.connect() as connection:
+            rows = connection.exec_driver_sql(f"{columns} WHERE table_schema = {where} ORDER BY 1, 2").all()
+            return rows, schema.version(connection)
+
+    def drop(self) -> None:
+        """It is gone."""
+        _drop(self.kind, self.url)
+
+
+_kept: dict[str, list[_Kept]] = defaultdict(list)
+
+
+def _taken(kind: str) -> _Kept | None:
+    """One that was used before, emptied; None when there is none."""
+    while _kept[kind]:
+        kept = _kept[kind].pop()
+        if kept.empty():
+            return kept
+        kept.drop()
+    return None
+
+
+def close() -> None:
+    """Drop what was kept."""
+    for kind in SERVERS:
+        while _kept[kind]:
+            _kept[kind].pop().drop()
+        if _administrator.cache_info().currsize:
+            _administrator(kind).dispose()
+
+
+def _create(kind: str) -> str:
+    """The URL of a new database on the server."""
+    server = server_url(kind)
+    name = f"holdfast_test_{os.getpid()}_{secrets.token_hex(4)}"
+    run_on_server(kind, f"CREATE DATABASE {name}")
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+def _drop(kind: str, url: str) -> None:
+    name = make_url(url).database
+    run_on_server(kind, f"DROP DATABASE {name}" + (" WITH (FORCE)" if kind == "postgresql" else ""))
+
+
+def _forget_locks(url: str) -> None:
+    """Nothing is left of the journal on this machine either."""
+    database = open_database(url)
+    for left in (database.lock_directory, database.anchor_directory):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def server_url(kind: str) -> URL:
@@ -74,15 +170,21 @@ def redis_url() -> str:
 
 def run_on_server(kind: str, statement: str) -> list[sa.Row[tuple[object, ...]]]:
     """Run a statement as the server's administrator, outside of any transaction; its rows."""
-    engine = sa.create_engine(
+    with _administrator(kind).connect() as connection:
+        result = connection.exec_driver_sql(statement)
+        return list(result.all()) if result.returns_rows else []
+
+
+@cache
+def _administrator(kind: str) -> sa.Engine:
+    """One session, which is kept: a new one costs more than most statements."""
+    return sa.create_engine(
         make_url(_url(kind)).set(drivername=_DRIVERS[kind]),
-        poolclass=NullPool,
+        pool_size=1,
+        pool_pre_ping=True,  # tests end sessions
         isolation_level="AUTOCOMMIT",
         connect_args={"connect_timeout": 5},
     )
-    with engine.connect() as connection:
-        result = connection.exec_driver_sql(statement)
-        return list(result.all()) if result.returns_rows else []
 
 
 def run_in(url: str, statement: str, *values: object) -> list[sa.Row[tuple[object, ...]]]:

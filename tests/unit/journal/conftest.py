@@ -13,7 +13,7 @@ from holdfast.core.messages import PAPER
 from holdfast.journal import Journal, database
 from holdfast.journal.database import open_database
 from holdfast.journal.sqlite import SqliteDatabase
-from tests.databases import KINDS, SERVERS, fresh_database, run_in
+from tests.databases import KINDS, SERVERS, empty_journal, fresh_database, run_in
 from tests.unit.journal.trader import Trader
 
 ME = "engine 1 on desk"
@@ -42,6 +42,14 @@ def server(kind: str) -> str:
 
 @pytest.fixture
 def url(kind: str, tmp_path: Path) -> Iterator[str]:
+    """Of a journal without a record; SQLite's file isn't there yet."""
+    with empty_journal(kind, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def new_url(kind: str, tmp_path: Path) -> Iterator[str]:
+    """Of a place where no journal has been made."""
     with fresh_database(kind, tmp_path) as made:
         yield made
 

@@ -20,13 +20,13 @@ from holdfast.journal.tables import ExactDecimal, metadata
 SQLITE = sa.create_engine("sqlite://").dialect
 
 
-def test_migrations_make_the_tables(url: str) -> None:
+def test_migrations_make_the_tables(new_url: str) -> None:
     """The newest migration leaves exactly the tables that the program is written against."""
-    database = open_database(url)
+    database = open_database(new_url)
     if isinstance(database, SqliteDatabase):
         migrate_file(database)
     else:
-        Journal.open(url).close()
+        Journal.open(new_url).close()
     with database.reader().connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
         assert compare_metadata(context, metadata) == []

@@ -10,7 +10,7 @@ import redis
 
 from holdfast.journal import Journal
 from holdfast.locks import LockManager, open_locks
-from tests.databases import KINDS, fresh_database, redis_url
+from tests.databases import KINDS, empty_journal, redis_url
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         assert urlsplit(redis_url()).scheme == "redis"
         yield redis_url()
         return
-    with fresh_database(request.param, tmp_path) as url:
+    with empty_journal(request.param, tmp_path) as url:
         Journal.open(url).close()
         yield url
 
