@@ -66,7 +66,9 @@ class Replay:
                 trading = True
                 self._start_trading()
             for event in instant:
-                self._inbox.extend(on_market(event))
+                reports = on_market(event)
+                if reports:
+                    self._inbox.extend(reports)
             if self._inbox:
                 self._drain()
                 exchange.end_instant()

@@ -6,12 +6,15 @@ that they are the walk's to the last digit whatever led there: restarted or not,
 """
 
 from collections import Counter
-from decimal import ROUND_UP, Context, Decimal, Inexact
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, ROUND_UP, Context, Decimal, Inexact
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from holdfast.core.adjustments import CASH
 from holdfast.core.instruments import AssetClass
 from holdfast.core.orders.order import Order
+from holdfast.core.portfolio.ledger import COST_STEP
 from holdfast.core.portfolio.portfolio import Valuation
 from holdfast.core.protection.legs import at_work
 from holdfast.core.risk.view import Holding, Others
@@ -29,6 +32,8 @@ EXACT = Context(prec=200, traps=[Inexact])
 _add, _subtract = EXACT.add, EXACT.subtract
 Part = tuple[Decimal, Decimal, Decimal, Decimal, Decimal, Decimal, Decimal]
 """A symbol's part of each sum: market value, cost, gross value; exposure, long, short and cash needed, as `Holding` has them."""
+Plain = tuple[Decimal, Decimal]
+"""What is held of a symbol is worth, signed, and its cost: all parts of it follow from these, as nearly always."""
 
 NOTHING: Part = (ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 _ONE, _TEN = Decimal(1), Decimal(10)
@@ -38,22 +43,27 @@ class Exposure:
     """One account's sums.
 
     ``priced`` are the symbols whose price has changed since they were last worked out, ``moved`` those of which the broker is known to
-    have another quantity; orders and positions note their own.
+    have another quantity; orders and positions note their own. Most symbols are ``_plain``: held, with no order open, paid in the
+    account's own currency, and worth no more digits than money has. What is long and what is short of those is all that there is to add up.
     """
 
     def __init__(self) -> None:
         self.moved: set[str] = set()
         self.priced: set[str] = set()
+        self._plain: dict[str, Plain] = {}
+        self._long = self._short = self._cost = ZERO
         self._parts: dict[str, Part] = {}
-        self._exposures: dict[str, Money] = {}
-        self._sums: tuple[Decimal, ...] = NOTHING
+        self._sums: Part = NOTHING
+        self._class_of: dict[str, AssetClass] = {}
         self._classes: Counter[AssetClass] = Counter()
+        self._exposures = _Exposures(self._plain, self._parts)
         self._worth: Money | None = None
 
     def value(self, state: "EngineState") -> Valuation:
         """The account at the last prices; a symbol without a price counts at its cost."""
         total, worth = state.portfolio.total, self._value(state)
-        cost, gross = written(self._sums[1]), written(self._sums[2])
+        cost = written(_add(self._cost, self._sums[1]))
+        gross = written(_add(_subtract(self._long, self._short), self._sums[2]))
         equity, unrealised = Money(total.cash + worth), Money(worth - cost)
         return Valuation(equity, total.cash, total.realised, unrealised, total.fees, gross, state.portfolio.balances)
 
@@ -64,62 +74,148 @@ class Exposure:
     def committed(self, state: "EngineState") -> Money:
         """What all positions come to, each at its largest if open orders fill."""
         self._renew(state)
-        return written(self._sums[3])
+        return written(_add(_subtract(self._long, self._short), self._sums[3]))
 
     def others(self, state: "EngineState", symbol: str) -> Others:
         """What all symbols but one add up to."""
         self._renew(state)
-        part = self._parts.get(symbol)
-        sums = self._sums if part is None else tuple(map(_less, self._sums, part))
-        exposure, long, short, needed = map(Money, sums[3:])
-        classes = dict(self._classes)
-        if part is not None:
-            classes[_asset(state, symbol)] -= 1
-        count = len(self._parts) - (part is not None)
-        return Others(count, exposure, long, short, needed, classes, self._exposures, symbol)
+        long, short = self._long, self._short
+        sums: Sequence[Decimal] = self._sums
+        classes, asset = dict(self._classes), self._class_of.get(symbol)
+        if asset is not None:
+            classes[asset] -= 1
+            plain = self._plain.get(symbol)
+            if plain is None:
+                sums = tuple(map(_subtract, sums, self._parts[symbol]))
+            elif plain[0] > 0:
+                long = _subtract(long, plain[0])
+            else:
+                short = _subtract(short, plain[0])
+        net = _add(long, short)
+        return Others(
+            len(self._class_of) - (asset is not None),
+            Money(_add(_subtract(long, short), sums[-4])),
+            Money(_add(net, sums[-3])),
+            Money(_add(net, sums[-2])),
+            Money(_subtract(sums[-1], short)),
+            classes,
+            self._exposures,
+            symbol,
+        )
 
     def _value(self, state: "EngineState") -> Money:
         self._renew(state)
         if self._worth is None:
-            self._worth = written(self._sums[0])
+            self._worth = written(_add(_add(self._long, self._short), self._sums[0]))
         return self._worth
 
     def _renew(self, state: "EngineState") -> None:
-        for moved in (self.moved, state.orders.moved, state.portfolio.moved):
-            if moved:
-                for symbol in moved:
-                    self._renew_symbol(state, symbol)
-                moved.clear()
-        if self.priced:
-            for symbol in self.priced & self._parts.keys():  # a price alone gives no symbol a part
+        moved = self.moved
+        for found in (state.orders.moved, state.portfolio.moved):
+            if found:
+                moved |= found
+                found.clear()
+        if moved:
+            for symbol in moved:
                 self._renew_symbol(state, symbol)
+            self.priced -= moved
+            moved.clear()
+        if self.priced:
+            for symbol in self.priced:
+                if symbol in self._plain:
+                    self._reprice(state, symbol)
+                elif symbol in self._parts:  # a price alone gives no symbol a part
+                    self._renew_symbol(state, symbol)
             self.priced.clear()
 
-    def _renew_symbol(self, state: "EngineState", symbol: str) -> None:
-        before, part = self._parts.get(symbol), _part_of(state, symbol)
-        if part == before:
-            return
-        self._worth = None
-        if part is None:
-            del self._parts[symbol], self._exposures[symbol]
-            self._classes[_asset(state, symbol)] -= 1
+    def _reprice(self, state: "EngineState", symbol: str) -> None:
+        """Only the price of a plain symbol has changed."""
+        before, price, quantity = self._plain[symbol], state.price(symbol), state.portfolio.lines[symbol].quantity
+        worth = _worth_of(price, quantity)
+        if worth is None:
+            self._renew_symbol(state, symbol)
         else:
-            self._parts[symbol], self._exposures[symbol] = part, Money(part[3])
-            if before is None:
-                self._classes[_asset(state, symbol)] += 1
-        self._sums = tuple(map(_moved, self._sums, part or NOTHING, before or NOTHING))
+            self._change(worth, before[0])
+            self._plain[symbol] = worth, before[1]
+
+    def _change(self, worth: Decimal, before: Decimal) -> None:
+        """A symbol that is held on one side is worth so much now, or as it came or goes: then one of both is zero."""
+        self._worth = None
+        if worth > 0 or before > 0:
+            self._long = _add(self._long, _subtract(worth, before))
+        else:
+            self._short = _add(self._short, _subtract(worth, before))
+
+    def _renew_symbol(self, state: "EngineState", symbol: str) -> None:
+        self._forget(symbol)
+        plain = _plain_of(state, symbol)
+        if plain is not None:
+            self._plain[symbol] = plain
+            self._change(plain[0], ZERO)
+            self._cost = _add(self._cost, plain[1])
+        else:
+            part = _part_of(state, symbol)
+            if part is None:
+                return
+            self._worth = None
+            self._parts[symbol] = part
+            self._sums = tuple(map(_add, self._sums, part))  # type: ignore[assignment]
+        asset = self._class_of[symbol] = _asset(state, symbol)
+        self._classes[asset] += 1
+
+    def _forget(self, symbol: str) -> None:
+        asset = self._class_of.pop(symbol, None)
+        if asset is None:
+            return
+        self._classes[asset] -= 1
+        plain = self._plain.pop(symbol, None)
+        if plain is not None:
+            self._change(ZERO, plain[0])
+            self._cost = _subtract(self._cost, plain[1])
+        else:
+            self._worth = None
+            self._sums = tuple(map(_subtract, self._sums, self._parts.pop(symbol)))  # type: ignore[assignment]
+
+
+class _Exposures(Mapping[str, Money]):
+    """The exposure of each symbol that is held or may come to be."""
+
+    def __init__(self, plain: Mapping[str, Plain], parts: Mapping[str, Part]) -> None:
+        self._plain, self._parts = plain, parts
+
+    def __getitem__(self, symbol: str) -> Money:
+        plain = self._plain.get(symbol)
+        return Money(abs(plain[0]) if plain is not None else self._parts[symbol][3])
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._plain, self._parts)
+
+    def __len__(self) -> int:
+        return len(self._plain) + len(self._parts)
 
 
 def _asset(state: "EngineState", symbol: str) -> AssetClass:
     return state.instrument_of(symbol).asset_class
 
 
-def _less(total: Decimal, part: Decimal) -> Decimal:
-    return _subtract(total, part) if part else total
+def _worth_of(price: Price | None, quantity: Quantity) -> Decimal | None:
+    """What is held is worth, where that is above zero for a long position and needs no rounding to be money; None otherwise."""
+    if price is None or price <= 0:
+        return None
+    worth = price * quantity
+    return worth if worth == worth.quantize(COST_STEP, rounding=ROUND_HALF_EVEN) else None
 
 
-def _moved(total: Decimal, part: Decimal, before: Decimal) -> Decimal:
-    return total if part == before else _add(total, _subtract(part, before))
+def _plain_of(state: "EngineState", symbol: str) -> Plain | None:
+    """A symbol of which no more than what is held matters; None for any other."""
+    portfolio, orders = state.portfolio, state.orders
+    line = portfolio.lines.get(symbol)
+    if line is None or not line.quantity or symbol in portfolio.terms:
+        return None
+    if symbol in orders.open_buys or symbol in orders.open_sells or symbol in state.gaps or orders.by_notional:
+        return None
+    worth = _worth_of(state.price(symbol), line.quantity)
+    return None if worth is None else (worth, line.cost)
 
 
 def written(total: Decimal) -> Money:

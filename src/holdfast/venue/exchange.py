@@ -16,7 +16,6 @@ from holdfast.core.messages import (
     OrderAccepted,
     OrderRejected,
     OrderTerms,
-    Quote,
     Report,
 )
 from holdfast.core.session.calendar import TradingCalendar
@@ -119,10 +118,10 @@ class Exchange:
         market = self._markets.get(event.symbol) or self._book.market(event.symbol)
         if market.orders or event.time_ns >= self._due_ns:
             return self._match(market, event)
-        if isinstance(event, Quote | CorporateAction):
-            market.see(event)
-        else:
+        if type(event) is Bar:
             market.last = market.print = event  # see(), without the call
+        else:
+            market.see(event)
         return NOTHING
 
     def end_instant(self) -> None:

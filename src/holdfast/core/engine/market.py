@@ -12,8 +12,12 @@ from holdfast.core.milestones import MarketFresh
 from holdfast.core.rates import new_rates
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
-from holdfast.core.strategy.host import Call, Runner, Wish
+from holdfast.core.strategy.host import Call, Host, Runner, Wish
 from holdfast.core.turn import Turn
+from holdfast.core.types import Price
+
+Asked = tuple[FeedEvent, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]
+"""An event, what strategies wished at it, and those that were stopped at it."""
 
 
 def on_market(state: EngineState, event: FeedEvent) -> Turn | None:
@@ -25,8 +29,8 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     """Show the market's events of one time to the strategies, when all of them are known, and act on what they wish."""
     time_ns = instant[0].time_ns
     turn = turn_at(state, time_ns) if time_ns >= state.wake_ns else None
-    before = {event.symbol: state.price(event.symbol) for event in instant if type(event) is CorporateAction}
-    calls = _see(state, instant)
+    before: dict[str, Price | None] = {}
+    calls = _see(state, instant, before)
     for event in instant if before else ():
         if isinstance(event, CorporateAction):
             turn = take_action(state, turn, event, before[event.symbol])
@@ -53,21 +57,27 @@ def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list
     instant began, as when the instant is shown again after a restart.
     """
     host = state.host
-    asked: list[tuple[FeedEvent, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]] = []
-
-    def put_aside(origin: FeedEvent) -> None:
-        if host.wishes or host.stops:
-            asked.append((origin, host.wishes, host.stops))
-            host.wishes, host.stops = [], []
-
+    asked: list[Asked] = []
     for origin, event, runners in calls:
         host.call(event, runners)
-        put_aside(origin)
+        if host.wishes or host.stops:
+            _put_aside(host, origin, asked)
     host.call_together()
-    put_aside(instant[-1])
+    if host.wishes or host.stops:
+        _put_aside(host, instant[-1], asked)
+    return _act(state, turn, asked) if asked else turn
+
+
+def _put_aside(host: Host, origin: FeedEvent, asked: list[Asked]) -> None:
+    asked.append((origin, host.wishes, host.stops))
+    host.wishes, host.stops = [], []
+
+
+def _act(state: EngineState, turn: Turn | None, asked: list[Asked]) -> Turn:
+    """Act on what was asked for at an instant."""
+    host, turn = state.host, turn or Turn(state)
     recorded: dict[int, FeedEvent | Envelope] = {}
     for origin, host.wishes, host.stops in asked:
-        turn = turn or Turn(state)
         known = recorded.get(id(origin), origin)
         recorded[id(origin)] = attend(state, turn, known) or known
     return turn
@@ -76,13 +86,16 @@ def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list
 def show(state: EngineState, instant: Instant) -> None:
     """Let the strategies and the marks see an instant. Recovery and warm-up do only this, with the strategies muted."""
     host = state.host
-    for _, event, runners in _see(state, instant):
+    for _, event, runners in _see(state, instant, {}):
         host.call(event, runners)
     host.call_together()
 
 
-def _see(state: EngineState, instant: Instant) -> list[Call]:
-    """Take an instant into marks, histories and built bars. Nobody is called yet but for what was due before: it tells whom to call."""
+def _see(state: EngineState, instant: Instant, before: dict[str, Price | None]) -> list[Call]:
+    """Take an instant into marks, histories and built bars. Nobody is called yet but for what was due before: it tells whom to call.
+
+    ``before`` is given the prices of before for symbols that a corporate action changes.
+    """
     time_ns = instant[0].time_ns
     state.cursor += 1
     host = state.host
@@ -91,16 +104,18 @@ def _see(state: EngineState, instant: Instant) -> list[Call]:
     if time_ns >= host.wake_ns:
         host.wake(time_ns)
     calls: list[Call] = []
+    marks, priced = state.marks, state.exposure.priced
     for event in instant:
         if isinstance(event, Bar):
-            state.marks[event.symbol] = event.close
-            state.exposure.priced.add(event.symbol)
+            marks[event.symbol] = event.close
+            priced.add(event.symbol)
             host.see_bar(event, calls)
         elif isinstance(event, Trade):
-            state.marks[event.symbol] = event.price
-            state.exposure.priced.add(event.symbol)
+            marks[event.symbol] = event.price
+            priced.add(event.symbol)
             host.see_trade(event, calls)
         elif isinstance(event, CorporateAction):
+            before.setdefault(event.symbol, state.price(event.symbol))
             _see_action(state, event, calls)
         else:
             _mark_quote(state, event)

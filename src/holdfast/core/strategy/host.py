@@ -48,6 +48,7 @@ _CALLBACKS: dict[type, str] = {
     Session: "on_session",
 }
 _by_id = attrgetter("id")
+_BUY, _SELL = Side.BUY, Side.SELL
 
 
 class Worth(Protocol):
@@ -94,14 +95,20 @@ class Runner:
         self.arithmetic: DecimalContext | None = None
         """The decimal context that it has set for itself; None while it computes in the engine's."""
         self._asks: dict[int, int] = {}
+        self._asked: deque[int] = (
+            deque()
+        )  # the times of `_asks`, in order: the first of a dictionary is found ever later
 
     def next_intent_id(self, event_ns: int) -> str:
         """The id of what it asks for next, at an event of this time: the same whenever the same event is shown again."""
         asks = self._asks
-        count = asks[event_ns] = asks.get(event_ns, 0) + 1
-        if len(asks) > ASK_TIMES:
-            del asks[next(iter(asks))]
-        return f"{self.id}@{event_ns}.{count}"
+        count = asks.get(event_ns, 0)
+        if not count:
+            self._asked.append(event_ns)
+            if len(self._asked) > ASK_TIMES:
+                del asks[self._asked.popleft()]
+        asks[event_ns] = count + 1
+        return f"{self.id}@{event_ns}.{count + 1}"
 
     def keep_bars(self, count: int) -> None:
         """Keep at least so many bars of each symbol, where risk needs more than the strategy does."""
@@ -155,7 +162,7 @@ class Host:
         self._bar_routes: dict[str, list[Runner]] = {}
         self._quote_routes: dict[str, list[Runner]] = {}
         self._trade_routes: dict[str, list[Runner]] = {}
-        self._direct: dict[tuple[str, int], tuple[list[Runner], bool]] = {}
+        self._direct: dict[str, tuple[int, list[Runner], bool]] = {}  # by symbol: for bars of so many nanoseconds
         self.built: BuiltBars[Runner] = BuiltBars(calendar)
         self._builds_of_ticks = False
         self._traded: set[str] = set()
@@ -196,13 +203,13 @@ class Host:
 
     def see_bar(self, bar: Bar, calls: list[Call]) -> None:
         """Take a bar into the history of those whose timeframe isn't longer, and build it into longer ones for the others."""
-        key = bar.symbol, bar.time_ns - bar.start_ns
-        known = self._direct.get(key)
-        if known is None:
+        length_ns = bar.time_ns - bar.start_ns
+        known = self._direct.get(bar.symbol)
+        if known is None or known[0] != length_ns:
             readers = self._bar_routes.get(bar.symbol, [])
-            direct = [runner for runner in readers if runner.timeframe_ns <= key[1]]
-            known = self._direct[key] = direct, len(direct) < len(readers)
-        runners, has_longer = known
+            direct = [runner for runner in readers if runner.timeframe_ns <= length_ns]
+            known = self._direct[bar.symbol] = length_ns, direct, len(direct) < len(readers)
+        _, runners, has_longer = known
         if runners:
             self._remember(bar, runners)
             calls.append((bar, bar, runners))
@@ -248,7 +255,6 @@ class Host:
 
     def call(self, event: FeedEvent, runners: list[Runner]) -> None:
         """Show an event, or a bar that was built, to strategies."""
-        name = _CALLBACKS[type(event)]
         self.event_ns = event.time_ns
         for runner in runners:
             if runner.running:
@@ -256,7 +262,10 @@ class Host:
                 if runner.arithmetic is not None:
                     setcontext(runner.arithmetic)
                 try:
-                    getattr(runner.strategy, name)(runner.context, event)
+                    if isinstance(event, Bar):  # by its name, which the interpreter finds sooner
+                        runner.strategy.on_bar(runner.context, event)
+                    else:
+                        getattr(runner.strategy, _CALLBACKS[type(event)])(runner.context, event)
                 except BaseException as error:  # noqa: BLE001 - whatever it is: see `_raised`
                     self._raised(runner, error)
                 self.calling = None
@@ -347,10 +356,12 @@ class Host:
 
     def is_undecided(self, key: tuple[StrategyId, str]) -> bool:
         """Whether what is open of a strategy's may well not fill, or may lead to either side of where it is projected."""
-        sides = self.orders.open_sides
-        if key in self.waiting or ((*key, Side.BUY) in sides and (*key, Side.SELL) in sides):
+        sides, canceling = self.orders.open_sides, self.orders.canceling
+        if key in self.waiting or (sides and (*key, _BUY) in sides and (*key, _SELL) in sides):
             return True
-        return any((order.terms.strategy, order.terms.symbol) == key for order in self.orders.canceling.values())
+        if not canceling:
+            return False
+        return any((order.terms.strategy, order.terms.symbol) == key for order in canceling.values())
 
     def projected(self, key: tuple[StrategyId, str]) -> Decimal:
         """A strategy's position once everything open has filled."""
