@@ -41,6 +41,7 @@ FINISHED_KEPT = 10_000
 """How many finished orders stay in memory to judge late reports by; older ones are in the journal. At some 1 kB each this
 bounds the book at 10 MB however long the engine runs."""
 
+_BUY, _SELL = Side.BUY, Side.SELL
 _EVENT_OF: dict[type, OrderEvent] = {
     OrderReleased: OrderEvent.RELEASED,
     OrderAccepted: OrderEvent.ACCEPTED,
@@ -115,6 +116,15 @@ class OrderBook:
     def find(self, client_order_id: ClientOrderId) -> Order | None:
         """The order, live or lately finished; None when the book doesn't have it."""
         return self.live.get(client_order_id) or self.finished.get(client_order_id)
+
+    def is_undecided(self, key: tuple[StrategyId, str]) -> bool:
+        """Whether a strategy has orders on both sides of a symbol, or one whose cancel was asked for."""
+        sides, canceling = self.open_sides, self.canceling
+        if sides and (*key, _BUY) in sides and (*key, _SELL) in sides:
+            return True
+        if not canceling:
+            return False
+        return any((order.terms.strategy, order.terms.symbol) == key for order in canceling.values())
 
     def apply(self, envelope: Envelope) -> Order:
         """Change the book by a record about an order. Raises :class:`~holdfast.errors.Fatal` when the table forbids it."""

@@ -26,7 +26,7 @@ from holdfast.core.strategy.context import Context, Timer
 from holdfast.core.strategy.schedule import Schedule
 from holdfast.core.strategy.sessions import NEVER, Session
 from holdfast.core.strategy.updates import OrderUpdate, update_of
-from holdfast.core.types import MINUTE_NS, ZERO, Money, Side, StrategyId
+from holdfast.core.types import MINUTE_NS, ZERO, Money, StrategyId
 
 WISHES_PER_MINUTE = 600
 """More wishes in a minute of market time than this is a flood, where a strategy is given no other limit: ten a second, all day."""
@@ -48,7 +48,6 @@ _CALLBACKS: dict[type, str] = {
     Session: "on_session",
 }
 _by_id = attrgetter("id")
-_BUY, _SELL = Side.BUY, Side.SELL
 
 
 class Worth(Protocol):
@@ -356,12 +355,7 @@ class Host:
 
     def is_undecided(self, key: tuple[StrategyId, str]) -> bool:
         """Whether what is open of a strategy's may well not fill, or may lead to either side of where it is projected."""
-        sides, canceling = self.orders.open_sides, self.orders.canceling
-        if key in self.waiting or (sides and (*key, _BUY) in sides and (*key, _SELL) in sides):
-            return True
-        if not canceling:
-            return False
-        return any((order.terms.strategy, order.terms.symbol) == key for order in canceling.values())
+        return key in self.waiting or self.orders.is_undecided(key)
 
     def projected(self, key: tuple[StrategyId, str]) -> Decimal:
         """A strategy's position once everything open has filled."""
