@@ -38,9 +38,11 @@ def shared_data() -> Path:
 def shared_cases() -> Path:
     """The folder of small inputs that once gave a wrong result: ``HOLDFAST_SHARED_CASES``, or ``../shared/cases``.
 
-    Where it is absent the test is skipped.
+    Where it is absent the test is skipped; on CI it fails.
     """
     folder = _beside("cases", "HOLDFAST_SHARED_CASES")
+    if not folder.is_dir() and ON_CI:
+        pytest.fail(_absent("cases", folder, "HOLDFAST_SHARED_CASES"), pytrace=False)
     if not folder.is_dir():
         pytest.skip(_absent("cases", folder, "HOLDFAST_SHARED_CASES"))
     return folder

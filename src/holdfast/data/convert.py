@@ -75,12 +75,19 @@ class Rows(msgspec.Struct):
 
 
 class Converter:
-    """Turns batches of one source into rows. ``zone`` is that of days without a time, ``calendar``'s where the layout names none."""
+    """Turns batches of one source into rows.
 
-    def __init__(self, source: str, layout: Layout, day_zone: str | None = None) -> None:
+    ``day_zone`` is that of days without a time, where the layout names none. ``unit_is_guess``: times in its unit must be of plausible
+    years, since nobody has said it.
+    """
+
+    def __init__(
+        self, source: str, layout: Layout, day_zone: str | None = None, *, unit_is_guess: bool = False
+    ) -> None:
         self.source = source
         self.layout = layout
         self.tally = Tally()
+        self._unit_is_guess = unit_is_guess and layout.unit in times.UNITS_NS
         self._zone = ZoneInfo(layout.timezone) if layout.timezone else None
         self._day_zone = self._zone or (ZoneInfo(day_zone) if day_zone else None)
 
@@ -136,7 +143,8 @@ class Converter:
             raise self._fault(row[place], None, f"{name} is {text!r}, which is not a number; {_MEND}")
         scale = self.layout.price_scale
         if scale != 1.0 and name in self.layout.of_kind.prices:
-            values = values / round(1 / scale) if scale < 1 and (1 / scale).is_integer() else values * scale
+            parts = round(1 / scale)  # a division by 10,000 is exact to the last digit, a product with 0.0001 is not
+            values = values / parts if parts and abs(parts * scale - 1) < 1e-12 else values * scale
         return values
 
     def _symbols(self, batch: pa.RecordBatch, row: Integers, where: dict[str, Column], fixed: str) -> pa.Array:
@@ -150,6 +158,9 @@ class Converter:
 
     def _ts(self, batch: pa.RecordBatch, row: Integers, symbols: pa.Array, where: dict[str, Column]) -> Integers:
         found, text_at = self._times(batch, where)
+        if self._unit_is_guess:
+            low_ns, high_ns = (second * times.UNITS_NS["s"] for second in times.PLAUSIBLE_S)
+            found.good &= (found.ns >= low_ns) & (found.ns < high_ns)
         if not found.good.all():
             place = int(np.argmin(found.good))
             text = text_at(place)
@@ -164,8 +175,7 @@ class Converter:
         layout = self.layout
         if "date" in where and "ts" not in where:
             day, clock = (column_of(batch, where[role], self.source) for role in ("date", "time"))
-            joined = join(day, clock)
-            return times.read(joined, None, layout.day_first), lambda place: str(joined[place].as_py())
+            return dated(day, clock, layout), lambda place: f"{day[place].as_py()} {clock[place].as_py()}"
         column = column_of(batch, where["ts"], self.source)
         return times.read(column, layout.unit, layout.day_first, layout.date), lambda place: str(column[place].as_py())
 
@@ -250,6 +260,14 @@ def column_of(batch: pa.RecordBatch, column: Column, source: str) -> pa.Array:
         there = f"is there {names.count(column)} times" if column in names else "isn't there"
         raise DataError(f"{source}: column {column!r} {there}; it has {', '.join(names)}")
     return batch.column(column)
+
+
+def dated(day: pa.Array, clock: pa.Array, layout: Layout) -> Times:
+    """Times of a date and a time of day, which are milliseconds where the unit is ``midnight``."""
+    if layout.unit != "midnight":
+        return times.read(join(day, clock), None, layout.day_first)
+    dates, passed = times.read(day, None, layout.day_first), times.counted(clock, "midnight")
+    return Times(dates.ns + passed.ns, dates.good & passed.good, dates.zoned, passed.timed)
 
 
 def join(day: pa.Array, clock: pa.Array) -> pa.Array:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from holdfast.data import order, times
-from holdfast.data.convert import Converter, column_of
-from holdfast.data.kinds import BARS, KINDS, Kind
-from holdfast.data.layout import Column, Layout, Options, options
-from holdfast.data.names import Named, is_end, kind_of, roles_of, time_roles
+from holdfast.data import order
+from holdfast.data.asking import Doubt, Part
+from holdfast.data.convert import Converter
+from holdfast.data.guess import guess
+from holdfast.data.kinds import BARS
+from holdfast.data.layout import Options, options
+from holdfast.data.names import Named, kind_of, time_roles
+from holdfast.data.read import starts
 from holdfast.data.zones import zone_of_calendar
 from holdfast.errors import DataError, InvalidValue
 
@@ -36,15 +39,16 @@ def from_frame(
     :class:`~holdfast.errors.DataError` for rows that can't be true.
     """
     given = options(timezone=timezone, symbol=symbol, **said)
-    day_zone = zone_of_calendar(calendar or DEFAULT_CALENDAR)
+    days = calendar or DEFAULT_CALENDAR
+    zone_of_calendar(days)
     if isinstance(data, Mapping):
         if symbol is not None:
             raise InvalidValue("symbol goes with one frame; a mapping has the symbols as its keys")
         if not data:
             raise InvalidValue("the mapping has no frames; give at least one, such as {'SPY': frame}")
-        parts = [_one(frame, _with_symbol(given, key), day_zone, f"the frame of {key}") for key, frame in data.items()]
+        parts = [_one(frame, _with_symbol(given, key), days, f"the frame of {key}") for key, frame in data.items()]
     else:
-        parts = [_one(data, given, day_zone, FRAME)]
+        parts = [_one(data, given, days, FRAME)]
     return joined(parts)
 
 
@@ -63,126 +67,26 @@ def _with_symbol(given: Options, key: object) -> Options:
     return options(**fields)
 
 
-def _one(data: Any, given: Options, day_zone: str, source: str) -> pa.Table:
+def _one(data: Any, given: Options, calendar: str, source: str) -> pa.Table:
     raw = raw_table(data, source)
     if not len(raw):
         raise DataError(f"{source}: has no rows; there is nothing to trade on")
-    layout = layout_of(raw, given, source)
-    converter = Converter(source, layout, day_zone)
+    part = Part(source, "", raw, True, lambda _: iter(raw.to_batches()))
+    found = guess(part, given, calendar)
+    for doubt in found.doubts:
+        if doubt.option == "stamp":
+            continue  # at the start, as is said above
+        raise InvalidValue(_unsure(source, doubt))
+    layout = found.layout
+    converter = Converter(source, layout, zone_of_calendar(calendar), unit_is_guess=given.unit is None)
     table = order.in_order(converter.convert(raw), layout.of_kind, converter.tally, source)
     if not len(table):
         raise DataError(f"{source}: no row has prices")
     return starts(table, layout, source)
 
 
-def starts(table: pa.Table, layout: Layout, source: str) -> pa.Table:
-    """The bars stamped at their start. Raises :class:`~holdfast.errors.DataError` where their length can't be told."""
-    if layout.of_kind is not BARS or layout.stamp == "start":
-        return table
-    found = order.lengths_of(table)
-    for name, length_ns in found.items():
-        if length_ns is None:
-            raise DataError(
-                f"{source}: {name} has no two bars near enough to each other to tell their length, and so their start; leave it out"
-            )
-    return order.at_start(table, {name: length_ns or 0 for name, length_ns in found.items()})
-
-
-def layout_of(raw: pa.Table, given: Options, source: str) -> Layout:
-    """What a frame's columns are. Raises :class:`~holdfast.errors.InvalidValue` for what can't be known."""
-    named = Named(raw.column_names)
-    kind = KINDS[given.kind] if given.kind else _kind(named, given, source)
-    columns = _columns(named, kind, given)
-    _check_there(raw, columns, kind, source)
-    symbol = given.symbol
-    if symbol is not None and not (given.columns or {}).get("symbol"):
-        columns.pop("symbol", None)
-    if symbol is None and "symbol" not in columns:
-        raise InvalidValue(f'{source} has no column of symbols; say whose data it is, such as symbol="SPY"')
-    return Layout(
-        kind=kind.name,  # type: ignore[arg-type]
-        columns=columns,
-        timezone=given.timezone,
-        unit=given.unit or _unit(raw, columns, source),
-        price_scale=given.price_scale or 1.0,
-        stamp=given.stamp or ("end" if is_end(columns) else "start"),
-        symbol=symbol,
-        decimal=given.decimal or ".",
-        thousands=given.thousands or "",
-        day_first=_day_first(raw, columns, given, source),
-    )
-
-
-def _kind(named: Named, given: Options, source: str) -> Kind:
-    roles = set(given.columns or {})
-    for kind in KINDS.values():
-        if roles.intersection(kind.prices) and roles.issubset({*kind.columns, "date", "time"}):
-            return kind
-    found = kind_of(named)
-    if found is None:
-        raise InvalidValue(
-            f"{source} has {', '.join(map(repr, named.names)) or 'no columns'}; bars need open, high, low, close (and volume), trades price and "
-            'size, quotes bid and ask: name them, such as columns={"open": "Open"}'
-        )
-    return found
-
-
-def _columns(named: Named, kind: Kind, given: Options) -> dict[str, Column]:
-    said = dict(given.columns or {})
-    found = roles_of(named, kind)
-    if {"ts", "date", "time"}.intersection(said):
-        found = {role: column for role, column in found.items() if role not in ("ts", "date", "time")}
-    return {**{role: column for role, column in found.items() if column not in said.values()}, **said}
-
-
-def _check_there(raw: pa.Table, columns: Mapping[str, Column], kind: Kind, source: str) -> None:
-    if "ts" not in columns and not {"date", "time"} <= set(columns):
-        raise InvalidValue(
-            f"{source} has no column of times (it has {', '.join(raw.column_names)}); name it, such as columns={{'ts': 'when'}}, or make it the index"
-        )
-    missing = [name for name in kind.prices if name not in columns]
-    if missing:
-        raise InvalidValue(f"{source} has no {', '.join(missing)}; {kind.name} need {' '.join(kind.columns)}")
-    try:
-        for column in columns.values():
-            column_of(
-                raw.slice(0, 0).combine_chunks().to_batches()[0] if len(raw) == 0 else raw.slice(0, 1).to_batches()[0],
-                column,
-                source,
-            )
-    except DataError as error:
-        raise InvalidValue(str(error)) from None
-
-
-def _unit(raw: pa.Table, columns: Mapping[str, Column], source: str) -> Any:
-    if "ts" not in columns:
-        return None
-    column = _column(raw, columns["ts"])
-    if not times.is_numeric(column):
-        return None
-    unit = times.unit_of(column)
-    if unit is None or unit == "excel":
-        raise InvalidValue(
-            f'{source}: the times are numbers such as {column[0].as_py()}; say what they count: unit="s", "ms", "us" or "ns"'
-        )
-    return unit
-
-
-def _day_first(raw: pa.Table, columns: Mapping[str, Column], given: Options, source: str) -> bool:
-    if given.day_first is not None:
-        return given.day_first
-    column = _column(raw, columns.get("ts", columns.get("date", 1)))
-    told = times.day_first_of(column)
-    if told is None:
-        raise InvalidValue(
-            f"{source}: in times such as {column[0].as_py()!r} day and month can't be told apart; say day_first=True or False"
-        )
-    return told
-
-
-def _column(raw: pa.Table, column: Column) -> pa.Array:
-    whole = raw.column(column - 1 if isinstance(column, int) else column).combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+def _unsure(source: str, doubt: Doubt) -> str:
+    return f"{source}: {doubt.what}; give {doubt.option}, such as {doubt.option}={doubt.example!r}"
 
 
 # --- frames as Arrow ----------------------------------------------------------------------------------------------------

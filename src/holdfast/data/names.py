@@ -16,7 +16,7 @@ TIMES = (
 END_TIMES = ("end", "end_time", "bar_end", "close_time")
 """Of a bar's end."""
 DATES = ("date", "day", "trade_date", "trading_date", "yyyymmdd", "dtyyyymmdd", "local_date")
-CLOCKS = ("time", "hour", "time_of_day", "hhmmss")
+CLOCKS = ("time", "hour", "time_of_day", "hhmmss", "ms_of_day")
 """Of the time of day beside a date."""
 SYMBOLS = (
     "symbol", "ticker", "sym", "instrument", "secid", "tradingsymbol", "trading_symbol", "act_symbol", "code", "ric", "asset", "pair",

@@ -1,6 +1,7 @@
 """Converted rows brought in order: sorted, each once, stamped at the bar's start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -146,3 +147,51 @@ def at_start(table: pa.Table, lengths_ns: Mapping[str, int]) -> pa.Table:
     moved = pa.array(_ns(table) - shift, pa.timestamp("ns", "UTC"))
     table = table.set_column(1, "ts", moved)
     return table.take(pa.array(np.lexsort((_codes(table), _ns(table)))))
+
+
+def by_time(table: pa.Table) -> pa.Array:
+    """The places of rows in order of time; those of one time stay in order."""
+    return pa.array(np.argsort(_ns(table), kind="stable"))
+
+
+def by_time_and_symbol(table: pa.Table) -> pa.Array:
+    """The places of rows in order of time, those of one time in order of their symbols."""
+    return pa.array(np.lexsort((_codes(table), _ns(table))))
+
+
+def once_of_many(table: pa.Table) -> tuple[pa.Table, int]:
+    """Sorted bars of several sources, each once, and how many were there again.
+
+    Raises :class:`~holdfast.errors.DataError` for two of one time that differ.
+    """
+    codes, ts = _codes(table), _ns(table)
+    same = np.append(False, (np.diff(ts) == 0) & (np.diff(codes) == 0))
+    places = np.flatnonzero(same)
+    if not len(places):
+        return table, 0
+    values = np.array([table.column(name).to_numpy() for name in BARS.numbers])
+    differ = (values[:, places] != values[:, places - 1]).any(axis=0)
+    if differ.any():
+        place = int(places[int(np.argmax(differ))])
+        symbol = table.column("symbol")[place].as_py()
+        one, other = (", ".join(f"{value:.15g}" for value in values[:, each]) for each in (place - 1, place))
+        raise DataError(
+            f"{symbol}: two files have bars at {iso_time(int(ts[place]))} that differ ({one}; {other}); leave one of the files out"
+        )
+    return table.filter(pa.array(~same)), len(places)
+
+
+def check_apart(tables: Sequence[pa.Table]) -> None:
+    """Refuse trades or quotes of a symbol in two tables that overlap in time."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for table in tables:
+        codes, ts = _codes(table), _ns(table)
+        for code, name in enumerate(sorted(pc.unique(table.column("symbol")).to_pylist())):
+            mine = ts[codes == code]
+            spans.setdefault(name, []).append((int(mine[0]), int(mine[-1])))
+    for name, found in spans.items():
+        for (_, end), (begin, _) in pairwise(sorted(found)):
+            if begin <= end:
+                raise DataError(
+                    f"{name}: two files have rows of the same time ({iso_time(begin)}); which are the same can't be told: leave one of the files out"
+                )
