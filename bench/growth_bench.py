@@ -1,6 +1,6 @@
 """What an order costs as there is more of everything: symbols held, stops that guard them, orders that are over.
 
-One account on the exchange in memory, no journal. Each figure is the process's CPU time for an order in one symbol, from the wish
+One account on the exchange in memory, no journal. Each figure is the process's CPU time for an order in one symbol, from the intent
 to the booked fill, with the price of one other symbol moving in between; the best of some rounds. It should not rise down a column.
 """
 
@@ -100,7 +100,7 @@ def us_at_the_venue() -> list[float]:
 
 def main() -> None:
     """Measure and print."""
-    print("us an order, from the wish to its booked fill")
+    print("us an order, from the intent to its booked fill")
     print(f"{'symbols held':>14}{'no stops':>12}{'each with a trailing stop':>28}")
     for symbols in HELD:
         plain, guarded = (us_per_order(symbols, guarded=guarded) for guarded in (False, True))

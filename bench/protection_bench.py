@@ -1,6 +1,6 @@
 """What protection costs: an entry's fill with and without exits, and an event in a symbol whose stop follows the market.
 
-One account on the exchange in memory, no journal. An order is followed from the wish to its booked fill, and with exits on to
+One account on the exchange in memory, no journal. An order is followed from the intent to its booked fill, and with exits on to
 their acceptance and `ProtectionComplete`; then the position is closed, which is not counted.
 """
 

@@ -1,4 +1,4 @@
-"""What risk and sizing cost a signal: from the wish to an approved order, with the default profile and with everything on.
+"""What risk and sizing cost a signal: from the intent to an approved order, with the default profile and with everything on.
 
 An account that holds five symbols and has ten orders open. The figure is the best of ten rounds, because anything else on the
 machine can only make one slower.

@@ -402,14 +402,14 @@ class Judge:
 
     def _is_repeated(self, terms: Mapping[str, Any], time_ns: int) -> bool:
         window_ns = Fraction(str(self.limits["duplicate_window_s"])) * SECOND_NS
-        twins = [order for order in self.account.live.values() if _wish(order.terms) == _wish(terms)]
+        twins = [order for order in self.account.live.values() if _intent(order.terms) == _intent(terms)]
         return any(
             not (order.is_canceling or order.terms.get("then")) and order.left and time_ns - order.made_ns < window_ns
             for order in twins
         )
 
 
-def _wish(terms: Mapping[str, Any]) -> dict[str, Any]:
+def _intent(terms: Mapping[str, Any]) -> dict[str, Any]:
     prices = ("limit_price", "stop_price", "trail_amount", "trail_percent")
     names = ("strategy", "symbol", "side", "quantity", "order_type", "time_in_force", *prices)
     return {name: terms.get(name) for name in names}

@@ -29,7 +29,7 @@ def orders(result: Any) -> list[str]:
 
 
 def counts(result: Any) -> tuple[int, int]:
-    """How often something was wished for, and how often risk refused it."""
+    """How often something was asked for, and how often risk refused it."""
     return result["signals"], sum(result["accounts"][0]["refusals"].values())
 
 
@@ -70,7 +70,7 @@ CASES = [
     Case("daily_nextopen/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 95"]),
     # each bar cancels the limit and asks for the same again; the last of them fills
     Case("money/again.toml", fills, ["buy 10 @ 99"]),
-    # seven wishes for 40,000 each on 100,000 without leverage: the first two can be had
+    # seven intents for 40,000 each on 100,000 without leverage: the first two can be had
     Case("cash/holdfast.toml", counts, (7, 5)),
     Case("trail/holdfast.toml", fills, ["buy 10 @ 100", "sell 10 @ 98"]),
     # a 4:1 split that nobody said is no silent loss

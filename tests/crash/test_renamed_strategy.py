@@ -45,7 +45,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_renamed_in_the_middle(
     kind: str, tmp_path: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Positions, live orders, stops and waiting wishes go with the id, wherever the run was cut; the audit finds nothing wrong."""
+    """Positions, live orders, stops and waiting intents go with the id, wherever the run was cut; the audit finds nothing wrong."""
     with fresh_database(kind, tmp_path) as url:
         batches = count_batches(named(tmp_path, "mr", url), monkeypatch)
     cuts = CUTS if kind == "sqlite" else 1

@@ -111,5 +111,5 @@ def shape(found: Others) -> tuple[object, ...]:
 @settings(max_examples=100, deadline=None)
 @given(LONG_SCRIPTS)
 def test_the_sums_are_those_of_a_walk(script: list[tuple[Any, ...]]) -> None:
-    """After wishes, fills, busts, replacements, cancels, adopted positions and prices: value, equity and every sum of the other symbols."""
+    """After intents, fills, busts, replacements, cancels, adopted positions and prices: value, equity and every sum of the other symbols."""
     Walked(Desk(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent())).play(script)

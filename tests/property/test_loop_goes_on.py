@@ -59,7 +59,7 @@ MISUSES: tuple[Misuse, ...] = (
     ("buy", {"symbol": "ABC", "confidence": float("nan")}), ("sell", {"symbol": "ABC", "time_to_live_s": float("inf")}),
     ("history", {"symbol": "NONE", "count": 3}), ("every", {"seconds": float("inf")}), ("at", {"time_ns": 1}), ("at", {"time_ns": float("nan")}),
 )  # fmt: skip
-"""Calls of a context that raise inside of it, once strategies may wish."""
+"""Calls of a context that raise inside of it, once strategies may ask for something."""
 
 
 class Healthy(Strategy):
@@ -98,7 +98,7 @@ class Healthy(Strategy):
 
 
 class Faulty(Strategy):
-    """Trades too, until the ``number``-th call of one callback, which wishes something and raises."""
+    """Trades too, until the ``number``-th call of one callback, which asks for something and raises."""
 
     def __init__(self, callback: str, number: int, fault: BaseException | Misuse) -> None:
         super().__init__(None)
@@ -131,10 +131,10 @@ class Faulty(Strategy):
         self.later += self.has_raised
         self.calls[callback] += 1
         if callback == self.callback and self.calls[callback] == self.number:
-            context.buy("XYZ", 77, tag="its last wish")
+            context.buy("XYZ", 77, tag="its last order")
             self.has_raised = True
             self._fail(context)
-            self.has_raised = False  # a context that takes no wishes yet has let it pass
+            self.has_raised = False  # a context that takes no intents yet has let it pass
 
     def _fail(self, context: Context) -> None:
         if isinstance(self.fault, BaseException):
@@ -184,11 +184,11 @@ def ordered(desk: Desk, strategy: str) -> list[tuple[Any, ...]]:
 
 
 def check_stopped(desk: Desk, faulty: Faulty, strategy: str) -> None:
-    """One that raised has a record of it, was not called again, got nothing of its last wish, and nothing of it is left at work."""
+    """One that raised has a record of it, was not called again, got nothing of its last order, and nothing of it is left at work."""
     stops = [body for body in desk.of(StrategyStopped) if body.strategy == strategy]
     assert len(stops) == faulty.has_raised
     assert faulty.later == 0
-    assert not [terms for terms in ordered(desk, strategy) if terms[3] == "its last wish"] or not faulty.has_raised
+    assert not [terms for terms in ordered(desk, strategy) if terms[3] == "its last order"] or not faulty.has_raised
     if stops:
         assert stops[0].reason == "raised"
         if isinstance(faulty.fault, BaseException):

@@ -68,8 +68,8 @@ PLAIN: dict[str, Any] = {
     "cancel refused": CancelRefused,
 }
 
-WISHES = st.tuples(
-    st.just("wish"), st.sampled_from(OWNERS), st.sampled_from(SYMBOLS), st.sampled_from(list(Side)), st.integers(1, 40),
+INTENTS = st.tuples(
+    st.just("intent"), st.sampled_from(OWNERS), st.sampled_from(SYMBOLS), st.sampled_from(list(Side)), st.integers(1, 40),
     st.sampled_from(["market", "limit", "pair"]),
 )  # fmt: skip
 TRADES = st.tuples(
@@ -90,11 +90,11 @@ OTHERS = st.one_of(
     st.tuples(st.sampled_from(["resume", "resume", "resume", "flatten"])),
 )
 LOOKS = st.tuples(st.just("look"))
-KINDS = [*[WISHES] * 2, *[TRADES] * 3, *[ANSWERS] * 4, *[OTHERS] * 2, LOOKS]
+KINDS = [*[INTENTS] * 2, *[TRADES] * 3, *[ANSWERS] * 4, *[OTHERS] * 2, LOOKS]
 HAPPENINGS: st.SearchStrategy[tuple[Any, ...]] = st.sampled_from(KINDS).flatmap(
     lambda kind: kind
 )  # `one_of` has no weights
-SCRIPTS = st.tuples(st.lists(WISHES, min_size=2, max_size=4), st.lists(HAPPENINGS, min_size=12, max_size=40)).map(
+SCRIPTS = st.tuples(st.lists(INTENTS, min_size=2, max_size=4), st.lists(HAPPENINGS, min_size=12, max_size=40)).map(
     lambda parts: [*parts[0], *parts[1]]
 )
 
@@ -126,7 +126,7 @@ class Player:
         self.looks += 1
         self.look()
 
-    def do_wish(self, owner: StrategyId, symbol: str, side: Side, units: int, kind: str) -> None:
+    def do_intent(self, owner: StrategyId, symbol: str, side: Side, units: int, kind: str) -> None:
         terms: dict[str, Any] = {}
         if kind == "limit":
             terms = {"order_type": OrderType.LIMIT, "limit_price": Price(D(100 - side.sign))}
@@ -352,11 +352,11 @@ def test_the_journal_keeps_the_orders_that_are_in_memory(script: list[tuple[Any,
 def test_the_players_do_something() -> None:
     """What is drawn leads to orders in every state that a report can bring about, or the properties would show little."""
     player = Replayed(Desk(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent()))
-    wish = ("wish", OWNERS[0], "ABC", Side.BUY, 10, "pair")
+    intent = ("intent", OWNERS[0], "ABC", Side.BUY, 10, "pair")
     player.play(
         [
-            wish, ("answer", 0, "accept"), ("fill", 0, 7, "100", "0.35"), ("bust", 0), wish, ("answer", 1, "unknown"),
-            wish, ("answer", 2, "reject"), ("elsewhere", Side.SELL, 3),
+            intent, ("answer", 0, "accept"), ("fill", 0, 7, "100", "0.35"), ("bust", 0), intent, ("answer", 1, "unknown"),
+            intent, ("answer", 2, "reject"), ("elsewhere", Side.SELL, 3),
         ]
     )  # fmt: skip
     book = player.desk.state.orders

@@ -1,4 +1,4 @@
-"""No accepted order breaks a limit at the moment of acceptance, in any interleaving of wishes, reports and prices.
+"""No accepted order breaks a limit at the moment of acceptance, in any interleaving of intents, reports and prices.
 
 The engine is driven by ``step`` alone; what the broker says is drawn. After each acceptance the limits are counted anew from the
 orders and positions there are, by other arithmetic than that of risk.
@@ -152,8 +152,8 @@ def check_strategy(desk: Desk, approved: RiskApproved) -> None:
     assert count.orders <= 3
 
 
-WISHES = st.tuples(
-    st.just("wish"), st.sampled_from(OWNERS), st.sampled_from(SYMBOLS), st.sampled_from([Action.BUY, Action.SELL, Action.TARGET]),
+INTENTS = st.tuples(
+    st.just("intent"), st.sampled_from(OWNERS), st.sampled_from(SYMBOLS), st.sampled_from([Action.BUY, Action.SELL, Action.TARGET]),
     st.sampled_from(list(Side)), st.one_of(st.none(), st.integers(1, 400)), st.sampled_from([None, 0.9, 1.1]),
 )  # fmt: skip
 REPORTS = st.tuples(
@@ -161,7 +161,7 @@ REPORTS = st.tuples(
 )
 PRICES = st.tuples(st.just("price"), st.sampled_from(SYMBOLS), st.sampled_from([80.0, 93.5, 100.0, 107.25, 125.0]))
 TURNS = st.lists(
-    st.one_of(WISHES, WISHES, REPORTS, REPORTS, PRICES, st.just(("halt",)), st.just(("resume",))),
+    st.one_of(INTENTS, INTENTS, REPORTS, REPORTS, PRICES, st.just(("halt",)), st.just(("resume",))),
     min_size=4,
     max_size=40,
 )
@@ -187,8 +187,8 @@ class Player:
         """One thing that happens."""
         what, *details = turn
         before = len(self.desk.records)
-        if what == "wish":
-            self._wish(*details)
+        if what == "intent":
+            self._ask(*details)
         elif what == "price":
             symbol, price = details
             self.desk.run(bar(2, price, symbol=symbol))
@@ -203,7 +203,7 @@ class Player:
                     check_account(self.desk, record.body)
                 check_strategy(self.desk, record.body)
 
-    def _wish(
+    def _ask(
         self, owner: StrategyId, symbol: str, action: Action, side: Side, units: int | None, limit: float | None
     ) -> None:
         price = self.desk.state.price(symbol)
@@ -272,8 +272,8 @@ def test_a_close_is_never_refused(turns: list[tuple[Any, ...]], orders_cross_zer
 def test_the_players_do_something() -> None:
     """What the properties draw leads to accepted orders of both kinds, or they would show nothing."""
     player = Player(orders_cross_zero=True)
-    wish = ("wish", OWNERS[1], "ABC", Action.BUY, Side.BUY)
-    for turn in ((*wish, 100, None), ("part", 0, 50), ("unknown", 0, 1), (*wish, None, 1.1), (*wish, 400, None)):
+    intent = ("intent", OWNERS[1], "ABC", Action.BUY, Side.BUY)
+    for turn in ((*intent, 100, None), ("part", 0, 50), ("unknown", 0, 1), (*intent, None, 1.1), (*intent, 400, None)):
         player.take(turn)
     assert player.accepted == 2
     assert player.desk.state.orders.regular_count == 2

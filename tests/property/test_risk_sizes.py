@@ -130,16 +130,16 @@ def _without_steps(view: RiskView) -> RiskView:
 @CASES
 @given(drafts(), views(), LIMITS, UNITS, st.sampled_from(["1", "0.001", "0.000000001"]))
 def test_what_sizing_gives_validation_accepts(
-    terms: OrderTerms, view: RiskView, limits: RiskLimits, wish: Decimal, lot: str
+    terms: OrderTerms, view: RiskView, limits: RiskLimits, intent: Decimal, lot: str
 ) -> None:
-    """Whatever the wish, the size it comes to passes every limit; and where it was cut, one lot more would not."""
-    found = fit(terms, view, limits, wish, D(lot))
+    """Whatever the intent, the size it comes to passes every limit; and where it was cut, one lot more would not."""
+    found = fit(terms, view, limits, intent, D(lot))
     if isinstance(found, RiskRefused):
-        assert not accepts(terms, D(lot), view, limits) or wish < D(lot)
+        assert not accepts(terms, D(lot), view, limits) or intent < D(lot)
         return
-    assert 0 < found.quantity <= wish
+    assert 0 < found.quantity <= intent
     assert accepts(terms, found.quantity, view, limits)
-    if found.quantity + D(lot) <= wish:
+    if found.quantity + D(lot) <= intent:
         assert not accepts(terms, found.quantity + D(lot), view, limits)
 
 
@@ -148,7 +148,7 @@ def test_what_sizing_gives_validation_accepts(
 def test_what_validation_accepts_sizing_fills(
     terms: OrderTerms, view: RiskView, limits: RiskLimits, quantity: Decimal
 ) -> None:
-    """A wish that validation accepts is filled whole, down to the last thin decimal; one that it refuses never is."""
+    """An intent that validation accepts is filled whole, down to the last thin decimal; one that it refuses never is."""
     found = fit(terms, view, limits, quantity, D("0.000000001"))
     filled = not isinstance(found, RiskRefused) and found.quantity == quantity
     assert filled is accepts(terms, quantity, view, limits)

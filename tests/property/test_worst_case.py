@@ -207,7 +207,7 @@ def test_a_sale_of_so_much_counts_what_its_stop_has_closed_meanwhile(asked: int,
 
 
 def test_a_limit_order_that_leads_away_from_a_target_is_canceled_for_it() -> None:
-    """A target is the whole wish: a resting sale of its own would undo it. Nothing is bought in the meantime."""
+    """A target is the whole intent: a resting sale of its own would undo it. Nothing is bought in the meantime."""
     run = Aims(ANY_ORDER)
     run.aim(10)
     run.accept_all()

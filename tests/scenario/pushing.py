@@ -1,4 +1,4 @@
-"""A strategy that pushes against every limit: it wishes more than is allowed, at any hour, of every kind."""
+"""A strategy that pushes against every limit: it asks for more than is allowed, at any hour, of every kind."""
 
 import hashlib
 from typing import Any
@@ -10,7 +10,7 @@ class Pushing(Strategy):
     """Acts as a digest of the bars says; ``shares`` is an ordinary quantity."""
 
     class Params(Parameters, frozen=True):
-        """``seed`` chooses the wishes; ``unit`` is what quantities are multiples of."""
+        """``seed`` chooses the intents; ``unit`` is what quantities are multiples of."""
 
         seed: int = 1
         unit: float = 1.0
@@ -22,7 +22,7 @@ class Pushing(Strategy):
         self._digest = hashlib.blake2b(str(params.seed).encode(), digest_size=8)
 
     def on_bar(self, context: Context, bar: Bar) -> None:
-        """Wish what the digest says."""
+        """Ask for what the digest says."""
         self._digest.update(f"{bar.symbol} {bar.time_ns} {bar.close}".encode())
         draw = int.from_bytes(self._digest.digest(), "big")
         buys, pick, scale = draw & 1, (draw >> 8) % 12, (1, 5, 20, 100)[(draw >> 16) % 4]

@@ -105,7 +105,7 @@ def test_a_change_of_five_hundred_symbols_at_once_is_no_flood(run: Run) -> None:
     assert (run.result["fills"], run.account["refusals"]) == (1000, {})
 
 
-def test_a_strategy_that_wishes_without_end_is_stopped(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_strategy_that_asks_without_end_is_stopped(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """By the count in a minute of market time; the run fails, and says why before anything else."""
     assert run("Endless", [10.0, 11.0]) == 1
     assert run.result["orders"] == 0
@@ -113,14 +113,14 @@ def test_a_strategy_that_wishes_without_end_is_stopped(run: Run, capsys: pytest.
     assert said.err.splitlines()[-1].startswith(
         "holdfast: strategy s was stopped, and what it held was kept to the end: flooded"
     )
-    assert "more than 600 wishes in a minute" in run.account["strategies"][0]["stopped"]
+    assert "more than 600 intents in a minute" in run.account["strategies"][0]["stopped"]
 
 
-def test_how_many_wishes_are_a_flood_can_be_set(run: Run) -> None:
+def test_how_many_intents_are_a_flood_can_be_set(run: Run) -> None:
     """A hundred of a minute are too many where fifty are allowed."""
     symbols = [f"S{number:03}" for number in range(100)]
     assert run("Rebalance", [10.0, 10.0], symbols=symbols, more="wishes_per_minute = 50") == 1
-    assert "more than 50 wishes" in run.account["strategies"][0]["stopped"]
+    assert "more than 50 intents" in run.account["strategies"][0]["stopped"]
 
 
 def test_a_strategy_that_raises_ends_the_run_with_status_one(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,6 +178,6 @@ def test_leverage_is_said_too(run: Run) -> None:
 
 
 def test_a_repeated_refusal_is_counted_each_time(run: Run) -> None:
-    """The journal has it once; the figures have all: three wishes, three refusals."""
+    """The journal has it once; the figures have all: three intents, three refusals."""
     run("Plan", [100.0, 100.0, 100.0], plan={n: [("buy", 100_000, None)] for n in (1, 2, 3)})
     assert (run.account["signals"], run.account["refusals"]) == (3, {"buying_power": 3})

@@ -117,11 +117,11 @@ def test_an_order_whose_cancel_was_refused_is_a_twin_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", [Context.target, lambda context, symbol, _: context.target(symbol, direction=Side.BUY)]
+    "intent", [Context.target, lambda context, symbol, _: context.target(symbol, direction=Side.BUY)]
 )
-def test_a_target_does_not_wait_for_what_was_canceled(wish: Callable[..., None]) -> None:
+def test_a_target_does_not_wait_for_what_was_canceled(intent: Callable[..., None]) -> None:
     """An entry that is canceled no longer counts as coming: the target in the same callback makes an order of its own."""
-    script = {1: lambda context, _: rest(context), 2: afresh(lambda context: wish(context, "ABC", 10))}
+    script = {1: lambda context, _: rest(context), 2: afresh(lambda context: intent(context, "ABC", 10))}
     desk = Desk(Scripted(script)).closes(1, 100, 100)
     assert desk.position() > 0
     assert desk.state.orders.live == {}

@@ -217,7 +217,7 @@ def test_a_position_that_will_not_close_is_left_to_a_person() -> None:
 
 
 def test_nothing_holds_a_flatten_up() -> None:
-    """While positions are being closed, a strategy's further wishes come to nothing, ways out included."""
+    """While positions are being closed, a strategy's further intents come to nothing, ways out included."""
     script = {1: buy(90), 3: lambda context, _: context.sell("ABC", 5, limit_price=500, time_in_force="gtc")}
     desk = Desk(Scripted(script), venue=VenueSettings(volume_share=D("0.1"))).run(bar(1, 100.0, volume=900.0))
     desk.run(bar(2, 100.0, volume=300.0))

@@ -187,7 +187,7 @@ def test_a_repeated_refusal_is_recorded_once() -> None:
 
 
 def test_the_same_order_twice_is_taken_for_a_mistake() -> None:
-    """The same order within the window, or while its twin is live, is refused; afterwards it is a new wish."""
+    """The same order within the window, or while its twin is live, is refused; afterwards it is a new intent."""
 
     def twice(context: Context, _: Bar) -> None:
         context.buy("ABC", 10)

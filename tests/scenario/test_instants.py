@@ -121,7 +121,7 @@ def test_every_symbol_is_known_at_each_call() -> None:
 
 
 def test_every_call_sees_the_orders_that_there_were_before_the_instant() -> None:
-    """What one call wishes is carried out after the last: the past is shown again in whole instants, and looks the same then."""
+    """What one call asks for is carried out after the last: the past is shown again in whole instants, and looks the same then."""
     seen: list[tuple[str, int]] = []
 
     def look(context: Context, bar: Bar) -> None:
@@ -134,7 +134,7 @@ def test_every_call_sees_the_orders_that_there_were_before_the_instant() -> None
 
 
 def test_who_asks_twice_in_one_instant_gets_it_once() -> None:
-    """The second wish meets the first one's order, though its call didn't see it."""
+    """The second intent meets the first one's order, though its call didn't see it."""
     desk = Desk(OnBar(lambda context, _: context.target("ABC", 10)))
     desk.run(bar(1, 5), bar(1, 7, symbol="XYZ"))
     assert prices(desk) == ["ABC buy @ 5"]

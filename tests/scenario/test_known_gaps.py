@@ -66,7 +66,7 @@ class Books:
         return made
 
     def place(self, strategy: str, action: Action, quantity: int, **terms: Any) -> None:
-        """Let a strategy wish for something."""
+        """Let a strategy ask for something."""
         side = Side.BUY if action is Action.BUY else Side.SELL
         signal = Signal(StrategyId(strategy), "ABC", action, side, Quantity(Decimal(quantity)), **terms)
         self.desk.ask(PlaceOrder(signal), f"c{self.desk.state.sequence}")

@@ -60,7 +60,7 @@ def test_a_size_by_the_distance_of_the_stop() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "size"),
+    ("intent", "size"),
     [
         (lambda context, bar: context.sell(bar.symbol, stop_price=98, stop_loss=101), 333),  # 98 to 101
         (lambda context, bar: context.buy(bar.symbol, stop_price=102, stop_loss=99), 333),  # 102 to 99
@@ -72,10 +72,10 @@ def test_a_size_by_the_distance_of_the_stop() -> None:
         (lambda context, bar: context.sell(bar.symbol, limit_price=101, stop_loss=105), 250),  # 101 to 105
     ],
 )
-def test_the_risk_of_a_size_is_measured_from_the_entry(wish: Script, size: int) -> None:
+def test_the_risk_of_a_size_is_measured_from_the_entry(intent: Script, size: int) -> None:
     """One percent of 100,000 over the way from where it gets in, at worst, to its stop. The market is at 100."""
     limits = sized_by(method=Method.RISK_PER_TRADE, risk_pct=D(1))
-    assert sizes(Desk(Scripted({1: wish}), limits=limits).closes(1, 100)) == [size]
+    assert sizes(Desk(Scripted({1: intent}), limits=limits).closes(1, 100)) == [size]
 
 
 def test_a_size_by_the_average_true_range() -> None:

@@ -1,4 +1,4 @@
-"""From a wish to a draft of an order that risk has judged: sizes, sides, prices on the tick."""
+"""From an intent to a draft of an order that risk has judged: sizes, sides, prices on the tick."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,7 +11,7 @@ from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.check import check, fit, raises_risk, reference_price, refused
 from holdfast.core.risk.rules import differing, stop_distance
-from holdfast.core.risk.sizing import Basis, Method, Sizing, Unsized, wished
+from holdfast.core.risk.sizing import Basis, Method, Sizing, Unsized, wanted_size
 from holdfast.core.risk.view import Case, RiskView
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.order_kinds import order_type
@@ -165,7 +165,7 @@ def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms 
             if isinstance(answer, RiskRefused)
             else refusal(signal, "rate_known", "none", "a rate", "no rate is known")
         )
-    size = wished(sizing, _basis(state, signal, terms, view, price, sizing))
+    size = wanted_size(sizing, _basis(state, signal, terms, view, price, sizing))
     if isinstance(size, Unsized):
         return refusal(signal, "size", "0", "a size", size.why)
     lot = sizing.lot or view.instrument.lot
@@ -288,7 +288,7 @@ def _terms(state: EngineState, signal: Signal, side: Side, quantity: Quantity) -
 
 
 def fault_of(signal: Signal) -> str:
-    """What is wrong with the values of a person's signal; empty for nothing. A strategy's were checked as it wished."""
+    """What is wrong with the values of a person's signal; empty for nothing. A strategy's were checked as it asked."""
     try:
         if signal.quantity is not None:
             positive = signal.action in (Action.BUY, Action.SELL)
@@ -313,7 +313,7 @@ def fault_of(signal: Signal) -> str:
 
 
 def close_signal(strategy: StrategyId, symbol: str) -> Signal:
-    """The wish to bring a ledger's position to zero."""
+    """The intent to bring a ledger's position to zero."""
     return Signal(strategy=strategy, symbol=symbol, action=Action.CLOSE, quantity=NO_QUANTITY)
 
 
@@ -355,7 +355,7 @@ def live_regular(state: EngineState, strategy: StrategyId, order_id: str | None 
 
 
 def refusal(signal: Signal, rule: str, figure: str, limit: str, text: str) -> RiskRefused:
-    """The record of a wish's refusal."""
+    """The record of an intent's refusal."""
     return RiskRefused(
         strategy=signal.strategy,
         symbol=signal.symbol,

@@ -14,7 +14,7 @@ RECENT_INTENTS = 1_000
 
 
 def intent_of(terms: OrderTerms) -> tuple[Any, ...]:
-    """What makes two orders the same wish."""
+    """What makes two orders the same intent."""
     return (
         terms.strategy,
         terms.symbol,

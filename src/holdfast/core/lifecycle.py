@@ -139,8 +139,8 @@ def resend(state: EngineState, order: Order) -> Turn:
     return turn
 
 
-def drop_wishes(state: EngineState) -> Turn:
-    """What strategies wished in a market that went on without us is not wished now."""
+def drop_intents(state: EngineState) -> Turn:
+    """What strategies asked for in a market that went on without us is not asked for now."""
     turn = Turn(state, "recovery")
     for key in list(state.waiting):
         drop_waiting(state, turn, key, "the market went on while the engine was down")
@@ -187,7 +187,7 @@ def nothing_recovered(state: EngineState) -> RecoveryCompleted:
 
 
 def warmed_up(state: EngineState) -> None:
-    """After events that were only shown: let the strategies wish.
+    """After events that were only shown: let the strategies ask for something.
 
     A strategy that had been stopped before a crash stays stopped; after a stop in order it has a new chance.
     """

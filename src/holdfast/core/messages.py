@@ -133,12 +133,12 @@ class Action(StrEnum):
 
 
 class Signal(Body, frozen=True, gc=False):
-    """A wish to trade, before risk has seen it.
+    """An intent to trade, before risk has seen it.
 
     ``quantity`` None leaves the size to risk; for TARGET it is signed, and ``side`` says the direction when it is None.
     ``notional`` in its place is an amount of money: as much as that buys at the price then known, in the smallest steps there are.
     ``confidence`` in (0, 1] scales a size that is left to risk. ``stop_loss`` and ``take_profit`` are prices of protective
-    orders placed as the entry fills. ``time_to_live_ns`` is how long the wish is worth sending. A strategy knows it by ``intent_id``.
+    orders placed as the entry fills. ``time_to_live_ns`` is how long the intent is worth sending. A strategy knows it by ``intent_id``.
     """
 
     strategy: StrategyId
@@ -163,10 +163,10 @@ class Signal(Body, frozen=True, gc=False):
 
 
 class WishWaits(Body, frozen=True, gc=False):
-    """A wish can't be carried out yet, because of the orders in ``until``; it is taken up again when they are over.
+    """An intent can't be carried out yet, because of the orders in ``until``; it is taken up again when they are over.
 
-    ``goal`` is the position, signed, that a wish to buy or sell so much would have led to; what closes the position meanwhile
-    counts to it. None for a target, which names its position itself, and for a wish that opens one.
+    ``goal`` is the position, signed, that an intent to buy or sell so much would have led to; what closes the position meanwhile
+    counts to it. None for a target, which names its position itself, and for an intent that opens one.
     """
 
     signal: Signal
@@ -174,11 +174,11 @@ class WishWaits(Body, frozen=True, gc=False):
     reason: str
     goal: Quantity | None = None
     since_ns: int = 0
-    """When it was first wished; 0: now."""
+    """When it was first asked for; 0: now."""
 
 
 class WishOver(Body, frozen=True, gc=False):
-    """The wish that has waited longest, of a strategy in a symbol, waits no more: it is taken up, or is not wanted any more.
+    """The intent that has waited longest, of a strategy in a symbol, waits no more: it is taken up, or is not wanted any more.
 
     ``intent_id`` is its id when nothing comes of it; empty when it is taken up.
     """

@@ -1,7 +1,7 @@
-"""What stands in the way of a wish: orders whose end has to be known before it can be carried out safely.
+"""What stands in the way of an intent: orders whose end has to be known before it can be carried out safely.
 
-Until an order is over it may fill whole, in part or not at all. A wish is carried out only when the position stays between what is
-held, zero and what is asked for in each of these cases; otherwise what is in its way is canceled, and the wish waits.
+Until an order is over it may fill whole, in part or not at all. An intent is carried out only when the position stays between what is
+held, zero and what is asked for in each of these cases; otherwise what is in its way is canceled, and the intent waits.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,13 +24,13 @@ Key = tuple[StrategyId, str]
 """A strategy and a symbol."""
 
 WAITS_NS = 60_000_000_000
-"""A wish to buy or sell so much is dropped when it has waited for so long: it was decided at another price. A target holds until it is replaced."""
+"""An intent to buy or sell so much is dropped when it has waited for so long: it was decided at another price. A target holds until it is replaced."""
 MOST_WAITING = 20
-"""Wishes of a strategy in a symbol that wait; one more is refused."""
+"""Intents of a strategy in a symbol that wait; one more is refused."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A wish that waits, and since when; see :class:`~holdfast.core.messages.WishWaits`. The ids tie what comes of it to its chain."""
+    """An intent that waits, and since when; see :class:`~holdfast.core.messages.WishWaits`. The ids tie what comes of it to its chain."""
 
     signal: Signal
     until: tuple[ClientOrderId, ...]
@@ -49,17 +49,17 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Wait(NamedTuple):
-    """A wish can't be carried out yet: ``until`` these orders are over, of which ``cancel`` are to be canceled for it."""
+    """An intent can't be carried out yet: ``until`` these orders are over, of which ``cancel`` are to be canceled for it."""
 
     until: tuple[Order, ...]
     cancel: tuple[Order, ...]
     reason: str
     quantity: Quantity | None = None
-    """What a wish to buy or sell comes to."""
+    """What an intent to buy or sell comes to."""
 
 
 def note(state: "EngineState", envelope: Envelope, body: WishWaits) -> None:
-    """A wish waits from here on: called as its record is applied."""
+    """An intent waits from here on: called as its record is applied."""
     found = [state.orders.find(key) for key in body.until]
     waiting = Waiting(
         body.signal,
@@ -75,7 +75,7 @@ def note(state: "EngineState", envelope: Envelope, body: WishWaits) -> None:
 
 
 def forget(waiting: dict[Key, list[Waiting]], key: Key) -> None:
-    """The wish that has waited longest waits no more: called as its record is applied."""
+    """The intent that has waited longest waits no more: called as its record is applied."""
     del waiting[key][0]
     if not waiting[key]:
         del waiting[key]
@@ -185,7 +185,7 @@ def _is_unsettled(order: Order) -> bool:
 
 
 def leaving(state: "EngineState", key: tuple[StrategyId, str]) -> Decimal:
-    """How much of a position is about to be closed by a wish that waits for the end of its exits."""
+    """How much of a position is about to be closed by an intent that waits for the end of its exits."""
     waiting = state.waiting.get(key)
     if not waiting or not waiting[-1].takes_exits:
         return ZERO
@@ -195,7 +195,7 @@ def leaving(state: "EngineState", key: tuple[StrategyId, str]) -> Decimal:
 
 
 def left_of(state: "EngineState", waiting: Waiting) -> Signal | None:
-    """A wish that has waited, as it is worth carrying out now: without what was closed meanwhile, and the time that has gone by."""
+    """An intent that has waited, as it is worth carrying out now: without what was closed meanwhile, and the time that has gone by."""
     signal, waited_ns = waiting.signal, state.now_ns - waiting.since_ns
     live_ns = signal.time_to_live_ns
     if live_ns is not None and waited_ns > live_ns:

@@ -1,4 +1,4 @@
-"""Giving a strategy another id, with all that is recorded of it: its positions, orders, guards, waiting wishes and counters go with it.
+"""Giving a strategy another id, with all that is recorded of it: its positions, orders, guards, waiting intents and counters go with it.
 
 All of them are made from records, and every field of a record that names a strategy has the type `StrategyId`. So each of those is
 changed (`journal/rewrite.py` says how), and a restart comes to where it would have come to if the strategy had always been called so.

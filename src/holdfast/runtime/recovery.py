@@ -1,7 +1,7 @@
 """Coming back: the only way an engine starts.
 
 The journal's records and the feed's events are played side by side (docs/architecture.md, "Time, order and restart"). The
-strategies see every event and every fill and update of their orders again and can wish nothing; the paper broker is told what the journal says it did.
+strategies see every event and every fill and update of their orders again and can ask for nothing; the paper broker is told what the journal says it did.
 Nothing is decided and nothing is sent until the last record has been applied; then every order that has no answer is
 explained.
 """

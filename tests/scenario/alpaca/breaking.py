@@ -109,7 +109,7 @@ def wire_to(server: LocalAlpaca) -> Iterator[Wire]:
 
 
 def idle_configuration(server: LocalAlpaca, folder: Path, **changes: Any) -> Config:
-    """An account with a strategy that wishes nothing: what happens, a test asks for."""
+    """An account with a strategy that asks for nothing: what happens, a test asks for."""
     config = configuration(server, folder, **changes)
     (strategy,) = config.strategies
     idle = msgspec.structs.replace(strategy, params=IDLE)

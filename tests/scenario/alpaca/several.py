@@ -37,7 +37,7 @@ def bars_file(folder: Path, count: int = 300) -> Path:
 
 
 def two_accounts(server: LocalAlpaca, folder: Path, **changes: Any) -> Config:
-    """Accounts ``one`` and ``two`` on one feed, with a strategy that is on both and wishes nothing."""
+    """Accounts ``one`` and ``two`` on one feed, with a strategy that is on both and asks for nothing."""
     folder.mkdir(exist_ok=True)
     strategy = {"id": "both", "class": "holdfast.torture.processes.strategy:Busy", "symbols": ["AVOR", "BRYX"]}
     sections: dict[str, Any] = {

@@ -41,7 +41,7 @@ def close(running: Running) -> None:
     """Sell what is held, at the market."""
     before = len(bodies(running, WishWaits))
     ask(running, PlaceOrder(Signal(StrategyId("all"), "AVOR", Action.SELL, quantity=Quantity(Decimal(10)))))
-    running.wait_for(lambda: len(bodies(running, WishWaits)) > before, "the wish to wait")
+    running.wait_for(lambda: len(bodies(running, WishWaits)) > before, "the intent to wait")
 
 
 @pytest.mark.proves("S6")

@@ -29,7 +29,7 @@ FIRST, SECOND = StrategyId("first"), StrategyId("second")
 
 
 def two_strategies(server: LocalAlpaca, folder: Path, **changes: Any) -> Config:
-    """An account with two strategies that wish nothing by themselves."""
+    """An account with two strategies that ask for nothing by themselves."""
     config = idle_configuration(server, folder, **changes)
     (strategy,) = config.strategies
     pair = [msgspec.structs.replace(strategy, id=name) for name in (FIRST, SECOND)]
@@ -50,7 +50,7 @@ def shared_account(folder: Path, **changes: Any) -> Iterator[tuple[LocalAlpaca, 
             running.stop()
 
 
-def wish(running: Running, strategy: StrategyId, action: Action, quantity: int, limit: str | None = None) -> Order:
+def intent(running: Running, strategy: StrategyId, action: Action, quantity: int, limit: str | None = None) -> Order:
     """Let one of the strategies have ordered."""
     before = running.state.order_count
     signal = Signal(
@@ -112,12 +112,12 @@ def compared(running: Running) -> BooksCompared:
 def test_item_24_two_strategies_and_a_person_in_the_app_keep_to_their_own(tmp_path: Path) -> None:
     """One is long, one short of the same symbol, a person buys in the app: three ledgers, one position, no difference."""
     with shared_account(tmp_path, supervisor={"foreign_orders": "adopt"}) as (server, running):
-        first, second = wish(running, FIRST, Action.BUY, 10), wish(running, SECOND, Action.BUY, 4)
+        first, second = intent(running, FIRST, Action.BUY, 10), intent(running, SECOND, Action.BUY, 4)
         server.play(3)
         becomes(running, first, OrderState.FILLED)
         becomes(running, second, OrderState.FILLED)
         becomes(running, adopted(running, elsewhere(server, quantity=3)), OrderState.SUBMITTED, OrderState.FILLED)
-        closing = wish(running, FIRST, Action.SELL, 6)
+        closing = intent(running, FIRST, Action.SELL, 6)
         server.play(3)
         becomes(running, closing, OrderState.FILLED)
         running.wait_for(lambda: EXTERNAL in held(running), "what the person bought")
@@ -139,7 +139,7 @@ def test_item_24_fills_that_the_stream_lost_are_booked_to_whose_they_are(tmp_pat
     """Both strategies' fill frames are lost: comparing finds them within its time, each in its ledger, and nothing differs."""
     with shared_account(tmp_path) as (server, running):
         post(server, [{"name": "stream_drop", "stream": "trade_updates", "times": 50}])
-        first, second = wish(running, FIRST, Action.BUY, 7), wish(running, SECOND, Action.BUY, 2)
+        first, second = intent(running, FIRST, Action.BUY, 7), intent(running, SECOND, Action.BUY, 2)
         server.play(3)
         becomes(running, first, OrderState.FILLED)
         becomes(running, second, OrderState.FILLED)
@@ -153,7 +153,7 @@ def test_item_24_fills_that_the_stream_lost_are_booked_to_whose_they_are(tmp_pat
 def test_item_24_a_position_that_changed_without_an_order_stops_new_risk_and_says_so(tmp_path: Path) -> None:
     """Shares are gone: PRESERVATION, with whose they were; nothing that is listed there explains it, and that is what is said."""
     with shared_account(tmp_path) as (server, running):
-        first, second = wish(running, FIRST, Action.BUY, 5), wish(running, SECOND, Action.BUY, 3)
+        first, second = intent(running, FIRST, Action.BUY, 5), intent(running, SECOND, Action.BUY, 3)
         server.play(3)
         becomes(running, first, OrderState.FILLED)
         becomes(running, second, OrderState.FILLED)
@@ -175,7 +175,7 @@ def test_item_24_a_position_that_changed_without_an_order_stops_new_risk_and_say
 def test_a_split_is_told_from_its_unchanged_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three for one, no execution: `holdfast reconcile` shows both sides, the ledgers and the likely cause."""
     with shared_account(tmp_path) as (server, running):
-        order = wish(running, FIRST, Action.BUY, 5)
+        order = intent(running, FIRST, Action.BUY, 5)
         server.play(3)
         becomes(running, order, OrderState.FILLED)
 
@@ -195,7 +195,7 @@ def test_a_split_is_told_from_its_unchanged_cost(tmp_path: Path, capsys: pytest.
 def test_a_fill_that_the_lists_do_not_show_is_told_by_its_order(tmp_path: Path) -> None:
     """The position has moved as a working order of ours would have moved it: that order is named."""
     with shared_account(tmp_path) as (server, running):
-        order = wish(running, FIRST, Action.BUY, 5, FAR_BELOW)
+        order = intent(running, FIRST, Action.BUY, 5, FAR_BELOW)
         becomes(running, order, OrderState.SUBMITTED)
         change(server, lambda books: books.book("AVOR", order.terms.side, Decimal(5), Decimal("1.00")))
         line = differing(running)

@@ -60,7 +60,7 @@ def has_price(running: PaperRunning) -> None:
 
 
 def idle(server: LocalAlpaca, folder: Path) -> Config:
-    """A strategy that wishes nothing: what happens, a test asks for."""
+    """A strategy that asks for nothing: what happens, a test asks for."""
     return paper_configuration(server, folder, params=IDLE)
 
 

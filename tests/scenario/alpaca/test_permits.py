@@ -29,7 +29,7 @@ def configure(server: LocalAlpaca, **changes: Any) -> None:
         assert answer.status == 200
 
 
-def wish(running: Running, action: Action, quantity: str, symbol: str = "AVOR") -> RiskRefused:
+def intent(running: Running, action: Action, quantity: str, symbol: str = "AVOR") -> RiskRefused:
     """Ask for an order that risk is to refuse, and the refusal."""
     before = len(bodies(running, RiskRefused))
     ask(running, PlaceOrder(Signal(StrategyId("all"), symbol, action, quantity=Quantity(Quantity(quantity)))))  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def test_no_more_is_bought_than_the_broker_lends(tmp_path: Path) -> None:
         with idle_engine(server, tmp_path) as running:
             assert running.state.permits.leverage == 1
             price = running.state.marks["AVOR"]
-            refused = wish(running, Action.BUY, str(int(100_000 / price) + 20))
+            refused = intent(running, Action.BUY, str(int(100_000 / price) + 20))
             assert refused.rule == "buying_power"
             assert "the broker lends 1 x equity" in refused.text
             becomes(running, buy(running, int(90_000 / price)), OrderState.FILLED)
@@ -75,7 +75,7 @@ def test_nothing_is_sold_short_where_the_broker_lends_no_shares(tmp_path: Path) 
         configure(server, no_shorting=True)
         with idle_engine(server, tmp_path) as running:
             assert not running.state.permits.shorting
-            refused = wish(running, Action.SELL, "5")
+            refused = intent(running, Action.SELL, "5")
             assert (refused.rule, "lends no AVOR" in refused.text) == ("short_sale", True)
             becomes(running, buy(running), OrderState.FILLED)
             becomes(running, trade(running, Action.SELL, 5, None, "AVOR"), OrderState.FILLED)

@@ -10,7 +10,7 @@ from holdfast.core.instruments import US_EQUITY
 from holdfast.core.messages import Bar, OrderTerms, RiskApproved, RiskRefused
 from holdfast.core.risk.check import check, fit
 from holdfast.core.risk.limits import RiskLimits
-from holdfast.core.risk.sizing import Basis, Measure, Method, Sizing, Unsized, wished
+from holdfast.core.risk.sizing import Basis, Measure, Method, Sizing, Unsized, wanted_size
 from holdfast.core.risk.view import RiskView, Scope
 from holdfast.core.risk.volatility import (
     VolatilityCache,
@@ -52,7 +52,7 @@ def basis(**changes: Any) -> Basis:
 )  # fmt: skip
 def test_a_method_gives_a_size(sizing: dict[str, Any], found: dict[str, Any], size: object) -> None:
     """Each by the formula that its documentation states."""
-    assert wished(Sizing(**sizing), basis(**found)) == size
+    assert wanted_size(Sizing(**sizing), basis(**found)) == size
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_method_gives_a_size(sizing: dict[str, Any], found: dict[str, Any], si
 )
 def test_a_method_without_its_figure_says_so(sizing: dict[str, Any], found: dict[str, Any], why: str) -> None:
     """No stop, too few bars or a market that stands still give no size, and the reason."""
-    size = wished(Sizing(**sizing), basis(**found))
+    size = wanted_size(Sizing(**sizing), basis(**found))
     assert isinstance(size, Unsized)
     assert why in size.why
 
@@ -109,10 +109,10 @@ def seen(position: int = 0, **changes: Any) -> RiskView:
     return RiskView(**(facts | changes))
 
 
-def fitted(side: Side, wish: object, view: RiskView, lot: str = "1", closing: int = 0, **limits: Any) -> object:
-    """The quantity that a wish comes to, or the refusal's rule and text."""
+def fitted(side: Side, intent: object, view: RiskView, lot: str = "1", closing: int = 0, **limits: Any) -> object:
+    """The quantity that an intent comes to, or the refusal's rule and text."""
     terms = OrderTerms(ClientOrderId("h1"), StrategyId("s"), "ABC", side, Quantity(D(0)))
-    found = fit(terms, view, RiskLimits(**limits), D(str(wish)), D(lot), Quantity(D(closing)))
+    found = fit(terms, view, RiskLimits(**limits), D(str(intent)), D(lot), Quantity(D(closing)))
     if isinstance(found, RiskRefused):
         return found.rule, found.text
     assert isinstance(check(found, view, RiskLimits(**limits)), RiskApproved)
@@ -120,7 +120,7 @@ def fitted(side: Side, wish: object, view: RiskView, lot: str = "1", closing: in
 
 
 def test_a_size_is_cut_to_the_smallest_cap_and_to_whole_lots() -> None:
-    """The wish, or what the limits leave, rounded down."""
+    """The intent, or what the limits leave, rounded down."""
     assert fitted(Side.BUY, "99.9", seen()) == 99
     assert fitted(Side.BUY, "99.9", seen(), lot="0.01") == D("99.9")
     assert fitted(Side.BUY, "199.9", seen(), lot="100") == 100
@@ -228,4 +228,4 @@ def test_as_many_bars_are_kept_as_are_needed() -> None:
 
 def test_a_price_is_not_a_size() -> None:
     """A buy limit below the market is sized by its own price, which it never pays more than."""
-    assert wished(Sizing(), basis(price=Price(D(50)))) == 200
+    assert wanted_size(Sizing(), basis(price=Price(D(50)))) == 200

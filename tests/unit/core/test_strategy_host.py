@@ -11,7 +11,7 @@ from holdfast.core.messages import Action, Bar, CancelOrders, OrderFilled, Quote
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.strategy.api import Context, Strategy, Timer
-from holdfast.core.strategy.host import WISHES_PER_MINUTE, Host, Runner
+from holdfast.core.strategy.host import INTENTS_PER_MINUTE, Host, Runner
 from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
 from holdfast.core.types import (
     MINUTE_NS,
@@ -94,8 +94,8 @@ class Stage:
             show_to(host, event)
         return self
 
-    def wishes(self) -> list[Any]:
-        return [wish for _, wish in self.host.take_wishes()]
+    def intents(self) -> list[Any]:
+        return [intent for _, intent in self.host.take_intents()]
 
 
 def trade(second: float, price: float, size: float = 1.0, symbol: str = "ABC") -> Trade:
@@ -199,7 +199,7 @@ def asked(act: Callable[[Context], object]) -> list[Any]:
     """What a strategy's asking comes to."""
     stage = Stage(Watcher(on_bar=lambda context, _: act(context))).show(bar(1, 100.0))
     assert not stage.host.stops, stage.host.stops
-    return stage.wishes()
+    return stage.intents()
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_the_prices_say_the_type(given: dict[str, Any], kind: OrderType) -> None
     ],
 )
 def test_what_can_not_be_is_told_where_it_is_asked(ask: Callable[[Context], object], text: str) -> None:
-    """A wish with an impossible value raises in the strategy's own line, and says what is wrong."""
+    """An intent with an impossible value raises in the strategy's own line, and says what is wrong."""
 
     def act(context: Context) -> None:
         with pytest.raises((InvalidValue, ValueError), match=text):
@@ -268,8 +268,8 @@ def test_targets_ask_for_what_is_missing_only() -> None:
     assert (signal.action, signal.quantity, signal.stop_loss) == (Action.TARGET, -5, 110)
     (signal,) = asked(lambda context: context.target("ABC", direction=Side.SELL, confidence=0.5))
     assert (signal.quantity, signal.side, signal.confidence) == (None, Side.SELL, 0.5)
-    (wish,) = asked(lambda context: context.cancel(ClientOrderId("h1")))
-    assert wish == CancelOrders(client_order_id=ClientOrderId("h1"))
+    (intent,) = asked(lambda context: context.cancel(ClientOrderId("h1")))
+    assert intent == CancelOrders(client_order_id=ClientOrderId("h1"))
 
 
 def test_a_muted_strategy_sees_and_can_not_wish() -> None:
@@ -287,7 +287,7 @@ def test_a_muted_strategy_sees_and_can_not_wish() -> None:
     stage = Stage(watcher)
     stage.host.muted = True
     stage.show(bar(1, 1.0), bar(5, 1.0))
-    assert stage.wishes() == []
+    assert stage.intents() == []
     assert stage.host.stops == []
     assert len(watcher.of("on_bar")) == 2
     assert watcher.of("on_timer")
@@ -305,7 +305,7 @@ def failing(context: Context, _: Any) -> None:
 
 @pytest.mark.parametrize("callback", CALLBACKS)
 def test_a_strategy_that_raises_is_stopped_and_the_others_go_on(callback: str) -> None:
-    """Whichever callback raises: it is called no more, what it wished there is dropped, the reason names error and line."""
+    """Whichever callback raises: it is called no more, what it asked for there is dropped, the reason names error and line."""
     acts: dict[str, Act] = {"on_start": timed} | {callback: failing}
     if callback == "on_timer":
         acts["on_start"] = timed
@@ -319,16 +319,16 @@ def test_a_strategy_that_raises_is_stopped_and_the_others_go_on(callback: str) -
     ((runner, reason, detail),) = stage.host.stops
     assert (str(runner.id), reason) == ("s0", "raised")
     assert detail.startswith("ZeroDivisionError: by zero at test_strategy_host.py:")
-    assert [wish.symbol for wish in stage.wishes()] == ["XYZ"] * 4
+    assert [intent.symbol for intent in stage.intents()] == ["XYZ"] * 4
     assert {"on_bar", "on_quote", "on_trade", "on_timer"} <= {name for name, _, _ in good.seen}
 
 
 @pytest.mark.parametrize("swallow", [False, True])
 def test_a_flood_in_one_event_stops_the_strategy(swallow: bool) -> None:
-    """More wishes from one callback than the limit end it, even where the strategy catches every exception."""
+    """More intents from one callback than the limit end it, even where the strategy catches every exception."""
 
     def act(context: Context, _: Any) -> None:
-        for _number in range(WISHES_PER_MINUTE + 1):
+        for _number in range(INTENTS_PER_MINUTE + 1):
             try:
                 context.buy("ABC", 1)
             except Exception:
@@ -338,31 +338,31 @@ def test_a_flood_in_one_event_stops_the_strategy(swallow: bool) -> None:
     stage = Stage(Watcher(on_bar=act)).show(bar(1, 1.0))
     ((_, reason, detail),) = stage.host.stops
     assert reason == "flooded"
-    assert str(WISHES_PER_MINUTE) in detail
-    assert stage.wishes() == []
+    assert str(INTENTS_PER_MINUTE) in detail
+    assert stage.intents() == []
 
 
 def test_as_many_wishes_as_allowed_are_no_flood() -> None:
     """Exactly the limit passes."""
 
     def act(context: Context, _: Any) -> None:
-        for _number in range(WISHES_PER_MINUTE):
+        for _number in range(INTENTS_PER_MINUTE):
             context.buy("ABC", 1)
 
     stage = Stage(Watcher(on_bar=act)).show(bar(1, 1.0))
     assert stage.host.stops == []
-    assert len(stage.wishes()) == WISHES_PER_MINUTE
+    assert len(stage.intents()) == INTENTS_PER_MINUTE
 
 
 @pytest.mark.parametrize(("gap_s", "stopped"), [(0.09, True), (0.11, False)])
 @pytest.mark.proves("X1")
 def test_a_flood_over_a_minute_stops_the_strategy(gap_s: float, stopped: bool) -> None:
-    """A little more than ten wishes a second for longer than a minute is too many, a little less is not."""
+    """A little more than ten intents a second for longer than a minute is too many, a little less is not."""
     stage = Stage(Watcher(on_trade=lambda context, _: context.buy("ABC", 1)))
-    for number in range(2 * WISHES_PER_MINUTE):
+    for number in range(2 * INTENTS_PER_MINUTE):
         stage.show(trade(number * gap_s, 10.0))
     assert bool(stage.host.stops) is stopped
-    assert len(stage.wishes()) == (0 if stopped else 2 * WISHES_PER_MINUTE)
+    assert len(stage.intents()) == (0 if stopped else 2 * INTENTS_PER_MINUTE)
 
 
 # --- timers -----------------------------------------------------------------------------------------------------------
@@ -444,7 +444,9 @@ def test_wishes_keep_their_order() -> None:
         context.sell("XYZ", 2)
 
     stage = Stage(Watcher(on_bar=act), Watcher(on_bar=act)).show(bar(1, 1.0))
-    wishes = [
-        (str(runner.id), str(wish.quantity)) for runner, wish in stage.host.take_wishes() if isinstance(wish, Signal)
+    intents = [
+        (str(runner.id), str(intent.quantity))
+        for runner, intent in stage.host.take_intents()
+        if isinstance(intent, Signal)
     ]
-    assert wishes == [("s0", "1"), ("s0", "2"), ("s1", "1"), ("s1", "2")]
+    assert intents == [("s0", "1"), ("s0", "2"), ("s1", "1"), ("s1", "2")]

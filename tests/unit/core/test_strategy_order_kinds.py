@@ -107,7 +107,7 @@ def test_what_can_not_be_is_refused_at_the_call_also_while_nothing_may_be_asked(
         stage = Stage(Watcher(on_bar=act))
         stage.host.muted = muted
         stage.show(bar(1, 100.0))
-        assert not stage.wishes()
+        assert not stage.intents()
     assert len(seen) == 2
     assert all(text in one for one in seen)
 

@@ -1,9 +1,9 @@
 """The engine: one function, :func:`step`, takes an input and gives back what happened and what to do.
 
-Read from the top: the market events of an instant are shown to the strategies; a wish becomes a `Signal`; risk approves or refuses it; what is
+Read from the top: the market events of an instant are shown to the strategies; an intent becomes a `Signal`; risk approves or refuses it; what is
 approved is prepared and released, and leaves as an effect once the shell has made the records durable. What the broker
 reports is judged by the table of `orders/life.py`, booked, and shown to the strategy. Commands of people take the same way.
-What follows from a change (positions are protected, closes and flattens go on, wishes that wait are carried out) is no input's to think
+What follows from a change (positions are protected, closes and flattens go on, intents that wait are carried out) is no input's to think
 of: `obligations/` does it as the step ends.
 
 Nothing here reads a clock, makes up an id, or touches anything outside ``state``.

@@ -1,4 +1,4 @@
-"""The market: events are shown to the strategies, and what they wish is attended to."""
+"""The market: events are shown to the strategies, and what they ask for is attended to."""
 
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.corporate import price_after
@@ -12,21 +12,21 @@ from holdfast.core.milestones import MarketFresh
 from holdfast.core.rates import new_rates
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
-from holdfast.core.strategy.host import Call, Host, Runner, Wish
+from holdfast.core.strategy.host import Call, Host, Intent, Runner
 from holdfast.core.turn import Turn
 from holdfast.core.types import Price
 
-Asked = tuple[FeedEvent, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]
-"""An event, what strategies wished at it, and those that were stopped at it."""
+Asked = tuple[FeedEvent, list[tuple[Runner, Intent]], list[tuple[Runner, str, str]]]
+"""An event, what strategies asked for at it, and those that were stopped at it."""
 
 
 def on_market(state: EngineState, event: FeedEvent) -> Turn | None:
-    """Show a market event that came alone to the strategies and act on what they wish."""
+    """Show a market event that came alone to the strategies and act on what they ask for."""
     return on_instant(state, (event,))
 
 
 def on_instant(state: EngineState, instant: Instant) -> Turn | None:
-    """Show the market's events of one time to the strategies, when all of them are known, and act on what they wish."""
+    """Show the market's events of one time to the strategies, when all of them are known, and act on what they ask for."""
     time_ns = instant[0].time_ns
     turn = turn_at(state, time_ns) if time_ns >= state.wake_ns else None
     before: dict[str, Price | None] = {}
@@ -51,7 +51,7 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
 
 
 def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list[Call]) -> Turn | None:
-    """Call the strategies, then act on what they wish. The event that wishes come of is recorded once, however often.
+    """Call the strategies, then act on what they ask for. The event that intents come of is recorded once, however often.
 
     Nothing is acted on before the last of them was called: who is called later sees the orders that there were when the
     instant began, as when the instant is shown again after a restart.
@@ -60,24 +60,24 @@ def _decide(state: EngineState, turn: Turn | None, instant: Instant, calls: list
     asked: list[Asked] = []
     for origin, event, runners in calls:
         host.call(event, runners)
-        if host.wishes or host.stops:
+        if host.intents or host.stops:
             _put_aside(host, origin, asked)
     host.call_together()
-    if host.wishes or host.stops:
+    if host.intents or host.stops:
         _put_aside(host, instant[-1], asked)
     return _act(state, turn, asked) if asked else turn
 
 
 def _put_aside(host: Host, origin: FeedEvent, asked: list[Asked]) -> None:
-    asked.append((origin, host.wishes, host.stops))
-    host.wishes, host.stops = [], []
+    asked.append((origin, host.intents, host.stops))
+    host.intents, host.stops = [], []
 
 
 def _act(state: EngineState, turn: Turn | None, asked: list[Asked]) -> Turn:
     """Act on what was asked for at an instant."""
     host, turn = state.host, turn or Turn(state)
     recorded: dict[int, FeedEvent | Envelope] = {}
-    for origin, host.wishes, host.stops in asked:
+    for origin, host.intents, host.stops in asked:
         known = recorded.get(id(origin), origin)
         recorded[id(origin)] = attend(state, turn, known) or known
     return turn
@@ -152,7 +152,7 @@ def on_heartbeat(state: EngineState, beat: Heartbeat) -> Turn | None:
     turn = turn_at(state, beat.time_ns)
     if beat.time_ns >= host.wake_ns:
         host.wake(beat.time_ns)
-    if host.wishes or host.stops:
+    if host.intents or host.stops:
         attend(state, turn, None)
     return turn if turn.records else None
 

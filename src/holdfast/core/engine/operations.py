@@ -36,12 +36,12 @@ from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity, Strat
 from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, name_of
 
 CLOSING = "closing"
-"""The rule by which a wish is refused while the engine closes the position."""
+"""The rule by which an intent is refused while the engine closes the position."""
 ASKED = "asked by the strategy"
 
 
 def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) -> Envelope | None:
-    """Act on what the strategies wished and on those that were stopped. ``origin`` is what they reacted to.
+    """Act on what the strategies asked for and on those that were stopped. ``origin`` is what they reacted to.
 
     A market event is recorded when the first order or refusal comes of it, so that every order can be traced to its tick:
     that record is given back.
@@ -54,15 +54,15 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
             cancel(turn, order, f"strategy {runner.id} was stopped")
         for key in [key for key in state.waiting if key[0] == runner.id]:
             drop_waiting(state, turn, key, "its strategy was stopped")
-    for runner, wish in host.take_wishes():
-        if isinstance(wish, CancelOrders):
-            _cancel_asked(state, turn, runner.id, wish)
+    for runner, intent in host.take_intents():
+        if isinstance(intent, CancelOrders):
+            _cancel_asked(state, turn, runner.id, intent)
             continue
-        draft = _closing_refusal(state, wish) or drafts.draft(state, wish)
+        draft = _closing_refusal(state, intent) or drafts.draft(state, intent)
         if draft is None:
-            _is_fulfilled(state, turn, wish)
+            _is_fulfilled(state, turn, intent)
             continue
-        if not runner.wants_orders and _goes_unsaid(state, wish, draft):
+        if not runner.wants_orders and _goes_unsaid(state, intent, draft):
             continue
         if origin is not None and not isinstance(origin, Envelope):
             turn.correlation_id = ""  # what comes of one event is no part of what came of another
@@ -70,8 +70,8 @@ def attend(state: EngineState, turn: Turn, origin: FeedEvent | Envelope | None) 
         if origin is not None and origin.source == "feed":
             turn.correlation_id = origin.id
         if origin is None:
-            turn.correlation_id = ""  # nothing but the time made it wish: a chain of its own
-        on_signal(state, turn, wish, draft, f"strategy:{runner.id}", origin.id if origin else "")
+            turn.correlation_id = ""  # nothing but the time made it ask: a chain of its own
+        on_signal(state, turn, intent, draft, f"strategy:{runner.id}", origin.id if origin else "")
     return origin if isinstance(origin, Envelope) else None
 
 
@@ -80,40 +80,40 @@ def heed(state: EngineState, turn: Turn) -> None:
     host = state.host
     while host.told:
         record, asked, stops = host.told.pop(0)
-        host.wishes, host.stops = [*host.wishes, *asked], [*host.stops, *stops]
+        host.intents, host.stops = [*host.intents, *asked], [*host.stops, *stops]
         turn.correlation_id = record.correlation_id
         attend(state, turn, record)
 
 
-def _closing_refusal(state: EngineState, wish: Signal) -> RiskRefused | None:
-    """Why a wish can't be had while the engine closes the position: that waits until no order is live, and a new one would hold it up."""
-    if not (state.flattening or is_closing(state, wish)):
+def _closing_refusal(state: EngineState, intent: Signal) -> RiskRefused | None:
+    """Why an intent can't be had while the engine closes the position: that waits until no order is live, and a new one would hold it up."""
+    if not (state.flattening or is_closing(state, intent)):
         return None
-    whole = "everything" if state.flattening else wish.symbol
-    return drafts.refusal(wish, CLOSING, whole, "nothing", f"the engine is closing {whole}")
+    whole = "everything" if state.flattening else intent.symbol
+    return drafts.refusal(intent, CLOSING, whole, "nothing", f"the engine is closing {whole}")
 
 
-def _goes_unsaid(state: EngineState, wish: Signal, draft: RiskApproved | RiskRefused | Wait) -> bool:
-    """Whether a wish leaves no record, where its strategy doesn't ask what becomes of its orders."""
+def _goes_unsaid(state: EngineState, intent: Signal, draft: RiskApproved | RiskRefused | Wait) -> bool:
+    """Whether an intent leaves no record, where its strategy doesn't ask what becomes of its orders."""
     if isinstance(draft, RiskRefused) and draft.rule == CLOSING:
         return True
-    is_repeated = drafts.is_repeated(state, wish, draft)
+    is_repeated = drafts.is_repeated(state, intent, draft)
     if is_repeated and isinstance(draft, RiskRefused):
         state.host.repeats[draft.rule] += 1
     return is_repeated
 
 
-def _cancel_asked(state: EngineState, turn: Turn, strategy: StrategyId, wish: CancelOrders) -> None:
+def _cancel_asked(state: EngineState, turn: Turn, strategy: StrategyId, intent: CancelOrders) -> None:
     """Cancel what a strategy names: an order, or all that came of an intent, also what waits still."""
-    for order in drafts.live_regular(state, strategy, wish.client_order_id):
+    for order in drafts.live_regular(state, strategy, intent.client_order_id):
         cancel(turn, order, ASKED)
     for key, found in list(state.waiting.items()):
-        if wish.client_order_id and wish.client_order_id in [waiting.signal.intent_id for waiting in found]:
-            _drop_one(state, turn, key, wish.client_order_id)
+        if intent.client_order_id and intent.client_order_id in [waiting.signal.intent_id for waiting in found]:
+            _drop_one(state, turn, key, intent.client_order_id)
 
 
 def _drop_one(state: EngineState, turn: Turn, key: Key, intent_id: str) -> None:
-    """Let one of the wishes of a strategy in a symbol wait no longer. Those that wait beside it keep their order."""
+    """Let one of the intents of a strategy in a symbol wait no longer. Those that wait beside it keep their order."""
     for waiting in list(state.waiting[key]):
         if waiting.signal.intent_id == intent_id:
             over = WishOver(*key, ASKED, intent_id)
@@ -123,7 +123,7 @@ def _drop_one(state: EngineState, turn: Turn, key: Key, intent_id: str) -> None:
 
 
 def is_closing(state: EngineState, signal: Signal) -> bool:
-    """Whether the engine is closing the position that a wish is about."""
+    """Whether the engine is closing the position that an intent is about."""
     closing = state.closing.get((signal.strategy, signal.symbol))
     return closing is not None and not closing.is_left
 
@@ -131,22 +131,22 @@ def is_closing(state: EngineState, signal: Signal) -> bool:
 def on_signal(
     state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused | Wait, source: str, cause: str
 ) -> ClientOrderId | None:
-    """A wish and what comes of it. An approved one becomes an order, whose id is returned."""
-    wish = turn.record(signal, cause, source)
-    turn.correlation_id = wish.correlation_id
+    """An intent and what comes of it. An approved one becomes an order, whose id is returned."""
+    intent = turn.record(signal, cause, source)
+    turn.correlation_id = intent.correlation_id
     if signal.action in (Action.TARGET, Action.CLOSE):
-        drop_waiting(state, turn, (signal.strategy, signal.symbol), "another wish takes its place", wish.id)
+        drop_waiting(state, turn, (signal.strategy, signal.symbol), "another intent takes its place", intent.id)
     if isinstance(draft, Wait):
-        _postpone(state, turn, signal, draft, wish)
+        _postpone(state, turn, signal, draft, intent)
         return None
-    return answer(state, turn, signal, draft, wish.id)
+    return answer(state, turn, signal, draft, intent.id)
 
 
 def answer(
     state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused, cause: str
 ) -> ClientOrderId | None:
-    """Record what risk made of a wish. An approved one becomes an order, whose id is returned."""
-    turn.account(AccountEvent.WISHED, f"{signal.action} {signal.symbol}")
+    """Record what risk made of an intent. An approved one becomes an order, whose id is returned."""
+    turn.account(AccountEvent.ASKED, f"{signal.action} {signal.symbol}")
     answered = turn.record(draft, cause, "risk")
     if isinstance(draft, RiskRefused):
         turn.account(AccountEvent.REFUSED, draft.rule)
@@ -157,16 +157,16 @@ def answer(
     return draft.terms.client_order_id
 
 
-# --- wishes that wait -------------------------------------------------------------------------------------------------
+# --- intents that wait -------------------------------------------------------------------------------------------------
 
 
-def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, wish: Envelope) -> None:
-    """Let a wish wait, and cancel what is in its way. What is to be bought or sold is kept as the position that it leads to."""
+def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, intent: Envelope) -> None:
+    """Let an intent wait, and cancel what is in its way. What is to be bought or sold is kept as the position that it leads to."""
     key = (signal.strategy, signal.symbol)
     before = state.waiting.get(key, ())
     if len(before) >= MOST_WAITING:
-        text = f"{MOST_WAITING} wishes in {signal.symbol} wait already: {wait.reason}"
-        answer(state, turn, signal, drafts.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), wish.id)
+        text = f"{MOST_WAITING} intents in {signal.symbol} wait already: {wait.reason}"
+        answer(state, turn, signal, drafts.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), intent.id)
         return
     goal = None
     if wait.quantity is not None and signal.action in (Action.BUY, Action.SELL):
@@ -175,28 +175,28 @@ def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, wish: 
         goal = Quantity((state.host.projected(key) if last is None else last) + wait.quantity * sign)
         signal = replace(signal, quantity=wait.quantity, notional=None)
     until = tuple(order.terms.client_order_id for order in wait.until)
-    record = turn.record(WishWaits(signal, until, wait.reason, goal), wish.id, wish.source)
+    record = turn.record(WishWaits(signal, until, wait.reason, goal), intent.id, intent.source)
     note_blocked(state, turn, key, wait.until, record.id)
     for order in wait.cancel:
         cancel(turn, order, f"{signal.action} {signal.symbol} waits for its end", record.id)
 
 
-def _is_fulfilled(state: EngineState, turn: Turn, wish: Signal) -> None:
+def _is_fulfilled(state: EngineState, turn: Turn, intent: Signal) -> None:
     """A position is asked for that is there, or on its way: what waited to bring another is not wanted any more."""
-    key = (wish.strategy, wish.symbol)
+    key = (intent.strategy, intent.symbol)
     if key in state.waiting:
         drop_waiting(state, turn, key, "the position is where it is asked to be now")
 
 
 def drop_waiting(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
-    """Let no wish of a strategy in a symbol wait any longer."""
+    """Let no intent of a strategy in a symbol wait any longer."""
     for waiting in list(state.waiting.get(key, ())):
         over = WishOver(*key, reason, waiting.signal.intent_id)
         turn.record(over, cause or waiting.record_id, correlation_id=waiting.correlation_id)
 
 
 def wait_for_others(turn: Turn, waiting: Waiting, reason: str, until: tuple[ClientOrderId, ...]) -> None:
-    """Let a wish wait on, for these orders: others came meanwhile, or it keeps its place behind those that do."""
+    """Let an intent wait on, for these orders: others came meanwhile, or it keeps its place behind those that do."""
     signal, chain = waiting.signal, waiting.correlation_id
     over = turn.record(WishOver(signal.strategy, signal.symbol, reason), waiting.record_id, correlation_id=chain)
     again = WishWaits(signal, until, reason, waiting.goal, waiting.since_ns)

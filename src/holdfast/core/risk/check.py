@@ -59,19 +59,24 @@ def check(
 
 
 def fit(
-    terms: OrderTerms, view: RiskView, limits: RiskLimits, wish: Decimal, lot: Decimal, closing: Quantity = NO_QUANTITY
+    terms: OrderTerms,
+    view: RiskView,
+    limits: RiskLimits,
+    intent: Decimal,
+    lot: Decimal,
+    closing: Quantity = NO_QUANTITY,
 ) -> OrderTerms | RiskRefused:
-    """Give a draft the quantity it wishes for, or the greatest that every rule allows where that is less.
+    """Give a draft the quantity it asks for, or the greatest that every rule allows where that is less.
 
     ``closing`` is what it closes first, exactly; what it opens beyond that is cut to the caps and to whole lots. Refused when nothing
     is left: by the rule that allows none, or by ``size``, which says what made it zero.
     """
     most, refusal = room(terms, view, limits)
-    opening = _opening(terms, view, min(wish, most - closing, LARGEST - 1), lot, closing)
+    opening = _opening(terms, view, min(intent, most - closing, LARGEST - 1), lot, closing)
     quantity = Quantity(closing + opening if opening else min(closing, max(ZERO, most)))
     if quantity:
         return replace(terms, quantity=quantity)
-    return refused(terms, refusal if refusal is not None and wish > most else _no_size(wish, lot))
+    return refused(terms, refusal if refusal is not None and intent > most else _no_size(intent, lot))
 
 
 def _opening(terms: OrderTerms, view: RiskView, most: Decimal, lot: Decimal, closing: Quantity) -> Decimal:
@@ -186,8 +191,8 @@ def _cut(cap: Cap) -> Refusal:
     return Refusal("size", "0", "one lot", f"{cap.rule} leaves room for {left}, less than one lot")
 
 
-def _no_size(wish: Decimal, lot: Decimal) -> Refusal:
-    return Refusal("size", "0", "one lot", f"the method asks for {wish:.6g}, less than one lot of {plain(lot)}")
+def _no_size(intent: Decimal, lot: Decimal) -> Refusal:
+    return Refusal("size", "0", "one lot", f"the method asks for {intent:.6g}, less than one lot of {plain(lot)}")
 
 
 def _no_price(terms: OrderTerms) -> Refusal:

@@ -102,7 +102,7 @@ class Unsized(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
-def wished(sizing: Sizing, basis: Basis) -> Decimal | Unsized:
+def wanted_size(sizing: Sizing, basis: Basis) -> Decimal | Unsized:
     """What the method asks for, scaled by confidence, before caps and lots; zero or more."""
     full = _full(sizing, basis)
     if isinstance(full, Unsized):

@@ -1,6 +1,6 @@
 """The account's state machine: one table.
 
-IDLE: nothing is under way. ANALYZING: a wish is being judged. PENDING_ORDER: at least one order may still trade.
+IDLE: nothing is under way. ANALYZING: an intent is being judged. PENDING_ORDER: at least one order may still trade.
 RECOVERING: the books are being brought back; nothing is decided. PRESERVATION: no new risk is taken until the cause is gone.
 HALTED: no new risk is taken until a person resumes; it outlives restarts, as PRESERVATION does.
 """
@@ -32,7 +32,7 @@ class AccountEvent(StrEnum):
 
     STARTED = "started"  # a process took the account
     RECOVERED = "recovered"  # every order is explained
-    WISHED = "wished"  # a signal came
+    ASKED = "asked"  # a signal came
     REFUSED = "refused"  # and came to nothing
     ORDERED = "ordered"  # an order may be on its way
     SETTLED = "settled"  # no order may trade any more
@@ -50,7 +50,7 @@ _STOPS = {E.PRESERVED: A.PRESERVATION, E.HALTED: A.HALTED}
 
 ACCOUNT: dict[AccountState, dict[AccountEvent, AccountState]] = {
     A.RECOVERING: {E.STARTED: A.RECOVERING, E.RECOVERED: A.IDLE, **_STOPS},
-    A.IDLE: {E.WISHED: A.ANALYZING, E.ORDERED: A.PENDING_ORDER, **_SAME_STARTED, **_STOPS},
+    A.IDLE: {E.ASKED: A.ANALYZING, E.ORDERED: A.PENDING_ORDER, **_SAME_STARTED, **_STOPS},
     A.ANALYZING: {E.REFUSED: A.IDLE, E.ORDERED: A.PENDING_ORDER, **_SAME_STARTED, **_STOPS},
     A.PENDING_ORDER: {E.SETTLED: A.IDLE, **_SAME_STARTED, **_STOPS},
     A.PRESERVATION: {E.RELIEVED: A.IDLE, E.RESUMED: A.IDLE, E.HALTED: A.HALTED},

@@ -123,7 +123,7 @@ class EngineState:
         self.stopped: set[StrategyId] = set()
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
-        self.waiting: dict[Key, list[Waiting]] = {}  # wishes that can't be carried out yet, the oldest first
+        self.waiting: dict[Key, list[Waiting]] = {}  # intents that can't be carried out yet, the oldest first
         self.entry_times: deque[int] = deque(maxlen=limits.max_orders_per_minute)
         self.intents: OrderedDict[tuple[Any, ...], tuple[ClientOrderId, ...]] = OrderedDict()
         self.refusals: dict[Key, tuple[Any, ...]] = {}

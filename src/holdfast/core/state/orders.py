@@ -1,4 +1,4 @@
-"""Orders and wishes: what the records of them make of the state."""
+"""Orders and intents: what the records of them make of the state."""
 
 from typing import Any
 

@@ -86,7 +86,7 @@ def _started(state: EngineState, _envelope: Envelope, body: EngineStarted) -> No
         state.register.begin(body.currency)
     state.preserved_ns = 0  # PRESERVATION goes on, and acts when it is known what is missing now
     is_replayed = state.broker == PAPER and not state.broker_account_id  # bound on a live feed only, on paper too
-    if not is_replayed:  # a market that went on without us: what was wished in another one is not wished now
+    if not is_replayed:  # a market that went on without us: what was asked for in another one is not asked for now
         state.waiting.clear()
 
 

@@ -254,7 +254,7 @@ class Context:
         if not isinstance(order_id, str) or not order_id:  # type: ignore[redundant-expr]
             raise InvalidValue(f"an order's id must be a text, not {order_id!r}")
         if not self._host.muted:
-            self._host.wish(self._runner, CancelOrders(client_order_id=ClientOrderId(order_id)))
+            self._host.ask(self._runner, CancelOrders(client_order_id=ClientOrderId(order_id)))
 
     def every(self, seconds: float, name: str = "timer") -> None:
         """Call ``on_timer`` every ``seconds`` of market time from now on."""
@@ -292,7 +292,7 @@ class Context:
             is_there = projected == quantity
         else:
             is_there = direction is not None and EXACT.multiply(projected, direction.sign) > 0
-        return is_there and not (host.wishes or host.told or host.is_undecided(key))
+        return is_there and not (host.intents or host.told or host.is_undecided(key))
 
     def _ask(
         self,
@@ -302,7 +302,7 @@ class Context:
         values: tuple[OrderKind, Exits | None],
         wanted: dict[str, Any],
     ) -> str:
-        """Ask for what was found to be sound; while nothing may be wished it is checked all the same, and has its id."""
+        """Ask for what was found to be sound; while nothing may be asked for it is checked all the same, and has its id."""
         self._key(symbol)
         host, runner = self._host, self._runner
         order, exits = values
@@ -312,7 +312,7 @@ class Context:
             _check_sides(signal)
         intent_id = runner.next_intent_id(host.event_ns)
         if not host.muted:
-            host.wish(runner, msgspec.structs.replace(signal, intent_id=intent_id))
+            host.ask(runner, msgspec.structs.replace(signal, intent_id=intent_id))
         return intent_id
 
 

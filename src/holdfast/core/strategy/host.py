@@ -1,6 +1,6 @@
-"""Runs the strategies of one account: shows them events, gathers what they wish, and stops those that misbehave.
+"""Runs the strategies of one account: shows them events, gathers what they ask for, and stops those that misbehave.
 
-While ``muted`` (warm-up on history, recovery) strategies see everything and can wish nothing.
+While ``muted`` (warm-up on history, recovery) strategies see everything and can ask for nothing.
 """
 
 import traceback
@@ -28,14 +28,14 @@ from holdfast.core.strategy.sessions import NEVER, Session
 from holdfast.core.strategy.updates import OrderUpdate, update_of
 from holdfast.core.types import MINUTE_NS, ZERO, Money, StrategyId
 
-WISHES_PER_MINUTE = 600
-"""More wishes in a minute of market time than this is a flood, where a strategy is given no other limit: ten a second, all day."""
-WISHES_PER_SYMBOL = 10
-"""A strategy with many symbols may wish for so much for each in a minute: cancels, orders and a second try for all of them at once."""
+INTENTS_PER_MINUTE = 600
+"""More intents in a minute of market time than this is a flood, where a strategy is given no other limit: ten a second, all day."""
+INTENTS_PER_SYMBOL = 10
+"""A strategy with many symbols may ask for so much for each in a minute: cancels, orders and a second try for all of them at once."""
 ASK_TIMES = 1_000
 """For so many times of events a strategy's asks are counted; an event that comes later than so many others begins anew."""
 
-Wish = Signal | CancelOrders
+Intent = Signal | CancelOrders
 Call = tuple[FeedEvent, FeedEvent, "list[Runner]"]
 """The event that brought it about, what is to be shown (it, or a bar that it completed), and to whom."""
 
@@ -89,8 +89,8 @@ class Runner:
         self.wants_together = self.overrides("on_bars")
         self.together: dict[str, Bar] = {}
         self.context: Context
-        most = wishes_per_minute or max(WISHES_PER_MINUTE, WISHES_PER_SYMBOL * len(self.symbols))
-        self.wish_times: deque[int] = deque(maxlen=most)
+        most = wishes_per_minute or max(INTENTS_PER_MINUTE, INTENTS_PER_SYMBOL * len(self.symbols))
+        self.intent_times: deque[int] = deque(maxlen=most)
         self.arithmetic: DecimalContext | None = None
         """The decimal context that it has set for itself; None while it computes in the engine's."""
         self._asks: dict[int, int] = {}
@@ -128,7 +128,7 @@ class Overran(BaseException):
 
 
 class Host:
-    """The strategies of one account. ``marks``, ``orders``, ``portfolio`` and the wishes that are ``waiting`` are the engine's own.
+    """The strategies of one account. ``marks``, ``orders``, ``portfolio`` and the intents that are ``waiting`` are the engine's own.
 
     ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called. ``calling`` is whose callback
     runs at this moment, ``event_ns`` the time of what it is shown. ``called``, if there is one, is called after each. ``told`` is what
@@ -150,8 +150,8 @@ class Host:
         self.muted = True
         self.runners: dict[StrategyId, Runner] = {}
         self.stops: list[tuple[Runner, str, str]] = []
-        self.wishes: list[tuple[Runner, Wish]] = []
-        self.told: list[tuple[Envelope, list[tuple[Runner, Wish]], list[tuple[Runner, str, str]]]] = []
+        self.intents: list[tuple[Runner, Intent]] = []
+        self.told: list[tuple[Envelope, list[tuple[Runner, Intent]], list[tuple[Runner, str, str]]]] = []
         self.listens = False
         self.repeats: Counter[str] = Counter()  # by rule, refusals that are no record: the one before once more
         self.calling: Runner | None = None
@@ -290,15 +290,15 @@ class Host:
         found = update_of(self.orders, record, later)
         if found is None:
             return
-        wishes, stops = self.wishes, self.stops
-        self.wishes, self.stops = [], []
+        intents, stops = self.intents, self.stops
+        self.intents, self.stops = [], []
         fill = record.body if isinstance(record.body, OrderFilled) else None
         self.show_order(found[0], fill, found[1], record.time_ns)
         if self.muted:
             stops = stops + self.stops
-        elif self.wishes or self.stops:
-            self.told.append((record, self.wishes, self.stops))
-        self.wishes, self.stops = wishes, stops
+        elif self.intents or self.stops:
+            self.told.append((record, self.intents, self.stops))
+        self.intents, self.stops = intents, stops
 
     def show_order(self, strategy: StrategyId, fill: OrderFilled | None, update: OrderUpdate, time_ns: int) -> None:
         """Show a fill and an update of an order to the strategy whose order it is."""
@@ -340,18 +340,18 @@ class Host:
 
     # --- for contexts -------------------------------------------------------------------------------------------------
 
-    def wish(self, runner: Runner, wish: Wish) -> None:
+    def ask(self, runner: Runner, intent: Intent) -> None:
         """Keep what a strategy asks for until its callback has returned; a flood ends the callback."""
-        times = runner.wish_times
+        times = runner.intent_times
         if len(times) == times.maxlen and self.now_ns - times[0] < MINUTE_NS:
             raise Stopped
         times.append(self.now_ns)
-        self.wishes.append((runner, wish))
+        self.intents.append((runner, intent))
 
-    def take_wishes(self) -> Iterable[tuple[Runner, Wish]]:
+    def take_intents(self) -> Iterable[tuple[Runner, Intent]]:
         """What has been asked for since the last call."""
-        wishes, self.wishes = self.wishes, []
-        return wishes
+        intents, self.intents = self.intents, []
+        return intents
 
     def is_undecided(self, key: tuple[StrategyId, str]) -> bool:
         """Whether what is open of a strategy's may well not fill, or may lead to either side of where it is projected."""
@@ -416,11 +416,11 @@ class Host:
             self.called(runner)
 
     def _stop(self, runner: Runner, error: BaseException) -> None:
-        """Take a strategy out after it raised or flooded; what it wished in the same callback is dropped."""
+        """Take a strategy out after it raised or flooded; what it asked for in the same callback is dropped."""
         runner.running = False
-        self.wishes = [(other, wish) for other, wish in self.wishes if other is not runner]
+        self.intents = [(other, intent) for other, intent in self.intents if other is not runner]
         if isinstance(error, Stopped):
-            detail = f"more than {runner.wish_times.maxlen} wishes in a minute; wishes_per_minute of the strategy is the limit"
+            detail = f"more than {runner.intent_times.maxlen} intents in a minute; wishes_per_minute of the strategy is the limit"
             self.stops.append((runner, "flooded", detail))
         elif isinstance(error, Overran):
             self.stops.append((runner, "overran", _where(error)))

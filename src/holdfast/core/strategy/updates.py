@@ -29,7 +29,7 @@ from holdfast.core.types import NO_QUANTITY, ZERO, ClientOrderId, OrderRole, Qua
 
 
 class OrderStatus(StrEnum):
-    """What has happened to an order, or to the wish for one."""
+    """What has happened to an order, or to the intent for one."""
 
     WAITING = "waiting"  # another order has to end first
     REFUSED = "refused"  # by risk: nothing was sent
@@ -84,7 +84,7 @@ class OrderUpdate(msgspec.Struct, frozen=True):
 
     ``intent_id`` is the id that `Context.buy`, `Context.sell`, `Context.target` or `Context.close` gave back; a protective order
     has that of the entry it guards; empty for an order that the engine or a person made. ``client_order_id`` is the order's own
-    id; None where there is no order: a refusal, or a wish that waits. An intent may lead to more than one order. ``quantity`` is
+    id; None where there is no order: a refusal, or an intent that waits. An intent may lead to more than one order. ``quantity`` is
     positive; None where its size was left to risk, or is not settled. ``filled_quantity`` is what has filled in all. ``rule`` is the
     risk rule that refused.
     """
@@ -150,9 +150,9 @@ def update_of(orders: OrderBook, envelope: Envelope, later: Decimal = ZERO) -> T
         return body.strategy, refused
     if isinstance(body, WishWaits) and body.signal.intent_id:
         signal = body.signal
-        return signal.strategy, _of_wish(signal.intent_id, OrderStatus.WAITING, signal.symbol, envelope, body.reason)
+        return signal.strategy, _of_intent(signal.intent_id, OrderStatus.WAITING, signal.symbol, envelope, body.reason)
     if isinstance(body, WishOver) and body.intent_id:
-        return body.strategy, _of_wish(body.intent_id, OrderStatus.CANCELED, body.symbol, envelope, body.reason)
+        return body.strategy, _of_intent(body.intent_id, OrderStatus.CANCELED, body.symbol, envelope, body.reason)
     return None
 
 
@@ -180,5 +180,5 @@ def _of_order(orders: OrderBook, order: Order, envelope: Envelope, later: Decima
     return terms.strategy, update
 
 
-def _of_wish(intent_id: str, status: OrderStatus, symbol: str, envelope: Envelope, reason: str) -> OrderUpdate:
+def _of_intent(intent_id: str, status: OrderStatus, symbol: str, envelope: Envelope, reason: str) -> OrderUpdate:
     return OrderUpdate(intent_id=intent_id, status=status, symbol=symbol, time_ns=envelope.time_ns, reason=reason)

@@ -205,4 +205,4 @@ class LiveRecovery:
             not_sent=unanswered,
             positions=len(list(state.portfolio.open_lines())),
         )
-        account.keep(lifecycle.drop_wishes(state), lifecycle.recovered(state, report))
+        account.keep(lifecycle.drop_intents(state), lifecycle.recovered(state, report))

@@ -6,10 +6,10 @@ from holdfast import Bar, Context, Exits, Limit, Parameters, Side, Stop, Strateg
 
 
 class Busy(Strategy):
-    """Acts as a digest of the bars says, so that the same market makes it wish the same."""
+    """Acts as a digest of the bars says, so that the same market makes it ask for the same."""
 
     class Params(Parameters, frozen=True):
-        """``seed`` chooses the wishes; ``idle_in`` ten bars it does nothing in so many."""
+        """``seed`` chooses the intents; ``idle_in`` ten bars it does nothing in so many."""
 
         seed: int = 1
         idle_in: int = 2
@@ -21,15 +21,15 @@ class Busy(Strategy):
         self._digest = hashlib.blake2b(str(params.seed).encode(), digest_size=8)
 
     def on_bar(self, context: Context, bar: Bar) -> None:
-        """Wish what the digest says."""
+        """Ask for what the digest says."""
         self._digest.update(f"{bar.symbol} {bar.time_ns} {bar.close}".encode())
         draw = int.from_bytes(self._digest.digest(), "big")
         if draw % 10 < self.params.idle_in:
             return
         side = Side.SELL if draw >> 8 & 1 else Side.BUY
-        self._wish(context, bar.symbol, bar.close, side, 1 + (draw >> 16) % 20, (draw >> 24) % 12)
+        self._ask(context, bar.symbol, bar.close, side, 1 + (draw >> 16) % 20, (draw >> 24) % 12)
 
-    def _wish(self, context: Context, symbol: str, price: float, side: Side, quantity: int, pick: int) -> None:
+    def _ask(self, context: Context, symbol: str, price: float, side: Side, quantity: int, pick: int) -> None:
         ask = context.buy if side is Side.BUY else context.sell
         near, far = round(price * (1 - 0.001 * side.sign), 2), round(price * (1 + 0.002 * side.sign), 2)
         if pick in (0, 1):

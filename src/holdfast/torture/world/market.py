@@ -116,7 +116,7 @@ class Restless(Strategy):
     history_bars = 1
 
     def on_trade(self, context: Context, trade: Trade) -> None:
-        """Now and then wish for something."""
+        """Now and then ask for something."""
         if trade.time_ns >= self.params.until_ns:
             return
         draw = crc32(f"{self.params.seed} {trade.symbol} {trade.time_ns}".encode())
@@ -126,9 +126,9 @@ class Restless(Strategy):
         draw, what = divmod(draw, 10)
         if self.params.raises and what == 0 and draw % 4 == 0:
             raise ValueError("a strategy's own mistake")
-        self._wish(context, trade, what, draw % 20 + 1)
+        self._ask(context, trade, what, draw % 20 + 1)
 
-    def _wish(self, context: Context, trade: Trade, what: int, quantity: int) -> None:
+    def _ask(self, context: Context, trade: Trade, what: int, quantity: int) -> None:
         symbol, price = trade.symbol, trade.price
         if what <= 1:
             context.buy(symbol, quantity, time_to_live_s=3.0 if quantity % 2 else None)

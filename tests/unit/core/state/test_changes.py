@@ -37,12 +37,12 @@ def test_a_record_with_two_changes_is_a_fault() -> None:
 
 @pytest.mark.parametrize("is_on_live_feed", [False, True])
 def test_what_waits_outlives_a_start_only_where_the_market_is_played_again(is_on_live_feed: bool) -> None:
-    """A paper account is bound on a live feed alone: there the market went on, and what was wished in it is not wished now."""
+    """A paper account is bound on a live feed alone: there the market went on, and what was asked for in it is not asked for now."""
     state = new_state(RiskLimits())
     lifecycle.start(state, 1, "0.1.0", "pid 1 on here")
     if is_on_live_feed:
         lifecycle.bind(state, "paper:main").finish()
-    wish = Signal(MANUAL, "SPY", Action.CLOSE)
-    state.waiting[MANUAL, "SPY"] = [Waiting(wish, (), None, 1, "1", "1", "cli:test", takes_exits=False)]
+    intent = Signal(MANUAL, "SPY", Action.CLOSE)
+    state.waiting[MANUAL, "SPY"] = [Waiting(intent, (), None, 1, "1", "1", "cli:test", takes_exits=False)]
     lifecycle.start(state, 2, "0.1.0", "pid 2 on here")
     assert bool(state.waiting) is not is_on_live_feed

@@ -12,7 +12,7 @@ protects the rest:
 3. `differences.withdraw`: orders for more than the broker has are canceled, so that nothing below counts on them.
 4. `preservation.retreat`: new risk is canceled, and what the policy calls risky begins to be closed.
 5. `deadlines.look`: what the time brings to guarded positions: alarms, closes, another try.
-6. `waiting_intents.carry_out`: what strategies wished. A close that has begun above has dropped its position's wishes.
+6. `waiting_intents.carry_out`: what strategies asked for. A close that has begun above has dropped its position's intents.
 7. `closing.go_on`: positions that are being closed take their next step.
 8. `protection.align`: what stays is protected. It comes after everything that makes positions smaller.
 9. `protection.release`: the account trades again when nothing is missing any more.

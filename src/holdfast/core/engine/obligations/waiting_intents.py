@@ -1,4 +1,4 @@
-"""Wishes that wait are carried out once what was in their way is over."""
+"""Intents that wait are carried out once what was in their way is over."""
 
 from holdfast.core import drafts
 from holdfast.core.engine.operations import answer, cancel, note_blocked, wait_for_others
@@ -10,7 +10,7 @@ from holdfast.core.waiting import Wait, Waiting, left_of
 
 
 def carry_out(state: EngineState, turn: Turn) -> None:
-    """Carry out the wishes in touched symbols that can be now; when the time has come, ask once more for cancels that came to nothing."""
+    """Carry out the intents in touched symbols that can be now; when the time has come, ask once more for cancels that came to nothing."""
     if not state.waiting:
         return
     for key in [key for key in state.waiting if turn.is_due or key[1] in turn.touched]:
@@ -19,12 +19,12 @@ def carry_out(state: EngineState, turn: Turn) -> None:
 
 
 def due_ns(state: EngineState) -> int | None:
-    """When wishes that wait are looked at next."""
+    """When intents that wait are looked at next."""
     return state.now_ns + LOOK_NS if state.waiting else None
 
 
 def _take_up(state: EngineState, turn: Turn, waiting: Waiting) -> bool:
-    """Whether the wish that has waited longest is dealt with, and it is the next one's turn."""
+    """Whether the intent that has waited longest is dealt with, and it is the next one's turn."""
     live = state.orders.live
     if not turn.is_due and all(key in live for key in waiting.until):
         return False
