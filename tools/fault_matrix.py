@@ -143,7 +143,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
         "L6": ("a second engine on the same journal", "ends before it touches the broker, with a status of its own"),
         "L7": (
             "a second engine with another journal",
-            "kept out by a common lock store; without one its orders are seen as foreign",
+            "kept out by a common lock store; without one its orders are seen as external",
         ),
         "L8": ("a takeover with orders in flight", "all explained first; none of the other's intents is sent again"),
     },

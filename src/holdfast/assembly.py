@@ -192,7 +192,7 @@ def build_state(
     state.register.currency = currency_of_account(account)
     state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration")
     state.rate_sources = rate_sources(config, account, feed)
-    state.foreign_orders = Policy(config.supervisor.foreign_orders)
+    state.external_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()
     for strategy in config.strategies_on(account.name):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core import lifecycle
-from holdfast.core.codec import decode, encode, foreign_order_id
+from holdfast.core.codec import decode, encode, external_order_id
 from holdfast.core.messages import (
     PAPER,
     Action,
@@ -185,7 +185,7 @@ class Player:
 
     def do_elsewhere(self, side: Side, units: int) -> None:
         name = f"app{self.desk.state.sequence}"
-        terms = OrderTerms(foreign_order_id(name), EXTERNAL, "ABC", side, Quantity(D(units)))
+        terms = OrderTerms(external_order_id(name), EXTERNAL, "ABC", side, Quantity(D(units)))
         self._tell(OrderAdopted(terms, name))
 
     def do_price(self, symbol: str, close: float) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from holdfast.adapters.alpaca.trading.capability import ALPACA_RULES
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
-from holdfast.core.codec import foreign_order_id
+from holdfast.core.codec import external_order_id
 from holdfast.core.exits import Exits
 from holdfast.core.messages import (
     Action,
@@ -180,7 +180,7 @@ class Model:
 
     def elsewhere(self, number: int, side: Side, quantity: int) -> None:
         """A person trades in the app."""
-        key = foreign_order_id(f"app{number}")
+        key = external_order_id(f"app{number}")
         terms = OrderTerms(key, EXTERNAL, "ABC", side, Quantity(Decimal(quantity)))
         self.orders[key] = AtBroker(terms, terms.quantity, is_accepted=True)
         self.tell(OrderAdopted(terms, f"app{number}"))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from holdfast.adapters.alpaca.trading.capability import ALPACA_RULES
 from holdfast.core import snapshot
-from holdfast.core.codec import foreign_order_id
+from holdfast.core.codec import external_order_id
 from holdfast.core.exits import Exits
 from holdfast.core.messages import (
     Action,
@@ -34,7 +34,7 @@ from tests.scenario.desk import Desk, bar, new_state, price
 from tests.scenario.test_preservation import later
 
 S0 = StrategyId("s0")
-THEIRS = foreign_order_id("app")
+THEIRS = external_order_id("app")
 
 
 class Account:

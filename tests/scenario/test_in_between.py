@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.core import lifecycle
 from holdfast.core.broker_rules import BrokerRules
-from holdfast.core.codec import foreign_order_id
+from holdfast.core.codec import external_order_id
 from holdfast.core.engine import step
 from holdfast.core.engine.market import show
 from holdfast.core.exits import Exits
@@ -319,7 +319,7 @@ def test_a_close_does_not_wait_for_an_order_that_rests() -> None:
 def test_a_close_that_somebody_elses_order_bars_is_left_to_a_person() -> None:
     """What a person has on sale in the broker's app is not ours to cancel: an alarm says what stands in the way."""
     quiet = held_for_a_minute()
-    key = foreign_order_id("app")
+    key = external_order_id("app")
     terms = OrderTerms(key, EXTERNAL, "ABC", Side.SELL, Quantity(Decimal(10)), OrderType.LIMIT, limit_price=price(150))
     quiet.model.tell(OrderAdopted(terms, "app"))
     later(quiet.desk, 60 * SECOND_NS)

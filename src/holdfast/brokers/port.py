@@ -29,7 +29,7 @@ MOVED_ON = "the books have moved on"
 MarkUnresolved = Callable[[ClientOrderId, Quantity | None], None]
 """Told what the broker says is filled of an order in all, to compare with the reports so far; None: it has to be asked.
 
-An order that is not ours goes by `foreign_order_id`.
+An order that is not ours goes by `external_order_id`.
 """
 
 
@@ -181,7 +181,7 @@ class LiveBroker(Broker, Protocol):
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms; None when the broker says that it has none.
 
-        One that was adopted (`is_foreign`) is asked for by the broker's id, which `know` gave. Where only terms and time tell, an
+        One that was adopted (`is_external`) is asked for by the broker's id, which `know` gave. Where only terms and time tell, an
         order there is one order here: what was found for one is not found for another.
         """
 

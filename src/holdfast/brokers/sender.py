@@ -36,7 +36,7 @@ from holdfast.brokers.port import (
     Unavailable,
 )
 from holdfast.brokers.transport import OrderEvent, Transport, Withheld, is_of
-from holdfast.core.codec import foreign_order_id, is_foreign
+from holdfast.core.codec import external_order_id, is_external
 from holdfast.core.messages import (
     BrokerReport,
     CancelOrder,
@@ -288,12 +288,12 @@ class OrderSender:
         key = self._known.find(event.broker_order_id, event.client_order_id)
         if key is None:
             self._known.keep_early(event)
-            self._mark_unresolved(foreign_order_id(event.broker_order_id), None)
+            self._mark_unresolved(external_order_id(event.broker_order_id), None)
             return
         terms = self._known.terms(key)
         if self._known.broker_id(key) != event.broker_order_id and terms is not None and not is_of(terms, event):
             self._mark_unresolved(key, None)  # an order of somebody else has its id
-            self._mark_unresolved(foreign_order_id(event.broker_order_id), None)
+            self._mark_unresolved(external_order_id(event.broker_order_id), None)
             return
         self._learn(event.broker_order_id, key)
         if event.is_over:
@@ -306,7 +306,7 @@ class OrderSender:
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms at the broker, None when it says that it has none. Raises Unavailable, AccessDenied."""
         found = await self._transport.find(terms)
-        if found is not None and not is_foreign(terms.client_order_id) and is_of(terms, found):
+        if found is not None and not is_external(terms.client_order_id) and is_of(terms, found):
             self._learn(found.broker_order_id, terms.client_order_id)
         return found
 

@@ -54,18 +54,18 @@ def decode(data: bytes) -> Envelope:
     return envelope
 
 
-FOREIGN = "x"
+EXTERNAL_PREFIX = "x"
 """What the ids of orders begin with that are not ours: ours begin with an ``h``."""
 
 
-def foreign_order_id(broker_order_id: str) -> ClientOrderId:
+def external_order_id(broker_order_id: str) -> ClientOrderId:
     """The id here of an order that is not ours: the same for the same order, 21 characters, and never one of ours."""
-    return ClientOrderId(FOREIGN + hashlib.blake2b(broker_order_id.encode(), digest_size=10).hexdigest())
+    return ClientOrderId(EXTERNAL_PREFIX + hashlib.blake2b(broker_order_id.encode(), digest_size=10).hexdigest())
 
 
-def is_foreign(client_order_id: str) -> bool:
-    """Whether `foreign_order_id` made it."""
-    return client_order_id.startswith(FOREIGN)
+def is_external(client_order_id: str) -> bool:
+    """Whether `external_order_id` made it."""
+    return client_order_id.startswith(EXTERNAL_PREFIX)
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

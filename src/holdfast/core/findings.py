@@ -102,7 +102,7 @@ class Reconcile(Body, frozen=True, gc=False):
     reason: str = ""
 
 
-class Stray(msgspec.Struct, frozen=True, gc=False):
+class ExternalExecution(msgspec.Struct, frozen=True, gc=False):
     """An execution that the broker lists and the books don't have yet: nobody here has ordered it. ``quantity`` is signed."""
 
     broker_order_id: str
@@ -114,7 +114,7 @@ class Stray(msgspec.Struct, frozen=True, gc=False):
 class Comparison(msgspec.Struct, frozen=True, gc=False):
     """An input: the broker's cash and positions at a moment at which nothing was under way.
 
-    ``accept``: a person says that the broker is right, for this ``reason``. ``strays`` are about to be booked. ``activities`` are
+    ``accept``: a person says that the broker is right, for this ``reason``. ``external_executions`` are about to be booked. ``activities`` are
     what the broker has booked by itself of late: what is accepted contains them.
     """
 
@@ -123,5 +123,5 @@ class Comparison(msgspec.Struct, frozen=True, gc=False):
     positions: tuple[tuple[str, Quantity, Price], ...]
     accept: bool = False
     reason: str = ""
-    strays: tuple[Stray, ...] = ()
+    external_executions: tuple[ExternalExecution, ...] = ()
     activities: tuple[BrokerActivity, ...] = ()

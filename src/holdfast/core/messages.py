@@ -376,7 +376,7 @@ class OrderNotSent(Body, frozen=True, gc=False):
 class OrderAdopted(Body, frozen=True, gc=False):
     """An order at the broker that is not ours is in the books from here on, under ``external``, as if the broker had accepted it.
 
-    Its id is made from the broker's (`codec.foreign_order_id`). ``executions`` are those that the account's holdings contained
+    Its id is made from the broker's (`codec.external_order_id`). ``executions`` are those that the account's holdings contained
     already when it was first taken: ``filled_quantity`` in all, for ``filled_notional``; they are never booked.
     """
 

@@ -127,7 +127,7 @@ def _audit(reader: Reader, result: Verification, noted: Mapping[str, int], progr
     report = _Report(result.problems)
     for text in reader.page_problems():
         report(f"the database file is damaged: {text}")
-    _check_strays(reader, report)
+    _check_accounts(reader, report)
     total = reader.count("records")
     done = 0
     for row in reader.accounts():
@@ -150,10 +150,10 @@ class _Report:
             raise _Enough
 
 
-def _check_strays(reader: Reader, report: _Report) -> None:
+def _check_accounts(reader: Reader, report: _Report) -> None:
     """Rows of an account that the accounts table doesn't have."""
     for table in ("records", "orders", "fills", "positions"):
-        for account in reader.strays(table):
+        for account in reader.accounts_without_records(table):
             report(f"table {table} has rows of account {account!r}, which the journal doesn't have")
 
 

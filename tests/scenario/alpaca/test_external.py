@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from holdfast.core.codec import foreign_order_id, is_foreign
-from holdfast.core.engine.reports import FOREIGN
+from holdfast.core.codec import external_order_id, is_external
+from holdfast.core.engine.reports import EXTERNAL_EVENT
 from holdfast.core.exposure import worst_case
 from holdfast.core.messages import (
     Action,
@@ -59,7 +59,7 @@ def elsewhere(server: LocalAlpaca, quantity: int = 3, limit: str | None = None, 
 
 def adopted(running: Running, row: dict[str, Any]) -> Order:
     """The order as the books have it, once they do."""
-    key = foreign_order_id(row["id"])
+    key = external_order_id(row["id"])
     running.wait_for(lambda: running.state.orders.find(key) is not None, "the order to be adopted")
     order = running.state.orders.find(key)
     assert order is not None
@@ -81,7 +81,7 @@ def test_an_order_from_elsewhere_is_adopted_at_once_and_its_fill_is_booked(tmp_p
         becomes(running, order, OrderState.SUBMITTED)
         assert running.state.orders.open_buys["AVOR"] == 3
         assert running.state.order_count == 0
-        assert [note.event for note in bodies(running, OrderAnomaly)] == [FOREIGN]
+        assert [note.event for note in bodies(running, OrderAnomaly)] == [EXTERNAL_EVENT]
         price_moves(server, 0.9)
         becomes(running, order, OrderState.FILLED)
         assert running.state.portfolio.strategy_quantity(EXTERNAL, "AVOR") == 3
@@ -96,8 +96,8 @@ def test_an_order_for_money_from_elsewhere_counts_as_what_it_may_buy_until_that_
         order |= {"limit_price": FAR_BELOW}
         answer = requests.post(f"{server.trading_url}/v2/orders", json=order, headers=KEYS, timeout=10)
         answer.raise_for_status()
-        foreign = adopted(running, answer.json())
-        assert (foreign.terms.quantity, foreign.terms.notional) == (Decimal(0), Decimal(200_000))
+        external = adopted(running, answer.json())
+        assert (external.terms.quantity, external.terms.notional) == (Decimal(0), Decimal(200_000))
         price = running.state.price("AVOR")
         assert price is not None
         most, _ = worst_case(running.state, "AVOR")
@@ -107,8 +107,8 @@ def test_an_order_for_money_from_elsewhere_counts_as_what_it_may_buy_until_that_
         running.wait_for(lambda: bodies(running, RiskRefused), "the refusal")
         assert [refused.rule for refused in bodies(running, RiskRefused)] == ["buying_power"]
         price_moves(server, 0.9)
-        becomes(running, foreign, OrderState.FILLED)
-        assert worst_case(running.state, "AVOR")[0] == foreign.filled_quantity > 0
+        becomes(running, external, OrderState.FILLED)
+        assert worst_case(running.state, "AVOR")[0] == external.filled_quantity > 0
         assert not running.state.orders.by_notional
         agree_in_the_end(running, Theirs(server))
 
@@ -138,7 +138,7 @@ def test_orders_from_elsewhere_while_the_engine_was_away_are_adopted_before_it_t
         config = idle_configuration(server, tmp_path)
         with started_engine(config) as running:
             assert running.state.portfolio.strategy_quantity(EXTERNAL, "AVOR") == 3
-            assert set(running.state.orders.live) == {foreign_order_id(open_one["id"])}
+            assert set(running.state.orders.live) == {external_order_id(open_one["id"])}
             assert adopted(running, done).state is OrderState.FILLED
             agree_in_the_end(running, Theirs(server))
         with started_engine(config) as running:
@@ -213,8 +213,8 @@ def test_policy_adopt_says_nothing(tmp_path: Path) -> None:
 
 
 def test_ids_of_others_never_meet_ours() -> None:
-    """A foreign id says so, is short enough for every table, and depends on the broker's id alone."""
-    key = foreign_order_id("61e69015-8549-4bfd-b9c3-01e75843f47d")
-    assert is_foreign(key)
+    """An external id says so, is short enough for every table, and depends on the broker's id alone."""
+    key = external_order_id("61e69015-8549-4bfd-b9c3-01e75843f47d")
+    assert is_external(key)
     assert len(key) == 21
-    assert key == foreign_order_id("61e69015-8549-4bfd-b9c3-01e75843f47d") != foreign_order_id("other")
+    assert key == external_order_id("61e69015-8549-4bfd-b9c3-01e75843f47d") != external_order_id("other")

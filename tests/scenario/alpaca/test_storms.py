@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
-from holdfast.core.codec import foreign_order_id
+from holdfast.core.codec import external_order_id
 from holdfast.core.orders.order import OrderState
 from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.loop import QUEUE
@@ -22,7 +22,7 @@ STORM = 6
 @pytest.mark.proves("K11", "S6")
 @pytest.mark.parametrize("is_dead", [False, True])
 def test_an_order_that_a_person_changes_at_the_broker(tmp_path: Path, is_dead: bool) -> None:
-    """Ours ends, as Alpaca ends it; its successor is a foreign order, counted in exposure, and its fill is in the books."""
+    """Ours ends, as Alpaca ends it; its successor is an external order, counted in exposure, and its fill is in the books."""
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server:
 
         def change(broker_id: str) -> str:
@@ -41,7 +41,7 @@ def test_an_order_that_a_person_changes_at_the_broker(tmp_path: Path, is_dead: b
                 becomes(running, order, OrderState.CANCELED)
         successor = successor or change(order.broker_order_id)
         with started_engine(config) as running:
-            old, new = running.state.orders.find(key), running.state.orders.find(foreign_order_id(successor))
+            old, new = running.state.orders.find(key), running.state.orders.find(external_order_id(successor))
             assert old is not None
             assert new is not None
             assert old.state is OrderState.CANCELED

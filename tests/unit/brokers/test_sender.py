@@ -23,7 +23,7 @@ from holdfast.brokers.outcome import (
 from holdfast.brokers.port import MOVED_ON, AtBroker, BrokerOrder, Unavailable
 from holdfast.brokers.sender import HOLDS_WAIT_S, SENDS, OrderSender
 from holdfast.brokers.transport import Check, OrderEvent
-from holdfast.core.codec import foreign_order_id
+from holdfast.core.codec import external_order_id
 from holdfast.core.messages import (
     CancelOrder,
     CancelRefused,
@@ -297,7 +297,7 @@ def test_an_event_before_the_answer_is_kept_for_it() -> None:
     assert ends.run(fill_first) == [OrderAccepted, OrderFilled]
     assert keys(ends) == [KEY, KEY]
     assert ends.reports[1].time_ns == FILLED.time_ns
-    assert ends.unresolved == [(foreign_order_id("b1"), None), (KEY, TERMS.quantity)]
+    assert ends.unresolved == [(external_order_id("b1"), None), (KEY, TERMS.quantity)]
 
 
 @pytest.mark.proves("S2")
@@ -325,7 +325,7 @@ def test_another_order_under_our_id_is_not_taken_for_ours() -> None:
         ends.sender.on_event(replace(FILLED, client_order_id=KEY, quantity=Quantity(Decimal(6))))
 
     assert ends.run(other_order) == [OrderUnknown]
-    assert ends.unresolved == [(KEY, None), (foreign_order_id("b1"), None)]
+    assert ends.unresolved == [(KEY, None), (external_order_id("b1"), None)]
 
 
 # --- cancels ----------------------------------------------------------------------------------------------------------

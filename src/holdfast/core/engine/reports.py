@@ -27,7 +27,7 @@ from holdfast.core.state import EngineState, Policy
 from holdfast.core.turn import Turn
 from holdfast.core.types import OrderRole, StrategyId
 
-FOREIGN, LOST = "foreign", "lost"
+EXTERNAL_EVENT, LOST = "foreign", "lost"
 """The events of the anomalies that report an order of somebody else, and an order that the broker no longer shows."""
 
 
@@ -90,13 +90,16 @@ def _adopt(state: EngineState, turn: Turn, body: OrderAdopted, source: str) -> T
     text = (
         f"{terms.side} {terms.quantity} {terms.symbol} ({body.broker_order_id}) at the broker is not an order of ours"
     )
-    if state.foreign_orders is not Policy.ADOPT:
+    if state.external_orders is not Policy.ADOPT:
         turn.record(
-            OrderAnomaly(terms.client_order_id, "none", FOREIGN, text), adopted.id, source, adopted.correlation_id
+            OrderAnomaly(terms.client_order_id, "none", EXTERNAL_EVENT, text),
+            adopted.id,
+            source,
+            adopted.correlation_id,
         )
-    if state.foreign_orders is Policy.QUARANTINE:
-        impair(state, turn, Cause.FOREIGN_ORDERS, text)
-    if state.foreign_orders is Policy.CANCEL or state.flattening:
+    if state.external_orders is Policy.QUARANTINE:
+        impair(state, turn, Cause.EXTERNAL_ORDERS, text)
+    if state.external_orders is Policy.CANCEL or state.flattening:
         cancel(turn, order, "it is not ours" if not state.flattening else "flatten")
     turn.account(AccountEvent.ORDERED, terms.client_order_id)
     return turn

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from holdfast.core.findings import BookLine, Comparison, Stray
+from holdfast.core.findings import BookLine, Comparison, ExternalExecution
 from holdfast.core.messages import CashDeposited, PositionAdopted
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import Portfolio
@@ -48,30 +48,40 @@ def compare(portfolio: Portfolio, live: Iterable[Order], comparison: Comparison)
         ours = Quantity(sum((quantity for _, quantity in ledgers[symbol]), ZERO))
         quantity, price = theirs.get(symbol, (NO_QUANTITY, None))
         line = BookLine(symbol, ours, quantity, price, tuple(ledgers[symbol]))
-        lines.append(line if line.agrees else replace(line, cause=_cause(line, portfolio, live, comparison.strays)))
+        lines.append(
+            line if line.agrees else replace(line, cause=_cause(line, portfolio, live, comparison.external_executions))
+        )
     owed = comparison.cash - portfolio.cash
     cash_agrees = abs(owed) < CENT
     agrees = cash_agrees and all(line.agrees for line in lines)
-    passes = not agrees and _is_of_strays(portfolio, lines, Money(owed), comparison.strays)
+    passes = not agrees and _is_of_external_executions(portfolio, lines, Money(owed), comparison.external_executions)
     return Compared(tuple(lines), "" if cash_agrees else _cash_cause(lines, passes=passes), agrees, passes)
 
 
-def _is_of_strays(portfolio: Portfolio, lines: Sequence[BookLine], owed: Money, strays: Sequence[Stray]) -> bool:
+def _is_of_external_executions(
+    portfolio: Portfolio, lines: Sequence[BookLine], owed: Money, external_executions: Sequence[ExternalExecution]
+) -> bool:
     """Whether executions that wait to be booked are the whole difference, in every symbol and in cash."""
     moved: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for stray in strays:
-        moved[stray.symbol] += stray.quantity
-    paid = cost_by_currency(portfolio, ((each.symbol, each.quantity, each.price) for each in strays)).get("", NO_MONEY)
+    for execution in external_executions:
+        moved[execution.symbol] += execution.quantity
+    paid = cost_by_currency(portfolio, ((each.symbol, each.quantity, each.price) for each in external_executions)).get(
+        "", NO_MONEY
+    )
     differing = {line.symbol: line.theirs - line.ours for line in lines if not line.agrees}
-    return differing == {symbol: by for symbol, by in moved.items() if by} and abs(owed + paid) <= CENT * len(strays)
+    return differing == {symbol: by for symbol, by in moved.items() if by} and abs(owed + paid) <= CENT * len(
+        external_executions
+    )
 
 
-def _cause(line: BookLine, portfolio: Portfolio, live: Iterable[Order], strays: Sequence[Stray]) -> str:
+def _cause(
+    line: BookLine, portfolio: Portfolio, live: Iterable[Order], external_executions: Sequence[ExternalExecution]
+) -> str:
     """What can be told of why a position differs; the likeliest first, and honestly nothing where nothing fits."""
     missing = line.theirs - line.ours
-    found = [stray for stray in strays if stray.symbol == line.symbol]
-    if found and sum((stray.quantity for stray in found), ZERO) == missing:
-        orders = ", ".join(sorted({stray.broker_order_id for stray in found}))
+    found = [execution for execution in external_executions if execution.symbol == line.symbol]
+    if found and sum((execution.quantity for execution in found), ZERO) == missing:
+        orders = ", ".join(sorted({execution.broker_order_id for execution in found}))
         return f"executions of order {orders}, which is not ours, are not booked yet"
     for order in live:
         terms = order.terms

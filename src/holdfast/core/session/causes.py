@@ -18,7 +18,7 @@ class Cause(StrEnum):
 
     DAILY_LOSS = "daily loss"
     DRAWDOWN = "drawdown"
-    FOREIGN_ORDERS = "foreign orders"  # somebody else trades, and that is to stop it
+    EXTERNAL_ORDERS = "foreign orders"  # somebody else trades, and that is to stop it
     BY_HAND = "by hand"
     REQUESTS = "broker requests"  # several of a kind went wrong in a row
     ADAPTER = "broker adapter"  # a question at which our own side of the broker broke, and that has had no answer since
@@ -54,7 +54,7 @@ _ITSELF = "with its cause"
 RULES: dict[Cause, Rule] = {
     Cause.DAILY_LOSS: Rule(Acts.AT_ONCE, True, "with the next trading day"),
     Cause.DRAWDOWN: Rule(Acts.AT_ONCE, True, "by `resume`"),
-    Cause.FOREIGN_ORDERS: Rule(Acts.AT_ONCE, True, "by `resume`"),
+    Cause.EXTERNAL_ORDERS: Rule(Acts.AT_ONCE, True, "by `resume`"),
     Cause.BY_HAND: Rule(Acts.AT_ONCE, True, "by `resume`"),
     Cause.REQUESTS: Rule(Acts.LATER, True, _ITSELF),
     Cause.ADAPTER: Rule(Acts.LATER, True, _ITSELF),

@@ -100,7 +100,7 @@ class EngineState:
         self.account_state = AccountState.RECOVERING
         self.permits = EVERYTHING
         self.broker_account_id = ""
-        self.foreign_orders = Policy.ALERT
+        self.external_orders = Policy.ALERT
         self.lost_orders = Policy.QUARANTINE
         self.gaps: dict[str, Quantity] = {}  # where the broker is known to hold another quantity: how much more, signed
         self.accepted_ns = 0  # when a person last accepted what the broker has: what went before is settled

@@ -6,7 +6,7 @@ import msgspec
 
 from holdfast.brokers.port import BrokerAccount
 from holdfast.core.adjustments import BrokerActivity
-from holdfast.core.findings import Comparison, Stray
+from holdfast.core.findings import Comparison, ExternalExecution
 from holdfast.core.portfolio.compare import CENT, Compared, compare
 from holdfast.core.types import Money, plain
 from holdfast.runtime.live.health import Cause
@@ -40,14 +40,14 @@ class Books:
         """Whether it is known how the books and the broker compare."""
         return not self._seen or Cause.BOOKS in self._around.monitor.missing
 
-    def compare(self, account: BrokerAccount, strays: Sequence[Stray] = ()) -> bool:
+    def compare(self, account: BrokerAccount, external_executions: Sequence[ExternalExecution] = ()) -> bool:
         """A difference counts when it is seen twice and nothing was recorded in between. Whether this has been seen so.
 
-        It costs the account its freedom, unless executions that are about to be booked (``strays``) are all of it, and that
+        It costs the account its freedom, unless executions that are about to be booked (``external_executions``) are all of it, and that
         doesn't last.
         """
         around = self._around
-        comparison = self._comparison(account, strays)
+        comparison = self._comparison(account, external_executions)
         found = compare(around.state.portfolio, around.state.orders.live.values(), comparison)
         before, now = self._seen, differences(around.state.portfolio.cash, account.cash, found)
         unchanged = self._seen_count == around.executions.count
@@ -77,14 +77,14 @@ class Books:
     def record(
         self,
         account: BrokerAccount,
-        strays: Sequence[Stray] = (),
+        external_executions: Sequence[ExternalExecution] = (),
         *,
         accept: bool = False,
         reason: str = "",
         activities: Sequence[BrokerActivity] = (),
     ) -> None:
         """Record how things compare; with ``accept`` the books become what the broker has, ``activities`` of its own with it."""
-        comparison = self._comparison(account, strays, accept=accept, reason=reason)
+        comparison = self._comparison(account, external_executions, accept=accept, reason=reason)
         self._deliver(msgspec.structs.replace(comparison, activities=tuple(activities)))
         if accept:
             self._seen = self._told = ()
@@ -92,11 +92,16 @@ class Books:
                 self._around.monitor.set(cause, ok=True, reason="a person has accepted what the broker has")
 
     def _comparison(
-        self, account: BrokerAccount, strays: Sequence[Stray], *, accept: bool = False, reason: str = ""
+        self,
+        account: BrokerAccount,
+        external_executions: Sequence[ExternalExecution],
+        *,
+        accept: bool = False,
+        reason: str = "",
     ) -> Comparison:
         positions = tuple((row.symbol, row.quantity, row.average_price) for row in account.positions)
         now_ns = self._around.clock.now_ns()
-        return Comparison(now_ns, account.cash, positions, accept, reason, tuple(strays))
+        return Comparison(now_ns, account.cash, positions, accept, reason, tuple(external_executions))
 
     def _deliver(self, comparison: Comparison) -> None:
         self._around.account.inbox.append(comparison)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Container, Iterable, Sequence
 
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.brokers.port import BrokerFill, BrokerOrder
-from holdfast.core.codec import foreign_order_id
-from holdfast.core.findings import Stray
+from holdfast.core.codec import external_order_id
+from holdfast.core.findings import ExternalExecution
 from holdfast.core.messages import OrderAdopted, OrderTerms
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.types import ZERO, ClientOrderId, Money, Quantity
@@ -15,7 +15,7 @@ ORPHAN_S = 10.0
 """For so long an execution may be shown without its order before it is adopted alone: the order may be ours, and late."""
 
 
-class Foreign:
+class ExternalOrders:
     """Adopts what nobody here has ordered. ``mark_unresolved`` has an order asked for: its executions and its end come that way."""
 
     def __init__(self, surroundings: Surroundings, mark_unresolved: Callable[[ClientOrderId], None]) -> None:
@@ -25,9 +25,9 @@ class Foreign:
 
     def key_of(self, found: BrokerOrder) -> ClientOrderId | None:
         """The id here of an order at the broker, ours or adopted; None when the books don't have it."""
-        orders, foreign = self._around.state.orders, foreign_order_id(found.broker_order_id)
-        if orders.find(foreign) is not None:
-            return foreign
+        orders, external = self._around.state.orders, external_order_id(found.broker_order_id)
+        if orders.find(external) is not None:
+            return external
         return found.client_order_id if orders.find(found.client_order_id) is not None else None
 
     def adopt_unless_ours(self, found: BrokerOrder) -> None:
@@ -47,7 +47,7 @@ class Foreign:
         if now_s - self._orphans.setdefault(fills[0].broker_order_id, now_s) < ORPHAN_S:
             return
         first, quantity = fills[0], sum((fill.quantity for fill in fills), ZERO)
-        key = foreign_order_id(first.broker_order_id)
+        key = external_order_id(first.broker_order_id)
         terms = OrderTerms(key, EXTERNAL, first.symbol, first.side, Quantity(quantity))
         self._around.deliver([OrderAdopted(terms, first.broker_order_id)])
         order = self._around.state.orders.find(key)
@@ -61,14 +61,14 @@ class Foreign:
         for fill in fills:
             if fill.execution_id in state.held_executions or fill.client_order_id:
                 continue
-            if state.orders.find(foreign_order_id(fill.broker_order_id)) is None:
+            if state.orders.find(external_order_id(fill.broker_order_id)) is None:
                 found.setdefault(fill.broker_order_id, []).append(fill)
         return found
 
-    def strays(self, fills: Iterable[BrokerFill]) -> list[Stray]:
+    def external_executions(self, fills: Iterable[BrokerFill]) -> list[ExternalExecution]:
         """The same executions, as the books are compared by."""
         return [
-            Stray(fill.broker_order_id, fill.symbol, Quantity(fill.quantity * fill.side.sign), fill.price)
+            ExternalExecution(fill.broker_order_id, fill.symbol, Quantity(fill.quantity * fill.side.sign), fill.price)
             for executions in self.unknown(fills).values()
             for fill in executions
         ]
@@ -101,7 +101,7 @@ class Foreign:
 def adopted_order(found: BrokerOrder, held: Sequence[BrokerFill] = ()) -> OrderAdopted:
     """The record that takes an order into the books; ``held`` are its executions that the account's holdings contain."""
     terms = OrderTerms(
-        foreign_order_id(found.broker_order_id),
+        external_order_id(found.broker_order_id),
         EXTERNAL,
         found.symbol,
         found.side,

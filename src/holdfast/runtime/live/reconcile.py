@@ -10,8 +10,8 @@ import structlog
 
 from holdfast.brokers.port import AccessDenied, BrokerAccount, BrokerFill, BrokerOrder, LiveBroker, Unavailable
 from holdfast.core.adjustments import BrokerActivity
-from holdfast.core.codec import is_foreign
-from holdfast.core.findings import Stray
+from holdfast.core.codec import is_external
+from holdfast.core.findings import ExternalExecution
 from holdfast.core.messages import BrokerReport
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import SECOND_NS, ClientOrderId
@@ -20,7 +20,7 @@ from holdfast.runtime.live.bookings import BrokerBookings
 from holdfast.runtime.live.books import Books
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
-from holdfast.runtime.live.external import Foreign
+from holdfast.runtime.live.external import ExternalOrders
 from holdfast.runtime.live.health import Cause, Monitor
 from holdfast.runtime.live.permits import PermitsWatch
 from holdfast.runtime.live.search import Search
@@ -60,13 +60,13 @@ class Reconciler:
         self._monitor = monitor
         self._every_s = every_s
         self._woken = asyncio.Event()
-        self._foreign = Foreign(around, lambda key: self.unresolved.add(key, by_force=True))
-        self.unresolved = UnresolvedOrders(around, self._woken.set, self._foreign.adopt)
+        self._external = ExternalOrders(around, lambda key: self.unresolved.add(key, by_force=True))
+        self.unresolved = UnresolvedOrders(around, self._woken.set, self._external.adopt)
         self._books = Books(around)
         self._search = Search(around)
         self._bookings = BrokerBookings(around)
         self._permits = PermitsWatch(around)
-        self._strays: Sequence[Stray] = ()
+        self._external_executions: Sequence[ExternalExecution] = ()
         self._reconciled_ns = 0
         self._due_s = 0.0
         self._compared_s = 0.0
@@ -92,7 +92,7 @@ class Reconciler:
 
         ``anew``: what was found so far says nothing of how it is now.
         """
-        if is_foreign(key) and self._state.orders.find(key) is None:
+        if is_external(key) and self._state.orders.find(key) is None:
             self.compare_soon()
         else:
             self.unresolved.add(key, by_force=by_force, anew=anew)
@@ -140,7 +140,9 @@ class Reconciler:
                 account = await self._account_at_rest()
                 if account is not None:
                     listed = await self._listed() if accept else ()
-                    self._books.record(account, self._strays, accept=accept, reason=reason, activities=listed)
+                    self._books.record(
+                        account, self._external_executions, accept=accept, reason=reason, activities=listed
+                    )
                     return
             await asyncio.sleep(FIRST_WAIT_S)
         log.warning(
@@ -207,14 +209,14 @@ class Reconciler:
         self._doubt_busted(fills, since_ns + OVERLAP_NS // 2, asked_ns)
         await self._explain_strangers(fills)
         self._reconciled_ns = asked_ns
-        self._strays = self._foreign.strays(fills)
-        if self.unresolved_ids and self._state.activities.unsettled and not self._strays:
+        self._external_executions = self._external.external_executions(fills)
+        if self.unresolved_ids and self._state.activities.unsettled and not self._external_executions:
             await self._bookings.explain(await self._broker.account(), since_ns)  # protection waits for it
         if not self.unresolved_ids:
             account = await self._broker.account()
-            if not self._strays and await self._bookings.explain(account, since_ns):
+            if not self._external_executions and await self._bookings.explain(account, since_ns):
                 account = await self._broker.account()
-            self._books.compare(account, self._strays)
+            self._books.compare(account, self._external_executions)
             self._is_judged = self._books.is_judged
             self._search.compared(self._books.seen)
 
@@ -228,10 +230,10 @@ class Reconciler:
     def _doubt_orders(self, working: Sequence[BrokerOrder], fills: Sequence[BrokerFill]) -> None:
         orders, there = self._state.orders, set()
         for found in working:
-            key = self._foreign.key_of(found)
+            key = self._external.key_of(found)
             order = orders.find(key) if key is not None else None
             if key is None or order is None:
-                self._foreign.adopt_unless_ours(found)
+                self._external.adopt_unless_ours(found)
                 continue
             there.add(key)
             if not (_agree(order, found) and self._may_be_canceled_yet(order)):
@@ -253,7 +255,7 @@ class Reconciler:
         if self._around.executions.has(fill) or fill.execution_id in self._state.held_executions:
             return True
         order = self._state.orders.find(fill.client_order_id)
-        return order is not None and is_foreign(fill.client_order_id) and fill.execution_id in order.execution_ids
+        return order is not None and is_external(fill.client_order_id) and fill.execution_id in order.execution_ids
 
     def _may_be_canceled_yet(self, order: Order) -> bool:
         asked_ns = order.cancel_released_ns
@@ -263,20 +265,20 @@ class Reconciler:
 
     async def _explain_strangers(self, fills: Sequence[BrokerFill]) -> None:
         """Executions name their orders by the broker's id alone: whose one is that nobody knows has to be asked."""
-        unknown = self._foreign.unknown(fills)
-        self._foreign.keep_orphans(unknown)
+        unknown = self._external.unknown(fills)
+        self._external.keep_orphans(unknown)
         if not unknown:
             return
         for found in await self._broker.latest_orders():
             if unknown.pop(found.broker_order_id, None) is None:
                 continue
-            key = self._foreign.key_of(found)
+            key = self._external.key_of(found)
             if key is None:
-                self._foreign.adopt_unless_ours(found)
+                self._external.adopt_unless_ours(found)
             else:
                 self.mark_unresolved(key)
         for executions in unknown.values():
-            self._foreign.adopt_executions(executions)
+            self._external.adopt_executions(executions)
 
 
 def _held(account: BrokerAccount) -> list[tuple[str, object]]:

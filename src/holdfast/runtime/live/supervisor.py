@@ -15,7 +15,7 @@ from holdfast.brokers.capability import IdempotencyClass
 from holdfast.brokers.port import LiveBroker
 from holdfast.config import SupervisorConfig
 from holdfast.core import lifecycle
-from holdfast.core.codec import is_foreign
+from holdfast.core.codec import is_external
 from holdfast.core.drafts import raises
 from holdfast.core.findings import SupervisorCycle
 from holdfast.core.messages import Cycle, OrderNotSent
@@ -210,7 +210,7 @@ class Supervisor:
         age_ns = self._clock.now_ns() - order.created_ns
         return (
             kind is IdempotencyClass.UNIQUE_ID
-            and not is_foreign(terms.client_order_id)
+            and not is_external(terms.client_order_id)
             and state.ids.is_of_this_epoch(terms.client_order_id)
             and terms.oco_group is None
             and not order.cancel_released_ns

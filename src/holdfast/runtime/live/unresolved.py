@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from holdfast.brokers.port import AtBroker, BrokerOrder
-from holdfast.core.codec import is_foreign
+from holdfast.core.codec import is_external
 from holdfast.core.findings import OrderLost, OrderOverdue
 from holdfast.core.messages import (
     BrokerReport,
@@ -170,7 +170,7 @@ class UnresolvedOrders:
     async def _absent(self, order: Order, unresolved: UnresolvedOrder, asked_s: float) -> None:
         """The broker shows no such order. That is proof only after it should have been shown, and not at once."""
         key = order.terms.client_order_id
-        if is_foreign(key) and unresolved.by_force:
+        if is_external(key) and unresolved.by_force:
             await self._bring_alone(order, unresolved)
         if order.state.is_terminal:
             self.forget(key)

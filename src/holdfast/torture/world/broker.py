@@ -38,7 +38,7 @@ from holdfast.brokers.sender import OrderSender
 from holdfast.brokers.transport import Check, OrderEvent
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.broker_rules import ANY_ORDER
-from holdfast.core.codec import is_foreign
+from holdfast.core.codec import is_external
 from holdfast.core.messages import (
     BrokerName,
     BrokerReport,
@@ -148,7 +148,7 @@ class WorldTransport:
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, as the broker's class lets it be found."""
         key = terms.client_order_id
-        is_unique = self._class is IdempotencyClass.UNIQUE_ID and not is_foreign(key)
+        is_unique = self._class is IdempotencyClass.UNIQUE_ID and not is_external(key)
         ask = (lambda: self._exchange.shown_of(key)) if is_unique else self._exchange.shown
         for order in await self._legs(terms):
             return _shown(order, key)

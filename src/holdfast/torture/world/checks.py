@@ -346,7 +346,7 @@ def _check_books(checks: Checks, exchange: Exchange, state: EngineState) -> None
     for order in exchange.orders.values():
         book = known.get(order.id) or state.orders.find(ClientOrderId(order.client_id))
         came_to_nothing = not order.filled and not order.is_working
-        if came_to_nothing and (order.is_foreign if book is None else not (book.is_live or book.filled_quantity)):
+        if came_to_nothing and (order.is_external if book is None else not (book.is_live or book.filled_quantity)):
             continue  # gone either way
         if book is None or (book.broker_order_id and book.broker_order_id != order.id):
             checks.fail("I3", f"the broker's order {order.id} ({order.client_id}) is in no book")

@@ -58,7 +58,7 @@ class Director:
         self._people = Random(f"director's people {options.seed}")
         self._planned: CrashPoint | None = None
         self._passed = 0
-        self._foreigners = 0
+        self._outsiders = 0
         self._standing_by: asyncio.Task[None] | None = None
         self._world: World
 
@@ -78,7 +78,7 @@ class Director:
         self._planned = None
         world.exchange.lag_ns = 0
         world.network.is_down = False
-        for order in [order for order in world.exchange.orders.values() if order.is_foreign and order.is_working]:
+        for order in [order for order in world.exchange.orders.values() if order.is_external and order.is_working]:
             world.exchange.cancel(order.id)
         world.thaw()
 
@@ -245,15 +245,15 @@ class Director:
         exchange, random = self._world.exchange, self._random
         if not self._world.disk.rows:
             return  # what was there before the account was first taken is part of what it holds
-        self._foreigners += 1
+        self._outsiders += 1
         self._probes["S6"] += 1
         symbol, side = random.choice(SYMBOLS), random.choice((Side.BUY, Side.SELL))
-        key, quantity = ClientOrderId(f"manual-{self._foreigners}"), Quantity(Decimal(random.randint(1, 9)))
+        key, quantity = ClientOrderId(f"manual-{self._outsiders}"), Quantity(Decimal(random.randint(1, 9)))
         limit = Price(exchange.prices[symbol] - side.sign * Decimal(random.randint(0, 2)))
         kind = random.choice((OrderType.MARKET, OrderType.LIMIT))
         price = limit if kind is OrderType.LIMIT else None
         exchange.submit(
-            OrderTerms(key, StrategyId("manual"), symbol, side, quantity, kind, limit_price=price), is_foreign=True
+            OrderTerms(key, StrategyId("manual"), symbol, side, quantity, kind, limit_price=price), is_external=True
         )
 
     # --- people -------------------------------------------------------------------------------------------------------
@@ -283,12 +283,12 @@ class Director:
         exchange, random = self._world.exchange, self._people
         if not self._world.disk.rows:
             return
-        self._foreigners += 1
+        self._outsiders += 1
         symbol, side = random.choice(SYMBOLS), random.choice((Side.BUY, Side.SELL))
         limit = Price(exchange.prices[symbol] - side.sign * Decimal(random.randint(3, 8)))
-        key, quantity = ClientOrderId(f"resting-{self._foreigners}"), Quantity(Decimal(random.randint(1, 9)))
+        key, quantity = ClientOrderId(f"resting-{self._outsiders}"), Quantity(Decimal(random.randint(1, 9)))
         terms = OrderTerms(key, StrategyId("manual"), symbol, side, quantity, OrderType.LIMIT, limit_price=limit)
-        taken = exchange.submit(terms, is_foreign=True)
+        taken = exchange.submit(terms, is_external=True)
         if isinstance(taken, Taken):
             self._probes["S6"] += 1
             self._world.loop.call_later(random.uniform(1.0, 8.0), exchange.cancel, taken.order)

@@ -54,7 +54,7 @@ class TheirOrder(msgspec.Struct):
     filled: Decimal = ZERO
     updated_ns: int = 0
     reason: str = ""
-    is_foreign: bool = False
+    is_external: bool = False
     is_leg: bool = False
     """Whether it was sent as the leg of another: then it shows an id of the broker's own, and ours doesn't find it."""
     ordered: Decimal = ZERO
@@ -142,17 +142,17 @@ class Exchange:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def submit(self, terms: OrderTerms, *legs: OrderTerms, is_foreign: bool = False) -> Taken | Refusal:
+    def submit(self, terms: OrderTerms, *legs: OrderTerms, is_external: bool = False) -> Taken | Refusal:
         """Take an order, or one with a leg that is linked to it."""
         if self._unique_ids and terms.client_order_id in self._by_client:
             return Refusal("client_order_id must be unique", is_duplicate=True)
         if self.is_strict and any(_could_trade(terms, order) for order in self.orders.values() if order.is_working):
             return Refusal("it could trade with another order of the account")
-        order = self._take(terms, is_foreign=is_foreign)
+        order = self._take(terms, is_external=is_external)
         self._by_client[order.client_id] = order
         return Taken(order.id, tuple(self._take(leg, is_leg=True).id for leg in legs))
 
-    def _take(self, terms: OrderTerms, *, is_foreign: bool = False, is_leg: bool = False) -> TheirOrder:
+    def _take(self, terms: OrderTerms, *, is_external: bool = False, is_leg: bool = False) -> TheirOrder:
         self._count += 1
         now_ns = self.now_ns()
         order = TheirOrder(
@@ -168,7 +168,7 @@ class Exchange:
             now_ns,
             now_ns + self.lag_ns,
             updated_ns=now_ns,
-            is_foreign=is_foreign,
+            is_external=is_external,
             is_leg=is_leg,
             ordered=terms.quantity,
         )

@@ -24,7 +24,7 @@ from holdfast.calendars import trading_calendar
 from holdfast.core import lifecycle
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.broker_rules import ANY_ORDER
-from holdfast.core.codec import is_foreign
+from holdfast.core.codec import is_external
 from holdfast.core.instruments import instrument_for
 from holdfast.core.messages import (
     Action,
@@ -79,7 +79,7 @@ class ShownBroker:
         self.cash = Money(Decimal(100_000))
         self.held: dict[str, Decimal] = {}
         self.sent: list[SubmitOrder | CancelOrder] = []
-        self._foreign: dict[ClientOrderId, str] = {}
+        self._external: dict[ClientOrderId, str] = {}
 
     def open(
         self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
@@ -87,7 +87,7 @@ class ShownBroker:
         """Nothing comes by itself."""
 
     def know(self, orders: Sequence[Order]) -> None:
-        self._foreign |= {order.terms.client_order_id: order.broker_order_id for order in orders}
+        self._external |= {order.terms.client_order_id: order.broker_order_id for order in orders}
 
     def submit(self, effect: SubmitOrder) -> None:
         self.sent.append(effect)
@@ -111,8 +111,8 @@ class ShownBroker:
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         key = terms.client_order_id
-        if is_foreign(key):
-            return self.orders.get(self._foreign.get(key, ""))
+        if is_external(key):
+            return self.orders.get(self._external.get(key, ""))
         return next((order for order in self.orders.values() if order.client_order_id == key), None)
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
@@ -125,7 +125,7 @@ class ShownBroker:
         return ()
 
     async def fills_since(self, time_ns: int) -> Sequence[BrokerFill]:
-        keys = {name: key for key, name in self._foreign.items()}
+        keys = {name: key for key, name in self._external.items()}
         return [
             msgspec.structs.replace(fill, client_order_id=keys.get(fill.broker_order_id, fill.client_order_id))
             for fill in self.fills

@@ -16,7 +16,7 @@ from holdfast.adapters.alpaca.trading.classify import FORBIDDEN, UNAUTHORIZED, i
 from holdfast.brokers.known_orders import KnownOrders
 from holdfast.brokers.port import AccessDenied, Asset, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
 from holdfast.core.adjustments import BrokerActivity
-from holdfast.core.codec import is_foreign
+from holdfast.core.codec import is_external
 from holdfast.core.messages import OrderTerms
 from holdfast.core.types import DAY_NS, ClientOrderId, iso_time
 
@@ -67,7 +67,7 @@ class Questions:
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms, by its id; the stop of a pair by Alpaca's own, or as the leg of the other."""
         key = terms.client_order_id
-        if is_foreign(key):
+        if is_external(key):
             return await self._find_by_broker_id(key)
         partner = self._known.partner(key) if wire.is_stop_of_pair(terms) else None
         if partner is not None and self._known.broker_id(key) is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from holdfast.core import drafts
-from holdfast.core.codec import is_foreign
+from holdfast.core.codec import is_external
 from holdfast.core.engine.operations import cancel, on_signal
 from holdfast.core.exposure import held
 from holdfast.core.messages import Action, Flattened, Signal
@@ -89,5 +89,5 @@ def _closes(state: EngineState, order: Order) -> bool:
     terms = order.terms
     held = -state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign
     is_market = terms.role is OrderRole.REGULAR and terms.order_type is OrderType.MARKET
-    is_of_flatten = terms.symbol in state.gaps and not is_foreign(terms.client_order_id)
+    is_of_flatten = terms.symbol in state.gaps and not is_external(terms.client_order_id)
     return is_market and (order.outstanding <= held or is_of_flatten)
