@@ -370,7 +370,7 @@ class Reader:
         where, values = _whose(account)
         return int(self._fetch(f"SELECT count(*) FROM {table} {where}", *values)[0][0])
 
-    def accounts_without_records(self, table: str) -> list[str]:
+    def unknown_accounts(self, table: str) -> list[str]:
         """The accounts that rows of a table name, and that the journal doesn't have."""
         known = "SELECT account FROM accounts"
         rows = self._fetch(f"SELECT DISTINCT account FROM {table} WHERE account NOT IN ({known}) ORDER BY account")

@@ -153,7 +153,7 @@ class _Report:
 def _check_accounts(reader: Reader, report: _Report) -> None:
     """Rows of an account that the accounts table doesn't have."""
     for table in ("records", "orders", "fills", "positions"):
-        for account in reader.accounts_without_records(table):
+        for account in reader.unknown_accounts(table):
             report(f"table {table} has rows of account {account!r}, which the journal doesn't have")
 
 
