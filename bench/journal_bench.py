@@ -30,7 +30,7 @@ from holdfast.core.codec import Ids
 from holdfast.core.messages import PAPER, Envelope, OrderPrepared, OrderTerms
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import Quantity, Side, StrategyId
-from holdfast.journal import Batch, Journal, Tenure
+from holdfast.journal import Batch, Journal, LeaseTerm
 from holdfast.journal.chain import GENESIS
 from holdfast.journal.rows import Row, order_row, record_row
 from holdfast.journal.tables import orders, records
@@ -43,10 +43,10 @@ PIPELINED = 20_000
 START_NS = 1_700_000_000_000_000_000
 
 
-def batches(tenure: Tenure, size: int, count: int) -> Iterator[Batch]:
+def batches(lease_term: LeaseTerm, size: int, count: int) -> Iterator[Batch]:
     """``count`` batches of ``size`` new orders each."""
-    ids = Ids(tenure.account, tenure.epoch)
-    sequence = tenure.last_sequence
+    ids = Ids(lease_term.account, lease_term.epoch)
+    sequence = lease_term.last_sequence
     for _ in range(count):
         envelopes, made = [], []
         for _ in range(size):
@@ -58,19 +58,19 @@ def batches(tenure: Tenure, size: int, count: int) -> Iterator[Batch]:
                 Envelope(
                     id=name,
                     time_ns=time_ns,
-                    account=tenure.account,
-                    broker=tenure.broker,
+                    account=lease_term.account,
+                    broker=lease_term.broker,
                     source="core",
                     correlation_id=name,
                     causation_id=name,
                     sequence=sequence,
-                    epoch=tenure.epoch,
+                    epoch=lease_term.epoch,
                     cursor=sequence,
                     body=OrderPrepared(terms=terms),
                 )
             )
             made.append(Order(terms, OrderState.PREPARED, terms.quantity, time_ns, time_ns))
-        yield Batch(tenure.account, envelopes, made, (), "IDLE", Decimal(100_000))
+        yield Batch(lease_term.account, envelopes, made, (), "IDLE", Decimal(100_000))
 
 
 class Raw:
@@ -137,10 +137,10 @@ def compare(kind: str, size: int) -> dict[str, object]:
 
 
 def _compare(raw: Raw, journal: Journal, size: int) -> dict[str, object]:
-    tenure = journal.take("main", PAPER, "bench")
+    lease_term = journal.take("main", PAPER, "bench")
     count = COMMITS[size]
-    ours = batches(tenure, size, count * ROUNDS)
-    theirs = (raw.rows(batch) for batch in batches(tenure, size, count * ROUNDS))
+    ours = batches(lease_term, size, count * ROUNDS)
+    theirs = (raw.rows(batch) for batch in batches(lease_term, size, count * ROUNDS))
     journal_s: list[float] = []
     raw_s: list[float] = []
     for _ in range(ROUNDS):
@@ -172,8 +172,8 @@ def pipelined(kind: str) -> int:
     """Orders a second when nobody waits: one order a batch, gathered by the writer."""
     with fresh(kind, "pipelined") as url:
         journal = Journal.open(url)
-        tenure = journal.take("main", PAPER, "bench")
-        ready = list(batches(tenure, 1, PIPELINED))
+        lease_term = journal.take("main", PAPER, "bench")
+        ready = list(batches(lease_term, 1, PIPELINED))
         start = time.perf_counter()
         for batch in ready:
             journal.append(batch)

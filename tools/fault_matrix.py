@@ -164,7 +164,7 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
         "X3": ("a reader is dead or slow", "the engine doesn't notice"),
         "X4": (
             "a broker's adapter raises what nobody expects",
-            "orders in doubt, questions asked again in PRESERVATION, the stream begun again",
+            "unresolved orders, questions asked again in PRESERVATION, the stream begun again",
         ),
         "X5": ("a feed raises what nobody expects", "PRESERVATION, and it is begun again"),
     },

@@ -1,4 +1,4 @@
-"""The size ratchet: keeps functions, classes and files small, tests explained and work unfinished out.
+"""The size ratchet: keeps functions, classes and files small, tests explained, work unfinished and retired words out.
 
     python -m tools.tidy
 
@@ -24,6 +24,32 @@ EXCEPTIONS: Mapping[str, int] = {}
 """``path`` or ``path::qualified.name`` to its size in lines."""
 
 UNFINISHED = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X)\b")  # the brackets keep this line from being one
+
+RETIRED: Mapping[str, str] = {
+    r"wish(?:es|ed)?": "order intent",
+    r"ways?[ _]out": "reduce-only order, or exit",
+    r"doubt(?:s|ed)?": "unresolved",
+    r"foreign[ _]orders?|is_foreign": "external order",
+    r"strays?": "external execution",
+    r"tenures?": "term of a lease, or takeover",
+}
+"""Words that Holdfast doesn't use any more, as patterns of whole words or parts of a name, to the term in use (``docs/glossary.md``)."""
+ON_THE_WIRE = (
+    "WishWaits",
+    "WishOver",
+    "wishes_per_minute",
+    "foreign_orders",
+    '"foreign orders"',
+    "`foreign orders`",
+    "0015-a-wish-waits",
+)
+"""Names that stay as they are, since journals, configurations and pages of before have them."""
+OLD_PAGES = frozenset({"glossary.md", "fault-matrix.md"})
+"""Pages that may name the old words: the one that explains them, and one that is made from the tests' names."""
+_RETIRED = re.compile(
+    "|".join(rf"(?P<w{number}>(?<![a-z]){word}(?![a-z]))" for number, word in enumerate(RETIRED)), re.I
+)
+_WIRE = re.compile("|".join(map(re.escape, ON_THE_WIRE)))
 
 
 @dataclass(frozen=True)
@@ -117,6 +143,22 @@ def unknown_rooms(pyproject: str, source: Path) -> Iterator[str]:
             yield f"pyproject.toml: an escape from lint names {pattern}, which does not exist"
 
 
+def retired_words(path: str, text: str) -> Iterator[str]:
+    """The retired words in a file, each with its line and the term to use."""
+    terms = list(RETIRED.values())
+    for number, line in enumerate(text.splitlines(), 1):
+        for match in _RETIRED.finditer(_WIRE.sub("", line)):
+            term = terms[int((match.lastgroup or "w0")[1:])]
+            yield f"{path}:{number}: {match[0]!r} is a retired word; the term is {term} (docs/glossary.md)"
+
+
+def all_retired_words(root: Path) -> Iterator[str]:
+    """The retired words in the program and the pages under ``root``; decisions of before (``docs/adr``) keep theirs."""
+    pages = (path for path in (root / "docs").glob("*.md") if path.name not in OLD_PAGES)
+    for path in sorted([*(root / "src").rglob("*.py"), *pages]):
+        yield from retired_words(path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+
+
 def summary(items: list[Item]) -> Iterator[str]:
     """Count, median, 90th percentile and largest of each kind."""
     for kind in LIMITS:
@@ -143,6 +185,7 @@ def check(root: Path, exceptions: Mapping[str, int]) -> tuple[list[Item], list[s
             items += sizes
             findings += others
     findings += oversized(items, exceptions)
+    findings += all_retired_words(root)
     findings += unknown_rooms((root / "pyproject.toml").read_text(encoding="utf-8"), root / "src")
     return items, findings
 

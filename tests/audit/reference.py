@@ -126,7 +126,7 @@ class Book:
             self.waiting = None
         if plan.is_entry_only and (self.position or self.waiting is not None):
             return
-        self.exits = None  # a way out goes before protection
+        self.exits = None  # a reduce-only order goes before protection
         if (plan.limit is not None and (self.next_open or row.close > plan.limit)) or self.next_open:
             self.waiting, self.waiting_day = plan, day
         else:

@@ -68,7 +68,7 @@ def test_a_paper_account_under_another_name(held: Config) -> None:
 
 
 def test_a_paper_account_beside_another(held: Config) -> None:
-    """A person says that it is another one, once; from then on it is known. What trades other symbols was never in doubt."""
+    """A person says that it is another one, once; from then on it is known. What trades other symbols was never unresolved."""
     first, _ = held.strategies
     elsewhere = replace(on(held, "third"), strategies=[replace(first, id="else", account="third", symbols=["CEDO"])])
     elsewhere = replace(elsewhere, feed=replace(held.feed, symbols=["CEDO"]))

@@ -20,7 +20,7 @@ def working(world: World) -> list[dict[str, Any]]:
 
 
 def test_a_halt_outlives_a_kill_and_lets_nothing_out_that_raises_risk(world: World) -> None:
-    """Halted and killed in the same moment: after the restart an entry is refused, and the way out is open still."""
+    """Halted and killed in the same moment: after the restart an entry is refused, and the reduce-only order is open still."""
     world.configure("place")
     engine = world.engine()
     world.buy()
@@ -35,7 +35,7 @@ def test_a_halt_outlives_a_kill_and_lets_nothing_out_that_raises_risk(world: Wor
     assert "HALTED" in refused.err
     assert world.asked_for() == sent
     succeed(world.folder, "sell", SYMBOL, "10", "--yes")
-    until(lambda: world.position() == 0, "the way out")
+    until(lambda: world.position() == 0, "the reduce-only order")
     assert world.account()[1] == "HALTED"
 
 

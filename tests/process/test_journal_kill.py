@@ -50,15 +50,15 @@ def tell(*words: object) -> None:
 def write_for_ever(url: str) -> None:
     """What the process does: trade, and print the watermark at each commit."""
     journal = Journal.open(url)
-    tenure = journal.take("main", PAPER, f"pid {os.getpid()}")
+    lease_term = journal.take("main", PAPER, f"pid {os.getpid()}")
     with Reader.open(url) as reader:
-        trader = Trader(tenure).resume(reader)
+        trader = Trader(lease_term).resume(reader)
     journal.on_durable(lambda: tell(journal.watermark("main")))
     number = 0
     while True:
         number += 1
         parts = number % 7 + 1
-        reason = f"{trader.tenure.epoch}/{number}:{parts}"
+        reason = f"{trader.lease_term.epoch}/{number}:{parts}"
         journal.append(trader.batch([CashDeposited(Money(Decimal(number)), reason)] * parts))
         for batch in trader.day(1):
             journal.append(batch)

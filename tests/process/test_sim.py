@@ -173,7 +173,7 @@ def test_what_can_not_be_served_is_one_line(tmp_path: Path, arguments: list[str]
 
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
-    """The error names the port and the way out."""
+    """The error names the port and the reduce-only order."""
     with serving(tmp_path) as (told, _):
         done = run(tmp_path, "sim", "alpaca", "--port", str(told["port"]))
     assert done.status == 2

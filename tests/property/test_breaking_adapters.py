@@ -132,7 +132,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("fault", [make() for make in FAULTS], ids=lambda fault: type(fault).__name__)
 def test_every_call_of_the_port_holds_every_fault(fault: BaseException) -> None:
-    """A question has no answer, an order is UNKNOWN, a cancel's order is in doubt; the end is an end."""
+    """A question has no answer, an order is UNKNOWN, a cancel's order is unresolved; the end is an end."""
     reports: list[Report] = []
     doubts: list[tuple[str, object]] = []
     told: list[Sequence[str]] = []

@@ -105,7 +105,7 @@ def test_a_position_is_the_sum_of_its_fills(story: list[Any]) -> None:
 
 @given(quantities, ticks, ticks, st.sampled_from(list(Side)))
 def test_a_round_trip_earns_the_difference(quantity: Decimal, entry: Decimal, out: Decimal, side: Side) -> None:
-    """One way in and the same way out realise (exit - entry) x quantity x direction, and leave nothing."""
+    """One way in and the same reduce-only order realise (exit - entry) x quantity x direction, and leave nothing."""
     ledger = Ledger()
     ledger.book(quantity * side.sign, Price(entry), Money(Decimal(0)))
     ledger.book(-quantity * side.sign, Price(out), Money(Decimal(0)))

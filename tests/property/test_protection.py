@@ -373,7 +373,7 @@ class Run:
 @example(
     OnFailure.ALERT,
     ANY_ORDER,
-    [  # a stop that is too large and on its way out took up what another strategy's was made for
+    [  # a stop that is too large and on its reduce-only order took up what another strategy's was made for
         ("enter", StrategyId("s0"), Side.BUY, 1, "none"),
         ("enter", StrategyId("s1"), Side.BUY, 2, "stop"),
         ("enter", StrategyId("s1"), Side.SELL, 1, "none"),

@@ -1,4 +1,4 @@
-"""What validation accepts sizing can fill, and the reverse; ways out are never barred. Over accounts of every kind."""
+"""What validation accepts sizing can fill, and the reverse; reduce-only orders are never barred. Over accounts of every kind."""
 
 from decimal import Decimal
 from fractions import Fraction

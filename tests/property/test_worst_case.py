@@ -224,7 +224,7 @@ def test_a_limit_order_that_leads_away_from_a_target_is_canceled_for_it() -> Non
 
 
 def test_protection_is_not_placed_beside_a_sale_that_may_still_fill() -> None:
-    """Ten are held, ten on their way out and ten on their way in: a stop for ten could sell what the sale has sold."""
+    """Ten are held, ten on their reduce-only order and ten on their way in: a stop for ten could sell what the sale has sold."""
     run = Aims(ANY_ORDER)
     run.aim(10)
     run.accept_all()

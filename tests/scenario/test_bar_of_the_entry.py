@@ -182,7 +182,7 @@ def test_what_is_decided_on_the_bar_does_not_meet_it() -> None:
 
 
 def test_protection_that_comes_back_overnight_meets_the_whole_next_bar() -> None:
-    """The day's way out expired before the bar began, so its stop stood from the open on."""
+    """The day's reduce-only order expired before the bar began, so its stop stood from the open on."""
     script = {
         1: lambda context, bar: context.buy("ABC", 10, stop_loss=98),
         2: lambda context, bar: context.sell("ABC", 10, limit_price=120),

@@ -1,4 +1,4 @@
-"""Orders that are canceled and wished for again in one callback, and orders that are equal on purpose or by mistake."""
+"""Orders that are canceled and asked for again in one callback, and orders that are equal on purpose or by mistake."""
 
 from collections.abc import Callable
 from decimal import Decimal

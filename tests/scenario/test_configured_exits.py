@@ -1,6 +1,6 @@
 # mypy: disable-error-code="comparison-overlap"
 # (quantities and prices are compared with plain numbers)
-"""Ways out that a strategy's configuration gives to entries which ask for none themselves."""
+"""Reduce-only orders that a strategy's configuration gives to entries which ask for none themselves."""
 
 from decimal import Decimal
 from typing import Any

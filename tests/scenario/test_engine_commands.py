@@ -217,7 +217,7 @@ def test_a_position_that_will_not_close_is_left_to_a_person() -> None:
 
 
 def test_nothing_holds_a_flatten_up() -> None:
-    """While positions are being closed, a strategy's further intents come to nothing, ways out included."""
+    """While positions are being closed, a strategy's further intents come to nothing, reduce-only orders included."""
     script = {1: buy(90), 3: lambda context, _: context.sell("ABC", 5, limit_price=500, time_in_force="gtc")}
     desk = Desk(Scripted(script), venue=VenueSettings(volume_share=D("0.1"))).run(bar(1, 100.0, volume=900.0))
     desk.run(bar(2, 100.0, volume=300.0))
@@ -256,7 +256,7 @@ def test_the_account_is_valued_every_hour() -> None:
 
 
 def test_a_daily_loss_preserves_the_account_until_the_next_day() -> None:
-    """At the limit the account takes no new risk; ways out pass; the next trading day starts afresh."""
+    """At the limit the account takes no new risk; reduce-only orders pass; the next trading day starts afresh."""
     script = {1: buy(1000), 62: buy(1), 63: lambda context, _: context.sell("ABC", 400), 65: buy(7)}
     desk = Desk(Scripted(script), limits=RiskLimits(daily_loss_pct=D(2))).run(bar(1, 100.0))
     desk.run(bar(2, 98.0))

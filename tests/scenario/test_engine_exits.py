@@ -134,7 +134,7 @@ def test_a_position_closed_before_its_time_is_left_alone() -> None:
 
 
 def test_time_is_up_while_the_account_is_halted() -> None:
-    """A halt stops no way out."""
+    """A halt stops no reduce-only order."""
     desk = Desk(Scripted({1: entry(hold_s=60)})).closes(1, 100)
     desk.ask(Halt())
     assert desk.closes(2, 100).position() == 0

@@ -104,7 +104,7 @@ def test_an_adopted_position_is_external_and_counts() -> None:
 
 
 def test_while_something_is_missing_no_risk_is_taken() -> None:
-    """An impairment preserves the account: entries are refused, a way out passes; with the last one over it trades again."""
+    """An impairment preserves the account: entries are refused, a reduce-only order passes; with the last one over it trades again."""
     desk, _ = bought()
     now_ns = desk.state.now_ns
     for cause in ("trade updates", "market data"):

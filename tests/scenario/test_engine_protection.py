@@ -118,7 +118,7 @@ def test_a_leg_that_fills_in_part_shrinks_the_other() -> None:
 
 
 def test_closing_takes_the_protection_off_first() -> None:
-    """A way out is sent when both legs are known to be over, so that not both close."""
+    """A reduce-only order is sent when both legs are known to be over, so that not both close."""
     desk = Desk(Scripted({1: enter(), 2: lambda context, _: context.close("ABC")})).closes(1, 100, 101)
     assert (desk.position(), live(desk)) == (0, [])
     turn = next(turn for turn in desk.turns if any(record.type == "CancelReleased" for record in turn.records))
@@ -153,7 +153,7 @@ def test_what_is_on_its_way_out_is_not_protected_as_well() -> None:
 
 
 def test_protection_comes_back_when_the_way_out_fails() -> None:
-    """A way out that the exchange refuses leaves the position, and its protection is placed again."""
+    """A reduce-only order that the exchange refuses leaves the position, and its protection is placed again."""
     script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=150)}
     desk = Desk(Scripted(script)).closes(1, 100, 101)
     assert desk.position() == 100

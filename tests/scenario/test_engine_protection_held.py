@@ -130,7 +130,7 @@ def test_a_size_below_one_share_with_both_exits_is_refused() -> None:
 
 
 def test_a_sale_that_leaves_a_fraction_leaves_it_with_the_stop_alone() -> None:
-    """A way out is never refused. What stays can't have both exits, so it has the stop; whole again, it has both again."""
+    """A reduce-only order is never refused. What stays can't have both exits, so it has the stop; whole again, it has both again."""
     script = {1: buys(5, **BOTH), 2: sells(2.5), 3: buys(0.5)}
     desk = desk_at_alpaca(script).closes(1, 100)
     assert exits(desk) == [(STOP, 5, GTC), (TARGET, 5, GTC)]

@@ -34,7 +34,7 @@ AFTER_NS = 15 * SECOND_NS
 
 
 def trading(preservation: Preservation = Preservation.HOLD) -> Desk:
-    """A protected position and one that never asked for a stop, a resting entry, and a resting way out."""
+    """A protected position and one that never asked for a stop, a resting entry, and a resting reduce-only order."""
     script: dict[int, Any] = {
         1: enter(),
         2: lambda context, _: (
@@ -78,7 +78,7 @@ def test_a_connection_that_comes_back_at_once_costs_nothing() -> None:
 
 
 def test_one_that_stays_away_cancels_entries_and_leaves_the_rest() -> None:
-    """The resting entry goes; the way out, the stop and the target stay, and nothing is closed."""
+    """The resting entry goes; the reduce-only order, the stop and the target stay, and nothing is closed."""
     desk = trading()
     lose(desk)
     later(desk, AFTER_NS)

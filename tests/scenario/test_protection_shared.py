@@ -15,7 +15,7 @@ pytestmark = pytest.mark.proves("I17")
 @pytest.mark.parametrize(
     ("short", "sold", "stop"),
     [
-        (6, 4, 0),  # four of the account's four are on their way out
+        (6, 4, 0),  # four of the account's four are on their reduce-only order
         (6, 3, 1),
         (2, 3, 5),  # eight are the account's
         (0, 4, 6),

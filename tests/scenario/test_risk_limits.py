@@ -149,7 +149,7 @@ def test_a_strategy_s_limits_are_its_own() -> None:
 
 
 def test_a_strategy_that_lost_its_share_makes_no_entries_that_day() -> None:
-    """Its loss is its own, in percent of the account's first equity; the account goes on, and so do ways out."""
+    """Its loss is its own, in percent of the account's first equity; the account goes on, and so do reduce-only orders."""
     script: dict[int, Script] = {1: buy("ABC", 100), 3: buy("ABC", 1), 4: lambda context, _: context.close("ABC")}
     desk = Desk(Scripted(script), Scripted({3: buy("ABC", 5)}))
     desk.state.strategy_limits[StrategyId("s0")] = StrategyLimits(daily_loss_pct=D(1))

@@ -220,7 +220,7 @@ class OrderSender:
     # --- cancels out --------------------------------------------------------------------------------------------------
 
     def cancel(self, effect: CancelOrder) -> None:
-        """Ask for a cancel. The broker's yes is an event of its stream; reported here is its no; without either the order is in doubt."""
+        """Ask for a cancel. The broker's yes is an event of its stream; reported here is its no; without either the order is unresolved."""
         key = effect.client_order_id
         if key in self._canceling:
             return

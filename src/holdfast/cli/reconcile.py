@@ -34,7 +34,7 @@ def reconcile(
     if not outcome.is_done:
         return report(outcome, as_json)
     if found is None:
-        terminal.say(f"account {client.account} is not at rest: orders are in doubt, or it trades; try again later")
+        terminal.say(f"account {client.account} is not at rest: orders are unresolved, or it trades; try again later")
         return FAILED
     _show(_json(client.account, found), as_json)
     return 0 if found.body.agree or accept else FAILED

@@ -138,7 +138,7 @@ class ProtectionConfig(Section, frozen=True):
     protection an alarm is raised, whatever the reason. ``preservation``: which positions PRESERVATION closes: none (``hold``), those
     without a stop (``close_unprotected``), or every one (``close_all``). It cancels the entries that would add risk in any
     case; where no more than a connection is missing, both only when it has lasted ``preservation_after_s``. ``on_blocked``: what
-    becomes of an order of somebody else because of which the broker takes no way out: ``wait`` for its end, or ``cancel`` it.
+    becomes of an order of somebody else because of which the broker takes no closing order: ``wait`` for its end, or ``cancel`` it.
     """
 
     on_failure: OnFailure = OnFailure.FLATTEN
@@ -279,7 +279,7 @@ class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
     """One strategy on one account, or on each of ``accounts``. ``class`` is ``module:Class``; ``params`` are its own.
 
     ``risk`` are limits on what the strategy itself holds and orders, beside those of the account; ``exits`` the
-    ways out that its entries get where they ask for none (docs/protection.md). ``wishes_per_minute`` is how many orders and cancels
+    exits that its entries get where they ask for none (docs/protection.md). ``wishes_per_minute`` is how many orders and cancels
     it may ask for in a minute of market time before it is stopped for flooding: by default 600, or 10 for each of its symbols.
     """
 

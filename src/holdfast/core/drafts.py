@@ -110,7 +110,7 @@ def needs_tick(signal: Signal) -> bool:
 
 
 def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:
-    """The signal with the ways out that its strategy's configuration adds to those it asks for itself."""
+    """The signal with the exits that its strategy's configuration adds to those it asks for itself."""
     rules = state.exit_rules.get(signal.strategy)
     if rules is None or signal.action is Action.CLOSE:
         return signal

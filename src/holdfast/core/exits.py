@@ -1,4 +1,4 @@
-"""Ways out of a position besides a stop and a target at fixed prices: a part of `messages.py`."""
+"""Exits of a position besides a stop and a target at fixed prices: a part of `messages.py`."""
 
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ class Exits(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class ExitRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The ways out that a strategy's entries get where they ask for none themselves, as its configuration says.
+    """The exits that a strategy's entries get where they ask for none themselves, as its configuration says.
 
     ``stop_loss_pct``, ``take_profit_pct`` and ``break_even_pct`` are distances from the price that the entry is decided on, in percent
     of it; ``trail_percent`` is that of a stop which follows the market; the position is closed after ``hold_s``.
@@ -66,7 +66,7 @@ class ExitRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self._at(price, self.take_profit_pct, side.sign)
 
     def exits(self, price: Decimal, side: Side, *, has_stop: bool) -> Exits | None:
-        """The other ways out of an entry at a price. One that ``has_stop`` of its own gets no trailing one."""
+        """The other exits of an entry at a price. One that ``has_stop`` of its own gets no trailing one."""
         trail = None if has_stop else self.trail_percent
         even = self._at(price, self.break_even_pct, side.sign)
         hold_ns = None if self.hold_s is None else int(self.hold_s * SECOND_NS)
@@ -79,7 +79,7 @@ class ExitRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def fault_of_exits(exits: Exits) -> str:
-    """What is wrong with the values of these ways out; empty for nothing."""
+    """What is wrong with the values of these exits; empty for nothing."""
     if exits.trail_amount is not None and exits.trail_percent is not None:
         return "a trailing stop takes either an amount or a percentage, not both"
     if exits.trail_percent is not None and not 0 < exits.trail_percent < 100:

@@ -268,7 +268,7 @@ def worst_case(state: "EngineState", symbol: str) -> tuple[Decimal, Decimal]:
 
 
 def held(state: "EngineState", symbol: str, side: Side) -> Decimal:
-    """What a way out on a side may close: of what the account holds as much as the books and the broker agree on.
+    """What a reduce-only order on a side may close: of what the account holds as much as the books and the broker agree on.
 
     Of coins just bought the broker may have taken a fee that the books don't know yet: they are held without it, in whole steps.
     """
@@ -287,7 +287,7 @@ def unsettled_fee(state: "EngineState", symbol: str) -> Decimal:
 
 
 def uncommitted(state: "EngineState", symbol: str, side: Side, besides: StrategyId | None = None) -> Decimal:
-    """What of that no order on its way out may take yet; below zero where they may take more than is there.
+    """What of that no closing order has taken yet; below zero where they may take more than is there.
 
     Exits count, but for those of the strategy ``besides``.
     """

@@ -112,7 +112,7 @@ def obstacle(state: "EngineState", terms: OrderTerms) -> Wait | None:
         barring = tuple(blockers(state, terms))
         if barring:
             return Wait(
-                barring, may_be_canceled(state, barring), f"the broker takes no way out beside {_names(barring)}"
+                barring, may_be_canceled(state, barring), f"the broker takes no closing order beside {_names(barring)}"
             )
     legs = state.legs(terms.strategy, terms.symbol)
     if legs:
@@ -129,7 +129,7 @@ def obstacle(state: "EngineState", terms: OrderTerms) -> Wait | None:
 
 
 def blockers(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
-    """The live orders on the other side because of which the broker would refuse a way out: it could trade with them."""
+    """The live orders on the other side because of which the broker would refuse a reduce-only order: it could trade with them."""
     if not state.rules.wash_trades:
         yield from opposites(state, terms)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from holdfast.journal.batch import Batch, CommandAnswer, PositionRow
     from holdfast.journal.commands import CommandQueue, answer_of, file_command
     from holdfast.journal.holder import is_running
-    from holdfast.journal.lease import Tenure
+    from holdfast.journal.lease import LeaseTerm
     from holdfast.journal.reader import AccountPosition, AccountRow, CommandRow, FillRow, OrderRow, Reader
     from holdfast.journal.verify import AccountCheck, Verification
     from holdfast.journal.writer import Journal
@@ -19,7 +19,7 @@ _MODULES = {
     "batch": ("Batch", "CommandAnswer", "PositionRow"),
     "commands": ("CommandQueue", "answer_of", "file_command"),
     "holder": ("is_running",),
-    "lease": ("Tenure",),
+    "lease": ("LeaseTerm",),
     "reader": ("AccountPosition", "AccountRow", "CommandRow", "FillRow", "OrderRow", "Reader"),
     "verify": ("AccountCheck", "Verification"),
     "writer": ("Journal",),
@@ -36,10 +36,10 @@ __all__ = [
     "CommandRow",
     "FillRow",
     "Journal",
+    "LeaseTerm",
     "OrderRow",
     "PositionRow",
     "Reader",
-    "Tenure",
     "Verification",
     "answer_of",
     "file_command",

@@ -49,7 +49,7 @@ class Line(msgspec.Struct):
     cursor: int
     positions: set[PositionKey]
     snapshot_at: int = 0
-    """Where its newest snapshot of this tenure stands; older ones are dropped, that one is kept besides the next."""
+    """Where its newest snapshot of this term stands; older ones are dropped, that one is kept besides the next."""
 
 
 class Work(msgspec.Struct, frozen=True):

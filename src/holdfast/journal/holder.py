@@ -56,7 +56,7 @@ class Life(Enum):
 
 
 def lock_path(database: Database, account: str, epoch: int, started_ns: int) -> Path:
-    """The lock file of one tenure: no other one ever has its name."""
+    """The lock file of one term: no other one ever has its name."""
     return database.lock_directory / f"{quote(account, safe='')[:NAME_PART]}.{epoch}.{started_ns:x}.lock"
 
 

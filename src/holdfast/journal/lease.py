@@ -4,7 +4,7 @@ The account's row is the lease. Each commit of the holder, and an empty one wher
 Nobody compares two machines' clocks: the holder trusts the account until ``lease_ms`` after the *beginning* of its last good
 commit, by its own clock; who wants to have it watches the row, by his own clock, and may take it, under the next epoch, when it
 hasn't changed for a whole ``lease_ms``. He needn't wait when the holder let go in order (``lease_ms`` 0), or is proven dead: each
-tenure holds a lock file of its own, which the kernel gives up when the process dies, however it dies. A file that isn't there
+term holds a lock file of its own, which the kernel gives up when the process dies, however it dies. A file that isn't there
 proves nothing; the holder may be on another machine.
 
 A process that was overtaken commits nothing more: each commit asks for its own epoch.
@@ -49,7 +49,7 @@ class Lease(msgspec.Struct, frozen=True):
         return max(1, round(self.duration_s * 1000))
 
 
-class Tenure(msgspec.Struct, frozen=True):
+class LeaseTerm(msgspec.Struct, frozen=True):
     """An account taken by this process: its ``epoch``, and where its records end.
 
     ``last_sequence`` 0 means no record yet; ``state`` is the account's at that point ("" before the first batch).
@@ -65,7 +65,7 @@ class Tenure(msgspec.Struct, frozen=True):
 
 
 class LifeLine:
-    """A tenure's lock file, held from here until `release` or the end of the process. Raises OSError when there can't be one."""
+    """A term's lock file, held from here until `release` or the end of the process. Raises OSError when there can't be one."""
 
     def __init__(self, database: Database, account: str, epoch: int, started_ns: int) -> None:
         database.make_lock_directory()
@@ -142,7 +142,7 @@ def check_bound(account: str, bound: str, broker: str) -> None:
         )
 
 
-def begin_tenure(
+def begin_lease_term(
     connection: sa.Connection,
     watch: Watch,
     broker: BrokerName,
@@ -150,7 +150,7 @@ def begin_tenure(
     started_ns: int,
     lease: Lease,
     anchor: Anchor,
-) -> Tenure:
+) -> LeaseTerm:
     """Take the account under the next epoch if its row still is as it was seen, in a transaction of its own.
 
     Raises :class:`~holdfast.errors.Refused` when the account belongs to another broker, ``StaleEpoch`` when its row has changed
@@ -172,7 +172,7 @@ def begin_tenure(
             _check_end(connection, row)
         check_anchor(connection, account, 0 if row is None else row.last_sequence, anchor)
         if row is None and holder is None:
-            return _first_tenure(connection, account, broker, ours)
+            return _first_lease_term(connection, account, broker, ours)
         if row is None or holder is None:
             raise _overtaken(account)
         check_bound(account, row.broker, broker)
@@ -187,10 +187,10 @@ def begin_tenure(
         )
         if raised.rowcount != 1:
             raise _overtaken(account)
-    return Tenure(account, broker, holder.epoch + 1, row.last_sequence, row.last_hash, row.cursor, row.state)
+    return LeaseTerm(account, broker, holder.epoch + 1, row.last_sequence, row.last_hash, row.cursor, row.state)
 
 
-def end_tenure(connection: sa.Connection, account: str, epoch: int) -> None:
+def end_lease_term(connection: sa.Connection, account: str, epoch: int) -> None:
     """Give an account back, if it is still that epoch's."""
     ours = sa.and_(accounts.c.account == account, accounts.c.epoch == epoch)
     with connection.begin():
@@ -207,8 +207,8 @@ def _overtaken(account: str) -> StaleEpoch:
     return StaleEpoch(f"account {account!r} was taken by another process at this moment; stop this one")
 
 
-def _first_tenure(connection: sa.Connection, account: str, broker: BrokerName, ours: dict[str, Any]) -> Tenure:
-    start = Tenure(account, broker, epoch=1, last_sequence=0, last_hash=GENESIS, cursor=0, state="")
+def _first_lease_term(connection: sa.Connection, account: str, broker: BrokerName, ours: dict[str, Any]) -> LeaseTerm:
+    start = LeaseTerm(account, broker, epoch=1, last_sequence=0, last_hash=GENESIS, cursor=0, state="")
     statement = sa.insert(accounts).values(
         account=account,
         broker=broker,

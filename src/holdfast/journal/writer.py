@@ -24,12 +24,12 @@ from holdfast.journal.commit import Committer, Line, Work, overtaken
 from holdfast.journal.database import Database, open_database
 from holdfast.journal.lease import (
     Lease,
+    LeaseTerm,
     LifeLine,
-    Tenure,
     Watch,
-    begin_tenure,
+    begin_lease_term,
     check_account_name,
-    end_tenure,
+    end_lease_term,
     find_holder,
     forget_lock_file,
 )
@@ -134,7 +134,7 @@ class Journal:
 
     def take(
         self, account: str, broker: BrokerName, process: str, lease: Lease | None = None, watch: Watch | None = None
-    ) -> Tenure:
+    ) -> LeaseTerm:
         """Become the one process that trades ``account``, under a new epoch. ``process`` tells people who has it.
 
         Who has watched the account for long enough may take it from a process that fell silent; without a ``watch`` it must be
@@ -149,13 +149,13 @@ class Journal:
         if watch.rest_s > 0:
             raise self.refusal(watch)
         with self.database.reported("written"), self._engine.connect() as connection:
-            hold, tenure = self._begin(connection, watch, broker, process, lease)
+            hold, lease_term = self._begin(connection, watch, broker, process, lease)
         if watch.holder is not None:
             forget_lock_file(self.database, watch.holder)
         with self._mutex:
             self._holds[account] = hold
             self._gathered.notify()
-        return tenure
+        return lease_term
 
     def refusal(self, watch: Watch) -> Refused:
         """What to say of an account that another process has."""
@@ -166,14 +166,14 @@ class Journal:
 
     def _begin(
         self, connection: sa.Connection, watch: Watch, broker: BrokerName, process: str, lease: Lease
-    ) -> tuple[_Hold, Tenure]:
+    ) -> tuple[_Hold, LeaseTerm]:
         epoch = 1 if watch.holder is None else watch.holder.epoch + 1
         started_ns, started_s = time.time_ns(), self._now_s()
         life_line = LifeLine(self.database, watch.account, epoch, started_ns)
         try:
             anchor = Anchor(self.database.anchor_directory, watch.account)
-            tenure = begin_tenure(connection, watch, broker, process, started_ns, lease, anchor)
-            return _Hold(_line(connection, tenure), lease, life_line, anchor, started_s, self._beats), tenure
+            lease_term = begin_lease_term(connection, watch, broker, process, started_ns, lease, anchor)
+            return _Hold(_line(connection, lease_term), lease, life_line, anchor, started_s, self._beats), lease_term
         except BaseException:
             life_line.release(remove=True)
             raise
@@ -185,7 +185,7 @@ class Journal:
                 hold = self._holds.pop(account)
                 self._left[account] = hold.line.durable
             with self.database.reported("written"), self._engine.connect() as connection:
-                end_tenure(connection, account, hold.line.epoch)
+                end_lease_term(connection, account, hold.line.epoch)
         hold.life_line.release(remove=True)
         hold.anchor.close()
 
@@ -382,7 +382,7 @@ def _weight(batch: Batch) -> int:
 
 
 def _check_continues(line: Line, batch: Batch) -> int:
-    """The last sequence after the batch. Raises Fatal unless its records are this tenure's next ones."""
+    """The last sequence after the batch. Raises Fatal unless its records are this term's next ones."""
     expected = line.appended
     for envelope in batch.envelopes:
         expected += 1
@@ -396,20 +396,22 @@ def _check_continues(line: Line, batch: Batch) -> int:
     return expected
 
 
-def _line(connection: sa.Connection, tenure: Tenure) -> Line:
+def _line(connection: sa.Connection, lease_term: LeaseTerm) -> Line:
     columns = tables.positions.c
-    statement = sa.select(columns.account, columns.strategy, columns.symbol).where(columns.account == tenure.account)
+    statement = sa.select(columns.account, columns.strategy, columns.symbol).where(
+        columns.account == lease_term.account
+    )
     with connection.begin():
         known = {tuple(row) for row in connection.execute(statement)}
     return Line(
-        account=tenure.account,
-        broker=tenure.broker,
-        epoch=tenure.epoch,
-        appended=tenure.last_sequence,
-        durable=tenure.last_sequence,
-        last_sequence=tenure.last_sequence,
-        last_hash=tenure.last_hash,
-        cursor=tenure.cursor,
+        account=lease_term.account,
+        broker=lease_term.broker,
+        epoch=lease_term.epoch,
+        appended=lease_term.last_sequence,
+        durable=lease_term.last_sequence,
+        last_sequence=lease_term.last_sequence,
+        last_hash=lease_term.last_hash,
+        cursor=lease_term.cursor,
         positions=known,
     )
 

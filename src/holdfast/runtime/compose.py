@@ -17,7 +17,7 @@ from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.holder import WATCHDOG
-from holdfast.journal.lease import Lease, Tenure, Watch
+from holdfast.journal.lease import Lease, LeaseTerm, Watch
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.observe.metrics import ApiMetrics
@@ -82,15 +82,15 @@ def open_engine(
         given = feeds or {}
         return [builder.build(source, given.get(source.name)) for source in config.sources]
 
-    def take(journal: Journal, groups: Sequence[Parts]) -> list[Tenure]:
-        tenures = take_accounts(journal, config, process_name(), waits)
+    def take(journal: Journal, groups: Sequence[Parts]) -> list[LeaseTerm]:
+        lease_terms = take_accounts(journal, config, process_name(), waits)
         with Reader.open(config.journal.url) as reader:
             check_names(config, reader, beginning)
             for parts in groups:
                 for account, state in zip(parts.accounts, parts.states, strict=True):
                     for change in changes(account, state, parts.replayed, reader):
                         waits.tell(change)
-        return tenures
+        return lease_terms
 
     with ExitStack() as stack:
         builder = Builder(config, process_name(), beginning, waits.tell)
@@ -113,7 +113,7 @@ def open_guard(config: Config, account: AccountConfig, row: Watch, watch: Watche
     idle = msgspec.structs.replace(config, accounts=[account], strategies=[], live=live)
     name = WATCHDOG + process_name()
 
-    def take(journal: Journal, _groups: Sequence[Parts]) -> list[Tenure]:
+    def take(journal: Journal, _groups: Sequence[Parts]) -> list[LeaseTerm]:
         return [journal.take(account.name, account.broker, name, lease, row)]
 
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ def _opened(
     config: Config,
     builder: Builder,
     build: Callable[[Builder], Sequence[Parts]],
-    take: Callable[[Journal, Sequence[Parts]], list[Tenure]],
+    take: Callable[[Journal, Sequence[Parts]], list[LeaseTerm]],
     watch: Watcher | None,
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
@@ -135,7 +135,7 @@ def _opened(
         states = [state for parts in groups for state in parts.states]
         journal = Journal.open(config.journal.url)
         stack.callback(journal.close)
-        tenures = {tenure.account: tenure for tenure in take(journal, groups)}
+        lease_terms = {lease_term.account: lease_term for lease_term in take(journal, groups)}
         reader = stack.enter_context(Reader.open(config.journal.url))
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
@@ -148,7 +148,7 @@ def _opened(
             state.host.called = settings.put_back
         stack.enter_context(Overseer(states, budget_s, config.journal.url, stack_file))
         settings.keep_handlers(signal.SIGURG)
-        shared = Shared(journal, tenures, reader, commands, watch)
+        shared = Shared(journal, lease_terms, reader, commands, watch)
         loop = Groups([parts.assemble(shared) for parts in groups], journal)
         engine = Engine(config, loop, journal, builder.metrics)
         engine.settings = settings

@@ -84,6 +84,6 @@ class Gate:
         return None
 
     def _is_too_much(self, effect: SubmitOrder) -> bool:
-        """Whether ways out are for more than the books and the broker agree on; a flatten's go by the broker's position."""
+        """Whether reduce-only orders are for more than the books and the broker agree on; a flatten's go by the broker's position."""
         state, terms = self._state, effect.terms
         return not state.flattening and uncommitted(state, terms.symbol, terms.side) < 0

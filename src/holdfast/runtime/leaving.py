@@ -1,4 +1,4 @@
-"""An account's way out of an engine whose other accounts go on."""
+"""An account's reduce-only order of an engine whose other accounts go on."""
 
 import asyncio
 from contextlib import suppress

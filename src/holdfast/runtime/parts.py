@@ -34,7 +34,7 @@ from holdfast.feeds.port import Feed
 from holdfast.journal.claims import Claims
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.database import open_database
-from holdfast.journal.lease import Lease, Tenure
+from holdfast.journal.lease import Lease, LeaseTerm
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.locks import open_locks
@@ -85,10 +85,10 @@ def _measured(metrics: ApiMetrics, watch: Watcher | None, turn: Turn) -> None:
 
 
 class Shared(NamedTuple):
-    """What all groups of an engine have in common. ``tenures`` are by account."""
+    """What all groups of an engine have in common. ``lease_terms`` are by account."""
 
     journal: Journal
-    tenures: Mapping[str, Tenure]
+    lease_terms: Mapping[str, LeaseTerm]
     reader: Reader
     commands: CommandQueue
     watch: Watcher | None
@@ -174,7 +174,7 @@ class Builder:
     ) -> Recovery:
         reader = shared.reader
         since = same_feed_since(reader.last_record(account.name, FeedOpened.__name__), feed)
-        recovery = Recovery(account, feed, shared.tenures[account.name], reader.records(account.name), since)
+        recovery = Recovery(account, feed, shared.lease_terms[account.name], reader.records(account.name), since)
         recovery.check = partial(check_rows, reader=reader)
         recovery.begin(config.deposit, self._process, config.balances)
         return recovery
@@ -239,7 +239,7 @@ class Builder:
         config, metrics = self._config, self.metrics.setdefault(account.name, ApiMetrics())
         clock = LiveClock()
         seen = partial(_measured, metrics, shared.watch)
-        recorded = shared.tenures[account.name], shared.reader
+        recorded = shared.lease_terms[account.name], shared.reader
         desk = LiveAccount(state, broker, shared.journal, recorded, clock, config.live, woken.set, self._process, seen)
         desk.check_with(partial(check_rows, reader=shared.reader))
         if self._beginning.new_journal:

@@ -22,7 +22,7 @@ from holdfast.core.state import EngineState, apply
 from holdfast.core.types import ClientOrderId, Money
 from holdfast.errors import Fatal
 from holdfast.feeds.port import Feed
-from holdfast.journal.lease import Tenure
+from holdfast.journal.lease import LeaseTerm
 from holdfast.runtime.account import AccountAtWork
 
 UNANSWERED = (OrderState.PREPARED, OrderState.RELEASED, OrderState.UNKNOWN)
@@ -46,14 +46,14 @@ class Recovery:
         self,
         account: AccountAtWork[ReplayedBroker],
         feed: Feed,
-        tenure: Tenure,
+        lease_term: LeaseTerm,
         records: Iterator[Envelope],
         feed_since: int,
     ) -> None:
         """``feed_since`` is the sequence of the record that opened this same feed; 0 when the journal's last feed is another."""
         self._account = account
         self._feed = feed
-        self._tenure = tenure
+        self._lease_term = lease_term
         self._records = records
         self._next: Envelope | None = None
         self._feed_since = feed_since
@@ -145,14 +145,14 @@ class Recovery:
         """The journal has been read: record the new epoch, and where market data comes from if that is new."""
         account, state = self._account, self._account.state
         self._started = True
-        if (state.sequence, state.epoch) > (self._tenure.last_sequence, self._tenure.epoch):
-            raise Fatal(f"the journal of account {account.name} goes on beyond record {self._tenure.last_sequence}")
+        if (state.sequence, state.epoch) > (self._lease_term.last_sequence, self._lease_term.epoch):
+            raise Fatal(f"the journal of account {account.name} goes on beyond record {self._lease_term.last_sequence}")
         self.check(state)
         last_ns = state.now_ns
-        turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
+        turns = [lifecycle.start(state, self._lease_term.epoch, holdfast.__version__, self._process)]
         for record in turns[0].records:
             account.broker.restore(record)
-        if self._tenure.last_sequence == 0:
+        if self._lease_term.last_sequence == 0:
             turns.append(lifecycle.deposit(state, self._deposit, lifecycle.OPENING_CASH, self._balances))
             for record in turns[-1].records:
                 account.broker.restore(record)
@@ -178,7 +178,7 @@ class Recovery:
         self._send_again(resent)
         not_sent = sum(not order.is_live for order in resent)
         report = RecoveryCompleted(
-            records=self._tenure.last_sequence,
+            records=self._lease_term.last_sequence,
             market_events=self._events,
             open_orders=len(state.orders.live),
             resent=len(resent) - not_sent,

@@ -9,7 +9,7 @@ import structlog
 from holdfast.config import AccountConfig, Config
 from holdfast.errors import JournalError, StaleEpoch
 from holdfast.journal.holder import Life
-from holdfast.journal.lease import Lease, Tenure, Watch
+from holdfast.journal.lease import Lease, LeaseTerm, Watch
 from holdfast.journal.writer import Journal
 
 LOOKS_A_LEASE = 50
@@ -34,7 +34,7 @@ class Waiting(msgspec.Struct, frozen=True):
     tell: Callable[[str], None] = say_nothing
 
 
-def take_accounts(journal: Journal, config: Config, process: str, waiting: Waiting) -> list[Tenure]:
+def take_accounts(journal: Journal, config: Config, process: str, waiting: Waiting) -> list[LeaseTerm]:
     """The configuration's accounts, in its order.
 
     Raises :class:`~holdfast.errors.Refused` when another engine has one and this one is no standby, and when one belongs to
@@ -53,7 +53,7 @@ class _Taker:
         self._watches = [journal.watch(account.name) for account in config.accounts]
         self._told = ""
 
-    def take(self) -> list[Tenure]:
+    def take(self) -> list[LeaseTerm]:
         while True:
             try:
                 blocked = self._look()
@@ -73,18 +73,18 @@ class _Taker:
             self._journal.look(watch)
         return [watch for watch in self._watches if watch.rest_s > 0]
 
-    def _take_all(self) -> list[Tenure]:
-        tenures: list[Tenure] = []
+    def _take_all(self) -> list[LeaseTerm]:
+        lease_terms: list[LeaseTerm] = []
         try:
             for account, watch in zip(self._accounts, self._watches, strict=True):
-                tenures.append(self._take(account, watch))
+                lease_terms.append(self._take(account, watch))
         except BaseException:
-            for tenure in tenures:
-                self._journal.let_go(tenure.account)
+            for lease_term in lease_terms:
+                self._journal.let_go(lease_term.account)
             raise
-        return tenures
+        return lease_terms
 
-    def _take(self, account: AccountConfig, watch: Watch) -> Tenure:
+    def _take(self, account: AccountConfig, watch: Watch) -> LeaseTerm:
         return self._journal.take(account.name, account.broker, self._process, self._lease, watch)
 
     def _wait_for(self, blocked: Sequence[Watch]) -> None:

@@ -271,12 +271,12 @@ class Matching:
         """An order arrives whose OCO group may have traded already: it is canceled, or reduced by what was filled."""
         filled = self._book.filled_in_group(group)
         if filled is None:
-            self._doubt_rival(order, group)
+            self._note_ambiguous_rival(order, group)
             self.end_canceled(order, "oco", order.accepted_ns, reports)
         elif filled:
             self._reduce(order, filled, order.accepted_ns, reports)
 
-    def _doubt_rival(self, order: VenueOrder, group: str) -> None:
+    def _note_ambiguous_rival(self, order: VenueOrder, group: str) -> None:
         """The other of a pair has filled within the bar; where this one could have too, the bar may not say which was first."""
         bar = self._book.market(order.terms.symbol).last
         point, under_way = self.point_of(order.terms, order.released_ns), self._book.under_way

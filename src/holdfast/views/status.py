@@ -110,7 +110,7 @@ class Supervisor(msgspec.Struct, frozen=True):
     retryable: int = 0
     """Orders to be looked into again."""
     skipped: int = 0
-    """Orders that were not in doubt any more."""
+    """Orders that were not unresolved any more."""
     errors: int = 0
     """Whether it went wrong."""
     lock_skips: int = 0

@@ -10,7 +10,7 @@ from holdfast.core.types import ZERO, OrderType, Price, Quantity, Side, plain
 
 STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP})
 CLOSES = frozenset({OrderType.MARKET})
-"""What has a position on its way out already: it may wait for the market to open."""
+"""What closes a position already: it may wait for the market to open."""
 
 
 class Gap(msgspec.Struct, frozen=True):

@@ -44,7 +44,7 @@ def is_to_mend(settings: WatchdogConfig, state: EngineState, gap: Gap) -> bool:
     return settings.action == "flatten"
 
 
-class Tenure:
+class Takeover:
     """Works on gaps until they are closed, nothing more can be done, or the time is over; then :attr:`left` are those that remain."""
 
     def __init__(self, config: Config, engine: Engine, at_broker: AtBroker, found: Gaps) -> None:
@@ -153,7 +153,7 @@ class Tenure:
         return self._state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign < 0
 
     def _ask(self, what: object, command: Command) -> None:
-        """File a command, once a tenure."""
+        """File a command, once a takeover."""
         if what in self._asked:
             return
         self._asked.add(what)

@@ -32,7 +32,7 @@ from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap
 from holdfast.watchdog.news import Kind, News, Tell
 from holdfast.watchdog.recorded import recorded, stops_asked_for
-from holdfast.watchdog.takeover import Tenure, is_to_mend
+from holdfast.watchdog.takeover import Takeover, is_to_mend
 
 LOOKS = 20
 """How often the journal is looked at in the time for which an engine must be silent."""
@@ -169,18 +169,18 @@ class Watchdog:
         """Take the account, mend what can be mended, and give it back."""
         with open_guard(self._config, self._account_config, self._row, self._on_turn) as engine:
             self._say(Kind.TAKEN, f"for {', '.join(gap.symbol for gap in todo)}: the engine can send nothing more")
-            tenure = Tenure(self._config, engine, at_broker, todo)
-            await self._until_stopped(tenure)
-        left = "; ".join(gap.text for gap in tenure.left)
+            takeover = Takeover(self._config, engine, at_broker, todo)
+            await self._until_stopped(takeover)
+        left = "; ".join(gap.text for gap in takeover.left)
         self._say(Kind.GIVEN_BACK, f"still unprotected: {left}" if left else "what was to be done is done")
         return not left
 
-    async def _until_stopped(self, tenure: Tenure) -> None:
-        working, stopped = asyncio.create_task(tenure.run()), asyncio.create_task(self._stopped.wait())
+    async def _until_stopped(self, takeover: Takeover) -> None:
+        working, stopped = asyncio.create_task(takeover.run()), asyncio.create_task(self._stopped.wait())
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not working.done():
-            tenure.give_back()
+            takeover.give_back()
         await working
 
     def _on_turn(self, turn: Turn) -> None:

@@ -214,7 +214,7 @@ def _orders(state: EngineState) -> list[Order]:
 
 
 def agree_in_the_end(running: Running, theirs: Theirs) -> None:
-    """Wait until the books and the server's account are the same and nothing is in doubt or missing."""
+    """Wait until the books and the server's account are the same and nothing is unresolved or missing."""
     found: list[str] = []
 
     def same() -> bool:

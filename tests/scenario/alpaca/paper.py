@@ -65,7 +65,7 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
         state = build_state(config, account, feed, stale_after_ns(config.feed))
         journal = Journal.open(config.journal.url)
         stack.callback(journal.close)
-        tenure = journal.take(account.name, account.broker, process_name(), Lease())
+        lease_term = journal.take(account.name, account.broker, process_name(), Lease())
         reader = stack.enter_context(Reader.open(config.journal.url))
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
@@ -74,7 +74,7 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
         broker = LivePaperBroker(account.name, exchange, DEPOSIT, lambda: reader.records(account.name), ask_time)
         state.rules = broker.capability.rules
         clock, woken = LiveClock(), asyncio.Event()
-        recorded = tenure, reader
+        recorded = lease_term, reader
         desk = LiveAccount(state, broker, journal, recorded, clock, config.live, woken.set, process_name(), watch)
         heard = HeardFeed(feed, [broker])
         loop = LiveLoop([desk], heard, journal, commands, woken)

@@ -1,4 +1,4 @@
-"""Somebody else's bid rests beside a protected position, at the local Alpaca: it refuses every plain way out."""
+"""Somebody else's bid rests beside a protected position, at the local Alpaca: it refuses every plain reduce-only order."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

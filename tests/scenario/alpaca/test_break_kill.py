@@ -116,7 +116,7 @@ def test_kills_and_a_close_in_between(tmp_path: Path) -> None:
         theirs, kills, trading = Theirs(server), 0, 0
         while (
             kills < KILLS or len(theirs.orders()) <= 10
-        ):  # an engine in doubt makes no orders, and more lives are needed
+        ):  # an engine unresolved makes no orders, and more lives are needed
             trading += kill_at_random(server, tmp_path, config.journal.url, chance)
             kills += 1
             assert kills < 10 * KILLS, f"{len(theirs.orders())} orders in {kills} lives"

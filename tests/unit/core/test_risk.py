@@ -1,4 +1,4 @@
-"""Risk: each rule at, below and above its limit; ways out are never barred; what is open counts as filled."""
+"""Risk: each rule at, below and above its limit; reduce-only orders are never barred; what is open counts as filled."""
 
 from decimal import Decimal
 from typing import Any
@@ -235,7 +235,7 @@ def test_rules_are_asked_in_this_order() -> None:
 
 
 def test_selling_short_has_to_be_permitted() -> None:
-    """Without permission a position can be sold down to zero, counting what is on its way out, and no further."""
+    """Without permission a position can be sold down to zero, counting what is on its reduce-only order, and no further."""
     assert verdict(terms(Side.SELL, 1), view()) == ""
     assert verdict(terms(Side.SELL, 1), view(), allow_short=False) == "short_sale"
     assert verdict(terms(Side.SELL, 10), holding(10), allow_short=False) == ""
@@ -254,7 +254,7 @@ def test_net_exposure_is_judged_on_the_side_the_order_adds_to() -> None:
 def test_selling_short_uses_no_cash() -> None:
     """The reserve is kept from buys; what a short brings in is set against buying it back."""
     assert verdict(terms(Side.SELL, 10), view(cash=D(1)), cash_reserve=D(5000)) == ""
-    assert verdict(BUY_10, holding(-20, cash=D(7000)), cash_reserve=D(5000)) == ""  # a way out
+    assert verdict(BUY_10, holding(-20, cash=D(7000)), cash_reserve=D(5000)) == ""  # a reduce-only order
     assert verdict(terms(Side.BUY, 41), holding(-20, cash=D(9000)), cash_reserve=D(5000)) == "cash_reserve"
 
 
@@ -298,7 +298,7 @@ def test_a_strategy_has_limits_of_its_own() -> None:
     assert verdict(terms(Side.BUY, 9), seen) == ""
     lost = view(strategy=replace(own, day_loss_pct=D(2)), strategy_limits=StrategyLimits(daily_loss_pct=D(2)))
     assert verdict(BUY_10, lost) == "daily_loss"
-    assert verdict(terms(Side.SELL, 5), lost) == "", "its way out is not barred"
+    assert verdict(terms(Side.SELL, 5), lost) == "", "its reduce-only order is not barred"
 
 
 def day_trades(equity: int, made: int, opened: int = 0) -> str:
@@ -335,7 +335,7 @@ def test_the_day_trade_rule_has_dates(date: str, calendar: str, asset: AssetClas
     ],
 )  # fmt: skip
 def test_no_order_is_smaller_than_the_broker_takes(rules: Any, quantity: str, mark: str, rule: str) -> None:
-    """A fraction of a share is worth a dollar, and crypto ten; whole shares may be cheaper, and a way out may be too."""
+    """A fraction of a share is worth a dollar, and crypto ten; whole shares may be cheaper, and a reduce-only order may be too."""
     assert verdict(terms(Side.BUY, quantity), view(instrument=rules, mark=D(mark), equity=D(10**7))) == rule
     held = view(instrument=rules, mark=D(mark), position=D(quantity), worst_long=D(quantity), worst_short=D(quantity))
     assert verdict(terms(Side.SELL, quantity), held) == ""
@@ -473,7 +473,7 @@ def test_an_order_without_a_price_is_refused(order_type: OrderType) -> None:
 
 @pytest.mark.parametrize(("step", "good", "bad"), [("1", "3", "3.5"), ("0.001", "0.002", "0.0021"), ("5", "10", "12")])
 def test_quantities_are_whole_steps(step: str, good: str, bad: str) -> None:
-    """A quantity between two steps is refused, for a way out as well: no exchange takes it."""
+    """A quantity between two steps is refused, for a reduce-only order as well: no exchange takes it."""
     seen = view(instrument=replace(US_EQUITY, quantity_increment=D(step), minimum_value=Money(D(0))))
     assert verdict(terms(Side.BUY, good), seen) == ""
     assert verdict(terms(Side.BUY, bad), seen) == "quantity_increment"
@@ -509,7 +509,7 @@ def test_single_limits_take_the_place_of_a_profile_s() -> None:
 
 
 def test_a_symbol_that_the_broker_takes_no_orders_for_is_refused() -> None:
-    """Before it is sent; a way out is let through, since the broker may take that."""
+    """Before it is sent; a reduce-only order is let through, since the broker may take that."""
     barred: dict[str, Any] = {"permits": BrokerPermits(untradable=("ABC",))}
     assert verdict(BUY_10, view(**barred)) == "not_tradable"
     assert verdict(terms(Side.SELL, 10), holding(10, **barred)) == ""

@@ -109,7 +109,7 @@ MIXED = {
 
 @pytest.mark.parametrize("what", MIXED)
 def test_two_lengths_of_one_symbol_are_refused(write_rows: WriteRows, what: str) -> None:
-    """The error names the symbol and both ways out; stating the symbol's length is one of them."""
+    """The error names the symbol and both reduce-only orders; stating the symbol's length is one of them."""
     path = write_rows(MIXED[what], ".csv")
     with pytest.raises(
         DataError, match=r"A has bars of .*, and what looks like bars of .* a file of its own.*bar = \{ A = "

@@ -79,7 +79,7 @@ def test_unanswered_comes_again_after_a_restart(
 
 def test_each_account_sees_its_own(queue: CommandQueue, journal: Journal, trader: Trader, url: str) -> None:
     """Commands go to the account they were filed for, and asking for one account hides nothing of another."""
-    journal.take("other", trader.tenure.broker, "me")
+    journal.take("other", trader.lease_term.broker, "me")
     mine, theirs = (file_command(url, account, Halt(), "cli:a", None, NOW_NS) for account in ("main", "other"))
     assert [command[0] for command in queue.pending("other")] == [theirs]
     assert [command[0] for command in queue.pending("main")] == [mine]

@@ -14,11 +14,11 @@ from tests.unit.journal.trader import Trader
 Sql = Callable[..., None]
 
 
-def test_first_tenure(journal: Journal) -> None:
+def test_first_lease_term(journal: Journal) -> None:
     """A new account starts under epoch 1 with an empty chain."""
-    tenure = journal.take("main", PAPER, "me")
-    assert (tenure.account, tenure.broker, tenure.epoch) == ("main", PAPER, 1)
-    assert (tenure.last_sequence, tenure.last_hash, tenure.cursor, tenure.state) == (0, GENESIS, 0, "")
+    lease_term = journal.take("main", PAPER, "me")
+    assert (lease_term.account, lease_term.broker, lease_term.epoch) == ("main", PAPER, 1)
+    assert (lease_term.last_sequence, lease_term.last_hash, lease_term.cursor, lease_term.state) == (0, GENESIS, 0, "")
 
 
 def test_next_tenure_goes_on_where_the_last_ended(written: None, url: str) -> None:
@@ -26,11 +26,15 @@ def test_next_tenure_goes_on_where_the_last_ended(written: None, url: str) -> No
     with Reader.open(url) as reader:
         last = reader.account("main")
     journal = Journal.open(url)
-    tenure = journal.take("main", PAPER, "me again")
+    lease_term = journal.take("main", PAPER, "me again")
     journal.close()
-    assert tenure.epoch == last.epoch + 1
-    assert (tenure.last_sequence, tenure.last_hash, tenure.cursor) == (last.last_sequence, last.last_hash, last.cursor)
-    assert tenure.state == "IDLE"
+    assert lease_term.epoch == last.epoch + 1
+    assert (lease_term.last_sequence, lease_term.last_hash, lease_term.cursor) == (
+        last.last_sequence,
+        last.last_hash,
+        last.cursor,
+    )
+    assert lease_term.state == "IDLE"
     with Reader.open(url) as reader:
         assert reader.account("main").process == "me again"
 
@@ -97,7 +101,7 @@ def test_bad_account_names(journal: Journal, name: str) -> None:
 
 
 def test_any_printable_name_will_do(journal: Journal, url: str) -> None:
-    """Slashes and spaces in a name are no way out of the journal's directory."""
+    """Slashes and spaces in a name are no reduce-only order of the journal's directory."""
     journal.take("../up / and away", PAPER, "me")
     assert [path.suffix for path in journal.database.lock_directory.iterdir()] == [".lock"]
     assert is_running(url, "../up / and away")

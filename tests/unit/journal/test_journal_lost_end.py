@@ -55,12 +55,12 @@ class Killed:
             watch = journal.watch("main")
             journal.look(watch)
             now_s[0] += 1000  # the lease of the killed one is over
-            tenure = journal.take("main", PAPER, "me", watch=watch)
+            lease_term = journal.take("main", PAPER, "me", watch=watch)
         except (JournalCorrupt, Refused) as error:
             return "is being traded by" not in str(error)
         finally:
             journal.close()
-        assert tenure.last_sequence == self.records
+        assert lease_term.last_sequence == self.records
         assert verify(self.url).ok
         return False
 

@@ -33,9 +33,9 @@ def test_all_that_is_recorded_goes_with_the_name(url: str, written: None) -> Non
 def test_trading_goes_on_under_the_new_name(url: str, written: None, journal: Journal) -> None:
     """The next epoch appends to the same chain; the old name is free."""
     rename_account(url, "main", "second")
-    tenure = journal.take("second", PAPER, "me")
-    assert tenure.epoch == 2
-    trader = Trader(tenure)
+    lease_term = journal.take("second", PAPER, "me")
+    assert lease_term.epoch == 2
+    trader = Trader(lease_term)
     journal.append(trader.deposit())
     journal.wait_durable("second", trader.sequence, 30)
     assert journal.take("main", PAPER, "me").last_sequence == 0

@@ -131,7 +131,7 @@ def test_taking_over_after_a_whole_lease(first: Machine, second: Machine, elsewh
         with pytest.raises(Refused, match="being traded by old since"):
             new.take("main", PAPER, "new", LEASE, watch)
     second.now_s[0] = 5_000_040.0
-    assert new.take("main", PAPER, "new", LEASE, watch).epoch == trader.tenure.epoch + 1
+    assert new.take("main", PAPER, "new", LEASE, watch).epoch == trader.lease_term.epoch + 1
     assert not is_sent(first, after_s=40.0)
     with pytest.raises(StaleEpoch, match="taken over by another engine"):
         committed(old, trader)

@@ -170,7 +170,7 @@ def test_accounts_have_chains_of_their_own(journal: Journal, trader: Trader, url
 
 
 def test_chain_goes_on_after_a_restart(url: str) -> None:
-    """A second tenure continues the sequence and the chain under the next epoch."""
+    """A second lease_term continues the sequence and the chain under the next epoch."""
     for _ in range(3):
         journal = Journal.open(url)
         trader = Trader(journal.take("main", PAPER, "me"))

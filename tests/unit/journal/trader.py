@@ -19,26 +19,26 @@ from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.types import ClientOrderId, Money, Price, Quantity, Side, StrategyId
-from holdfast.journal import Batch, PositionRow, Reader, Tenure
+from holdfast.journal import Batch, LeaseTerm, PositionRow, Reader
 
 START_NS = 1_700_000_000_000_000_000
 STRATEGY = StrategyId("ema")
 
 
 class Trader:
-    """Keeps the books of one account over one tenure. Each method makes one batch, and applies it to the books."""
+    """Keeps the books of one account over one term. Each method makes one batch, and applies it to the books."""
 
-    def __init__(self, tenure: Tenure) -> None:
-        self.tenure = tenure
-        self.sequence = tenure.last_sequence
-        self.ids = Ids(tenure.account, tenure.epoch)
+    def __init__(self, lease_term: LeaseTerm) -> None:
+        self.lease_term = lease_term
+        self.sequence = lease_term.last_sequence
+        self.ids = Ids(lease_term.account, lease_term.epoch)
         self.book = OrderBook()
         self.portfolio = Portfolio()
         self.counter = 0
 
     def resume(self, reader: Reader) -> "Trader":
         """Come to where the journal's records lead, as a restarted engine does."""
-        for envelope in reader.records(self.tenure.account):
+        for envelope in reader.records(self.lease_term.account):
             body = envelope.body
             if isinstance(body, CashDeposited):
                 self.portfolio.deposit(body.amount)
@@ -90,13 +90,13 @@ class Trader:
         return Envelope(
             id=name,
             time_ns=time_ns,
-            account=self.tenure.account,
-            broker=self.tenure.broker,
+            account=self.lease_term.account,
+            broker=self.lease_term.broker,
             source="core",
             correlation_id=f"bar:{self.sequence}",
             causation_id=name,
             sequence=self.sequence,
-            epoch=self.tenure.epoch,
+            epoch=self.lease_term.epoch,
             cursor=self.sequence // 2,
             body=body,
         )
@@ -110,7 +110,7 @@ class Trader:
         changed = {order.terms.client_order_id: order for order in map(self.book.apply, about_orders)}
         filled = any(isinstance(body, OrderFilled) for body in bodies)
         return Batch(
-            account=self.tenure.account,
+            account=self.lease_term.account,
             envelopes=envelopes,
             orders=[copy.copy(order) for order in changed.values()],
             positions=self.positions() if filled else (),

@@ -29,7 +29,7 @@ def record(text: str, level: int = logging.WARNING) -> logging.LogRecord:
     return logging.LogRecord("holdfast.test", level, __file__, 1, text, (), None)
 
 
-def test_a_warning_of_two_orders_in_doubt_is_two_lines_and_not_fifty(printed: io.StringIO) -> None:
+def test_a_warning_of_two_unresolved_orders_is_two_lines_and_not_fifty(printed: io.StringIO) -> None:
     """Both ways of logging; another order, another reason or another level is another line."""
     log = structlog.get_logger("holdfast.unresolved")
     for _ in range(25):

@@ -137,3 +137,37 @@ def test_the_summary_gives_median_p90_and_largest(tree: Tree) -> None:
     items, _ = tidy.check(tree({"src/a.py": text}), {})
     functions = next(line for line in tidy.summary(items) if line.startswith("function"))
     assert functions.split() == ["function", "10", "median", "7", "p90", "11", "largest", "11", "(src/a.py::f11)"]
+
+
+@pytest.mark.parametrize(
+    ("line", "term"),
+    [
+        ("self.wishes = []", "order intent"),
+        ("# a way out of it", "reduce-only"),
+        ("def is_way_out(order):", "reduce-only"),
+        ('raise Refused("the order is in Doubt")', "unresolved"),
+        ("orders of others are foreign orders", "external order"),
+        ("if is_foreign(key):", "external order"),
+        ("Tenure = 1", "term of a lease"),
+    ],
+)
+def test_a_retired_word_is_found_with_the_term_to_use(line: str, term: str) -> None:
+    """In names, messages and prose, in any case of letters, at its line."""
+    (finding,) = tidy.retired_words("src/a.py", f"ok = 1\n{line}\n")
+    assert finding.startswith("src/a.py:2: ")
+    assert term in finding
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "record(WishWaits(signal))",
+        "wishes_per_minute = 50",
+        'EXTERNAL_ORDERS = "foreign orders"',
+        "supervisor.foreign_orders",
+        "balances in foreign currencies; a straight line; without doubtful rows; what it is wishful of",
+    ],
+)
+def test_names_on_the_wire_and_other_words_pass(line: str) -> None:
+    """What journals and configurations of before have stays, and a word that only contains an old one is another."""
+    assert not list(tidy.retired_words("src/a.py", line))

@@ -61,6 +61,6 @@ def test_other_sides_and_symbols_do_not_count() -> None:
 
 
 def test_a_stop_does_not_close_a_position() -> None:
-    """What is to be flat is open still while only a stop stands there; a market order has it on its way out."""
+    """What is to be flat is open still while only a stop stands there; a market order has it on its reduce-only order."""
     assert open_still([position("100")], [order(Side.SELL, "100")])
     assert not open_still([position("100")], [order(Side.SELL, "100", OrderType.MARKET)])

@@ -234,7 +234,7 @@ def note_blocked(state: EngineState, turn: Turn, key: Key, barring: Iterable[Ord
             if waits
             else "it is being canceled"
         )
-        reason = f"the broker takes no way out beside {name_of(order)}; {what}"
+        reason = f"the broker takes no closing order beside {name_of(order)}; {what}"
         turn.record(ExitBlocked(*key, order_id, reason), cause, "protection")
 
 

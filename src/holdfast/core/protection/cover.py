@@ -63,7 +63,7 @@ def to_protect(state: "EngineState", key: Key) -> Decimal:
     """How much of a strategy's position is to be protected: what is to stay of it, as far as the account holds it.
 
     What others have sold of the account's shares (a person in the app, another strategy), or what the broker is known not to have,
-    can't be protected: the order would open a position. Nor can what is on its way out: it goes from the account's as well as from
+    can't be protected: the order would open a position. Nor can what is being closed: it goes from the account's as well as from
     the position's. Of several guards on one side the older ones come first.
     """
     going = _going(state, key)
@@ -82,7 +82,7 @@ def to_protect(state: "EngineState", key: Key) -> Decimal:
 
 
 def _going(state: "EngineState", key: Key) -> Decimal:
-    """What of a position is on its way out already: it is not protected as well, lest both close."""
+    """What of a position is being closed already: it is not protected as well, lest both close."""
     going = state.orders.open_sides.get((*key, closing_side(state.portfolio.strategy_quantity(*key))), ZERO)
     return max(going, leaving(state, key)) if key in state.waiting else going
 

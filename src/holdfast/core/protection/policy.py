@@ -41,7 +41,7 @@ class Preservation(StrEnum):
 
 
 class OnBlocked(StrEnum):
-    """What is done with an order of somebody else because of which the broker takes no way out."""
+    """What is done with an order of somebody else because of which the broker takes no closing order."""
 
     WAIT = "wait"  # it is named in an alarm, and its end is waited for
     CANCEL = "cancel"  # it is named, and canceled
@@ -51,7 +51,7 @@ class ProtectionPolicy(msgspec.Struct, frozen=True):
     """What is configured for an account.
 
     ``on_failure``: what is done with a position whose protection fails. ``late_after_ns``: from when on a gap is an alarm.
-    ``on_blocked``: what becomes of an order of somebody else that is in the way of a way out.
+    ``on_blocked``: what becomes of an order of somebody else that is in the way of a reduce-only order.
     ``preservation``: what PRESERVATION closes; when its cause is only a connection, not before ``preservation_after_ns``.
     """
 

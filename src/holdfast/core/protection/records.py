@@ -69,7 +69,7 @@ class ProtectionFailed(Body, frozen=True, gc=False):
 
 
 class ExitBlocked(Body, frozen=True, gc=False):
-    """An alarm: the broker takes no way out of a position because of an order of somebody else on the other side.
+    """An alarm: the broker takes no closing order of a position because of an order of somebody else on the other side.
 
     Whatever exits stand go on standing. ``order`` is its id here, ``reason`` says what it is and what is done about it.
     """

@@ -2,7 +2,7 @@
 
 Two kinds of rules: those of `rules.py` don't depend on size and are asked first; those of `caps.py` each give the greatest quantity
 they allow. :func:`check` refuses a quantity above a cap, :func:`fit` cuts a size down to the smallest one: what one accepts the other
-fills, and the reverse. Neither kind is asked about what can only lower risk, so a way out is never barred.
+fills, and the reverse. Neither kind is asked about what can only lower risk, so a reduce-only order is never barred.
 """
 
 from decimal import Decimal

@@ -2,7 +2,7 @@
 
 A day trade opens and closes a position in the same security on one day. An account whose equity is below the minimum may make so
 many within so many trading days; one more makes it a pattern day trader, whose orders a broker refuses. The refusal would come at the
-way out, so it is the entry that is refused here when its way out on the same day could be the one too many.
+exit, so it is the entry that is refused here when its exit on the same day could be the one too many.
 """
 
 from decimal import Decimal

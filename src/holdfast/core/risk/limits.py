@@ -35,7 +35,7 @@ class StrategyLimits(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a strategy may risk, judged on its own positions and orders; the account has the same limits on all of them.
 
     None: no such limit. Percentages are of the account's equity. Worst case counts everywhere: positions, and whatever is
-    open, in flight or unknown, on the side that hurts. No limit bars a way out.
+    open, in flight or unknown, on the side that hurts. No limit bars a reduce-only order.
 
     * ``max_position_value``, ``max_position_pct``: a symbol's worst-case position.
     * ``max_gross_exposure``, ``max_gross_pct``: all worst-case positions together, whichever side they are on.

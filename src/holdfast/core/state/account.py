@@ -118,7 +118,7 @@ class EngineState:
         self.covers: dict[Key, Cover] = {}  # one for each guard
         self.followed: frozenset[str] = frozenset()  # the symbols of guards that go by the market
         self.closing: dict[Key, Closing] = {}
-        self.blocked: dict[Key, ClientOrderId] = {}  # the order of somebody else that bars a way out
+        self.blocked: dict[Key, ClientOrderId] = {}  # the order of somebody else that bars a reduce-only order
         self.preserved_ns = 0  # since when the account is in PRESERVATION
         self.stopped: set[StrategyId] = set()
         self.flattening = False

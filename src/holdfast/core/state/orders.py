@@ -43,7 +43,7 @@ def _order(state: EngineState, envelope: Envelope, body: Any) -> None:
 
 
 def _minded(state: EngineState, envelope: Envelope, order: Order, *, was_unknown: bool) -> None:
-    """An order has ended: a protective one leaves a gap, and so does a way out that came to nothing."""
+    """An order has ended: a protective one leaves a gap, and so does a reduce-only order that came to nothing."""
     terms = order.terms
     cover = state.covers.get((terms.strategy, terms.symbol))
     if cover is not None and terms.role is not OrderRole.REGULAR:

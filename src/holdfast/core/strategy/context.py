@@ -180,7 +180,7 @@ class Context:
         """Ask to buy ``quantity``, or for a ``notional`` amount of money; with neither risk decides how much.
 
         What risk decides is scaled by ``confidence`` in (0, 1]. A market order unless ``order`` says otherwise: ``Limit(95)``,
-        ``Stop(105)`` and others, see `OrderKind`. ``exits`` are the ways out of what fills: ``Exits(stop_loss=90)``. Gives back the
+        ``Stop(105)`` and others, see `OrderKind`. ``exits`` are the exits of what fills: ``Exits(stop_loss=90)``. Gives back the
         intent's id: `Strategy.on_order` tells under it what becomes of it. The same event, shown again after a restart, gives the
         same id. The fields of ``order`` and ``exits`` may also be given one by one as ``keywords``. Raises
         :class:`~holdfast.errors.InvalidValue` for values that can't be; nothing is asked for then.

@@ -19,7 +19,7 @@ from holdfast.errors import InvalidValue
 
 
 class Keywords(TypedDict, total=False):
-    """Prices and times of an order, and of the ways out of what it fills, one by one."""
+    """Prices and times of an order, and of the exits of what it fills, one by one."""
 
     limit_price: Number | None
     stop_price: Number | None

@@ -1,4 +1,4 @@
-"""What a strategy asks for, as values: the kind of an order, and the ways out of the position that it opens.
+"""What a strategy asks for, as values: the kind of an order, and the exits of the position that it opens.
 
 Each value is checked as it is made, so a mistake is told at the line that made it.
 """
@@ -109,7 +109,7 @@ class TrailingStop(OrderKind, frozen=True, kw_only=True):
 
 
 class Exits(msgspec.Struct, frozen=True, kw_only=True):
-    """The ways out of a position that an order asks for.
+    """The exits of a position that an order asks for.
 
     ``stop_loss`` and ``take_profit`` are prices. ``trail_stop`` (price units) or ``trail_stop_percent`` is how far a stop stays behind
     the best price since the fill. Once the market has been at ``break_even_at`` the stop goes to the average price. After
@@ -138,7 +138,7 @@ class Exits(msgspec.Struct, frozen=True, kw_only=True):
 def exit_terms(
     trail: Number | None, trail_percent: Number | None, break_even_at: Number | None, hold_s: Number | None
 ) -> ExitTerms | None:
-    """The ways out besides two prices; None for none. Raises :class:`~holdfast.errors.InvalidValue` for what can't be."""
+    """The exits besides two prices; None for none. Raises :class:`~holdfast.errors.InvalidValue` for what can't be."""
     if (trail, trail_percent, break_even_at, hold_s) == (None, None, None, None):
         return None
     terms = ExitTerms(

@@ -21,7 +21,7 @@ CASH_DIFFERS = "cash: "
 
 
 class Books:
-    """Compares what the broker's answers say with the books, at moments at which no order is in doubt."""
+    """Compares what the broker's answers say with the books, at moments at which no order is unresolved."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings

@@ -1,7 +1,7 @@
 """A broker none of whose own mistakes gets past the port.
 
 The port says what its calls may raise. Whatever else comes is a fault of the adapter's, or of a library under it: nothing is known by
-it, so it is treated as no answer. What may have been sent is in doubt, what was asked is asked again, and a stream is begun again.
+it, so it is treated as no answer. What may have been sent is unresolved, what was asked is asked again, and a stream is begun again.
 """
 
 import asyncio

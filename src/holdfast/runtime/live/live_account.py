@@ -30,7 +30,7 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Quantity, iso_time
 from holdfast.errors import Refused
 from holdfast.feeds.live import LiveFeed
-from holdfast.journal.lease import Tenure
+from holdfast.journal.lease import LeaseTerm
 from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork, Watcher
@@ -69,7 +69,7 @@ class LiveAccount:
         state: EngineState,
         broker: LiveBroker,
         journal: Journal,
-        recorded: tuple[Tenure, Past],
+        recorded: tuple[LeaseTerm, Past],
         clock: LiveClock,
         config: LiveConfig,
         wake: Callable[[], None],

@@ -40,7 +40,7 @@ Deliver = Callable[[Sequence[BrokerReport]], None]
 
 
 class Reconciler:
-    """One account's. :meth:`run` works until cancelled; :meth:`explain` does until nothing is in doubt."""
+    """One account's. :meth:`run` works until cancelled; :meth:`explain` does until nothing is unresolved."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Reconciler:
             await self._wait_until(self._due_s if asked_s is None else min(self._due_s, asked_s))
 
     async def explain(self) -> None:
-        """Compare everything and ask, until no order is in doubt and the books are known to agree, or not to."""
+        """Compare everything and ask, until no order is unresolved and the books are known to agree, or not to."""
         wait_s = FIRST_WAIT_S
         while not (await self._quietly(self.compare) and self._is_judged):
             while (due_s := self.unresolved.next_s(only_open=True)) is not None:
@@ -132,7 +132,7 @@ class Reconciler:
     async def compare_for(self, reason: str, *, accept: bool) -> None:
         """Compare everything because a person asks, and record it; with ``accept`` take over what the broker has.
 
-        Nothing is recorded when orders stay in doubt: what is under way isn't there to be accepted.
+        Nothing is recorded when orders stay unresolved: what is under way isn't there to be accepted.
         """
         ends_s = self._clock.monotonic_s() + ASKED_WITHIN_S
         while self._clock.monotonic_s() < ends_s:
@@ -205,8 +205,8 @@ class Reconciler:
         asked_ns = self._clock.now_ns()
         working = await self._broker.open_orders()
         fills = await self._broker.fills_since(since_ns)
-        self._doubt_orders(working, fills)
-        self._doubt_busted(fills, since_ns + OVERLAP_NS // 2, asked_ns)
+        self._mark_orders(working, fills)
+        self._mark_busted(fills, since_ns + OVERLAP_NS // 2, asked_ns)
         await self._explain_strangers(fills)
         self._reconciled_ns = asked_ns
         self._external_executions = self._external.external_executions(fills)
@@ -227,7 +227,7 @@ class Reconciler:
         self._monitor.set(Cause.ACCOUNT, ok=is_bound, reason="it is the bound one" if is_bound else reason)
         return is_bound
 
-    def _doubt_orders(self, working: Sequence[BrokerOrder], fills: Sequence[BrokerFill]) -> None:
+    def _mark_orders(self, working: Sequence[BrokerOrder], fills: Sequence[BrokerFill]) -> None:
         orders, there = self._state.orders, set()
         for found in working:
             key = self._external.key_of(found)
@@ -245,7 +245,7 @@ class Reconciler:
             if fill.client_order_id and not self._is_known(fill):
                 self.mark_unresolved(fill.client_order_id, by_force=True)
 
-    def _doubt_busted(self, fills: Sequence[BrokerFill], since_ns: int, asked_ns: int) -> None:
+    def _mark_busted(self, fills: Sequence[BrokerFill], since_ns: int, asked_ns: int) -> None:
         """An execution that is booked and no longer there was undone; that may have been told while nobody listened."""
         settle_ns = int(self._broker.capability.settle_s * SECOND_NS)
         for key in sorted(self._around.executions.gone(fills, since_ns, asked_ns - settle_ns)):

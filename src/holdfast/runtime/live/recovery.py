@@ -24,7 +24,7 @@ from holdfast.core.strategy.updates import with_later
 from holdfast.core.turn import Turn
 from holdfast.errors import JournalCorrupt, StaleEpoch
 from holdfast.feeds.live import LiveFeed
-from holdfast.journal.lease import Tenure
+from holdfast.journal.lease import LeaseTerm
 from holdfast.journal.reader import FillRow, Snapshot
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.identity import Bindings, check_identity
@@ -71,14 +71,14 @@ class LiveRecovery:
     def __init__(
         self,
         account: AccountAtWork[LiveBroker],
-        tenure: Tenure,
+        lease_term: LeaseTerm,
         past: Past,
         executions: Executions,
         clock: LiveClock,
         process: str,
     ) -> None:
         self._account = account
-        self._tenure = tenure
+        self._lease_term = lease_term
         self._past = past
         self._executions = executions
         self._clock = clock
@@ -109,7 +109,7 @@ class LiveRecovery:
             self._apply(record)
             self.known_ns = record.time_ns
         self._show_until(events)
-        if (state.sequence, state.epoch) > (self._tenure.last_sequence, self._tenure.epoch):
+        if (state.sequence, state.epoch) > (self._lease_term.last_sequence, self._lease_term.epoch):
             raise StaleEpoch(
                 f"account {self._account.name} was taken over by another engine while this one started; this one stops"
             )
@@ -162,7 +162,7 @@ class LiveRecovery:
     @property
     def is_first(self) -> bool:
         """Whether nothing is recorded of the account yet."""
-        return self._tenure.last_sequence == 0
+        return self._lease_term.last_sequence == 0
 
     def take(
         self, at_broker: BrokerAccount, latest: Sequence[BrokerOrder], feed: LiveFeed, opening: Opening | None = None
@@ -175,7 +175,7 @@ class LiveRecovery:
         check_identity(state, at_broker, latest, self._past, new_journal=self.new_journal)
         self._clock.sync(state.now_ns)
         state.now_ns = state.host.now_ns = max(state.now_ns, self._clock.now_ns())
-        turns = [lifecycle.start(state, self._tenure.epoch, holdfast.__version__, self._process)]
+        turns = [lifecycle.start(state, self._lease_term.epoch, holdfast.__version__, self._process)]
         if not state.broker_account_id:
             executions = [fill.execution_id for fill in opening.executions] if opening is not None else []
             turns.append(lifecycle.bind(state, at_broker.account_id, executions))
@@ -198,7 +198,7 @@ class LiveRecovery:
         account, state = self._account, self._account.state
         lifecycle.warmed_up(state)
         report = RecoveryCompleted(
-            records=self._tenure.last_sequence,
+            records=self._lease_term.last_sequence,
             market_events=0,
             open_orders=len(state.orders.live),
             resent=0,

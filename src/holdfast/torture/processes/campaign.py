@@ -29,7 +29,7 @@ POINT_WITHIN_S = 3.0
 """How long a kill waits for its point; then it falls where the engine is."""
 RECORDS_WITHIN_S = 2.0
 HEALED_WITHIN_S = 90.0
-"""After the last fault: by then the books agree and nothing is in doubt. The bound of I14."""
+"""After the last fault: by then the books agree and nothing is unresolved. The bound of I14."""
 LOOK_EVERY_S = 0.2
 AWAY_S = 0.3
 KILLED, MISUSED = -signal.SIGKILL, 2

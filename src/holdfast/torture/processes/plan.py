@@ -132,7 +132,7 @@ def _life(chance: random.Random, number: int, kind: str, point: CrashPoint | Non
     if point is None:
         death = chance.choices((Death.AT_WORK, Death.IN_START, Death.FROZEN), (6, 3, 1))[0]
     faults = [fault for name in chance.sample(sorted(SOME), chance.choice((0, 1, 1, 2, 3))) for fault in SOME[name]]
-    if point is CrashPoint.RECONCILING:  # it takes an order in doubt to get there
+    if point is CrashPoint.RECONCILING:  # it takes an unresolved order to get there
         faults = [*SOME["answers lost"]]
     events: list[BrokerEvent | None] = [None, *BrokerEvent]
     store_fault = chance.choice(FAULTS[kind]) if chance.random() < 0.15 else None

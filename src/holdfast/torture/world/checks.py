@@ -233,7 +233,7 @@ class Checks:
             self.fail("I17", f"{terms.client_order_id}: {low} to {high} of {key} is possible, and {target} asked for")
 
     def _check_bare(self, state: EngineState, body: CancelReleased) -> None:
-        """No exit is taken off for a way out that the broker would refuse because of somebody else's order."""
+        """No exit is taken off for a reduce-only order that the broker would refuse because of somebody else's order."""
         order = state.orders.find(body.client_order_id)
         is_for_a_close = body.reason.startswith(("target ", "close ")) or body.reason == "its position is being closed"
         if order is None or order.terms.role is OrderRole.REGULAR or state.rules.wash_trades or not is_for_a_close:

@@ -21,7 +21,7 @@ from holdfast.core.types import ZERO
 from holdfast.errors import Fatal, JournalCorrupt, JournalError, StaleEpoch
 from holdfast.journal.batch import Batch, PositionRow
 from holdfast.journal.chain import GENESIS, link
-from holdfast.journal.lease import Lease, Tenure
+from holdfast.journal.lease import Lease, LeaseTerm
 from holdfast.journal.reader import FillRow, Snapshot
 from holdfast.journal.rows import Row, record_row
 from holdfast.journal.writer import RENEWALS_A_LEASE
@@ -196,7 +196,7 @@ class WorldJournal:
         self._durable = 0
         process.on_killed.append(self._on_killed)
 
-    def take(self, account: str, broker: BrokerName, _process: str) -> Tenure:
+    def take(self, account: str, broker: BrokerName, _process: str) -> LeaseTerm:
         """Become the one process that trades the account, under a new epoch. Whoever had it is dead, or was silent for long."""
         disk = self._disk
         disk.holder = self._process
@@ -206,7 +206,7 @@ class WorldJournal:
         self._broker, self._epoch = broker, disk.epoch
         self._appended = self._durable = len(disk.rows)
         self._process.later(LEASE.duration_s / RENEWALS_A_LEASE, self._renew)
-        return Tenure(account, broker, disk.epoch, len(disk.rows), disk.last_hash, disk.cursor, disk.state)
+        return LeaseTerm(account, broker, disk.epoch, len(disk.rows), disk.last_hash, disk.cursor, disk.state)
 
     def may_send(self, _account: str) -> bool:
         """Whether the account is ours for as long as sending takes."""

@@ -72,7 +72,7 @@ class Process:
             self._loop.call_later(BURIAL_S, self._end_tasks, context=WORLD)
 
     def check(self) -> None:
-        """Stands at every way out of the process. Raises Killed when it is dead."""
+        """Stands at every exit of the process. Raises Killed when it is dead."""
         if self.is_dead:
             raise Killed
 

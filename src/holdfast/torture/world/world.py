@@ -300,9 +300,9 @@ class World:
         if life is None:
             return "no engine runs"
         if not life.loop.recovered.is_set():
-            return f"{life.process.name} has not recovered; in doubt: {list(life.desk.reconciler.unresolved_ids)}"
+            return f"{life.process.name} has not recovered; unresolved: {list(life.desk.reconciler.unresolved_ids)}"
         states = [f"{key} {order.state}" for key, order in life.state.orders.live.items()]
-        return f"in doubt: {list(life.desk.reconciler.unresolved_ids)}; live: {states}; {life.unsettled}; {life.state.account_state}"
+        return f"unresolved: {list(life.desk.reconciler.unresolved_ids)}; live: {states}; {life.unsettled}; {life.state.account_state}"
 
     def _bury(self) -> None:
         """End what is left, so that nothing of it runs when it is collected."""
@@ -371,14 +371,14 @@ class World:
         wire = Wire(self.network, process)
         broker = WorldBroker(self.idempotency, self.exchange, wire, self.fates.slip)
         journal: Any = WorldJournal(self.disk, process, self.fates, self.loop.time)
-        tenure = journal.take(ACCOUNT, broker.name, process.name)
+        lease_term = journal.take(ACCOUNT, broker.name, process.name)
         state, feed, woken = self.new_state(), WorldFeed(self.market, process), asyncio.Event()
         clock = LiveClock(process.boot_time_ns)
 
         def watch(turn: Turn) -> None:
             self.checks.on_turn(process, state, turn)
 
-        recorded = tenure, self.disk
+        recorded = lease_term, self.disk
         desk = LiveAccount(state, broker, journal, recorded, clock, self._live, woken.set, process.name, watch)
         breaker = Breaker(WATCHED.error_threshold, desk.on_breaker, clock.monotonic_s)
         wire.observe = lambda call: breaker.note(is_well(call.status), call.method)
@@ -388,7 +388,7 @@ class World:
         desk.supervise(Supervisor(desk.account, unresolved, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
         commands: Any = self.disk
         return Life(
-            process, tenure.epoch, desk, LiveLoop([desk], feed, journal, commands, woken), feed, broker, journal
+            process, lease_term.epoch, desk, LiveLoop([desk], feed, journal, commands, woken), feed, broker, journal
         )
 
     def _on_leave(self, process: Process, effect: SubmitOrder) -> None:

@@ -156,11 +156,11 @@ class Bench:
         self.reconciler = Reconciler(
             self.account, self.executions, self.clock, self.monitor, self.deliver, lambda: None, 0.05
         )
-        tenure = journal.take("one", BrokerName("alpaca"), "the test")
+        lease_term = journal.take("one", BrokerName("alpaca"), "the test")
         self.clock.sync(START_NS)
         self.state.now_ns = START_NS
         self.account.keep(
-            lifecycle.start(self.state, tenure.epoch, "0", "the test"),
+            lifecycle.start(self.state, lease_term.epoch, "0", "the test"),
             lifecycle.bind(self.state, "there"),
             lifecycle.adopt(self.state, self.broker.cash, []),
             lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)),

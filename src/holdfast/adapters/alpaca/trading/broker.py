@@ -101,7 +101,7 @@ class AlpacaBroker:
         return await self.sender.find(terms)
 
     async def open_orders(self) -> Sequence[BrokerOrder]:
-        """Every order that works, the held stops of pairs too: one that is in no list is doubted, and nothing is compared then."""
+        """Every order that works, the held stops of pairs too: one that is in no list is marked unresolved, and nothing is compared then."""
         return await self._questions.open_orders_and_legs()
 
     async def latest_orders(self) -> Sequence[BrokerOrder]:

@@ -10,7 +10,7 @@ protects the rest:
 1. `preservation.keep`: what need not be closed any more is kept, so that nothing below closes it.
 2. `flattening.go_on`: everything is being closed. Until that is over nothing is asked for below.
 3. `differences.withdraw`: orders for more than the broker has are canceled, so that nothing below counts on them.
-4. `preservation.retreat`: new risk is canceled, and what the policy calls risky begins to be closed.
+4. `preservation.reduce_risk`: new risk is canceled, and what the policy calls risky begins to be closed.
 5. `deadlines.look`: what the time brings to guarded positions: alarms, closes, another try.
 6. `waiting_intents.carry_out`: what strategies asked for. A close that has begun above has dropped its position's intents.
 7. `closing.go_on`: positions that are being closed take their next step.
@@ -38,7 +38,7 @@ ORDER: tuple[Callable[[EngineState, Turn], None], ...] = (
     preservation.keep,
     flattening.go_on,
     differences.withdraw,
-    preservation.retreat,
+    preservation.reduce_risk,
     deadlines.look,
     waiting_intents.carry_out,
     closing.go_on,

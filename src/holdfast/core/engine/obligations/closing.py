@@ -48,9 +48,9 @@ def due_ns(state: EngineState) -> int | None:
 
 
 def is_barred(state: EngineState, turn: Turn, key: Key, cause: str, terms: OrderTerms | None = None) -> bool:
-    """Whether orders on the other side keep a way out from being taken; what may be is canceled for it, and others' are named.
+    """Whether orders on the other side keep a reduce-only order from being taken; what may be is canceled for it, and others' are named.
 
-    ``terms``: the way out; an order at the market, where none is given.
+    ``terms``: the reduce-only order; an order at the market, where none is given.
     """
     position = state.portfolio.strategy_quantity(*key)
     if not position or state.rules.wash_trades:
@@ -89,7 +89,7 @@ def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: st
 
 
 def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> None:
-    """Cancel what works on the other side of a way out that was refused: a broker may take it for a wash trade (Alpaca does)."""
+    """Cancel what works on the other side of a reduce-only order that was refused: a broker may take it for a wash trade (Alpaca does)."""
     for order in list(state.orders.live.values()):
         terms = order.terms
         is_in_the_way = terms.role is OrderRole.REGULAR and (terms.symbol, terms.side) == (symbol, side.opposite)

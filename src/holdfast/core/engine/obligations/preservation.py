@@ -34,7 +34,7 @@ def keep(state: EngineState, turn: Turn) -> None:
         turn.touch(key[1], kept.id)
 
 
-def retreat(state: EngineState, turn: Turn) -> None:
+def reduce_risk(state: EngineState, turn: Turn) -> None:
     """Do what PRESERVATION asks for: cancel entries that would add risk, and begin to close what the account's policy calls risky.
 
     When the account was touched or the time has come; a cancel that was refused is not asked for again at every report.
@@ -46,10 +46,10 @@ def retreat(state: EngineState, turn: Turn) -> None:
     if begins_ns is None or state.now_ns < begins_ns:
         return
     if turn.is_due or turn.account_is_touched or (due_ns(state) or NEVER) <= state.now_ns:
-        _retreat(state, turn)
+        _reduce_risk(state, turn)
 
 
-def _retreat(state: EngineState, turn: Turn) -> None:
+def _reduce_risk(state: EngineState, turn: Turn) -> None:
     for order in list(state.orders.live.values()):
         if not order.cancel_released_ns and drafts.raises(state, order):
             cancel(turn, order, "the account is in PRESERVATION")

@@ -434,7 +434,7 @@ def test_slow_engine_is_no_dead_peer(make: MakeFeed) -> None:
 
 
 def test_too_many_symbols(make: MakeFeed) -> None:
-    """More symbols than the plan streams ticks of are refused before anything is sent, with the number and the way out."""
+    """More symbols than the plan streams ticks of are refused before anything is sent, with the number and the reduce-only order."""
     symbols = tuple(f"S{number}" for number in range(31))
 
     async def test() -> None:
