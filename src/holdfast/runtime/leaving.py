@@ -1,4 +1,4 @@
-"""An account's reduce-only order of an engine whose other accounts go on."""
+"""How an account leaves an engine whose other accounts go on."""
 
 import asyncio
 from contextlib import suppress
