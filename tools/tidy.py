@@ -28,7 +28,7 @@ UNFINISHED = re.compile(r"\b(?:T[O]DO|F[I]XME|X[X]X)\b")  # the brackets keep th
 RETIRED: Mapping[str, str] = {
     r"wish(?:es|ed)?": "order intent",
     r"ways?[ _]out": "reduce-only order, or exit",
-    r"doubt(?:s|ed)?": "unresolved",
+    r"orders?(?: is| are)? in doubt|in_doubt": "unresolved",
     r"foreign[ _]orders?|is_foreign": "external order",
     r"strays?": "external execution",
     r"tenures?": "term of a lease, or takeover",

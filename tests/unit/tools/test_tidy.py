@@ -145,7 +145,7 @@ def test_the_summary_gives_median_p90_and_largest(tree: Tree) -> None:
         ("self.wishes = []", "order intent"),
         ("# a way out of it", "reduce-only"),
         ("def is_way_out(order):", "reduce-only"),
-        ('raise Refused("the order is in Doubt")', "unresolved"),
+        ('raise Refused("the order is in doubt")', "unresolved"),
         ("orders of others are foreign orders", "external order"),
         ("if is_foreign(key):", "external order"),
         ("Tenure = 1", "term of a lease"),
@@ -165,7 +165,7 @@ def test_a_retired_word_is_found_with_the_term_to_use(line: str, term: str) -> N
         "wishes_per_minute = 50",
         'EXTERNAL_ORDERS = "foreign orders"',
         "supervisor.foreign_orders",
-        "balances in foreign currencies; a straight line; without doubtful rows; what it is wishful of",
+        "balances in foreign currencies; a straight line; without doubts of a file's columns; what it is wishful of",
     ],
 )
 def test_names_on_the_wire_and_other_words_pass(line: str) -> None:
