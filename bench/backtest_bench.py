@@ -76,7 +76,7 @@ def backtest(path: Path, params: dict[str, Any]) -> dict[str, float]:
         nonlocal records
         records += len(turn.records)
 
-    replay = Replay(state, build_exchange(config, account, state.register), count)
+    replay = Replay(state, build_exchange(config, account, state), count)
     replay.begin(account.deposit, "bench")
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began_s = time.perf_counter()

@@ -24,7 +24,6 @@ from holdfast.core.currencies import currency_of
 from holdfast.core.exits import ExitRules
 from holdfast.core.instruments import NIL, Named, instrument_for, instrument_of
 from holdfast.core.rates import FeedRate, RateSources
-from holdfast.core.register import Register
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
 from holdfast.core.session.calendar import TradingCalendar
@@ -39,6 +38,7 @@ from holdfast.errors import ConfigError
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.venue.exchange import Exchange
+from holdfast.venue.settings import FillAt
 
 PAIR_CALENDARS = ("24/7", "24/5")
 """Those of coins, and of currencies."""
@@ -214,9 +214,16 @@ def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:
     return msgspec.structs.replace(adapter.rules, fees=adapter.fees) if is_live else adapter.rules
 
 
-def build_exchange(config: Config, account: AccountConfig, register: Register) -> Exchange:
-    """The paper broker's exchange for an account. It goes by the rules of the account's ``register``, as they are at any time."""
-    return Exchange(config.venue.settings(), calendar_of(account), register.exchange, register.named)
+def build_exchange(config: Config, account: AccountConfig, state: EngineState, begun: FillAt | None = None) -> Exchange:
+    """The paper broker's exchange for an account. It goes by the rules of the state's register, as they are at any time.
+
+    ``begun`` is how the account's orders have filled so far; the state is told how they will, and what holding costs.
+    """
+    settings, register = config.venue.settings(begun), state.register
+    state.fill = settings.fill.value
+    if not config.feed_of(account).is_live:  # there it keeps books of its own, which know no such cost
+        state.carry = config.venue.carry()
+    return Exchange(settings, calendar_of(account), register.exchange, register.named)
 
 
 def named_instruments(config: Config, calendar: str) -> Named:

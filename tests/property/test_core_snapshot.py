@@ -94,7 +94,9 @@ def test_no_part_of_a_state_is_left_out(recorded: Recording) -> None:
     }  # kept in parts of a snapshot with other names
     configured = NOT_IN_RECORDS | {
         "broker",
+        "carry",
         "external_orders",
+        "fill",
         "lost_orders",
         "protection",
         "rules",

@@ -127,7 +127,7 @@ def trade(path: Path, symbols: list[str], timeframe: str, venue: dict[str, Any],
     feed = build_feed(config)
     state = build_state(config, config.accounts[0], feed, None)
     keeper = Bookkeeper(state)
-    replay = Replay(state, build_exchange(config, config.accounts[0], state.register), keeper.watch)
+    replay = Replay(state, build_exchange(config, config.accounts[0], state), keeper.watch)
     replay.begin(config.accounts[0].deposit, "test")
     replay.run(feed.events(), feed.trading_from_ns)
     return keeper

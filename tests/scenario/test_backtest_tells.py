@@ -11,6 +11,7 @@ from holdfast.cli.backtest import backtest
 STRATEGIES = """
 from holdfast.core.strategy.api import Strategy
 
+
 class Rebalance(Strategy):
     def on_bar(self, context, bar):
         if bar.symbol == context.symbols[-1]:
@@ -49,6 +50,9 @@ def bars(symbols: list[str], closes: list[float]) -> str:
         ts = f"2024-01-02T{14 + (30 + minute) // 60}:{(30 + minute) % 60:02}:00Z"
         rows += [f"{symbol},{ts},{close},{close},{close},{close},1000" for symbol in symbols]
     return "\n".join(rows) + "\n"
+
+
+CLOSE = 'fill = "close"'
 
 
 class Run:
@@ -101,7 +105,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_a_change_of_five_hundred_symbols_at_once_is_no_flood(run: Run) -> None:
     """Each of the two minutes buys one of every symbol in one callback: a thousand fills, nothing refused."""
-    assert run("Rebalance", [10.0, 11.0], symbols=[f"S{number:03}" for number in range(500)]) == 0
+    assert run("Rebalance", [10.0, 11.0], symbols=[f"S{number:03}" for number in range(500)], venue=CLOSE) == 0
     assert (run.result["fills"], run.account["refusals"]) == (1000, {})
 
 
@@ -142,6 +146,9 @@ def test_every_order_is_told_by_its_end_and_every_unfilled_one_by_its_reason(run
 def test_the_price_that_orders_fill_at_is_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """In the report and in the data, for the default as well."""
     run("Plan", [100.0, 100.0])
+    assert run.account["fill"] == "next_open"
+    assert "venue fill = next_open" in " ".join(capsys.readouterr().out.split())
+    run("Plan", [100.0, 100.0], venue=CLOSE)
     assert run.account["fill"] == "close"
     assert "venue fill = close" in " ".join(capsys.readouterr().out.split())
 
@@ -151,7 +158,7 @@ def test_a_win_is_a_round_trip_that_earned_more_than_its_fees(run: Run) -> None:
     plan: dict[int, list[tuple[str, int, float | None]]] = {
         1: [("buy", 10, None)], 2: [("sell", 4, None), ("sell", 6, None)], 3: [("buy", 10, None)], 4: [("sell", 10, None)],
     }  # fmt: skip
-    venue = 'commission = { type = "per_order", amount = "1" }'
+    venue = CLOSE + '\ncommission = { type = "per_order", amount = "1" }'
     run("Plan", [100.0, 100.05, 100.0, 101.0], plan=plan, venue=venue)
     (row,) = run.account["strategies"]
     assert (row["wins"], row["losses"]) == (1, 1)

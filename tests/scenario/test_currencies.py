@@ -122,7 +122,7 @@ def in_backtest(config: Config) -> list[Envelope]:
     found: list[Envelope] = []
     (account,) = config.accounts
     state = build_state(config, account, feed := build_feed(config), None)
-    replay = Replay(state, build_exchange(config, account, state.register), lambda turn: found.extend(turn.records))
+    replay = Replay(state, build_exchange(config, account, state), lambda turn: found.extend(turn.records))
     replay.begin(account.deposit, "test", account.balances)
     replay.run(feed.events(), feed.trading_from_ns)
     return found

@@ -95,7 +95,7 @@ def in_backtest(config: Config) -> list[Envelope]:
     """All records of a backtest."""
     found: list[Envelope] = []
     state = build_state(config, config.accounts[0], feed := build_feed(config), None)
-    exchange = build_exchange(config, config.accounts[0], state.register)
+    exchange = build_exchange(config, config.accounts[0], state)
     replay = Replay(state, exchange, lambda turn: found.extend(turn.records))
     replay.begin(config.accounts[0].deposit, "test")
     replay.run(feed.events(), feed.trading_from_ns)
@@ -162,7 +162,7 @@ FUTURE = "symbol,tick,lot,asset_class,exchange,multiplier,product\nNIFTY24DECFUT
 @pytest.mark.parametrize("how", ["backtest", "paper"])
 def test_a_multiplier_is_in_value_profit_and_commission(tmp_path: Path, how: str) -> None:
     """Fifty of a future at 2 a point: cost, gain and a commission by value are twice those of fifty shares; orders say the product."""
-    venue = '[venue]\ncommission = { type = "bps", bps = "1" }\n'
+    venue = '[venue]\nfill = "close"\ncommission = { type = "bps", bps = "1" }\n'
     config = configured(tmp_path, {"NIFTY24DECFUT": ["50", "23011", "22000"]}, FUTURE, more=venue)
     records = on_paper(config) if how == "paper" else in_backtest(config)
     position = [body for record in records if isinstance(body := record.body, PositionChanged)][-1]
@@ -202,14 +202,15 @@ def test_sizes_count_what_a_future_is_worth(tmp_path: Path) -> None:
 def test_the_multiplier_of_what_is_held_can_not_change(tmp_path: Path) -> None:
     """The start is refused, with what to do; nothing is recorded. A flat symbol may have another."""
     orders = {"NIFTY24DECFUT": ["50", "23011", "22000"]}
-    before = on_paper(configured(tmp_path, orders, FUTURE))
-    changed = configured(tmp_path, orders, FUTURE.replace(",2,", ",3,"))
+    close = '[venue]\nfill = "close"\n'
+    before = on_paper(configured(tmp_path, orders, FUTURE, more=close))
+    changed = configured(tmp_path, orders, FUTURE.replace(",2,", ",3,"), more=close)
     words = "50 NIFTY24DECFUT are held with multiplier 2, and it is 3 now; close them first, or put 2 back"
     with pytest.raises(Refused, match=words), open_engine(changed) as engine:
         asyncio.run(engine.loop.run())
     with Reader.open(changed.journal.url) as reader:
         assert len(list(reader.records("a"))) == len(before)
-    assert len(on_paper(configured(tmp_path, orders, FUTURE))) > len(before)
+    assert len(on_paper(configured(tmp_path, orders, FUTURE, more=close))) > len(before)
 
 
 def test_the_multiplier_of_open_orders_can_not_change(tmp_path: Path) -> None:

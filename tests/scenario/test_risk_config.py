@@ -86,7 +86,7 @@ def test_a_run_with_each_profile(profile: str) -> None:
         refused.update(record.body.rule for record in turn.records if isinstance(record.body, RiskRefused))
 
     feed = build_feed(config)
-    replay = Replay(state, build_exchange(config, config.accounts[0], state.register), watch)
+    replay = Replay(state, build_exchange(config, config.accounts[0], state), watch)
     replay.begin(config.accounts[0].deposit, "test")
     replay.run(feed.events(), feed.trading_from_ns)
     if profile == "prop-firm":

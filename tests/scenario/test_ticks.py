@@ -104,4 +104,4 @@ def test_an_exchange_by_another_name_has_its_ticks(tmp_path: Path, calendar: str
     state = build_state(loaded, loaded.accounts[0], build_feed(loaded), None)
     state.now_ns = 1_704_200_000_000_000_000
     assert str(state.instrument_of("ABC").ticks[0][1]) == tick
-    build_exchange(loaded, loaded.accounts[0], state.register)
+    build_exchange(loaded, loaded.accounts[0], state)

@@ -19,11 +19,11 @@ class Backtest:
 
     def __init__(self, config: Config, account: AccountConfig, feed: Feed, folder: Path) -> None:
         self._account = account
-        self._fill = config.venue.fill
+        self._fill = config.venue.preset.fill
         self._feed = feed
         self._state = build_state(config, account, feed, None)
         self.recorder = Recorder(self._state, folder)
-        exchange = build_exchange(config, account, self._state.register)
+        exchange = build_exchange(config, account, self._state)
         self._replay = Replay(self._state, exchange, self.recorder, self.recorder.look)
 
     @property

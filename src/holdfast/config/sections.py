@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from holdfast.adapters import registry
+from holdfast.core.carry import Carry
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import PAPER, BrokerName
 from holdfast.core.protection.policy import OnBlocked, Preservation, ProtectionPolicy
@@ -31,6 +32,7 @@ from holdfast.feeds.instruments import InstrumentRules
 from holdfast.feeds.live import Stream
 from holdfast.locks.lock import SHORTEST_LEASE_S
 from holdfast.venue.models import Commission, NoCommission
+from holdfast.venue.presets import PLAIN, PRESETS, Model, Preset
 from holdfast.venue.settings import FillAt, VenueSettings
 
 REPLAYABLE = ("file", "synthetic")
@@ -38,6 +40,8 @@ REPLAYABLE = ("file", "synthetic")
 
 BasisPoints = Annotated[Decimal, Within(0, 10_000, below=True)]
 """Hundredths of a percent, less than all."""
+YearlyPct = Annotated[Decimal, Within(0, 1000)]
+"""Percent of a year."""
 
 
 class Section(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,33 +95,67 @@ class FeedConfig(Section, frozen=True):
 
 
 class VenueConfig(Section, frozen=True):
-    """The paper broker's exchange (docs/venue.md).
+    """The exchange in memory that backtests and paper accounts trade on (docs/venue.md).
 
-    ``fill``: an order meets the bar it was decided on at its close, or the next one at its open. ``commission``: ``none``, or
-    a table such as ``{ type = "per_share", rate = "0.005", minimum = "1" }``.
+    ``model`` fills in what is left out of all but ``commission`` and ``seed``: ``optimistic``, ``realistic`` or ``cautious``; without one
+    orders fill at the next open and cost nothing. ``fill``: an order meets the next bar at its open (``next_open``), or the one it was
+    decided on at its ``close``. ``commission``: ``none``, or a table such as ``{ type = "per_share", rate = "0.005", minimum = "1" }``.
+    ``borrow_pct`` is the fee for shares that are sold short, ``interest_pct`` the interest on cash below zero, each in percent of a year. A ``volume_share`` of 0 is no bound.
     """
 
-    fill: FillAt = FillAt.CLOSE
+    model: Model | None = None
+    fill: FillAt | None = None
     commission: Literal["none"] | dict[str, Any] = "none"
-    slippage_bps: BasisPoints = Decimal(0)
-    slippage_noise_bps: BasisPoints = Decimal(0)
-    volume_share: Annotated[Decimal, Within(0, 1, above=True)] | None = None
-    latency_ms: Milliseconds = 0
-    latency_jitter_ms: Milliseconds = 0
+    spread_bps: BasisPoints | None = None
+    slippage_bps: BasisPoints | None = None
+    slippage_noise_bps: BasisPoints | None = None
+    volume_share: Annotated[Decimal, Within(0, 1)] | None = None
+    latency_ms: Milliseconds | None = None
+    latency_jitter_ms: Milliseconds | None = None
+    borrow_pct: YearlyPct | None = None
+    interest_pct: YearlyPct | None = None
     seed: Seed = 1
 
-    def settings(self) -> VenueSettings:
-        """What the venue is built with. Raises :class:`~holdfast.errors.ConfigError`."""
+    @property
+    def preset(self) -> Preset:
+        """The model's settings, with those in their places that are written."""
+        written = {name: value for name in self.written if (value := getattr(self, name)) is not None}
+        if written.get("volume_share") == 0:
+            written["volume_share"] = None
+        return msgspec.structs.replace(self._model, **written)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The settings of a model that are written beside it."""
+        return tuple(name for name in Preset.__struct_fields__ if getattr(self, name) is not None)
+
+    @property
+    def _model(self) -> Preset:
+        return PLAIN if self.model is None else PRESETS[self.model]
+
+    def settings(self, begun: FillAt | None = None) -> VenueSettings:
+        """What the venue is built with. Raises :class:`~holdfast.errors.ConfigError`.
+
+        ``begun`` is how orders have filled so far: that goes on where neither ``fill`` nor ``model`` is written.
+        """
+        preset = self.preset
+        is_open = self.fill is None and self.model is None
         return VenueSettings(
-            fill=self.fill,
-            slippage_bps=self.slippage_bps,
-            slippage_noise_bps=self.slippage_noise_bps,
-            volume_share=self.volume_share,
-            latency_ns=int(self.latency_ms * 1_000_000),
-            latency_jitter_ns=int(self.latency_jitter_ms * 1_000_000),
+            fill=begun if begun is not None and is_open else preset.fill,
+            spread_bps=preset.spread_bps,
+            slippage_bps=preset.slippage_bps,
+            slippage_noise_bps=preset.slippage_noise_bps,
+            volume_share=preset.volume_share,
+            latency_ns=int(preset.latency_ms * 1_000_000),
+            latency_jitter_ns=int(preset.latency_jitter_ms * 1_000_000),
             commission=self._commission(),
             seed=self.seed,
         )
+
+    def carry(self) -> Carry:
+        """What holding costs."""
+        preset = self.preset
+        return Carry(preset.borrow_pct, preset.interest_pct)
 
     def _commission(self) -> Commission:
         if isinstance(self.commission, str):

@@ -51,7 +51,13 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
     turn = Turn(state, "runtime")
     started = turn.record(
         EngineStarted(
-            epoch, version, process, state.calendar.name, lists_instruments=True, currency=state.register.currency
+            epoch,
+            version,
+            process,
+            state.calendar.name,
+            lists_instruments=True,
+            currency=state.register.currency,
+            fill=state.fill,
         )
     )
     for listed in news:

@@ -107,6 +107,7 @@ class EngineStarted(Body, frozen=True, gc=False):
     """A process took the account, under a new epoch. ``calendar`` is the account's (empty in journals from before it was kept).
 
     ``lists_instruments``: the rules of instruments are recorded from here on (`InstrumentListed`). ``currency`` is the account's own (empty: it has no name).
+    ``fill`` is how orders fill at the exchange in memory (empty: the account is elsewhere, or the journal of before it was kept, when it was ``close``).
     """
 
     epoch: int
@@ -115,6 +116,7 @@ class EngineStarted(Body, frozen=True, gc=False):
     calendar: str = ""
     lists_instruments: bool = False
     currency: str = ""
+    fill: str = ""
 
 
 class EngineStopped(Body, frozen=True, gc=False):

@@ -6,7 +6,7 @@ not have to find that out by its consequences (docs/leases.md, "Names").
 
 from collections.abc import Iterator
 
-from holdfast.config import AccountConfig
+from holdfast.config import AccountConfig, VenueConfig
 from holdfast.core.lifecycle import OPENING_CASH
 from holdfast.core.messages import PAPER, CashDeposited
 from holdfast.core.milestones import EngineStarted, FeedOpened, StrategyStarted
@@ -15,9 +15,14 @@ from holdfast.core.state import EngineState
 from holdfast.core.types import MANUAL, iso_time, plain
 from holdfast.feeds.port import Feed
 from holdfast.journal.reader import Reader
+from holdfast.venue.settings import FillAt
+
+_FILLS = {FillAt.CLOSE: "the close of the bar that they were decided on", FillAt.NEXT_OPEN: "the next bar's open"}
 
 
-def changes(config: AccountConfig, state: EngineState, feed: Feed | None, reader: Reader) -> Iterator[str]:
+def changes(
+    config: AccountConfig, venue: VenueConfig, state: EngineState, feed: Feed | None, reader: Reader
+) -> Iterator[str]:
     """A sentence for each change that matters; nothing for an account of which nothing is recorded. Raises JournalError.
 
     ``feed`` is one that can be played again, or None.
@@ -27,6 +32,7 @@ def changes(config: AccountConfig, state: EngineState, feed: Feed | None, reader
         return
     yield from _calendar(state, reader)
     if config.broker == PAPER:
+        yield from _fill(config.name, venue, reader)
         yield from _cash(config, reader)
     if feed is not None:
         yield from _feed(state.account, feed, last.time_ns, reader)
@@ -41,6 +47,34 @@ def _calendar(state: EngineState, reader: Reader) -> Iterator[str]:
         yield (
             f"account {state.account} was on calendar {former} and is on {state.calendar.name} now: trading days and their limits, hours, orders "
             "for the day and silence go by it from here on"
+        )
+
+
+def begun_fill(account: str, reader: Reader) -> FillAt | None:
+    """How an account's orders have filled at the exchange in memory so far; None for one of which nothing is recorded. Raises JournalError.
+
+    Journals from before it was recorded are of a time when orders filled at the close where nothing else was written.
+    """
+    begun = None
+    for body in reader.newest_of(account, EngineStarted):
+        if isinstance(body, EngineStarted):
+            if body.fill:
+                return FillAt(body.fill)
+            begun = FillAt.CLOSE
+    return begun
+
+
+def _fill(account: str, venue: VenueConfig, reader: Reader) -> Iterator[str]:
+    begun = begun_fill(account, reader)
+    if begun is None:
+        return
+    now = venue.settings(begun).fill
+    if now is not begun:
+        yield f"account {account} had its orders filled at {_FILLS[begun]}, and has them filled at {_FILLS[now]} from here on (venue fill = {now})"
+    elif now is not venue.settings().fill:
+        yield (
+            f"account {account} began with orders filled at {_FILLS[now]} and goes on so (venue fill = {now}); for {_FILLS[venue.settings().fill]}, the "
+            f'default of today, write fill = "{venue.settings().fill}" in [venue]'
         )
 
 

@@ -88,7 +88,7 @@ def open_engine(
             check_names(config, reader, beginning)
             for parts in groups:
                 for account, state in zip(parts.accounts, parts.states, strict=True):
-                    for change in changes(account, state, parts.replayed, reader):
+                    for change in changes(account, config.venue, state, parts.replayed, reader):
                         waits.tell(change)
         return lease_terms
 

@@ -41,6 +41,7 @@ from holdfast.locks import open_locks
 from holdfast.locks.lock import LockManager
 from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork, Watcher
+from holdfast.runtime.changes import begun_fill
 from holdfast.runtime.groups import Group
 from holdfast.runtime.identity import Beginning
 from holdfast.runtime.live.account_lock import AccountLock
@@ -157,7 +158,8 @@ class Builder:
             for account_config, state in zip(accounts, states, strict=True):
                 replayed = registry.load(account_config.broker).replayed
                 assert replayed is not None  # noqa: S101 - the configuration was checked
-                broker = replayed(account_config.name, build_exchange(config, account_config, state.register))
+                begun = begun_fill(account_config.name, shared.reader)
+                broker = replayed(account_config.name, build_exchange(config, account_config, state, begun))
                 seen = shared.watch
                 if config.metrics.listen is not None:  # nobody else would look at them
                     seen = partial(_measured, self.metrics.setdefault(account_config.name, ApiMetrics()), seen)
@@ -214,7 +216,7 @@ class Builder:
         on_live = registry.load(account.broker).on_live
         assert on_live is not None  # noqa: S101 - the configuration was checked
         assert market is not None  # noqa: S101 - nobody guards what lives in here
-        exchange = build_exchange(self._config, account, state.register)
+        exchange = build_exchange(self._config, account, state, begun_fill(account.name, reader))
         clock = market.broker(asks_only=True).clock_ns
         records = partial(reader.records, account.name)
         kind = on_live()

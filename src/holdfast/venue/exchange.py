@@ -49,11 +49,11 @@ class Exchange:
     def __init__(
         self, settings: VenueSettings, calendar: TradingCalendar, instrument: Instrument = US_EQUITY, named: Named = NIL
     ) -> None:
-        self._settings = settings
-        self._calendar = calendar
+        self._settings, self._calendar = settings, calendar
         self._book = OrderBook()
         self.instrument, self.named = instrument, named
         self._matching = Matching(settings, instrument, named, self._book)
+        self.tally = self._matching.tally
         self._markets = self._book.markets
         self._due_ns = NEVER_NS
         self._session_ns = (0, 0)

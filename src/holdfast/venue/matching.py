@@ -16,7 +16,18 @@ from holdfast.core.messages import (
     Report,
     Trade,
 )
-from holdfast.core.types import NO_QUANTITY, ONE, Money, OrderRole, Price, Quantity, Rounding, TimeInForce, round_to
+from holdfast.core.types import (
+    NO_QUANTITY,
+    ONE,
+    ZERO,
+    Money,
+    OrderRole,
+    Price,
+    Quantity,
+    Rounding,
+    TimeInForce,
+    round_to,
+)
 from holdfast.venue.book import OrderBook
 from holdfast.venue.market import Market, View, price_of, start_ns
 from holdfast.venue.models import TickRule, fee, finest_tick
@@ -24,6 +35,7 @@ from holdfast.venue.order import AT_ONCE, AUCTION_ONLY, VenueOrder
 from holdfast.venue.path import OPEN, Point
 from holdfast.venue.rules import Offer, at_price, at_tick, could_fill, in_range, on_path, point_at
 from holdfast.venue.settings import FillAt, VenueSettings
+from holdfast.venue.tally import LARGE_SHARE, Tally
 
 _FOK, _OPG, _CLS = TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS
 
@@ -38,6 +50,7 @@ class Matching:
         self._instrument = instrument
         self._named = named
         self._book = book
+        self.tally = Tally()
         self.market_ns = 0
         """The time of the latest event of any symbol."""
 
@@ -206,9 +219,11 @@ class Matching:
         price, slips, after = offer
         self._note(terms, source, offer, time_ns)
         if slips:
-            price = settings.slipped(price, terms.symbol, terms.side, time_ns, self.tick_of(order))
+            price = self._slip(order, source, price, quantity, time_ns)
         if share is not None:
             market.take(source, terms.side, quantity)
+        if type(source) is Bar and float(quantity) > source.volume * LARGE_SHARE:
+            self.tally.large_fills += 1
         worth = Price(price * self._rules_of(order).multiplier)
         cost = fee(settings.commission, worth, quantity, order.filled)
         self.count_fill(order, quantity)
@@ -216,6 +231,16 @@ class Matching:
         reports.append(Report(time_ns, _execution(order, quantity, price, cost, executed_ns)))
         if terms.oco_group is not None:
             self._tell_group(order, quantity, time_ns, reports)
+
+    def _slip(self, order: VenueOrder, source: MarketEvent, price: Price, quantity: Quantity, time_ns: int) -> Price:
+        """The price against the trader, and what that costs counted."""
+        terms = order.terms
+        tick, is_quoted = self.tick_of(order), isinstance(source, Quote)
+        slipped = self._settings.slipped(price, terms.symbol, terms.side, time_ns, tick, is_quoted=is_quoted)
+        if slipped != price:
+            cost = abs(slipped - price) * quantity * self._rules_of(order).multiplier
+            self.tally.slippage[terms.symbol] = self.tally.slippage.get(terms.symbol, ZERO) + cost
+        return slipped
 
     def _note(self, terms: OrderTerms, source: MarketEvent, offer: Offer, time_ns: int) -> None:
         """Remember where in a bar an order has traded, for what that leads to."""
@@ -230,6 +255,8 @@ class Matching:
     def _available(self, order: VenueOrder, market: Market, source: MarketEvent, share: Decimal) -> Quantity:
         """How much of the order the share of the market data lets trade."""
         remaining = order.remaining
+        if type(source) is Bar and not source.volume:
+            self.tally.bars_without_volume += 1
         left = market.left(source, order.terms.side, share)
         if order.terms.quantity == order.terms.quantity.to_integral_value():
             left = round_to(left, max(ONE, self._rules_of(order).quantity_increment), Rounding.DOWN)

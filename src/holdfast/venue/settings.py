@@ -30,13 +30,15 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The exchange's settings; the defaults are an ideal one.
 
     ``slippage_bps`` moves the price of market and triggered stop orders against the trader, ``slippage_noise_bps`` adds a
-    chance part from zero up to it; with both at 0 prices are the data's own. ``volume_share`` is the largest part of a bar's
+    chance part from zero up to it; half of ``spread_bps`` comes on top where they meet a bar or a trade, which say nothing of
+    bid and ask. With all at 0 prices are the data's own. ``volume_share`` is the largest part of a bar's
     volume, a trade's size or a quote's size that all orders of the symbol together may take (None: no cap). An order or
     cancel arrives ``latency_ns``, and by chance up to ``latency_jitter_ns`` more, after it was released. ``seed`` decides
     all chance. Raises :class:`~holdfast.errors.InvalidValue` for values out of range.
     """
 
     fill: FillAt = FillAt.CLOSE
+    spread_bps: Decimal = ZERO
     slippage_bps: Decimal = ZERO
     volume_share: Decimal | None = None
     latency_ns: int = 0
@@ -46,12 +48,12 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("slippage_bps", "slippage_noise_bps", "latency_ns", "latency_jitter_ns"):
+        for name in ("spread_bps", "slippage_bps", "slippage_noise_bps", "latency_ns", "latency_jitter_ns"):
             if getattr(self, name) < 0:
                 raise InvalidValue(f"venue setting {name} must not be below zero, and is {getattr(self, name)}")
-        if self.slippage_bps + self.slippage_noise_bps >= BASIS_POINTS:
+        if self.spread_bps / 2 + self.slippage_bps + self.slippage_noise_bps >= BASIS_POINTS:
             raise InvalidValue(
-                "venue settings slippage_bps and slippage_noise_bps together must stay below 10000 (100 %)"
+                "venue settings slippage_bps, slippage_noise_bps and half of spread_bps together must stay below 10000 (100 %)"
             )
         if self.volume_share is not None and not 0 < self.volume_share <= 1:
             raise InvalidValue(f"venue setting volume_share must be above 0 and at most 1, and is {self.volume_share}")
@@ -70,9 +72,14 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
             arrival_ns += uniform_int(chance(self.seed, kind, symbol, side, released_ns), self.latency_jitter_ns)
         return arrival_ns
 
-    def slipped(self, price: Price, symbol: str, side: Side, time_ns: int, tick: TickRule) -> Price:
-        """``price`` moved against the trader and rounded the same way; untouched when there is no slippage."""
-        bps = self.slippage_bps
+    def slipped(
+        self, price: Price, symbol: str, side: Side, time_ns: int, tick: TickRule, *, is_quoted: bool = False
+    ) -> Price:
+        """``price`` moved against the trader and rounded the same way; untouched when there is nothing to move it by.
+
+        A price that ``is_quoted`` is one of two sides already: half the spread is in it.
+        """
+        bps = self.slippage_bps if is_quoted else self.slippage_bps + self.spread_bps / 2
         if self.slippage_noise_bps:
             bps += uniform_decimal(chance(self.seed, "slippage", symbol, side, time_ns), self.slippage_noise_bps)
         if not bps:

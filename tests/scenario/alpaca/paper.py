@@ -70,7 +70,7 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
         commands = CommandQueue(config.journal.url)
         stack.callback(commands.close)
         ask_time = login.broker(asks_only=True).clock_ns
-        exchange = build_exchange(config, account, state.register)
+        exchange = build_exchange(config, account, state)
         broker = LivePaperBroker(account.name, exchange, DEPOSIT, lambda: reader.records(account.name), ask_time)
         state.rules = broker.capability.rules
         clock, woken = LiveClock(), asyncio.Event()

@@ -1,5 +1,6 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
+from holdfast.core.carry import carried, nights
 from holdfast.core.engine.obligations import fulfil, wake_in_time
 from holdfast.core.engine.operations import impair, keep_loss_limits, record_value, restore
 from holdfast.core.milestones import MarketStale, TradingDayStarted
@@ -53,6 +54,7 @@ def _begin_day(state: EngineState, turn: Turn, day: TradingDay, before_ns: int) 
     known now may be of later: then it is what the account was worth when last valued, deposits since counted.
     """
     portfolio, counters = state.portfolio, state.counters
+    before = state.trading_day
     equity, pnl = counters.last_equity, portfolio.strategy_pnl(state.price)
     if before_ns <= day.start_ns or equity is None:
         equity = state.equity
@@ -60,6 +62,9 @@ def _begin_day(state: EngineState, turn: Turn, day: TradingDay, before_ns: int) 
         pnl |= counters.last_pnl
     counted_from = state.calendar.window_start(state.now_ns - 1, DAY_TRADE_DAYS)
     turn.record(TradingDayStarted(day.date, equity, pnl, counted_from, day.is_guess))
+    if before and not state.carry.is_free:
+        for cost in list(carried(state, nights(before, day.date))):
+            turn.record(cost, source="exchange")
     restore(state, turn, Cause.DAILY_LOSS, "a new trading day")
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
+from holdfast.core.carry import NO_CARRY
 from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
 from holdfast.core.exposure import Exposure
@@ -87,6 +88,8 @@ class EngineState:
         self.volatility = VolatilityCache()
         self.stale_after_ns = stale_after_ns
         self.rules = rules
+        self.carry = NO_CARRY
+        self.fill = ""  # how orders fill at an exchange in memory, as its setting of that name says it
 
         self.epoch = 0
         self.ids = Ids(account, 0)
