@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from holdfast.core.exits import fault_of_exits
+from holdfast.core.exits import fault_of_exits, fault_of_percent
 from holdfast.core.exposure import held, uncommitted, unsettled_fee
 from holdfast.core.messages import Action, OrderTerms, RiskApproved, RiskRefused, Signal
 from holdfast.core.orders.order import Order
@@ -301,7 +301,8 @@ def fault_of(signal: Signal) -> str:
             value = getattr(signal, name)
             if value is not None:
                 to_price(value, name)
-        fault = fault_of_exits(signal.exits) if signal.exits is not None else ""
+        fault = fault_of_percent(signal.trail_percent, "trail_percent")
+        fault = fault or (fault_of_exits(signal.exits) if signal.exits is not None else "")
         if fault:
             return fault
         kind = order_type(signal.limit_price, signal.stop_price, signal.trail_amount, signal.trail_percent)

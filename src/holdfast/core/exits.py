@@ -78,12 +78,18 @@ class ExitRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return None if distance_pct is None else Price(price + price * distance_pct / 100 * way)
 
 
+def fault_of_percent(distance: Decimal | None, name: str) -> str:
+    """What is wrong with a distance in percent of a price; empty for nothing, and for none."""
+    return "" if distance is None or 0 < distance < 100 else f"{name} must be above 0 and below 100, not {distance}"
+
+
 def fault_of_exits(exits: Exits) -> str:
     """What is wrong with the values of these exits; empty for nothing."""
     if exits.trail_amount is not None and exits.trail_percent is not None:
         return "a trailing stop takes either an amount or a percentage, not both"
-    if exits.trail_percent is not None and not 0 < exits.trail_percent < 100:
-        return f"trail_stop_percent must be above 0 and below 100, not {exits.trail_percent}"
+    fault = fault_of_percent(exits.trail_percent, "trail_stop_percent")
+    if fault:
+        return fault
     if exits.hold_ns is not None and exits.hold_ns <= 0:
         return "hold_s must be above zero: it is how long the position is held"
     for name, price in (("trail_stop", exits.trail_amount), ("break_even_at", exits.break_even_at)):

@@ -166,6 +166,16 @@ def test_protection_lies_on_its_own_side_of_the_entry(
     assert verdict(order, view()) == ("protection_side" if refused else "")
 
 
+@pytest.mark.parametrize(
+    ("side", "even", "rule"),
+    [(Side.BUY, "100.01", ""), (Side.BUY, "100", "protection_side"), (Side.BUY, "90", "protection_side"),
+     (Side.SELL, "99.99", ""), (Side.SELL, "100", "protection_side"), (Side.SELL, "110", "protection_side")],
+)  # fmt: skip
+def test_break_even_is_where_the_position_earns(side: Side, even: str, rule: str) -> None:
+    """On the other side of the entry the market would be there from the beginning, and the stop at the price of the entry."""
+    assert verdict(terms(side, 1, exits=Exits(break_even_at=Price(D(even)))), view()) == rule
+
+
 SHORTS_BY_STOP = [
     # the market is at 100
     ("98", None, "98.01", "97.99", ""),  # in at 98

@@ -1,7 +1,9 @@
 """Orders and exits as values: what they mean, what they refuse, and that the single keywords mean the same."""
 
+import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +13,34 @@ from holdfast.core.messages import Signal
 from tests.scenario.desk import bar
 from tests.unit.core.test_strategy_host import Stage, Watcher, asked
 
-Ask = Callable[[Context], Any]
+Ask = Callable[..., Any]
+
+
+READS: tuple[Ask, ...] = (
+    lambda c, symbol: c.history(symbol, 1),
+    lambda c, symbol: c.price(symbol),
+    lambda c, symbol: c.orders(symbol),
+    lambda c, symbol: c.position(symbol),
+    lambda c, symbol: c.close(symbol),
+)
+WRONG_SYMBOLS = [
+    ("ABD", "did you mean ABC"),
+    ("abc", "did you mean ABC"),
+    ("", "its symbols are"),
+    (["ABC"], "does not have the symbol"),
+]
+WRONG_OF_TARGETS: list[tuple[dict[str, Any], str]] = [
+    ({"confidence": 5}, "confidence must be above 0 and at most 1, not 5"),
+    ({"confidence": float("nan")}, "confidence must be a finite number"),
+    ({"confidence": "high"}, "confidence must be a number"),
+    ({"tag": 7}, "a tag must be a text, not 7"),
+    ({"order": Limit(5)}, "it takes no Limit"),
+    ({"limit_price": 5}, "it takes no Limit"),
+    ({"stop_loss": -1}, "stop_loss must be above zero"),
+    ({"stoploss": 1}, "did you mean stop_loss"),
+    ({"exits": 95}, "exits can't be 95"),
+]
+"""What is asked for is there already: it is refused all the same."""
 
 
 def both(values: Ask, keywords: Ask) -> Signal:
@@ -62,6 +91,10 @@ def test_values_and_keywords_mean_the_same() -> None:
         (lambda: Limit(95, time_to_live_s=0), "time_to_live_s must be above zero, not 0"),
         (lambda: Market(time_to_live_s=-1), "time_to_live_s must be above zero, not -1"),
         (lambda: Exits(trail_stop=1, trail_stop_percent=1), "not both"),
+        (lambda: TrailingStop(percent=150), "trail_percent must be above 0 and below 100, not 150"),
+        (lambda: TrailingStop(percent=100), "trail_percent must be above 0 and below 100, not 100"),
+        (lambda: TrailingStop(percent=0), "trail_percent must be above zero, not 0"),
+        (lambda: Exits(trail_stop_percent=150), "trail_stop_percent must be above 0 and below 100, not 150"),
     ],
 )
 def test_a_value_that_can_not_be_is_refused_where_it_is_made(make: Callable[[], object], text: str) -> None:
@@ -91,6 +124,25 @@ def test_a_value_that_can_not_be_is_refused_where_it_is_made(make: Callable[[], 
         (lambda c: c.target("ABC", -5, exits=Exits(stop_loss=95, take_profit=96)), "a sale's stop_loss must be above"),
         (lambda c: c.every(float("nan")), "a timer's interval must be a finite number"),
         (lambda c: c.cancel(None), "an order's id must be a text"),
+        *[(partial(name, symbol=symbol), hint) for name in READS for symbol, hint in WRONG_SYMBOLS],
+        *[(lambda c, count=count: c.history("ABC", count), "a whole number above zero") for count in (0, -1, 2.5, 2.0, True, None, "2", 1e99)],
+        (lambda c: c.history("ABC", 10**9), "at most the strategy's history_bars, 500, not 1000000000; write history_bars = 1000000000"),
+        (lambda c: c.every(60, name=5), "a timer's name must be a text, not 5"),
+        (lambda c: c.every(60, name=None), "a timer's name must be a text, not None"),
+        (lambda c: c.every(60, name=b"a"), "a timer's name must be a text, not b'a'"),
+        (lambda c: c.at(c.time_ns + 1, name=("a",)), "a timer's name must be a text"),
+        *[(lambda c, when=when: c.at(when), "a timer's time is a whole number of nanoseconds")
+          for when in (float("inf"), float("nan"), -float("inf"), Decimal("NaN"), 1.5, dt.datetime.now(dt.UTC), "2024-01-02", None, True)],
+        (lambda c: c.at(c.time_ns), "the time must lie ahead"),
+        (lambda c: c.at(2**70), "the time must lie ahead, before"),
+        (lambda c: c.at(10**400), "the time must lie ahead, before"),
+        (lambda c: c.buy("ABC", 1, trail_percent=150), "trail_percent must be above 0 and below 100"),
+        (lambda c: c.buy("ABC", 1, exits=Exits(stop_loss=95, break_even_at=94)), "a buy's break_even_at must be above its stop_loss of 95"),
+        (lambda c: c.buy("ABC", 1, order=Stop(105), break_even_at=105), "a buy's break_even_at must be above its stop of 105"),
+        (lambda c: c.sell("ABC", 1, exits=Exits(stop_loss=95, break_even_at=96)), "a sale's break_even_at must be below its stop_loss"),
+        *[(lambda c, kwargs=kwargs: c.target("ABC", 0, **kwargs), text) for kwargs, text in WRONG_OF_TARGETS],
+        (lambda c: c.target("ABC", 5, direction="sell"), "takes a quantity, whose sign is its direction, or a direction, not both"),
+        (lambda c: c.close("ABC", tag=5), "a tag must be a text"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_is_refused_at_the_call_also_while_nothing_may_be_asked(ask: Ask, text: str) -> None:

@@ -19,7 +19,10 @@ def on_bar(self: Strategy, context: Context, bar: Bar) -> None:
 @pytest.mark.parametrize(
     ("name", "meant"),
     [("on_bars_", "on_bars"), ("onbar", "on_bar"), ("onBar", "on_bar"), ("on_trades", "on_trade"), ("on_oder", "on_order"),
-     ("On_Fill", "on_fill"), ("on_startup", "on_start"), ("on_sesion", "on_session")],
+     ("On_Fill", "on_fill"), ("on_startup", "on_start"), ("on_sesion", "on_session"),
+     ("on_tick", "on_trade"), ("on_ticks", "on_trade"), ("onTick", "on_trade"), ("on_data", "on_bars"), ("on_candle", "on_bar"),
+     ("on_execution", "on_fill"), ("on_order_update", "on_order"), ("on_market_open", "on_session"), ("on_split", "on_corporate_action"),
+     ("on_init", "on_start"), ("on_order_filled", "on_order")],
 )  # fmt: skip
 def test_a_misspelt_callback_is_told_with_the_right_one(name: str, meant: str) -> None:
     """It would never be called, and nobody would notice."""
@@ -27,10 +30,35 @@ def test_a_misspelt_callback_is_told_with_the_right_one(name: str, meant: str) -
     assert f"Mine.{name} is never called; did you mean {meant}?" in fault
 
 
-@pytest.mark.parametrize("name", ["on_breakout", "_on_bars", "once", "only_long", "on_price_limit"])
+@pytest.mark.parametrize("name", ["on_breakout", "on_xyzzy", "on_", "onXyzzy", "ON_WEEKEND"])
+def test_a_public_method_that_reads_like_a_callback_is_never_taken_in_silence(name: str) -> None:
+    """Like nothing that is called, it gets the list, and how to call a method of one's own."""
+    fault = fault_of_shape(strategy(on_bar=on_bar, **{name: on_bar}))
+    assert f"Mine.{name} is never called;" in fault
+    assert fault.endswith(f"A method of your own may be called _{name}")
+
+
+def test_a_callback_is_looked_for_however_it_is_written_and_wherever_it_stands() -> None:
+    """As a class's or a static method, in a base class, and in one that stands behind Strategy, where it is not found."""
+    kinds: tuple[Any, ...] = (classmethod, staticmethod)
+    for kind in kinds:
+        assert "did you mean on_trade?" in fault_of_shape(strategy(on_bar=on_bar, on_tick=kind(on_bar)))
+    base = strategy(on_tick=on_bar)
+    assert "Mine.on_tick is never called" in fault_of_shape(type("Child", (base,), {"on_bar": on_bar}))
+    mixin = type("Mixin", (), {"on_bar": on_bar})
+    behind, before = type("Mine", (Strategy, mixin), {}), type("Mine", (mixin, Strategy), {})
+    assert (
+        "Mixin.on_bar is never called: Strategy stands before it. Write class Mine(Mixin, Strategy)"
+        in fault_of_shape(behind)
+    )
+    assert fault_of_shape(before) == ""
+
+
+@pytest.mark.parametrize("name", ["_on_bars", "_on_tick", "once", "only_long", "one_more", "online", "breakout"])
 def test_a_method_of_ones_own_is_left_alone(name: str) -> None:
-    """What doesn't look like a callback is the author's."""
+    """What doesn't look like a callback is the author's; so is what is no method."""
     assert fault_of_shape(strategy(on_bar=on_bar, **{name: on_bar})) == ""
+    assert fault_of_shape(strategy(on_bar=on_bar, on_weekends=False)) == ""
 
 
 async def later(self: Strategy, context: Context, bar: Bar) -> None:

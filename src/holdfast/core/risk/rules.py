@@ -124,11 +124,16 @@ def _books_agree(case: Case, _limits: RiskLimits) -> Refusal | None:
 
 
 def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
-    """A stop-loss lies on the losing side of the entry, a take-profit on the winning one; else it would close at once."""
+    """A stop-loss lies on the losing side of the entry, a take-profit and a break-even price on the winning one; else it would act at once."""
     terms, sign, entry = case.terms, case.terms.side.sign, entry_price(case)
     through = terms.stop_price is None and terms.limit_price is not None and case.view.mark is not None
     stopped = min(entry, case.view.mark or entry) if through and terms.side is Side.BUY else entry
-    ways = (("stop_loss", terms.stop_loss, stopped, -sign), ("take_profit", terms.take_profit, entry, sign))
+    even = None if terms.exits is None else terms.exits.break_even_at
+    ways = (
+        ("stop_loss", terms.stop_loss, stopped, -sign),
+        ("take_profit", terms.take_profit, entry, sign),
+        ("break_even_at", even, entry, sign),
+    )
     for name, level, price, way in ways:
         if level is not None and (level - price) * way <= 0:
             where = "above" if way > 0 else "below"

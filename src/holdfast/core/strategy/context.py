@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 from difflib import get_close_matches
+from math import isfinite
+from operator import index
 from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
@@ -14,7 +16,7 @@ from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
 from holdfast.core.strategy.order_kinds import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
-from holdfast.core.strategy.sessions import closes_ns, is_trading
+from holdfast.core.strategy.sessions import NEVER, closes_ns, is_trading
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,
@@ -145,8 +147,11 @@ class Context:
         """This strategy's live orders, oldest first: those that there were when this instant began.
 
         What is asked for at an instant becomes an order after the last call of it. A strategy that wants one position among several
-        symbols decides in `on_bars`, where it has all of them, or asks by ``target``.
+        symbols decides in `on_bars`, where it has all of them, or asks by ``target``. Raises
+        :class:`~holdfast.errors.InvalidValue` for a symbol that it doesn't have.
         """
+        if symbol is not None:
+            self._key(symbol)
         live = self._host.orders.live.values()
         return tuple(
             _view(order)
@@ -155,13 +160,20 @@ class Context:
         )
 
     def history(self, symbol: str, count: int) -> list[Bar]:
-        """The last ``count`` bars of the strategy's timeframe, oldest first, the present one last; fewer at the start."""
-        bars = self._runner.history[symbol]
-        count = min(count, self._runner.strategy.history_bars)  # risk may keep more
+        """The last ``count`` bars of the strategy's timeframe, oldest first, the present one last; fewer at the start.
+
+        Raises :class:`~holdfast.errors.InvalidValue` for a symbol that the strategy doesn't have, and a ``count`` that isn't a whole
+        number from 1 to its ``history_bars``.
+        """
+        self._key(symbol)
+        bars, most = self._runner.history[symbol], self._runner.strategy.history_bars  # risk may keep more
+        if type(count) is not int or not 0 < count <= most:
+            count = _count(count, most)
         return [bars[index] for index in range(max(0, len(bars) - count), len(bars))]
 
     def price(self, symbol: str) -> float | None:
-        """The last price known, None before the first."""
+        """The last price known, None before the first. Raises :class:`~holdfast.errors.InvalidValue` for a symbol it doesn't have."""
+        self._key(symbol)
         return self._host.marks.get(symbol)
 
     # --- to ask -------------------------------------------------------------------------------------------------------
@@ -233,21 +245,27 @@ class Context:
         by market orders; ``order`` may say how long they are good for. The rest is as in :meth:`buy`. The id that it gives
         back is told nothing of when there is nothing to do.
         """
-        if quantity is not None and type(quantity) is not Decimal:
+        if quantity is not None:
             quantity = to_decimal(quantity, "target quantity")
         key = self._key(symbol)
         if direction is not None and type(direction) is not Side:
             direction = to_word(Side, direction, "direction")
         if quantity is None and direction is None:
             raise InvalidValue(f"target({symbol!r}) needs a quantity or a direction")
+        if quantity is not None and direction is not None:
+            raise InvalidValue(
+                f"target({symbol!r}) takes a quantity, whose sign is its direction, or a direction, not both"
+            )
         values = values_of(order, exits, {**keywords}) if order or exits or keywords else PLAIN
-        if self._is_there(key, quantity, direction):
-            return self._runner.next_intent_id(self._host.event_ns)
         if type(values[0]) is not Market:
             raise InvalidValue(f"a target is reached by market orders; it takes no {type(values[0]).__name__}")
-        wanted = {"quantity": None if quantity is None else Quantity(to_decimal(quantity, "target quantity"))}
+        sizing = _sizing(confidence, tag)
+        _check_sides(direction or _side_of(quantity), *values)
+        if self._is_there(key, quantity, direction):
+            return self._runner.next_intent_id(self._host.event_ns)
+        wanted = {"quantity": None if quantity is None else Quantity(quantity)}
         action = Action.CLOSE if quantity is not None and not quantity else Action.TARGET
-        return self._ask(symbol, action, direction, values, _sizing(confidence, tag) | wanted)
+        return self._ask(symbol, action, direction, values, sizing | wanted)
 
     def cancel(self, order_id: str) -> None:
         """Ask to cancel what an id names: one of this strategy's live orders, or all that came of an intent."""
@@ -257,7 +275,8 @@ class Context:
             self._host.ask(self._runner, CancelOrders(client_order_id=ClientOrderId(order_id)))
 
     def every(self, seconds: float, name: str = "timer") -> None:
-        """Call ``on_timer`` every ``seconds`` of market time from now on."""
+        """Call ``on_timer`` every ``seconds`` of market time from now on. Raises :class:`~holdfast.errors.InvalidValue`."""
+        _name(name)
         interval_ns = to_nanoseconds(seconds, "a timer's interval") or 0
         if interval_ns <= 0:
             raise InvalidValue(f"a timer's interval must be above zero, not {seconds} s")
@@ -266,11 +285,20 @@ class Context:
     def at(self, time_ns: int, name: str = "timer") -> None:
         """Call ``on_timer`` once, when the market's time has passed ``time_ns``, which must lie ahead.
 
+        ``time_ns`` is a whole number of nanoseconds in UTC: ``int(when.timestamp()) * 10**9`` for a datetime that knows its zone.
         Raises :class:`~holdfast.errors.InvalidValue`.
         """
-        if not time_ns > self._host.now_ns:  # a NaN would keep every other timer from its turn
-            raise InvalidValue(f"a timer can't be set at {time_ns} ns: it is {self._host.now_ns} ns already")
-        self._host.set_timer(self._runner, name, time_ns, None)
+        _name(name)
+        due_ns = _whole(time_ns)
+        if due_ns is None:  # a NaN would keep every other timer from its turn
+            raise InvalidValue(
+                f"a timer's time is a whole number of nanoseconds, such as context.time_ns + 60 * 10**9, not {time_ns!r}"
+            )
+        if not self._host.now_ns < due_ns < NEVER:
+            raise InvalidValue(
+                f"a timer can't be set at {due_ns} ns: it is {self._host.now_ns} ns, and the time must lie ahead, before {NEVER}"
+            )
+        self._host.set_timer(self._runner, name, due_ns, None)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -306,23 +334,54 @@ class Context:
         self._key(symbol)
         host, runner = self._host, self._runner
         order, exits = values
+        _check_sides(side, order, exits)
         terms = order.terms() | (exits.terms() if exits is not None else {})
         signal = Signal(strategy=runner.id, symbol=symbol, action=action, side=side, **terms, **wanted)
-        if exits is not None:
-            _check_sides(signal)
         intent_id = runner.next_intent_id(host.event_ns)
         if not host.muted:
             host.ask(runner, msgspec.structs.replace(signal, intent_id=intent_id))
         return intent_id
 
 
-def _check_sides(signal: Signal) -> None:
-    """Raises InvalidValue for exits on the wrong side of a position that the signal may open."""
-    side = signal.side
-    if side is None and signal.quantity:
-        side = Side.BUY if signal.quantity > 0 else Side.SELL
-    if side is not None:
-        check_sides(side, signal.limit_price, signal.stop_price, signal.stop_loss, signal.take_profit)
+def _check_sides(side: Side | None, order: OrderKind, exits: Exits | None) -> None:
+    """Raises InvalidValue for exits on the wrong side of a position that is opened on ``side``."""
+    if exits is not None and side is not None:
+        check_sides(side, order.terms(), exits.terms())
+
+
+def _side_of(quantity: Decimal | None) -> Side | None:
+    """The side of a position; None for none."""
+    return None if not quantity else Side.BUY if quantity > 0 else Side.SELL
+
+
+def _whole(value: object) -> int | None:
+    """A whole number of any type as an int, an integral float too; None for everything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float | Decimal):
+        return int(value) if isfinite(value) and value == int(value) else None
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _count(value: object, most: int) -> int:
+    """How many bars are asked for. Raises InvalidValue."""
+    count = None if isinstance(value, float | Decimal) else _whole(value)
+    if count is None or count < 1:
+        raise InvalidValue(f"history's count must be a whole number above zero, not {value!r}")
+    if count > most:
+        raise InvalidValue(
+            f"history's count is at most the strategy's history_bars, {most}, not {count}; write history_bars = {count} in the class"
+        )
+    return count
+
+
+def _name(text: object) -> None:
+    """Raises InvalidValue for a timer's name that is no text."""
+    if not isinstance(text, str):
+        raise InvalidValue(f"a timer's name must be a text, not {text!r}")
 
 
 def _unrealised(ledger: Ledger, mark: float) -> Money:
@@ -346,6 +405,8 @@ def _notional(value: Number | None, quantity: Number | None) -> Money | None:
 
 
 def _confidence(value: float) -> float:
+    if type(value) is float and 0 < value <= 1:
+        return value
     if not 0 < to_decimal(value, "confidence") <= 1:
         raise InvalidValue(f"confidence must be above 0 and at most 1, not {value}")
     return float(value)

@@ -3,6 +3,7 @@
 Each value is checked as it is made, so a mistake is told at the line that made it.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -12,7 +13,7 @@ import msgspec
 
 from holdfast.core.arithmetic import EXACT
 from holdfast.core.exits import Exits as ExitTerms
-from holdfast.core.exits import fault_of_exits
+from holdfast.core.exits import fault_of_exits, fault_of_percent
 from holdfast.core.types import (
     SECOND_NS,
     OrderType,
@@ -105,6 +106,9 @@ class TrailingStop(OrderKind, frozen=True, kw_only=True):
             "trail_amount": to_optional_price(self.amount, "trail_amount"),
             "trail_percent": to_optional_price(self.percent, "trail_percent"),
         }
+        fault = fault_of_percent(distances["trail_percent"], "trail_percent")
+        if fault:
+            raise InvalidValue(fault)
         return {**super().terms(), "order_type": OrderType.TRAILING_STOP, **distances}
 
 
@@ -164,16 +168,22 @@ def order_type(limit: object, stop: object, trail_amount: object, trail_percent:
     return OrderType.MARKET if stop is None else OrderType.STOP
 
 
-def check_sides(side: Side, limit: Price | None, stop: Price | None, loss: Price | None, profit: Price | None) -> None:
+def check_sides(side: Side, order: Mapping[str, Any], exits: Mapping[str, Any]) -> None:
     """Raise :class:`~holdfast.errors.InvalidValue` for exits on a side on which they can't be, whatever the market does.
 
-    What depends on where the market is, risk decides (the rule ``protection_side``).
+    ``order`` and ``exits`` are the fields of a signal that say what it asks for. What depends on where the market is, risk decides (the
+    rule ``protection_side``).
     """
+    limit, stop = order.get("limit_price"), order.get("stop_price")
+    loss, profit = exits["stop_loss"], exits["take_profit"]
+    even = None if exits["exits"] is None else exits["exits"].break_even_at
     kind, below, above = ("buy", "below", "above") if side is Side.BUY else ("sale", "above", "below")
     pairs = (
         ("stop_loss", loss, below, "take_profit", profit),
         ("stop_loss", loss, below, "limit", limit),
         ("take_profit", profit, above, "stop", stop),
+        ("break_even_at", even, above, "stop_loss", loss),
+        ("break_even_at", even, above, "stop", stop),
     )
     for name, price, where, other, bound in pairs:
         if price is None or bound is None:
