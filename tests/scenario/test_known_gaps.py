@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.brokers.port import MOVED_ON
-from holdfast.core import snapshot
+from holdfast.core import lifecycle, snapshot
 from holdfast.core.exits import Exits
 from holdfast.core.findings import Comparison
 from holdfast.core.messages import (
@@ -240,6 +240,23 @@ def test_an_order_that_is_asked_for_or_is_over_leaves_no_more() -> None:
     for report in (OrderUnknown(key, "it broke"), OrderNotSent(key, "not there")):
         books.tell(report)
         assert gate.reason_to_keep(effect) == MOVED_ON
+        late = Gate(books.desk.state, Any, deque(), lambda: False)  # type: ignore[arg-type]
+        assert late.reason_to_keep(effect) == MOVED_ON  # without the lease too: it says nothing of the order
+
+
+def test_an_earlier_try_leaves_no_more_when_the_order_is_sent_again() -> None:
+    """The same order, released a second time: what keeps back the first try says nothing of the second, which may be at the broker."""
+    books = Books()
+    books.place("s0", Action.BUY, 10)
+    first = next(effect for effect in books.desk.turns[-1].effects if isinstance(effect, SubmitOrder))
+    key, state = first.terms.client_order_id, books.desk.state
+    books.tell(OrderUnknown(key, "it broke"))
+    (second,) = lifecycle.resend(state, state.orders.live[key]).effects
+    gate = Gate(state, Any, deque(), lambda: True)  # type: ignore[arg-type]
+    assert isinstance(second, SubmitOrder)
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert gate.reason_to_keep(second) is None
+    assert gate.reason_to_keep(first) == MOVED_ON
 
 
 def test_a_person_who_accepts_what_the_broker_has_ends_it() -> None:

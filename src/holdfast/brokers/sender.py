@@ -149,12 +149,14 @@ class OrderSender:
         try:
             outcome = await self._outcome(effects)
         except Withheld as withheld:
-            left = [effect for effect in effects if self._last_check(effect) != MOVED_ON]
-            self._not_sent([effect.terms.client_order_id for effect in left], str(withheld))
+            self._not_sent(effects, str(withheld))
             return
         finally:
             self._known.answered(keys)
-        self._answer(keys, outcome)
+        if isinstance(outcome, RateLimited):
+            self._not_sent(effects, f"not taken {self.sends} times: {outcome.reason}")
+        else:
+            self._answer(keys, outcome)
 
     async def _outcome(self, effects: Linked) -> Outcome:
         """What comes of orders, sent again as long as they are definitely not taken. Raises Withheld."""
@@ -203,8 +205,6 @@ class OrderSender:
             case Unknown():
                 for key in keys:
                     self._report(OrderUnknown(key, outcome.reason))
-            case RateLimited():
-                self._not_sent(keys, f"not taken {self.sends} times: {outcome.reason}")
 
     def _rejected(self, keys: Sequence[ClientOrderId], reason: str) -> None:
         for key in keys:
@@ -212,10 +212,13 @@ class OrderSender:
                 self._known.forget(key)  # what looks like it there is not it
             self._report(OrderRejected(key, reason))
 
-    def _not_sent(self, keys: Sequence[ClientOrderId], reason: str) -> None:
-        for key in keys:
-            self._known.forget(key)
-            self._report(OrderNotSent(key, reason))
+    def _not_sent(self, effects: Linked, reason: str) -> None:
+        """Report what never left, but for tries that the books have moved on from: another may be under way, or there."""
+        for effect in effects:
+            if self._last_check(effect) != MOVED_ON:
+                key = effect.terms.client_order_id
+                self._known.forget(key)
+                self._report(OrderNotSent(key, reason))
 
     # --- cancels out --------------------------------------------------------------------------------------------------
 

@@ -141,7 +141,7 @@ def resend(state: EngineState, order: Order) -> Turn:
     turn = Turn(state, "recovery")
     links = {"cause": order.last_record_id, "correlation_id": order.correlation_id}
     turn.record(OrderReleased(terms.client_order_id, attempt=order.attempts + 1), **links)
-    turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, order)))
+    turn.effects.append(SubmitOrder(terms, order.released_ns or state.now_ns, raises(state, order), order.attempts))
     return turn
 
 

@@ -682,11 +682,12 @@ class Heartbeat(msgspec.Struct, frozen=True, gc=False):
 
 
 class SubmitOrder(msgspec.Struct, frozen=True, gc=False):
-    """Send this order. ``released_ns`` is when it was let go; ``raises_risk`` is what a halt goes by."""
+    """Send this order. ``released_ns`` is when it was let go; ``raises_risk`` is what a halt goes by; ``attempt`` is that of its release."""
 
     terms: OrderTerms
     released_ns: int
     raises_risk: bool
+    attempt: int = 1
 
 
 class CancelOrder(msgspec.Struct, frozen=True, gc=False):

@@ -64,13 +64,12 @@ class Gate:
 
     def reason_to_keep(self, effect: Effect) -> str | None:
         """Why an effect may not leave now, an order never; None when it may. Any thread may ask."""
+        if self.has_moved_on(effect):
+            return MOVED_ON
         if not self._may_send():
             return "the lease on the account has run out: another engine may have it"
         if isinstance(effect, CancelOrder):
             return None
-        order = self._state.orders.find(effect.terms.client_order_id)
-        if order is None or order.state is not OrderState.RELEASED:
-            return MOVED_ON  # a broker that broke may go on trying
         expires_ns = effect.terms.expires_ns
         if expires_ns is not None and self._state.now_ns > expires_ns:
             return f"it was to be sent by {iso_time(expires_ns)}"
@@ -82,6 +81,17 @@ class Gate:
         if unclear not in (None, effect.terms.client_order_id):
             return f"order {unclear} in {effect.terms.symbol} is not explained yet"
         return None
+
+    def has_moved_on(self, effect: Effect) -> bool:
+        """Whether this try of an order is one that the books know no more of. Any thread may ask.
+
+        To be asked before every other reason: an adapter that broke may go on trying, and what becomes of a late try says nothing of the
+        order, which another try may have brought to the broker.
+        """
+        if isinstance(effect, CancelOrder):
+            return False
+        order = self._state.orders.find(effect.terms.client_order_id)
+        return order is None or order.state is not OrderState.RELEASED or order.attempts != effect.attempt
 
     def _is_too_much(self, effect: SubmitOrder) -> bool:
         """Whether reduce-only orders are for more than the books and the broker agree on; a flatten's go by the broker's position."""

@@ -203,6 +203,21 @@ def test_a_try_that_the_books_have_moved_on_from_ends_in_silence() -> None:
     assert ends.there.sent == [(KEY,)]
 
 
+def test_a_try_that_is_given_up_says_nothing_when_the_books_have_moved_on() -> None:
+    """As one that is kept back: another try may be under way."""
+    ends = Ends()
+    ends.there.answers, ends.there.slow_s = [NOT_TAKEN], NOT_TAKEN.wait_s
+
+    async def overtaken(_: Ends) -> None:
+        ends.sender.submit(SubmitOrder(TERMS, 1, raises_risk=True))
+        while len(ends.there.sent) < SENDS:
+            await asyncio.sleep(NOT_TAKEN.wait_s / 2)
+        ends.kept = MOVED_ON
+
+    assert ends.run(overtaken) == []
+    assert len(ends.there.sent) == SENDS
+
+
 def test_an_entry_is_not_sent_for_ever_an_exit_is() -> None:
     """After so many times an entry ends as not sent; what protects a position goes on."""
     entry, exit_ = Ends(), Ends()

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from holdfast.brokers.port import AccessDenied, LiveBroker, StreamStatus, Unavailable
+from holdfast.brokers.port import MOVED_ON, AccessDenied, LiveBroker, StreamStatus, Unavailable
 from holdfast.config import LiveConfig
 from holdfast.core.findings import Reconcile
 from holdfast.core.messages import (
@@ -119,15 +119,16 @@ class LiveAccount:
 
     def _reason_to_keep(self, effect: Effect) -> str | None:
         """Why an order or cancel may not leave. Any thread may ask."""
+        gate = self.account.gate
+        if gate.has_moved_on(effect):
+            return MOVED_ON
         if Cause.ACCOUNT in self.monitor.missing:
             return f"it would go to another account: {self.monitor.missing[Cause.ACCOUNT]}"
         if self._lock is not None and (reason := self._lock.reason_to_keep) is not None:
             return reason
         if isinstance(effect, CancelOrder):
-            return self.account.gate.reason_to_keep(effect)
+            return gate.reason_to_keep(effect)
         order = self.account.state.orders.find(effect.terms.client_order_id)
-        if order is not None and order.state.is_terminal:
-            return f"it is {order.state} already"
         if order is not None and order.cancel_released_ns:
             return "its cancel was asked for before it left"
         expires_ns = effect.terms.expires_ns
@@ -135,7 +136,7 @@ class LiveAccount:
             expires_ns is not None and self.clock.now_ns() > expires_ns
         ):  # the core's time may lag behind what has gone by
             return f"it was to be sent by {iso_time(expires_ns)}"
-        reason = self.account.gate.reason_to_keep(effect)
+        reason = gate.reason_to_keep(effect)
         if reason is None and effect.raises_risk and (missing := list(self.monitor.missing)):
             return f"the account is blind: {', '.join(missing)}"  # the core has yet to hear of it
         return reason
