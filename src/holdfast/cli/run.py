@@ -177,7 +177,8 @@ def _accounts(engine: Engine) -> list[tuple[str, Cell]]:
         text = Text.assemble((money(value.equity), "bold"), "  ", signed(gain), " ")
         text.append_text(percent(gain / deposits * 100) if deposits else Text(""))
         text.append(
-            f"  fees {money(value.fees)}, {len(state.orders.live)} open orders, {state.account_state}", style=DIM
+            f"  fees {money(value.fees)}, {many(len(state.orders.live), 'open order')}, {state.account_state}",
+            style=DIM,
         )
         pairs.append((account.name, text))
         pairs.append(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.views.numbers import ago, count, many, money, price, to_the_second, when
+from holdfast.views.numbers import ago, change, count, many, money, price, to_the_second, when
 from holdfast.views.wording import Sentence, Tone
 
 __all__ = [
@@ -82,12 +82,17 @@ def print_json(value: Any) -> None:
 
 def signed(amount: Decimal) -> Text:
     """Money won or lost, with its sign and its colour."""
-    return Text(f"{amount:+,.2f}", style=tone(amount))
+    return _change(amount, "")
 
 
 def percent(value: float | Decimal) -> Text:
     """A change in percent, with its sign and its colour."""
-    return Text(f"{value:+.2f}%", style=tone(value))
+    return _change(value, "%")
+
+
+def _change(value: float | Decimal, unit: str) -> Text:
+    text = change(value, unit)
+    return Text(text, style=tone(value) if text[0] in "+-" else "")
 
 
 def tone(value: float | Decimal) -> str:

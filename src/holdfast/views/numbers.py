@@ -20,9 +20,19 @@ def many(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def change(value: float | Decimal, after: str = "") -> str:
+    """What has been won or lost, with its sign and two decimals, ``after`` it its unit; what rounds to nothing has no sign."""
+    return _unsigned_zero(f"{value:+,.2f}") + after
+
+
+def _unsigned_zero(text: str) -> str:
+    """A number as it is shown; what is shown as nothing is neither more nor less than nothing."""
+    return text if text.strip("+-0.,") else text.lstrip("+-")
+
+
 def money(amount: Decimal) -> str:
     """With two decimals and thousands."""
-    return f"{amount:,.2f}"
+    return _unsigned_zero(f"{amount:,.2f}")
 
 
 def price(value: Decimal | None) -> str:

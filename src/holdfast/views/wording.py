@@ -60,6 +60,7 @@ from holdfast.core.protection.records import (
 from holdfast.core.session.causes import NOT_YET
 from holdfast.core.types import SECOND_NS, Side, plain
 from holdfast.views.numbers import ago, count, many, money, price, when
+from holdfast.views.plain_words import PLAIN_WORDS, kind_text, wish_text
 
 
 class Tone(Enum):
@@ -110,9 +111,7 @@ NOTHING = Known()
 
 def sentence(record: Envelope, known: Known = NOTHING) -> Sentence:
     """What a record says."""
-    row = _TABLE.get(type(record.body))
-    parts = row.tell(record.body, record, known) if row is not None else (Part(_fields(record.body)),)
-    return Sentence(parts)
+    return Sentence(_TABLE[type(record.body)].tell(record.body, record, known))
 
 
 def is_news(body: object) -> bool:
@@ -140,26 +139,15 @@ def _led(lead: str, tone: Tone, text: str, aside: str = "") -> Parts:
     return (*parts, Part(f" {aside}", Tone.ASIDE)) if aside else parts
 
 
-def _fields(body: Any) -> str:
-    """For what is rare: its fields, in order."""
-    values: dict[str, Any] = msgspec.to_builtins(body)
-    shown = ((name, value) for name, value in values.items() if name != "type" and value not in ("", [], None))
-    return "  ".join(f"{name}={value}" for name, value in shown)
-
-
 def terms_text(terms: OrderTerms) -> str:
     """An order's terms."""
-    parts = [f"{terms.client_order_id}: {terms.side} {count(terms.quantity)} {terms.symbol} {terms.order_type}"]
-    parts += [f"limit {price(terms.limit_price)}"] if terms.limit_price is not None else []
-    parts += [f"stop {price(terms.stop_price)}"] if terms.stop_price is not None else []
-    return f"{' '.join(parts)} {terms.time_in_force}, {terms.role} of {terms.strategy}"
+    what = f"{terms.client_order_id}: {terms.side} {count(terms.quantity)} {terms.symbol}"
+    kind = kind_text(terms)
+    return f"{what} {kind} {terms.time_in_force}, {terms.role.replace('_', '-')} of {terms.strategy}"
 
 
 def _signal(body: Signal, _record: Envelope, _known: Known) -> Parts:
-    size = "a size left to risk" if body.quantity is None else count(body.quantity)
-    exits = (("stop-loss", body.stop_loss), ("take-profit", body.take_profit))
-    asked = [f", {name} {price(value)}" for name, value in exits if value]
-    return (Part(f"{body.strategy} wants: {body.action} {size} {body.symbol}{''.join(asked)}"),)
+    return (Part(f"{body.strategy} wants: {wish_text(body)}"),)
 
 
 def _position(body: PositionChanged, _record: Envelope, _known: Known) -> Parts:
@@ -292,6 +280,7 @@ def _of_order(body: Any) -> str:
 
 
 _TABLE: dict[type, Row] = {
+    **{kind: Row(_plain(text)) for kind, text in PLAIN_WORDS.items()},
     Bar: Row(_bar),
     Quote: Row(_plain(lambda body: f"{body.symbol} {body.bid} x {body.bid_size:g} / {body.ask} x {body.ask_size:g}")),
     Trade: Row(_plain(lambda body: f"{body.symbol} {body.size:g} @ {body.price}")),
@@ -367,4 +356,4 @@ _TABLE: dict[type, Row] = {
         is_news=True,
     ),
 }
-"""What is not here is told by its fields."""
+"""Every type of record; those of `PLAIN_WORDS` first."""
