@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from holdfast.brokers.capability import IdempotencyClass
-from holdfast.brokers.port import MOVED_ON, Doubt, LastCheck, ReportSink
+from holdfast.brokers.port import MOVED_ON, LastCheck, MarkUnresolved, ReportSink
 from holdfast.calendars import trading_calendar
 from holdfast.config import LiveConfig
 from holdfast.core import lifecycle
@@ -42,7 +42,9 @@ from tests.unit.runtime.live.bench import START_NS, SYMBOL, ShownBroker
 class Checked(ShownBroker):
     """Keeps the last check that it is given."""
 
-    def open(self, sink: ReportSink, last_check: LastCheck, doubt: Doubt, now_ns: Callable[[], int]) -> None:
+    def open(
+        self, sink: ReportSink, last_check: LastCheck, mark_unresolved: MarkUnresolved, now_ns: Callable[[], int]
+    ) -> None:
         self.last_check = last_check
 
 
