@@ -19,7 +19,7 @@ from holdfast.assembly import (
     tick_notes,
     timeframe_notes,
 )
-from holdfast.brokers.adapter import Login, Watched
+from holdfast.brokers.adapter import Watched
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data, split_notes
 from holdfast.cli.progress import progress
@@ -39,7 +39,7 @@ from holdfast.observe.exporter import Exporter
 from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.compose import process_name
 from holdfast.runtime.identity import Beginning, check_names
-from holdfast.runtime.parts import Builder
+from holdfast.runtime.parts import Builder, log_in
 
 OK, NOTE, FAIL = "ok", "warn", "fail"
 _STYLES = {OK: GOOD, NOTE: WARN, FAIL: BAD}
@@ -82,6 +82,8 @@ def check(config_file: Path | None, as_json: bool) -> int:
         return len(statuses) == before
 
     def tell(finding: Finding) -> None:
+        if finding.verdict == FAIL and finding.text in [other.text for other in findings]:
+            return  # what several parts need is missing once
         findings.append(finding)
         if finding.verdict == FAIL:
             statuses.append(finding.status)
@@ -177,7 +179,7 @@ class _Checks:
             yield Finding("feed", NOTE, note)
 
     def _live_feed(self, source: FeedConfig) -> Finding:
-        login = self._log_in(source.kind, source.login)
+        login = log_in(self._config, source.kind, source.login, Watched(ApiMetrics()))
         self._feeds[source.name] = feed = build_live_feed(self._config, source, login)
         login.close()
         text = f"{feed.name}: {', '.join(feed.symbols)}, {login.where}; `holdfast check {source.kind}` proves the way there"
@@ -188,12 +190,9 @@ class _Checks:
         shown = {(source.kind, source.login) for source in self._config.sources}
         for account in self._config.accounts:
             if registry.load(account.broker).replayed is None and (account.broker, account.login) not in shown:
-                login = self._log_in(account.broker, account.login)
+                login = log_in(self._config, account.broker, account.login, Watched(ApiMetrics()))
                 login.close()
                 yield Finding("login", OK, f"{account.name}: {login.where}")
-
-    def _log_in(self, broker: str, name: str) -> Login:
-        return registry.load(broker).log_in(self._config.section(broker), name, Watched(ApiMetrics()))
 
     def _strategies_on(self, source: FeedConfig) -> Sequence[StrategyConfig]:
         return self._config.strategies_on(*(account.name for account in self._config.accounts_on(source)))

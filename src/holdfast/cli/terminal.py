@@ -67,7 +67,7 @@ def console(*, stderr: bool = False) -> Console:
 
 def say(text: str) -> None:
     """A remark beside the result: one line on stderr."""
-    print(f"holdfast: {text}", file=sys.stderr, flush=True)
+    print("holdfast:", " ".join(text.split()), file=sys.stderr, flush=True)
 
 
 def is_interactive() -> bool:

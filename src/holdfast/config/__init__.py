@@ -16,6 +16,7 @@ import msgspec
 
 from holdfast.adapters import registry
 from holdfast.config.checks import FROM_FEED, check, check_watchdog, pair_of
+from holdfast.config.faults import in_words
 from holdfast.config.sections import (
     SECTIONS,
     AccountConfig,
@@ -122,7 +123,7 @@ def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
     try:
         config = msgspec.convert(own, Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{name}: {_in_words(str(error))}") from None
+        raise ConfigError(f"{name}: {in_words(str(error), own, Config)}") from None
     if isinstance(path, str):
         config = msgspec.structs.replace(config, instruments=read_instruments(folder / Path(path).expanduser()))
     config = msgspec.structs.replace(
@@ -137,9 +138,7 @@ def _section(data: dict[str, Any], broker: str, kind: type[Ranged], name: str) -
     try:
         return msgspec.convert(data[broker], kind, strict=False)
     except msgspec.ValidationError as error:
-        text = str(error)
-        place = text.replace("`$", f"`$.{broker}") if "`$" in text else f"{text} - at `$.{broker}`"
-        raise ConfigError(f"{name}: {_in_words(place)}") from None
+        raise ConfigError(f"{name}: {in_words(str(error), data[broker], kind, broker)}") from None
 
 
 def _expand_profiles(data: dict[str, Any], name: str) -> None:
@@ -168,13 +167,6 @@ def _names(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _in_words(error: str) -> str:
-    """msgspec's message with the place first and as people write it."""
-    text, _, place = error.partition(" - at `$")
-    text = text.replace("Object missing required field", "the key is missing:")
-    return f"{place.strip('.`')}: {text}" if place else text
-
-
 def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
     """Every key that a section doesn't have, with the nearest that it does have."""
     if not isinstance(data, dict) or not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
@@ -187,7 +179,7 @@ def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
         if key not in known:
             there = [*known, *registry.names()] if kind is Config else list(known)
             near = get_close_matches(key, there, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}"
+            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known) or 'no keys'}"
             yield f"unknown key {place}{key}; {hint}"
             continue
         inner = known[key]

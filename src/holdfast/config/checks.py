@@ -173,6 +173,7 @@ def _check_feeds(config: Config, name: str) -> None:
     for source in config.sources:
         if source.is_live:
             _check_live_feed(source, name)
+        _check_keys_of(source, name)
     for account, adapter in zip(config.accounts, adapters, strict=True):
         _check_feed_of(account, adapter, config, name)
     for source in config.sources:
@@ -214,6 +215,25 @@ def _check_live_feed(feed: FeedConfig, name: str) -> None:
         raise ConfigError(f"{name}: {feed.label} is of kind {feed.kind!r}; {registry.nearest(feed.kind, kinds)}")
 
 
+KEYS = {
+    "file": ("path", "actions", "start", "end"),
+    "synthetic": ("start", "seed", "days", "history_days", "ticks"),
+    "live": ("login", "streams", "warm_up_minutes"),
+}
+"""The keys that feeds of one kind have and others don't; all of them have the rest."""
+
+
+def _check_keys_of(feed: FeedConfig, name: str) -> None:
+    """No key says what a feed of this kind doesn't listen to."""
+    kind, default = "live" if feed.is_live else feed.kind, FeedConfig()
+    for key in sorted({key for keys in KEYS.values() for key in keys} - set(KEYS[kind])):
+        if getattr(feed, key) != getattr(default, key):
+            whose = " and ".join(other for other, keys in KEYS.items() if key in keys)
+            raise ConfigError(
+                f"{name}: {feed.label} is of kind {feed.kind}, and {key} is for {whose} feeds; leave it out"
+            )
+
+
 def _check_logins(config: Config, name: str) -> None:
     """Two accounts can't have one login, and an account in memory has none."""
     taken: dict[tuple[str, str], str] = {}
@@ -235,6 +255,10 @@ def _check_logins(config: Config, name: str) -> None:
 
 def _adapter_of(account: AccountConfig, name: str) -> Adapter[Any]:
     """The account's. Raises :class:`~holdfast.errors.Refused` when there is none."""
+    if not account.broker:
+        raise ConfigError(
+            f"{name}: account {account.name} has an empty broker; there are {', '.join(registry.names())}"
+        )
     try:
         return registry.load(account.broker)
     except Refused as error:

@@ -85,6 +85,16 @@ def _measured(metrics: ApiMetrics, watch: Watcher | None, turn: Turn) -> None:
         watch(turn)
 
 
+def log_in(config: Config, broker: str, name: str, watched: Watched) -> Login:
+    """A login of a configuration. Raises ConfigError, which says whose it would be."""
+    owners = [f"account {row.name}" for row in config.accounts if (row.broker, row.login) == (broker, name)]
+    owners += [row.label for row in config.sources if (row.kind, row.login) == (broker, name)]
+    try:
+        return registry.load(broker).log_in(config.section(broker), name, watched)
+    except ConfigError as error:
+        raise ConfigError(f"{' and '.join(owners)}: {error}") from None
+
+
 class Shared(NamedTuple):
     """What all groups of an engine have in common. ``lease_terms`` are by account."""
 
@@ -282,7 +292,7 @@ class Builder:
                 metrics.set_health("market data requests", is_closed)
 
             watched = Watched(metrics, Breaker(most, on_trading), Breaker(most, on_market_data))
-            login = registry.load(broker).log_in(self._config.section(broker), name, watched)
+            login = log_in(self._config, broker, name, watched)
             self._opened.callback(login.close)
             self._logins[key] = login
         return self._logins[key]

@@ -111,7 +111,14 @@ NOTHING = Known()
 
 def sentence(record: Envelope, known: Known = NOTHING) -> Sentence:
     """What a record says."""
-    return Sentence(_TABLE[type(record.body)].tell(record.body, record, known))
+    parts = _TABLE[type(record.body)].tell(record.body, record, known)
+    return Sentence(part if part.text.isprintable() else part._replace(text=_in_one_line(part.text)) for part in parts)
+
+
+def _in_one_line(text: str) -> str:
+    """A text in which somebody else's words may have lines of their own, or what can't be printed."""
+    lines = " ".join(line.strip() for line in text.splitlines())
+    return "".join(letter if letter.isprintable() else " " for letter in lines)
 
 
 def is_news(body: object) -> bool:

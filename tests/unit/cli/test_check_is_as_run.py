@@ -109,11 +109,27 @@ MISTAKES = {
     "rate twice": Bad("[feed]", '[rates]\nEURUSD = "1.2"\nUSDEUR = "0.8"\n[feed]', "is given twice"),
     "no path": Bad('path = "bars.csv"', "", "feed.path is missing"),
     "no file": Bad("bars.csv", "bras.csv", "bras.csv"),
+    "no broker": Bad('name = "one"', 'name = "one"\nbroker = ""', "account one has an empty broker; there are paper, alpaca"),
+    "stream's word": Bad('bar = "1Min"', 'streams = ["barz"]', "feed.streams[0]: there is no 'barz'; did you mean bars?"),
+    "fill's word": Bad("[feed]", '[venue]\nfill = "middle"\n[feed]', "venue.fill: there is no 'middle'; there are close, next_open"),
+    "lost orders' word": Bad("[feed]", '[supervisor]\nlost_orders = "adpot"\n[feed]', "lost_orders: there is no 'adpot'; did you mean adopt?"),
+    "rate": Bad("[feed]", '[rates]\nEURUSD = "1.2"\nGBPUSD = [1]\n[feed]', "rates.GBPUSD: Expected `str`"),
+    "instrument": Bad("[feed]", '[instruments.VOD]\nlot = "1"\n[instruments.SPY]\nlot = []\n[feed]', "instruments.SPY.lot: Expected"),
+    "balance": Bad('calendar = "24/7"', 'calendar = "24/7"\nbalances = { GBP = [] }', "accounts[0].balances.GBP: Expected"),
+    "bar of a symbol": Bad('bar = "1Min"', "bar = { SPY = 1 }", "feed.bar.SPY: Expected"),
+    "paper has no keys": Bad("[feed]", "[paper]\nx = 1\n[feed]", "unknown key paper.x; it takes no keys"),
+    "login of a file": Bad('bar = "1Min"', 'login = "x"', "the feed is of kind file, and login is for live feeds"),
+    "streams of a file": Bad('bar = "1Min"', 'streams = ["trades"]', "streams is for live feeds"),
+    "login of a made-up market": Bad('kind = "file"\npath = "bars.csv"', 'kind = "synthetic"\nlogin = "x"', "login is for live feeds"),
+    "days of a file": Bad('bar = "1Min"', "days = 5", "days is for synthetic feeds"),
+    "path of a made-up market": Bad('kind = "file"', 'kind = "synthetic"', "path is for file feeds"),
     "date": Bad('bar = "1Min"', 'start = "yesterday"', "feed.start is no ISO date"),
 }  # fmt: skip
 LIVE_MISTAKES = {
     "one login under two names": Bad("[[strategies]]", SAME_KEYS + "[[strategies]]", "have the same keys"),
-    "keys that are missing": Bad("[[strategies]]", WITHOUT_KEYS + "[[strategies]]", "ALPACA_NOBODY_PAPER_API_KEY"),
+    "keys that are missing": Bad("[[strategies]]", WITHOUT_KEYS + "[[strategies]]", "account two: ALPACA_NOBODY_PAPER_API_KEY"),
+    "feed's keys": Bad('kind = "alpaca"', 'kind = "alpaca"\nlogin = "data"', "the feed: ALPACA_DATA_PAPER_API_KEY"),
+    "path of a live feed": Bad('kind = "alpaca"', 'kind = "alpaca"\npath = "bars.csv"', "the feed is of kind alpaca, and path is for file feeds"),
     "login's name": Bad('broker = "alpaca"', 'broker = "alpaca"\nlogin = "A B"', "small letters"),
     "live strategy's parameter": Bad('symbols = ["SPY"]', 'symbols = ["SPY"]\nparams = { fats = 2 }', "did you mean fast?"),
     "no rate, live": Bad("[alpaca]", '[instruments.SPY]\ncurrency = "EUR"\n[alpaca]', "no rate of it in USD"),
@@ -182,6 +198,16 @@ def test_a_mistake_about_a_broker_is_the_same_to_check_and_run(
     assert (ran[0], said in ran[1]) == (2, True), ran
     assert checked(path, capsys) == ran
     assert not journals()
+
+
+def test_what_several_parts_need_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A calendar that isn't there is in the way of feeds and accounts too."""
+    check(
+        write(GOOD.replace('kind = "file"\npath = "bars.csv"', 'kind = "synthetic"').replace("24/7", "XNYX")),
+        as_json=True,
+    )
+    texts = [row["text"] for row in json.loads(capsys.readouterr().out)["checks"] if row["verdict"] == "fail"]
+    assert len([text for text in texts if "XNYX" in text]) == 1
 
 
 def test_every_wrong_strategy_is_found_at_once(capsys: pytest.CaptureFixture[str]) -> None:

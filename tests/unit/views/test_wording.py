@@ -24,7 +24,7 @@ from holdfast.core.messages import (
     OrderTerms,
     PositionAdopted,
 )
-from holdfast.core.milestones import EngineStopped, Impaired, Restored
+from holdfast.core.milestones import EngineStopped, Impaired, Restored, StrategyStopped
 from holdfast.core.permits import BrokerPermits
 from holdfast.core.protection.records import ProtectionComplete
 from holdfast.core.session.causes import NOT_YET
@@ -120,6 +120,14 @@ def value_of(hint: Any, name: str, *, full: bool) -> Any:
         Decimal: Decimal("12.5"),
     }
     return simple[hint]
+
+
+def test_what_others_have_said_is_told_in_one_line() -> None:
+    """An exception's text may have lines, and what would clear a screen."""
+    body = StrategyStopped(StrategyId("s"), "raised", "ValueError: one\n  two\r\nthree\x1b[2J\u2028four")
+    text = str(sentence(enveloped(body)))
+    assert text.isprintable()
+    assert "one two three [2J four" in text
 
 
 def test_what_is_said_of_an_order_says_nothing_twice() -> None:

@@ -440,4 +440,5 @@ def _where(error: BaseException) -> str:
         raise
     except BaseException as second:  # noqa: BLE001 - an exception's own text is the strategy's code too
         text = f"(its text can't be had: {type(second).__name__})"
+    text = " ".join(text.split())
     return f"{type(error).__name__}: {text}{place}".encode(errors="replace").decode()  # a record is UTF-8

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from holdfast.brokers.port import Asset, BrokerAccount
 from holdfast.core.permits import BrokerPermits, Permits
 from holdfast.runtime.live.health import Cause
@@ -13,6 +15,9 @@ MOST_ASKED = 100
 """Symbols that are asked for; of the rest the broker's refusals tell. More would use up a minute's requests."""
 
 
+log = structlog.get_logger(__name__)
+
+
 class PermitsWatch:
     """Tells the core what the account may do, as the broker's answers say."""
 
@@ -20,6 +25,7 @@ class PermitsWatch:
         self._around = surroundings
         self._assets: Sequence[Asset] = ()
         self._asked_s = float("-inf")
+        self._told: set[str] = set()
 
     async def take(self, account: BrokerAccount) -> None:
         """Take an answer about the account, and ask for symbols where that was long ago. Raises Unavailable, AccessDenied."""
@@ -29,10 +35,26 @@ class PermitsWatch:
         if around.clock.monotonic_s() - self._asked_s >= ASSETS_EVERY_S:
             self._assets = await around.account.broker.assets(self._symbols())
             self._asked_s = around.clock.monotonic_s()
+            self._warn()
         found = _permits(account, self._assets)
         if found != around.state.permits:
             around.account.inbox.append(Permits(around.clock.now_ns(), found))
             around.deliver(())
+
+    def _warn(self) -> None:
+        """Tell a person of strategies' symbols that can't be traded, once each: a misspelt one would have no market for ever."""
+        around = self._around
+        barred = {asset.symbol for asset in self._assets if not asset.tradable} - self._told
+        self._told |= barred
+        for name, runner in around.state.host.runners.items():
+            mine = [symbol for symbol in runner.symbols if symbol in barred]
+            if mine:
+                log.warning(
+                    "the broker takes no orders for symbols of a strategy: it doesn't know them, or doesn't trade them now",
+                    account=around.account.name,
+                    strategy=name,
+                    symbols=", ".join(mine),
+                )
 
     def _symbols(self) -> list[str]:
         """Those that strategies trade and that are held."""
