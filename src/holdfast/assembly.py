@@ -83,9 +83,7 @@ def build_feed(config: Config, source: FeedConfig | None = None) -> Feed:
     """A feed that can be played again: ``source``, or the only one. Raises ConfigError or DataError."""
     if source is None and len(config.sources) > 1:
         names = ", ".join(each.name for each in config.sources)
-        raise ConfigError(
-            f"there are several feeds ({names}), and this runs over one; --data PATH names the data to take"
-        )
+        raise ConfigError(f"there are several feeds ({names}), and this is about one of them; say which")
     feed = source or config.sources[0]
     bar_ns = _bar_ns(feed.bar)
     if feed.kind == "synthetic":
@@ -105,9 +103,8 @@ def build_feed(config: Config, source: FeedConfig | None = None) -> Feed:
             **given,
         )
     if feed.is_live:
-        raise ConfigError(
-            f'feed.kind "{feed.kind}" is live and can\'t be played again; --data PATH names data that can'
-        )
+        other = ", --feed NAME a feed that can" if len(config.sources) > 1 else ""
+        raise ConfigError(f"{feed.label} is live and can't be played again; --data PATH names data that can{other}")
     if feed.path is None:
         raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
     from holdfast.feeds.files import FileFeed  # Arrow takes a while to load, and a made-up market needs none
@@ -190,7 +187,10 @@ def build_state(
         state.host.built.late_ns = LATE_BARS_NS
     own = {symbol for row in config.strategies_on(account.name) for symbol in row.symbols}
     state.register.currency = currency_of_account(account)
-    state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration")
+    silent = (
+        () if currency_of(calendar.name) else [key for key, row in config.instruments.items() if row.currency is None]
+    )
+    state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration", silent)
     state.rate_sources = rate_sources(config, account, feed)
     state.external_orders = Policy(config.supervisor.foreign_orders)
     state.lost_orders = Policy(config.supervisor.lost_orders)

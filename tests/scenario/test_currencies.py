@@ -319,3 +319,23 @@ def test_the_currency_of_books_can_not_change(tmp_path: Path) -> None:
         run(configured(tmp_path, rules=RULES.replace("USD", "EUR")))
     with Reader.open(configured(tmp_path).journal.url) as reader:
         assert len(list(reader.records("cut"))) == before
+
+
+SILENT = SETTINGS.replace('currency = "EUR"\n', "").replace('balances = {{ USD = "5000" }}\n', "")
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [(SETTINGS, RULES.replace(",USD,", ",,")), (SILENT, RULES.replace(",USD,", ",,").replace(",EUR,", ",,"))],
+)
+def test_what_nothing_says_stays_as_it_is_recorded(tmp_path: Path, text: str, rules: str) -> None:
+    """On an exchange whose currency isn't known a symbol's currency may be left out later, and the account's too."""
+    abroad = SETTINGS.replace('"24/7"', '"XETR"')
+    before = on_paper(configured(tmp_path, text=abroad))
+    records = on_paper(configured(tmp_path, text=text.replace('"24/7"', '"XETR"'), rules=rules))
+    state = fresh(load_config(tmp_path / "holdfast.toml", {}))
+    for record in records:
+        apply(state, record)
+    assert state.portfolio.currency_of("AAPL") == "USD"
+    assert state.register.recorded_currency == "EUR"
+    assert len(records) > len(before)

@@ -106,7 +106,7 @@ def test_cancels_by_id_by_symbol_and_all() -> None:
     desk = Desk(Scripted({2: act})).closes(1, 60, symbol="XYZ").closes(1, 60)
     ids = [desk.state.ids.order(number) for number in range(1, 5)]
     done = answer(desk.ask(CancelOrders(client_order_id=ids[0]), "a"))
-    assert (done.accepted, done.client_order_ids, done.text) == (True, (ids[0],), "canceling 1 order(s)")
+    assert (done.accepted, done.client_order_ids, done.text) == (True, (ids[0],), "canceling 1 order")
     assert answer(desk.ask(CancelOrders(symbol="XYZ"), "b")).client_order_ids == (ids[2], ids[3])
     assert list(desk.state.orders.live) == [ids[1]]
     assert answer(desk.ask(CancelOrders(), "c")).client_order_ids == (ids[1],)
@@ -149,7 +149,7 @@ def test_turning_round_while_halted_closes_and_goes_no_further() -> None:
 def test_a_halt_names_what_still_works_at_the_broker() -> None:
     """Orders already at the broker stay, and the answer says so; after a resume the account is pending again."""
     desk = Desk(Scripted({1: buy(5, limit_price=50)})).closes(1, 60)
-    assert "1 order(s) still work at the broker" in answer(desk.ask(Halt())).text
+    assert "1 order still at work at the broker" in answer(desk.ask(Halt())).text
     desk.ask(Resume(), "r")
     assert desk.state.account_state is AccountState.PENDING_ORDER
 
@@ -162,7 +162,7 @@ def test_flatten_cancels_closes_and_says_so() -> None:
     first = Scripted({1: buy(10, stop_loss=90, take_profit=120), 2: buy(5, limit_price=50, time_in_force="gtc")})
     second = Scripted({1: buy(30, stop_loss=85)})
     desk = Desk(first, second).closes(1, 100, 100)
-    assert answer(desk.ask(Flatten())).text == "halted; canceling 4 order(s), closing 2 position(s)"
+    assert answer(desk.ask(Flatten())).text == "halted; canceling 4 orders, closing 2 positions"
     assert (desk.of(Flattened), desk.state.orders.live) == ([Flattened()], {})
     assert list(desk.state.portfolio.open_ledgers()) == []
     assert (desk.state.account_state, desk.state.flattening) == (AccountState.HALTED, False)

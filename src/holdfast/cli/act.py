@@ -26,9 +26,11 @@ def client_for(config_file: Path | None, account: str | None, timeout_s: float) 
     """A client for the account that is meant."""
     config = config_for_reading(config_file)
     name = the_account(config, account)
-    brokers = {row.name: row.broker for row in config.accounts}
-    source, is_elsewhere = f"cli:{getpass.getuser()}", brokers[name] != PAPER
-    return Client(config.journal.url, name, source, timeout_s, is_elsewhere=is_elsewhere)
+    row = next(row for row in config.accounts if row.name == name)
+    compares = (
+        row.broker != PAPER or config.feed_of(row).is_live
+    )  # paper on live data is looked after as if it were elsewhere
+    return Client(config.journal.url, name, f"cli:{getpass.getuser()}", timeout_s, is_elsewhere=compares)
 
 
 def finish(client: Client, command: Command, as_json: bool, lives_ns: int | None = None) -> int:

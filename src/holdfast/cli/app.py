@@ -167,11 +167,14 @@ def backtest(
     json_to: Annotated[
         str | None, typer.Option("--json", metavar="OUT|-", help="The results as JSON; - is stdout.")
     ] = None,
+    feed: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this one of several feeds, and the accounts on it.")
+    ] = None,
 ) -> None:
-    """Run the strategies over the past. Keeps no journal."""
+    """Run the strategies over the past, each account over its own feed. Keeps no journal."""
     from holdfast.cli import backtest
 
-    raise typer.Exit(backtest.backtest(config, data, json_to))
+    raise typer.Exit(backtest.backtest(config, data, json_to, feed))
 
 
 @app.command(rich_help_panel="Look")

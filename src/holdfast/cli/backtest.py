@@ -2,7 +2,7 @@
 
 import heapq
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 from rich.console import Console
 
+from holdfast.adapters.registry import nearest
 from holdfast.assembly import build_feed, calendar_of, tick_notes, timeframe_notes
 from holdfast.backtesting.results import AccountResult, FillEntry, OrderEntry, Recorder
 from holdfast.backtesting.run import Backtest
@@ -17,8 +18,9 @@ from holdfast.cli import report, terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.progress import progress, watched
 from holdfast.cli.target import STDOUT, target_of, written
-from holdfast.config import Config
+from holdfast.config import AccountConfig, Config
 from holdfast.core.types import ZERO, iso_time, plain
+from holdfast.errors import InvalidValue
 from holdfast.feeds.port import Feed
 from holdfast.views.encode import Json, as_json
 from holdfast.views.orders import fill_view, order_view
@@ -27,36 +29,46 @@ from holdfast.views.positions import holding
 if TYPE_CHECKING:
     from holdfast.feeds.files import FileFeed
 
-Run = tuple[AccountResult, Recorder]
+Run = tuple[AccountResult, Recorder, Feed]
 
 MOST_JUMPS = 10
 """Jumps that look like splits are told one by one up to here."""
 
 
-def backtest(config_file: Path | None, data: Path | None, json_to: str | None) -> int:
-    """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError."""
+def backtest(config_file: Path | None, data: Path | None, json_to: str | None, only: str | None = None) -> int:
+    """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError.
+
+    Each account goes over its own feed; ``only`` names one feed, whose accounts are run and no others.
+    """
     target = target_of(json_to)
-    config = _with_data(config_for_reading(config_file), data)
-    feed = build_feed(config)
-    for note in [*timeframe_notes(config.strategies, feed), *tick_notes(config)]:
+    config = _with_data(_on_feed(config_for_reading(config_file), only), data)
+    feeds = {source.name: build_feed(config, source) for source in config.sources}
+    for source in config.sources:
+        strategies = config.strategies_on(*(account.name for account in config.accounts_on(source)))
+        for note in timeframe_notes(strategies, feeds[source.name]):
+            terminal.say(note)
+    for note in tick_notes(config):
         terminal.say(note)
-    total = check_data(feed)
-    for note in split_notes(feed):
+    totals = {name: check_data(feed) for name, feed in feeds.items()}
+    for note in _notes(feeds):
         terminal.say(note)
     with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
-        runs = [_run(config, index, feed, total, Path(folder)) for index in range(len(config.accounts))]
+        runs = []
+        for account in config.accounts:
+            name = config.feed_of(account).name
+            runs.append(_run(config, account, feeds[name], totals[name], Path(folder)))
         for note in _guessed_days(config, runs):
             terminal.say(note)
-        stopped = [row for result, _ in runs for row in result.strategies if row.stopped]
+        stopped = [row for result, *_ in runs for row in result.strategies if row.stopped]
         for row in stopped:
             terminal.say(f"strategy {row.strategy} was stopped, and what it held was kept to the end: {row.stopped}")
         if json_to == STDOUT:
-            _write_json(runs, feed, print_piece)
+            _write_json(runs, feeds, print_piece)
         elif target is not None:
             with written(target) as file:
-                _write_json(runs, feed, _writer(file))
+                _write_json(runs, feeds, _writer(file))
         if json_to != STDOUT:
-            _report(runs, feed, terminal.console())
+            _report(runs, terminal.console())
     return 1 if stopped else 0
 
 
@@ -94,24 +106,45 @@ def _with_data(config: Config, data: Path | None) -> Config:
     return msgspec.structs.replace(config, feed=feed, feeds=[], accounts=accounts)
 
 
-def _run(config: Config, index: int, feed: Feed, total: int | None, folder: Path) -> Run:
-    account = config.accounts[index]
+def _on_feed(config: Config, name: str | None) -> Config:
+    """The configuration of one feed's accounts; all of it where none is named. Raises InvalidValue."""
+    if name is None:
+        return config
+    names = [source.name for source in config.feeds]
+    if name not in names:
+        hint = nearest(name, names) if names else "only [[feeds]] have names"
+        raise InvalidValue(f"there is no feed {name!r}; {hint}")
+    source = config.sources[names.index(name)]
+    accounts = config.accounts_on(source)
+    mine = {account.name for account in accounts}
+    strategies = [
+        msgspec.structs.replace(row, account="", accounts=tuple(on for on in row.on if on in mine))
+        for row in config.strategies_on(*mine)
+    ]
+    return msgspec.structs.replace(config, feeds=[source], accounts=list(accounts), strategies=strategies)
+
+
+def _notes(feeds: Mapping[str, Feed]) -> list[str]:
+    return [note for feed in feeds.values() for note in split_notes(feed)]
+
+
+def _run(config: Config, account: AccountConfig, feed: Feed, total: int | None, folder: Path) -> Run:
     run = Backtest(config, account, feed, folder)
     with watched(f"backtest {account.name}", "bars", total, lambda: run.done):
         result = run.run()
-    return result, run.recorder
+    return result, run.recorder, feed
 
 
 def _guessed_days(config: Config, runs: list[Run]) -> Iterator[str]:
     """What to say of accounts whose data went beyond the days that their calendar knows."""
-    for account, (result, _) in zip(config.accounts, runs, strict=True):
+    for account, (result, *_) in zip(config.accounts, runs, strict=True):
         calendar = calendar_of(account)
         if iso_time(result.end_ns)[:10] > calendar.known_until:
             yield f"{account.name}: the trading days of {calendar.name} after {calendar.known_until} are a guess by weekday"
 
 
-def _report(runs: list[Run], feed: Feed, console: Console) -> None:
-    for result, recorder in runs:
+def _report(runs: list[Run], console: Console) -> None:
+    for result, recorder, feed in runs:
         for spool in (recorder.orders, recorder.fills):
             for _ in spool.rows():  # the rows are counted in the result: they have to be there
                 pass
@@ -133,9 +166,9 @@ def _writer(file: IO[str]) -> Callable[[str], None]:
     return write
 
 
-def _write_json(runs: list[Run], feed: Feed, write: Callable[[str], None]) -> None:
+def _write_json(runs: list[Run], feeds: Mapping[str, Feed], write: Callable[[str], None]) -> None:
     """``chain_verified`` comes last: it is known when every row has been read."""
-    head = _summary([result for result, _ in runs], feed)
+    head = _summary(runs, feeds)
     write("{\n" + ",\n".join(f"  {_dump(key)}: {_dump(value)}" for key, value in head.items()))
     for name, rows in (("orders_list", _orders(runs)), ("fills_list", _fills(runs))):
         write(f',\n  "{name}": [')
@@ -145,7 +178,10 @@ def _write_json(runs: list[Run], feed: Feed, write: Callable[[str], None]) -> No
     write(',\n  "chain_verified": true\n}\n')
 
 
-def _summary(results: list[AccountResult], feed: Feed) -> Json:
+def _summary(runs: list[Run], feeds: Mapping[str, Feed]) -> Json:
+    results = [result for result, *_ in runs]
+    first, *others = feeds.values()
+    several = {"feeds": {name: _feed(feed) for name, feed in feeds.items()}} if others else {}
     seconds = sum(result.seconds for result in results)
     bars = sum(result.bars for result in results)
     return {
@@ -156,10 +192,15 @@ def _summary(results: list[AccountResult], feed: Feed) -> Json:
         "equity": plain(sum((result.value.equity for result in results), ZERO)),
         "seconds": round(seconds, 6),
         "bars_per_second": round(bars / seconds) if seconds else 0,
-        "feed": {"kind": feed.kind, "name": feed.name},
-        "notes": split_notes(feed),
+        "feed": _feed(first),
+        **several,
+        "notes": _notes(feeds),
         "accounts": [_account(result) for result in results],
     }
+
+
+def _feed(feed: Feed) -> Json:
+    return {"kind": feed.kind, "name": feed.name}
 
 
 def _account(result: AccountResult) -> Json:
@@ -210,14 +251,14 @@ def _orders(runs: list[Run]) -> Iterator[Json]:
     def of(result: AccountResult, rows: Iterator[OrderEntry]) -> Iterator[tuple[int, Json]]:
         return ((row.time_ns, as_json(order_view(result.account, row.order.terms, row.order))) for row in rows)
 
-    return _merged([of(result, recorder.orders.rows()) for result, recorder in runs])
+    return _merged([of(result, recorder.orders.rows()) for result, recorder, _ in runs])
 
 
 def _fills(runs: list[Run]) -> Iterator[Json]:
     def of(result: AccountResult, rows: Iterator[FillEntry]) -> Iterator[tuple[int, Json]]:
         return ((row.time_ns, as_json(fill_view(result.account, row.strategy, row.fill, row.time_ns))) for row in rows)
 
-    return _merged([of(result, recorder.fills.rows()) for result, recorder in runs])
+    return _merged([of(result, recorder.fills.rows()) for result, recorder, _ in runs])
 
 
 def _merged(lists: list[Iterator[tuple[int, Json]]]) -> Iterator[Json]:

@@ -171,7 +171,7 @@ class _Checks:
         feed = build_feed(self._config, source)
         total = check_data(feed)
         self._feeds[source.name] = self._replayed[source.name] = feed
-        events = "endless" if total is None else f"{total:,} events"
+        events = "endless" if total is None else terminal.many(total, "event")
         symbols = list(feed.symbols)
         more = f" and {len(symbols) - 8} more" if len(symbols) > 8 else ""
         yield Finding("feed", OK, f"{feed.name}: {events}, {', '.join(symbols[:8])}{more}")

@@ -16,7 +16,9 @@ def run(config_file: Path | None, old: str, new: str, as_json: bool) -> int:
     if as_json:
         terminal.print_json({"account": new, "former": old, "records": records, "journal": public(url)})
     else:
-        terminal.say(f"account {old} is {new} now, with its {records:,} records; name it so in the configuration too")
+        terminal.say(
+            f"account {old} is {new} now, with its {terminal.many(records, 'record')}; name it so in the configuration too"
+        )
     return 0
 
 

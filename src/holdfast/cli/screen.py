@@ -133,7 +133,7 @@ class Screen:
     def _back(self) -> Text:
         """Whether this is a restart, and what it found."""
         if self._recovery is None:
-            return Text(f"coming back: {self._engine.loop.replayed:,} events", style=WARN)
+            return Text(f"coming back: {many(self._engine.loop.replayed, 'event')}", style=WARN)
         if not self._recovery.records:
             return Text("")
         return Text(f"resumed from {many(self._recovery.records, 'record')}", style=f"bold {GOOD}")

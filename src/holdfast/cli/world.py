@@ -7,7 +7,7 @@ from rich.text import Text
 from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.cli.target import STDOUT, target_of, written
-from holdfast.cli.terminal import BAD, GOOD, Column, count, table
+from holdfast.cli.terminal import BAD, GOOD, Column, count, many, table
 from holdfast.torture.world.run import Summary, run_seeds
 
 MOST_SHOWN = 3
@@ -42,7 +42,7 @@ def show(summary: Summary, console: Console) -> None:
                 ("lives of engines", count(summary.lives)),
                 ("orders at the broker", f"{count(summary.orders)}, {count(summary.fills)} executions"),
                 ("records", count(summary.records)),
-                ("violated", Text(f"{count(failed)} seeds" if failed else "nothing", BAD if failed else GOOD)),
+                ("violated", Text(f"{many(failed, 'seed')}" if failed else "nothing", BAD if failed else GOOD)),
                 ("digest", summary.digest),
             ]
         )

@@ -75,8 +75,10 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
 def _fault_of_currency(state: EngineState) -> str:
     """Why the account can't be in the configuration's currency; empty for nothing."""
     before, now = state.register.recorded_currency, state.register.currency
+    if not now:  # nobody says: it stays what it is
+        state.register.currency = now = before
     return (
-        f"it is kept in {before}, and the configuration says {now or 'nothing'}; put {before} back"
+        f"it is kept in {before}, and the configuration says {now}; put {before} back"
         if before not in ("", now)
         else ""
     )

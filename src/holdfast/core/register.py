@@ -27,11 +27,17 @@ class Register:
         self.recorded_currency = ""
         self.traded: frozenset[str] = frozenset()
         self._offered: Named = NIL
+        self._silent: frozenset[str] = frozenset()
         self._source = ""
 
-    def offer(self, offered: Mapping[str, Instrument], traded: Iterable[str], source: str) -> None:
-        """What the configuration or a broker says of symbols. It is listed for those that are ``traded``, or held, at the next start."""
-        self._offered, self._source = offered, source
+    def offer(
+        self, offered: Mapping[str, Instrument], traded: Iterable[str], source: str, silent: Iterable[str] = ()
+    ) -> None:
+        """What the configuration or a broker says of symbols. It is listed for those that are ``traded``, or held, at the next start.
+
+        Nothing says which currency the ``silent`` ones are in: they stay in that which is recorded.
+        """
+        self._offered, self._source, self._silent = offered, source, frozenset(silent)
         self.traded = frozenset(traded)
         if not self.lists:
             self.named.update(offered)
@@ -43,7 +49,9 @@ class Register:
     def news(self, held: Iterable[str]) -> Iterator[InstrumentListed]:
         """The records of rules that are offered and not yet recorded."""
         for symbol in sorted(self.traded.union(held) & self._offered.keys()):
-            instrument = self._offered[symbol]
+            instrument, known = self._offered[symbol], self.named.get(symbol)
+            if known is not None and symbol in self._silent:
+                instrument = instrument.but(currency=known.currency)
             if not self.lists or self.named.get(symbol) != instrument:
                 yield InstrumentListed(symbol, instrument, self._source)
 

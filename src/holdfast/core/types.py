@@ -45,6 +45,11 @@ NAME_LENGTH = 64
 """The longest name of an account, a strategy, a symbol, in characters: a journal on a server keeps no longer ones."""
 
 
+def many(number: int, what: str) -> str:
+    """``1 order``, ``2 orders``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def check_name(what: str, text: str) -> str:
     """``text``, if it can be a name. Raises :class:`~holdfast.errors.InvalidValue`, which begins with ``what`` it would be the name of."""
     if not text.strip() or len(text) > NAME_LENGTH or not text.isprintable():

@@ -36,6 +36,7 @@ from holdfast.core.orders.book import OrderBook
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.portfolio.portfolio import Portfolio, reversal
+from holdfast.core.types import many
 from holdfast.errors import HoldfastError, JournalCorrupt
 from holdfast.journal.anchor import Anchor
 from holdfast.journal.chain import GENESIS, HASHED, link
@@ -288,7 +289,7 @@ class _AccountAudit:
     def _check_positions(self) -> None:
         all_fills = self._reader.count("fills", self._account.account)
         if all_fills != self.check.fills:
-            self._report(f"{all_fills - self.check.fills} fills in the table belong to no record")
+            self._report(f"{many(all_fills - self.check.fills, 'fill')} in the table of which there is no record")
         lines = ((("", symbol), line) for symbol, line in self._portfolio.lines.items())
         ledgers: dict[tuple[str, str], Ledger] = dict(chain(lines, self._portfolio.ledgers.items()))
         for row in self._reader.positions(self._account.account):

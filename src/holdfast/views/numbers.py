@@ -2,7 +2,9 @@
 
 from decimal import Decimal
 
-from holdfast.core.types import iso_time, plain
+from holdfast.core.types import iso_time, many, plain
+
+__all__ = ["ago", "change", "count", "many", "money", "price", "to_the_second", "when"]
 
 
 def when(time_ns: int) -> str:
@@ -13,11 +15,6 @@ def when(time_ns: int) -> str:
 def to_the_second(iso: str) -> str:
     """An ISO time as people read it: nobody needs nanoseconds."""
     return iso[:19].replace("T", " ")
-
-
-def many(number: int, what: str) -> str:
-    """``1 order``, ``2 orders``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def change(value: float | Decimal, after: str = "") -> str:

@@ -75,7 +75,7 @@ TAMPERED = [
     ("UPDATE fills SET strategy = 'momentum' WHERE sequence = 6", "strategy is momentum, but"),
     ("DELETE FROM fills WHERE sequence = 6", "the fill of record 6 is missing"),
     (INVENTED_FILL, "fill new is in the table but not in the records"),
-    ("UPDATE fills SET sequence = 5000 WHERE sequence = 6", "1 fills in the table belong to no record"),
+    ("UPDATE fills SET sequence = 5000 WHERE sequence = 6", "1 fill in the table of which there is no record"),
     ("UPDATE orders SET filled_quantity = '9' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "filled_quantity is 9, but the records make it 10"),
     ("UPDATE orders SET state = 'CANCELED' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "state is CANCELED, but the records make it FILLED"),
     ("UPDATE orders SET fees = '0' WHERE created_ns = (SELECT min(created_ns) FROM orders)", "fees is 0, but"),

@@ -40,7 +40,7 @@ from holdfast.core.messages import (
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
-from holdfast.core.types import Money, iso_time
+from holdfast.core.types import Money, iso_time, many
 from holdfast.errors import InvalidValue
 from holdfast.feeds.live import Deliver, LiveFeed, TellStatus
 from holdfast.observe.crash_points import CrashPoint, reach
@@ -252,6 +252,6 @@ def unseen(account: str, last_ns: int, working: int) -> str:
     if not working:
         return f"{went_on}, where its journal ends; no order was open"
     return (
-        f"{went_on}, where its journal ends: what would have filled its {working} open orders since then is not made up for, and stops that "
+        f"{went_on}, where its journal ends: what would have filled its {many(working, 'open order')} since then is not made up for, and stops that "
         "follow the market follow it from here on"
     )

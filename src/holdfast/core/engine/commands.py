@@ -9,7 +9,6 @@ from holdfast.core.engine.operations import attend, cancel, drop_waiting, impair
 from holdfast.core.engine.reports import judge_report
 from holdfast.core.findings import Reconcile, Resolution, Resolve
 from holdfast.core.messages import (
-    PAPER,
     CancelOrders,
     CommandDone,
     Envelope,
@@ -35,7 +34,7 @@ from holdfast.core.session.account import AccountEvent, AccountState
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import StrategyId, plain, to_price
+from holdfast.core.types import StrategyId, many, plain, to_price
 from holdfast.core.waiting import Wait
 from holdfast.errors import InvalidValue
 
@@ -94,13 +93,13 @@ def _cancel(state: EngineState, turn: Turn, command: CancelOrders, record: Envel
         which = command.client_order_id or command.symbol or "any symbol"
         return CommandDone(accepted=False, text=f"no live order of {which}")
     ids = tuple(order.terms.client_order_id for order in wanted)
-    return CommandDone(accepted=True, text=f"canceling {len(ids)} order(s)", client_order_ids=ids)
+    return CommandDone(accepted=True, text=f"canceling {many(len(ids), 'order')}", client_order_ids=ids)
 
 
 def _halt(state: EngineState, turn: Turn, command: Halt, _record: Envelope) -> CommandDone:
     turn.account(AccountEvent.HALTED, command.reason or "asked by a person")
     live = len(state.orders.live)
-    still = f"; {live} order(s) still work at the broker, `holdfast cancel --all` cancels them" if live else ""
+    still = f"; {many(live, 'order')} still at work at the broker, `holdfast cancel --all` cancels them" if live else ""
     return CommandDone(accepted=True, text=f"halted: nothing that raises risk is sent{still}")
 
 
@@ -130,7 +129,9 @@ def _resume(state: EngineState, turn: Turn, command: Resume, record: Envelope) -
         given_up = turn.record(Flattened(left), record.id)
         for symbol in sorted({key[1] for key in state.guards}):  # the flatten has canceled their exits
             turn.touch(symbol, given_up.id)
-        return CommandDone(accepted=True, text=f"resumed; the flatten is given up with {len(left)} position(s) open")
+        return CommandDone(
+            accepted=True, text=f"resumed; the flatten is given up with {many(len(left), 'open position')}"
+        )
     return CommandDone(accepted=True, text="resumed")
 
 
@@ -194,7 +195,7 @@ def _resolve(state: EngineState, turn: Turn, command: Resolve, record: Envelope)
 
 
 def _reconcile(state: EngineState, _turn: Turn, _command: Reconcile, _record: Envelope) -> CommandDone:
-    if state.broker == PAPER:
+    if not state.broker_account_id:  # on a feed that can be played again
         return CommandDone(accepted=False, text="the paper broker is part of the engine: there is nothing to compare")
     return CommandDone(accepted=True, text="the broker is being asked")
 
@@ -207,7 +208,7 @@ def _flatten(state: EngineState, turn: Turn, command: Flatten, record: Envelope)
     for order in list(state.orders.live.values()):
         cancel(turn, order, "flatten")
     turn.touch_account(record.id)
-    return CommandDone(accepted=True, text=f"halted; canceling {live} order(s), closing {held} position(s)")
+    return CommandDone(accepted=True, text=f"halted; canceling {many(live, 'order')}, closing {many(held, 'position')}")
 
 
 def _stop_strategy(state: EngineState, turn: Turn, command: StopStrategy, _record: Envelope) -> CommandDone:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from holdfast.core.messages import OrderTerms
 from holdfast.core.risk.limits import MarketHours, RiskLimits
 from holdfast.core.risk.view import Case, Refusal, RiskView
-from holdfast.core.types import Price, Side, plain
+from holdfast.core.types import Price, Side, many, plain
 
 Rule = Callable[[Case], Refusal | None]
 AccountRule = Callable[[Case, RiskLimits], Refusal | None]
@@ -186,7 +186,7 @@ def _day_trades(case: Case, _limits: RiskLimits) -> Refusal | None:
     if then <= rule.most:
         return None
     text = (
-        f"{known.made} day trades in {rule.days} days and {known.opened} more possible: leaving {case.terms.symbol} today could be"
+        f"{many(known.made, 'day trade')} in {many(rule.days, 'day')} and {known.opened} more possible: leaving {case.terms.symbol} today could be"
         f" one too many below {rule.equity:,} of equity"
     )
     return Refusal("day_trades", str(then), str(rule.most), text)

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from holdfast.core.ranges import Amount, Multiple, PercentOfEquity, Ranged, Seconds, Within
-from holdfast.core.types import LARGEST, ONE, ZERO, Money, Price, from_float
+from holdfast.core.types import LARGEST, ONE, ZERO, Money, Price, from_float, many
 
 
 class Method(StrEnum):
@@ -129,7 +129,7 @@ def _full(sizing: Sizing, basis: Basis) -> Decimal | Unsized:
 
 def _by_volatility(sizing: Sizing, basis: Basis) -> Decimal | Unsized:
     if basis.volatility is None:
-        return Unsized(f"volatility_target needs {sizing.bars + 1} bars of the symbol, and there are fewer")
+        return Unsized(f"volatility_target needs {many(sizing.bars + 1, 'bar')} of the symbol, and there are fewer")
     if not basis.volatility:
         return Unsized("volatility_target finds no movement in the last bars")
     if sizing.volatility is Measure.ATR:

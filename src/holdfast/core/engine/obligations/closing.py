@@ -10,7 +10,7 @@ from holdfast.core.protection.policy import CLOSE_TRIES, LOOK_NS
 from holdfast.core.protection.records import PositionClosing, PositionLeft
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side
+from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, many
 from holdfast.core.waiting import blockers, may_be_canceled
 
 SOURCE = "protection"
@@ -83,7 +83,7 @@ def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: st
     why_not = "" if quantity else _why_not(state, turn, key, side)
     if not quantity and not why_not:
         return  # the orders of others have it; their end is heard of
-    reason = why_not or f"{closing.tries} orders did not close it"
+    reason = why_not or f"{many(closing.tries, 'order')} did not close it"
     turn.record(PositionLeft(*key, position, f"{closing.reason}, and {reason}"), cause, SOURCE)
     turn.touch(key[1], cause)
 
