@@ -51,7 +51,7 @@ def kind_text(asked: Signal | OrderTerms) -> str:
     return " ".join(parts) or asked.order_type.replace("_", " ")
 
 
-def wish_text(signal: Signal) -> str:
+def intent_text(signal: Signal) -> str:
     """What is asked for: side, size, symbol, kind and the two exits at prices."""
     if signal.quantity is not None:
         size = count(signal.quantity)
@@ -116,7 +116,7 @@ def _wanted(what: str) -> Callable[[Any], str]:
 
 
 PLAIN_WORDS: Mapping[type, Callable[[Any], str]] = {
-    WishWaits: lambda body: f"{body.signal.strategy} waits to {wish_text(body.signal)} for {', '.join(body.until)}: {body.reason}",
+    WishWaits: lambda body: f"{body.signal.strategy} waits to {intent_text(body.signal)} for {', '.join(body.until)}: {body.reason}",
     WishOver: lambda body: f"{body.strategy} waits no more in {body.symbol}: {body.reason}",
     CancelRefused: _of_order("can't be canceled"),
     OrderCanceled: _of_order("is canceled"),
@@ -125,7 +125,7 @@ PLAIN_WORDS: Mapping[type, Callable[[Any], str]] = {
     OrderFailed: _of_order("has failed"),
     OrderEventIgnored: lambda body: f"{body.client_order_id} {body.state} + {body.event} changes nothing: {body.reason}",
     OrderLost: _of_order("is not to be found at the broker"),
-    PlaceOrder: lambda body: f"wanted by hand: {wish_text(body.signal)}",
+    PlaceOrder: lambda body: f"wanted by hand: {intent_text(body.signal)}",
     CancelOrders: _cancel,
     Halt: _wanted("a halt"),
     Preserve: _wanted("PRESERVATION"),

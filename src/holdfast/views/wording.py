@@ -60,7 +60,7 @@ from holdfast.core.protection.records import (
 from holdfast.core.session.causes import NOT_YET
 from holdfast.core.types import SECOND_NS, Side, plain
 from holdfast.views.numbers import ago, count, many, money, price, when
-from holdfast.views.plain_words import PLAIN_WORDS, kind_text, wish_text
+from holdfast.views.plain_words import PLAIN_WORDS, intent_text, kind_text
 
 
 class Tone(Enum):
@@ -154,7 +154,7 @@ def terms_text(terms: OrderTerms) -> str:
 
 
 def _signal(body: Signal, _record: Envelope, _known: Known) -> Parts:
-    return (Part(f"{body.strategy} wants: {wish_text(body)}"),)
+    return (Part(f"{body.strategy} wants: {intent_text(body)}"),)
 
 
 def _position(body: PositionChanged, _record: Envelope, _known: Known) -> Parts:
