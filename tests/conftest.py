@@ -1,5 +1,6 @@
 """What all tests share: the folder of real market data, how hypothesis searches, and which tests a run leaves out."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def _absent(what: str, folder: Path, variable: str) -> str:
 def spawner() -> Spawner:
     """Starts programs without their imports."""
     return spawning.shared_spawner()
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded stays: no collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

@@ -126,9 +126,7 @@ PARTS: tuple[Part, ...] = (
     Kills("kills-mariadb", "engines killed, journal in MariaDB", 7, "mariadb", 100),
     Worlds("worlds", "new seeds of the seeded world", 5, 20_000),
     Tests("properties", "properties, searched at random", 6, (("tests/property",),)),
-    Tests(
-        "combinations", "the other scripts and classes of the exhaustive part", 2, (("-m", "campaign", "tests/world"),)
-    ),
+    Tests("combinations", "all of the exhaustive part, and the fixed seeds", 4, (("tests/world",),)),
     Tests("cuts", "journals cut after every batch, runs killed fifty times", 8, (("tests/crash",),)),
     Tests(
         "brokers",
@@ -154,7 +152,12 @@ PARTS: tuple[Part, ...] = (
         8,
         (("tests/torture/test_protection_kills.py",),),
     ),
-    Tests("watchdog", "the same with nobody but the watchdog to act", 9, (("tests/torture/test_watchdog_kills.py",),)),
+    Tests(
+        "watchdog",
+        "the same with nobody but the watchdog to act",
+        10,
+        (("tests/torture/test_watchdog_kills.py",), ("-m", "campaign", "tests/process/test_watchdog.py")),
+    ),
 )
 
 _PASSED = re.compile(r"^=.* (\d+) passed", re.MULTILINE)

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ FILLS = ("close", "next_open")
 
 
 def rows_of(path: Path, symbols: Sequence[str]) -> list[Row]:
-    """The rows of a file in exact prices."""
+    """The rows of a file in exact prices. To read them takes longer than most tests, so they are kept."""
+    return _rows_of(path, tuple(symbols))
+
+
+@cache
+def _rows_of(path: Path, symbols: tuple[str, ...]) -> list[Row]:
     table = pq.read_table(path, columns=["symbol", "ts", "open", "high", "low", "close"])
     table = table.filter(pc.is_in(table["symbol"], pa.array(list(symbols))))
     found = []

@@ -1,7 +1,7 @@
 """A crash between any two commits: the journal ends after each of its batches in turn, and the run goes on from there.
 
 A process killed with SIGKILL leaves a journal that ends after some batch, because a batch is committed whole or not at all.
-Here every such end is tried in a campaign, and each fourth in every run. The engine, journal and venue are the real ones.
+Here every such end is tried in a campaign, and each tenth in every run. The engine, journal and venue are the real ones.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ EASY: dict[str, Any] = {}
 NEXT_OPEN = {"fill": "next_open", "volume_share": "0.02"}
 
 
-EVERY = by_tier(test=4, campaign=1)
+EVERY = by_tier(test=10, campaign=1)
 """Every so manyth batch is where a journal ends."""
 
 

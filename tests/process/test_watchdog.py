@@ -4,6 +4,7 @@ import signal
 from decimal import Decimal
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from holdfast.core.protection.records import StopAsked
 from holdfast.journal.reader import Reader
@@ -14,6 +15,12 @@ from tests.process.bare import SYMBOL, World
 from tests.process.program import PATIENCE_S, run, succeed, until
 
 pytestmark = pytest.mark.process
+
+
+def in_a_campaign(value: str) -> ParameterSet:
+    """A value that only a campaign tries."""
+    return pytest.param(value, marks=pytest.mark.campaign)
+
 
 """From the end of the silence to the stop at the broker, on a machine with much to do."""
 
@@ -29,7 +36,7 @@ def left_bare(world: World, point: str, action: str = "place") -> Decimal:
     return stop
 
 
-@pytest.mark.parametrize("point", ["fill_received:1", "released:2", "sending:2"])
+@pytest.mark.parametrize("point", ["fill_received:1", in_a_campaign("released:2"), "sending:2"])
 def test_a_killed_engines_position_gets_its_stop(world: World, point: str) -> None:
     """Killed between the entry's fill and its stop, and never started again: the stop is at the broker, once, where it was asked for."""
     stop = left_bare(world, point)
@@ -258,7 +265,12 @@ def test_a_default_stop_for_what_its_owner_bought_there(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["before_append:4", "in_commit:3", "committed:3", "released:1", "sending:1", "answered:1"]
+    "point",
+    [
+        "in_commit:3",
+        "sending:1",
+        *(in_a_campaign(point) for point in ("before_append:4", "committed:3", "released:1", "answered:1")),
+    ],
 )
 def test_a_watchdog_that_is_killed_as_it_gives_a_default_stop_leaves_one(world: World, point: str) -> None:
     """Killed anywhere between taking the account and the broker's answer: the next one comes to one stop, for all that is held."""
@@ -273,7 +285,7 @@ def test_a_watchdog_that_is_killed_as_it_gives_a_default_stop_leaves_one(world: 
     assert verify(world.url).problems == []
 
 
-@pytest.mark.parametrize("point", ["released:1", "sending:1", "answered:1"])
+@pytest.mark.parametrize("point", ["sending:1", in_a_campaign("released:1"), in_a_campaign("answered:1")])
 def test_a_watchdog_that_is_killed_as_it_acts_leaves_one_stop(world: World, point: str) -> None:
     """Killed between its own record and the broker's answer: the next one finds out what became of it, and there is one stop."""
     stop = left_bare(world, "fill_received:1")
@@ -287,7 +299,9 @@ def test_a_watchdog_that_is_killed_as_it_acts_leaves_one_stop(world: World, poin
     assert verify(world.url).problems == []
 
 
-@pytest.mark.parametrize("fault", ["accepted_then_504", "accepted_then_timeout", "not_accepted_then_504"])
+@pytest.mark.parametrize(
+    "fault", ["accepted_then_504", in_a_campaign("accepted_then_timeout"), "not_accepted_then_504"]
+)
 def test_a_lost_answer_makes_no_second_stop(world: World, fault: str) -> None:
     """The answer to the stop is lost, whether it was taken or not: it is asked for, and in the end there is one."""
     stop = left_bare(world, "fill_received:1")

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from holdfast.torture.world.faults import CLAIMED, Rates, options_of
 from holdfast.torture.world.run import run_seed, run_seeds
+from tests.budget import by_tier
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -44,8 +45,8 @@ def test_same_seeds_same_end_in_several_processes() -> None:
     assert run_seeds(100, 60, processes=2).digest == run_seeds(100, 60).digest
 
 
-SHARES, SEEDS_A_SHARE = 4, 250
-"""A thousand seeds with each commit, in parts that can run beside each other."""
+SHARES, SEEDS_A_SHARE = by_tier(test=2, campaign=4), 250
+"""Five hundred seeds with each commit, in parts that can run beside each other."""
 
 
 @pytest.mark.proves(

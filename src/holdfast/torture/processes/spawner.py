@@ -5,6 +5,7 @@ it is, ``started PID`` for each, and ``ended PID STATUS`` when one has died (min
 forks runs ``python -m holdfast`` from its first line on.
 """
 
+import gc
 import os
 import runpy
 import selectors
@@ -60,6 +61,8 @@ def load() -> None:
     threads = len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
     if threads > 1:
         raise RuntimeError(f"{threads} threads are there after the imports; nothing can be forked safely")
+    gc.collect()
+    gc.freeze()  # no child looks through all this again, and what nobody touches stays one copy in memory
 
 
 def serve() -> None:
