@@ -102,11 +102,11 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 US_EQUITY = Instrument(
-    # SEC Rule 612 as Alpaca states it: 2 decimals from 1.00 up, 4 below (facts/alpaca).
+    # SEC Rule 612, as brokers apply it: 2 decimals from 1.00 up, 4 below.
     ticks=((Decimal(1), Decimal("0.01")), (Decimal(0), Decimal("0.0001"))),
     quantity_increment=Decimal("0.000000001"),
     lot=Decimal(1),
-    minimum_value=Money(Decimal(1)),  # Alpaca: documented, of fractional orders
+    minimum_value=Money(Decimal(1)),  # what a broker takes of fractions: documented
 )
 _NSE_UNTIL_2024 = Instrument(
     ticks=((Decimal(0), Decimal("0.05")),),
@@ -145,7 +145,7 @@ CRYPTO = Instrument(
     ticks=((Decimal(0), Decimal("0.000000001")),),
     quantity_increment=Decimal("0.000000001"),
     lot=Decimal("0.000001"),
-    minimum_value=Money(Decimal(10)),  # Alpaca: observed
+    minimum_value=Money(Decimal(10)),  # what a broker takes: observed
     asset_class=AssetClass.CRYPTO,
 )
 

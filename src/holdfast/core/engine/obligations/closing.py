@@ -89,7 +89,7 @@ def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: st
 
 
 def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> None:
-    """Cancel what works on the other side of a reduce-only order that was refused: a broker may take it for a wash trade (Alpaca does)."""
+    """Cancel what works on the other side of a reduce-only order that was refused: a broker may take it for a wash trade."""
     for order in list(state.orders.live.values()):
         terms = order.terms
         is_in_the_way = terms.role is OrderRole.REGULAR and (terms.symbol, terms.side) == (symbol, side.opposite)

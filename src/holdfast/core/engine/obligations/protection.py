@@ -148,7 +148,7 @@ def _may_place(state: EngineState, turn: Turn, key: Key, cause: str) -> bool:
 def _is_reached(state: EngineState, key: Key) -> bool:
     """Whether the market is at the stop or beyond it: one that was refused there would have fired, and is refused for ever.
 
-    Alpaca takes no stop that the price has reached, which happens between an entry's fill and its stop.
+    A broker may take no stop that the price has reached, which happens between an entry's fill and its stop.
     """
     stop, price = state.guards[key].stop_loss, state.price(key[1])
     if stop is None or price is None:
