@@ -3,7 +3,7 @@
 ``run`` trades a made-up market of one minute bars to its end: it makes its journal, recovers and stops, so it is more than a start.
 """
 
-import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -45,11 +45,10 @@ PEER = "import sqlalchemy"
 
 def cpu_s(command: tuple[str, ...], folder: Path) -> tuple[float, float]:
     """Processor time and real time of one run, in seconds."""
-    before, began_s = os.times(), time.perf_counter()
+    before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
-    after, took_s = os.times(), time.perf_counter() - began_s
-    used_s = after.children_user + after.children_system - before.children_user - before.children_system
-    return used_s, took_s
+    after, took_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - began_s
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, took_s
 
 
 def main() -> None:
