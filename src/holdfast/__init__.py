@@ -18,21 +18,51 @@ if TYPE_CHECKING:
     from holdfast.core.orders.order import OrderState
     from holdfast.core.strategy.api import Parameters, Strategy, above_zero
     from holdfast.core.strategy.context import Context, OrderView, Position, Timer
+    from holdfast.core.strategy.indicator import Indicator, Panel
+    from holdfast.core.strategy.lanes import BySymbol
+    from holdfast.core.strategy.measures import BarArrays
     from holdfast.core.strategy.order_kinds import Exits, Limit, Market, Stop, StopLimit, TrailingStop
     from holdfast.core.strategy.sessions import Session, SessionPhase
     from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
     from holdfast.core.types import OrderRole, OrderType, Side, TimeInForce
     from holdfast.errors import InvalidValue
+    from holdfast.indicators import (
+        Atr,
+        Bollinger,
+        Donchian,
+        Ema,
+        Highest,
+        Lowest,
+        Macd,
+        RollingVolatility,
+        Rsi,
+        Sma,
+        TaLib,
+        Talipp,
+        Vwap,
+        Wma,
+        ZScore,
+    )
 
 __all__ = [
     "Annotated",
+    "Atr",
     "Bar",
+    "BarArrays",
+    "Bollinger",
+    "BySymbol",
     "Context",
     "CorporateAction",
+    "Donchian",
+    "Ema",
     "Exits",
     "Fill",
+    "Highest",
+    "Indicator",
     "InvalidValue",
     "Limit",
+    "Lowest",
+    "Macd",
     "Market",
     "Meta",
     "OrderRole",
@@ -41,19 +71,28 @@ __all__ = [
     "OrderType",
     "OrderUpdate",
     "OrderView",
+    "Panel",
     "Parameters",
     "Position",
     "Quote",
+    "RollingVolatility",
+    "Rsi",
     "Session",
     "SessionPhase",
     "Side",
+    "Sma",
     "Stop",
     "StopLimit",
     "Strategy",
+    "TaLib",
+    "Talipp",
     "TimeInForce",
     "Timer",
     "Trade",
     "TrailingStop",
+    "Vwap",
+    "Wma",
+    "ZScore",
     "above_zero",
 ]
 
@@ -66,10 +105,30 @@ _HOMES = {
     "holdfast.core.strategy.api": ("Parameters", "Strategy", "above_zero"),
     "holdfast.core.strategy.order_kinds": ("Exits", "Limit", "Market", "Stop", "StopLimit", "TrailingStop"),
     "holdfast.core.strategy.context": ("Context", "OrderView", "Position", "Timer"),
+    "holdfast.core.strategy.indicator": ("Indicator", "Panel"),
+    "holdfast.core.strategy.lanes": ("BySymbol",),
+    "holdfast.core.strategy.measures": ("BarArrays",),
     "holdfast.core.strategy.sessions": ("Session", "SessionPhase"),
     "holdfast.core.strategy.updates": ("OrderStatus", "OrderUpdate"),
     "holdfast.core.types": ("OrderRole", "OrderType", "Side", "TimeInForce"),
     "holdfast.errors": ("InvalidValue",),
+    "holdfast.indicators": (
+        "Atr",
+        "Bollinger",
+        "Donchian",
+        "Ema",
+        "Highest",
+        "Lowest",
+        "Macd",
+        "RollingVolatility",
+        "Rsi",
+        "Sma",
+        "TaLib",
+        "Talipp",
+        "Vwap",
+        "Wma",
+        "ZScore",
+    ),
 }
 _HOME_OF = {name: (home, name) for home, names in _HOMES.items() for name in names}
 _HOME_OF["Fill"] = ("holdfast.core.messages", "OrderFilled")

@@ -3,7 +3,7 @@
 import datetime as dt
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal
 from difflib import get_close_matches
@@ -30,13 +30,15 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.state import EngineState, Policy
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.host import Runner
+from holdfast.core.strategy.measures import LogLine
 from holdfast.core.strategy.sessions import NEVER
 from holdfast.core.strategy.shape import fault_of_shape
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
-from holdfast.core.types import SECOND_NS, StrategyId, to_price
+from holdfast.core.types import SECOND_NS, StrategyId, iso_time, to_price
 from holdfast.errors import ConfigError
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
+from holdfast.observe.logs import STRATEGY_LOG
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import FillAt
 
@@ -184,7 +186,8 @@ def build_state(
         rules=_rules_of(account, is_live=config.feed_of(account).is_live),
     )
     if config.feed_of(account).is_live:
-        state.host.built.late_ns = LATE_BARS_NS
+        state.host.allow_late(LATE_BARS_NS)
+    state.host.log = strategy_log(account.name)
     own = {symbol for row in config.strategies_on(account.name) for symbol in row.symbols}
     state.register.currency = currency_of_account(account)
     silent = (
@@ -204,6 +207,20 @@ def build_state(
         if strategy.exits != ExitRules():
             state.exit_rules[StrategyId(strategy.id)] = strategy.exits
     return state
+
+
+def strategy_log(account: str) -> Callable[[LogLine], None]:
+    """What puts the words of an account's strategies into the log, with the market's time."""
+
+    def say(line: LogLine) -> None:
+        import structlog
+
+        own = {"strategy": line.strategy, "account": account, "market_time": iso_time(line.time_ns)}
+        taken = {*own, "event", "time", "level", "logger"}
+        values = {f"{name}_" if name in taken else name: value for name, value in line.values.items()}
+        structlog.get_logger(STRATEGY_LOG).info(line.text, **own, **values)
+
+    return say
 
 
 def _rules_of(account: AccountConfig, *, is_live: bool) -> BrokerRules:

@@ -78,6 +78,7 @@ class Replay:
             look()
         if trading:
             self._close_session()
+        self._end()
 
     def tally(self) -> Tally:
         """What was counted."""
@@ -90,9 +91,19 @@ class Replay:
         """
         state = self.state
         close_ns = state.calendar.day_at(state.now_ns - 1).close_ns
-        if state.now_ns <= close_ns and state.host.built.due_ns <= close_ns:
+        host = state.host
+        if state.now_ns <= close_ns and min(host.built.due_ns, host.lanes.built.due_ns) <= close_ns:
             state.host.muted = True
             turn = step(state, Heartbeat(close_ns + 1))
+            if turn is not None:
+                self._work(turn)
+
+    def _end(self) -> None:
+        """The strategies are called for the last time; one that raises then is one that was stopped."""
+        state = self.state
+        state.host.end()
+        if state.host.stops:
+            turn = step(state, Heartbeat(state.now_ns))
             if turn is not None:
                 self._work(turn)
 

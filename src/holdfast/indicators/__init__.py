@@ -2,6 +2,7 @@
 
 from holdfast.indicators.averages import Ema, Macd, Sma, Wma
 from holdfast.indicators.deviations import Bollinger, RollingVolatility, Rsi, ZScore
+from holdfast.indicators.libraries import TaLib, Talipp
 from holdfast.indicators.ranges import Atr, Donchian, Highest, Lowest
 from holdfast.indicators.sessions import Vwap
 
@@ -16,6 +17,8 @@ __all__ = [
     "RollingVolatility",
     "Rsi",
     "Sma",
+    "TaLib",
+    "Talipp",
     "Vwap",
     "Wma",
     "ZScore",

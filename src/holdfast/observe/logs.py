@@ -23,6 +23,8 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+STRATEGY_LOG = "holdfast.strategy"
+"""The logger of what strategies have to say."""
 CHATTY = ["urllib3", "websockets", "aiohttp.access", "asyncio"]
 """Libraries that tell each request and frame at debug; from these only warnings are kept."""
 
@@ -57,6 +59,7 @@ def set_up_logs(
     root.setLevel(level)
     for name in CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger(STRATEGY_LOG).setLevel(logging.INFO)  # a strategy's own words are for whoever runs it
     if not only_standard:
         _set_up_structlog()
 

@@ -19,6 +19,7 @@ from holdfast.feeds.port import Feed
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.ending import end_strategies
 from holdfast.runtime.mailbox import Mailbox
 from holdfast.runtime.recovery import Recovery, Seen
 
@@ -85,6 +86,7 @@ class Loop:
         reason = self._stop_reason or "the feed ended"
         for account in self.accounts:
             if account.name not in self._recoveries:  # what was stopped on its way back has done nothing to record
+                end_strategies(account.state)
                 account.keep(lifecycle.stop(account.state, reason))
         return reason
 

@@ -1,10 +1,8 @@
 """Mean reversion by distance from a moving average."""
 
-import math
-from collections import deque
 from decimal import Decimal
 
-from holdfast import Annotated, Bar, Context, CorporateAction, Exits, Meta, Parameters, Strategy, above_zero
+from holdfast import Annotated, Bar, Context, Exits, Meta, Parameters, Strategy, ZScore, above_zero
 
 
 class MeanReversion(Strategy):
@@ -35,26 +33,15 @@ class MeanReversion(Strategy):
 
     params: Params
 
-    def __init__(self, params: Params) -> None:
-        super().__init__(params)
-        self._closes: dict[str, deque[float]] = {}
+    def on_start(self, context: Context) -> None:
+        """The score is of the closes of the strategy's own bars."""
+        self.score = context.indicator(ZScore(self.params.window))
 
     def on_bar(self, context: Context, bar: Bar) -> None:
-        """Measure how far the close is from the average, and enter or leave."""
-        closes = self._closes.setdefault(bar.symbol, deque(maxlen=self.params.window))
-        closes.append(bar.close)
-        if len(closes) < self.params.window:
-            return
-        mean = math.fsum(closes) / len(closes)
-        deviation = math.sqrt(math.fsum((close - mean) ** 2 for close in closes) / len(closes))
-        if deviation > 0:
-            self._decide(context, bar, (bar.close - mean) / deviation)
-
-    def on_corporate_action(self, context: Context, action: CorporateAction) -> None:  # noqa: ARG002  the callback's form
-        """The closes go on in shares of after a split: it is no deviation."""
-        closes = self._closes.get(action.symbol, deque())
-        for index, close in enumerate(closes):
-            closes[index] = close * action.old / action.new
+        """See how far the close is from the average, and enter or leave."""
+        score = self.score[bar.symbol]
+        if score.value is not None and score.deviation:
+            self._decide(context, bar, score.value)
 
     def _decide(self, context: Context, bar: Bar, z: float) -> None:
         held = context.position(bar.symbol).quantity

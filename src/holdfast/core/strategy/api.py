@@ -71,17 +71,19 @@ class NoParameters(Parameters, frozen=True):
 class Strategy:
     """Base class of strategies. Override the callbacks you need; those not overridden cost nothing.
 
-    ``history_bars`` is how many past bars of each symbol `Context.history` can show.
+    ``history_bars`` is how many past bars of each symbol `Context.history` can show. ``timeframes`` are those that it can show besides
+    the strategy's own: ``("1Hour", "1Day")``.
     """
 
     Params: ClassVar[Any] = NoParameters
     history_bars: ClassVar[int] = 500
+    timeframes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: Any) -> None:
         self.params = params
 
     def on_start(self, context: Context) -> None:
-        """Once, before the first event; the place to set timers."""
+        """Once, before the first event; the place to set timers and to ask for indicators."""
 
     def on_bar(self, context: Context, bar: Bar) -> None:
         """A bar of the strategy's timeframe is complete.
@@ -128,3 +130,10 @@ class Strategy:
 
     def on_timer(self, context: Context, timer: Timer) -> None:
         """A timer set with `Context.every` or `Context.at` is due."""
+
+    def on_end(self, context: Context) -> None:
+        """A backtest's data is at its end, or an engine that trades stops in an orderly way; the last call there is.
+
+        The place to say what was found (`Context.log`). Orders asked for here are dropped. A crash does not call it, and an engine that
+        is started again calls it again when it stops.
+        """

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 import msgspec
 
 from holdfast.core.arithmetic import EXACT, exactly
-from holdfast.core.messages import Action, Bar, CancelOrders, Signal
+from holdfast.core.messages import Action, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
+from holdfast.core.strategy.measures import Measures
 from holdfast.core.strategy.order_kinds import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
 from holdfast.core.strategy.sessions import NEVER, closes_ns, is_trading
 from holdfast.core.types import (
@@ -80,7 +81,7 @@ class Timer(msgspec.Struct, frozen=True):
     time_ns: int
 
 
-class Context:
+class Context(Measures):
     """A strategy's window on its account. What is asked for is judged by risk after the callback returns."""
 
     __slots__ = ("_host", "_keys", "_runner", "symbols")
@@ -158,18 +159,6 @@ class Context:
             for order in live
             if order.terms.strategy == self._runner.id and (symbol is None or order.terms.symbol == symbol)
         )
-
-    def history(self, symbol: str, count: int) -> list[Bar]:
-        """The last ``count`` bars of the strategy's timeframe, oldest first, the present one last; fewer at the start.
-
-        Raises :class:`~holdfast.errors.InvalidValue` for a symbol that the strategy doesn't have, and a ``count`` that isn't a whole
-        number from 1 to its ``history_bars``.
-        """
-        self._key(symbol)
-        bars, most = self._runner.history[symbol], self._runner.strategy.history_bars  # risk may keep more
-        if type(count) is not int or not 0 < count <= most:
-            count = _count(count, most)
-        return [bars[index] for index in range(max(0, len(bars) - count), len(bars))]
 
     def price(self, symbol: str) -> float | None:
         """The last price known, None before the first. Raises :class:`~holdfast.errors.InvalidValue` for a symbol it doesn't have."""
@@ -364,18 +353,6 @@ def _whole(value: object) -> int | None:
         return index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
-
-
-def _count(value: object, most: int) -> int:
-    """How many bars are asked for. Raises InvalidValue."""
-    count = None if isinstance(value, float | Decimal) else _whole(value)
-    if count is None or count < 1:
-        raise InvalidValue(f"history's count must be a whole number above zero, not {value!r}")
-    if count > most:
-        raise InvalidValue(
-            f"history's count is at most the strategy's history_bars, {most}, not {count}; write history_bars = {count} in the class"
-        )
-    return count
 
 
 def _name(text: object) -> None:

@@ -23,8 +23,11 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.bars import BuiltBars, Prices
 from holdfast.core.strategy.context import Context, Timer
+from holdfast.core.strategy.indicator import Indicator
+from holdfast.core.strategy.measuring import Measuring
 from holdfast.core.strategy.schedule import Schedule
 from holdfast.core.strategy.sessions import NEVER, Session
+from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.strategy.updates import OrderUpdate, update_of
 from holdfast.core.types import MINUTE_NS, ZERO, Money, StrategyId
 
@@ -88,6 +91,9 @@ class Runner:
         self.wants_sessions = self.overrides("on_session")
         self.wants_together = self.overrides("on_bars")
         self.together: dict[str, Bar] = {}
+        self.has_more = self.wants_together
+        """Whether a bar is more to it than one of its history."""
+        self.indicators: dict[int, Indicator] = {}
         self.context: Context
         most = wishes_per_minute or max(INTENTS_PER_MINUTE, INTENTS_PER_SYMBOL * len(self.symbols))
         self.intent_times: deque[int] = deque(maxlen=most)
@@ -127,7 +133,7 @@ class Overran(BaseException):
     """Raised inside a callback, from outside, to end it when it takes too long; not an Exception, lest the strategy swallow it."""
 
 
-class Host:
+class Host(Measuring):
     """The strategies of one account. ``marks``, ``orders``, ``portfolio`` and the intents that are ``waiting`` are the engine's own.
 
     ``wake_ns`` is the earliest time at which a timer or a built bar wants :meth:`wake` to be called. ``calling`` is whose callback
@@ -139,6 +145,7 @@ class Host:
     def __init__(
         self, orders: OrderBook, portfolio: Portfolio, marks: dict[str, float], calendar: TradingCalendar
     ) -> None:
+        super().__init__(calendar)
         self.orders = orders
         self.portfolio = portfolio
         self.marks = marks
@@ -178,6 +185,9 @@ class Host:
         runner.context = Context(self, runner, runner.symbols)
         self.runners[runner.id] = runner
         self._builds_of_ticks = feed_bar_ns is None
+        self._feed_bar_ns = feed_bar_ns
+        for text in runner.strategy.timeframes:
+            self.open_lane(runner, parse_timeframe(text))
         for symbol in runner.symbols:
             insort(self._bar_routes.setdefault(symbol, []), runner, key=_by_id)
             insort(self.built.readers(symbol, runner.timeframe_ns), runner, key=_by_id)
@@ -190,14 +200,6 @@ class Host:
             insort(self.schedule.session_owners, runner, key=_by_id)
             self.wake_ns = 0  # the first event says where in its session the market is
 
-    def start(self, now_ns: int) -> None:
-        """Call ``on_start`` of every strategy."""
-        use_exact()
-        self.now_ns = self.event_ns = now_ns
-        for runner in sorted(self.runners.values(), key=_by_id):
-            if runner.running:
-                self._call(runner, runner.strategy.on_start)
-
     # --- events -------------------------------------------------------------------------------------------------------
 
     def see_bar(self, bar: Bar, calls: list[Call]) -> None:
@@ -207,7 +209,8 @@ class Host:
         if known is None or known[0] != length_ns:
             readers = self._bar_routes.get(bar.symbol, [])
             direct = [runner for runner in readers if runner.timeframe_ns <= length_ns]
-            known = self._direct[bar.symbol] = length_ns, direct, len(direct) < len(readers)
+            has_longer = len(direct) < len(readers) or bar.symbol in self.lanes.symbols
+            known = self._direct[bar.symbol] = length_ns, direct, has_longer
         _, runners, has_longer = known
         if runners:
             self._remember(bar, runners)
@@ -223,6 +226,7 @@ class Host:
             for runner in runners:
                 bars = runner.history[action.symbol]
                 runner.history[action.symbol] = deque((bar_after(action, bar) for bar in bars), maxlen=bars.maxlen)
+            self.lanes.split(action)
         calls.append((action, action, [one for one in runners if one.overrides("on_corporate_action")]))
 
     def see_trade(self, trade: Trade, calls: list[Call]) -> None:
@@ -250,6 +254,7 @@ class Host:
         for bar, runners in self.built.finish(event.time_ns):
             self._remember(bar, runners)
             calls.append((event, bar, runners))
+        self.lanes.finish(event.time_ns)
         self._schedule()
 
     def call(self, event: FeedEvent, runners: list[Runner]) -> None:
@@ -326,17 +331,19 @@ class Host:
         self._schedule()
 
     def _schedule(self) -> None:
-        self.wake_ns = min(self.built.due_ns, self.schedule.due_ns + 1)
+        self.wake_ns = min(self.built.due_ns, self.lanes.built.due_ns, self.schedule.due_ns + 1)
 
     def _show_ended(self, until_ns: int) -> None:
         """Show the built bars that have ended by then, those of one end when all of them are in the histories."""
-        for _, group in groupby(self.built.finish(until_ns), key=lambda item: item[0].time_ns):
+        for end_ns, group in groupby(self.built.finish(until_ns), key=lambda item: item[0].time_ns):
             together = list(group)
             for bar, runners in together:
                 self._remember(bar, runners)
+            self.lanes.finish(end_ns)
             for bar, runners in together:
                 self.call(bar, runners)
             self.call_together()
+        self.lanes.finish(until_ns)
 
     # --- for contexts -------------------------------------------------------------------------------------------------
 
@@ -375,17 +382,17 @@ class Host:
         for bar, runners in self.built.add(event.symbol, start_ns, event.time_ns, prices, volume):
             self._remember(bar, runners)
             calls.append((event, bar, runners))
-        self.wake_ns = min(self.wake_ns, self.built.due_ns)
+        if event.symbol in self.lanes.symbols:
+            self.lanes.add(event.symbol, start_ns, event.time_ns, prices, volume)
+        self.wake_ns = min(self.wake_ns, self.built.due_ns, self.lanes.built.due_ns)
 
     def _remember(self, bar: Bar, runners: list[Runner]) -> None:
         """Take a bar into the histories of strategies, before any of them is called."""
         for runner in runners:
             if runner.running:
                 runner.history[bar.symbol].append(bar)
-                if runner.wants_together:
-                    if not runner.together:
-                        self._together.append(runner)
-                    runner.together[bar.symbol] = bar
+                if runner.has_more:
+                    self._remember_more(bar, runner)
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
         self.calling = runner

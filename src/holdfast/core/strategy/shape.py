@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 
 from holdfast.core.strategy.api import Parameters, Strategy
+from holdfast.core.strategy.timeframe import parse_timeframe
+from holdfast.errors import InvalidValue
 
 CALLBACKS = tuple(name for name in vars(Strategy) if name.startswith("on_"))
 """What the engine calls."""
@@ -53,10 +55,24 @@ def _faults(strategy: type[Strategy]) -> Iterator[str]:
     yield from _without_parameters(strategy)
     if type(strategy.history_bars) is not int or strategy.history_bars < 1:
         yield f"{strategy.__name__}.history_bars must be a whole number above zero, not {strategy.history_bars!r}"
+    yield from _unknown_timeframes(strategy)
     try:
         inspect.signature(strategy).bind(None)
     except TypeError:
         yield f"{strategy.__name__}.__init__ has to take params alone: def __init__(self, params)"
+
+
+def _unknown_timeframes(strategy: type[Strategy]) -> Iterator[str]:
+    """What stands for other timeframes and is none."""
+    wanted: object = strategy.timeframes
+    if not isinstance(wanted, tuple | list):
+        yield f'{strategy.__name__}.timeframes must be several texts, ("1Day",), not {wanted!r}'
+        return
+    for text in wanted:
+        try:
+            parse_timeframe(text)
+        except (InvalidValue, TypeError):
+            yield f"{strategy.__name__}.timeframes: {text!r} is no timeframe; write 5Min, 1Hour, 1Day, 1Week or 1Month"
 
 
 def _misspelt(strategy: type[Strategy]) -> Iterator[str]:

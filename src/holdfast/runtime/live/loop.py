@@ -21,6 +21,7 @@ from holdfast.journal.writer import Journal
 from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.beat import beating
+from holdfast.runtime.ending import end_strategies
 from holdfast.runtime.leaving import let_go
 from holdfast.runtime.live.again import keep_going
 from holdfast.runtime.live.health import Cause
@@ -182,6 +183,7 @@ class LiveLoop:
         await desk.stop()
         if has_begun:
             desk.take_inbox()
+            end_strategies(desk.account.state)
             desk.account.keep(lifecycle.stop(desk.account.state, reason))
         await let_go(desk.account, self._journal)
 
@@ -267,6 +269,7 @@ class LiveLoop:
         for desk in self._trading:
             await desk.stop()
             desk.take_inbox()
+            end_strategies(desk.account.state)
             if self._records_stop:
                 desk.account.keep(lifecycle.stop(desk.account.state, self._stop_reason))
 
