@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from holdfast import Atr, Context, Ema, Exits, Macd, Parameters, Rsi, Strategy, Vwap, ZScore
+from holdfast import Atr, BySymbol, Context, Ema, Exits, Macd, Parameters, Rsi, Strategy, Vwap, ZScore
 from holdfast.config import Config, parse_config
 from holdfast.core.messages import Bar
 from holdfast.journal.verify import verify
@@ -29,7 +29,7 @@ class Measured(Strategy):
         Measured.notes = []
         self.rsi = context.indicator(Rsi(4))
         self.atr = context.indicator(Atr(5))
-        self.all = [
+        self.all: list[BySymbol[Any]] = [
             self.rsi,
             self.atr,
             context.indicator(Vwap()),

@@ -57,3 +57,25 @@ def test_the_example_on_the_page_runs() -> None:
     names: dict[str, object] = {}
     exec(code, names)  # noqa: S102 - it is our own page
     assert fault_of_shape(names["BuyTheDip"]) == ""  # type: ignore[arg-type]
+
+
+def test_the_other_examples_are_strategies_and_indicators() -> None:
+    """Each class in the pages' code can be made and called."""
+    from holdfast.core.strategy.shape import fault_of_shape
+
+    page = (Path(__file__).parents[2] / "docs" / "indicators.md").read_text(encoding="utf-8")
+    classes = 0
+    for code in re.findall(r"```python\n(.*?)```", PAGE + page, re.S):
+        names = {name: getattr(holdfast, name) for name in holdfast.__all__}
+        if "class " not in code:
+            continue
+        exec(code, names)  # noqa: S102 - it is our own page
+        for made in [value for value in names.values() if isinstance(value, type)]:
+            if made.__module__ == "builtins" and issubclass(made, holdfast.Strategy):
+                assert fault_of_shape(made) == ""
+                classes += 1
+            elif made.__module__ == "builtins" and issubclass(made, holdfast.Indicator):
+                values = [made().update(holdfast.Bar("A", 2, 1, 1.0, 3.0, 1.0, 2.0, 1.0))]
+                assert values == [None]
+                classes += 1
+    assert classes == 4

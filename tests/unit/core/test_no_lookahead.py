@@ -27,7 +27,8 @@ from holdfast.indicators import (
 )
 from holdfast.strategies import EmaCross, MeanReversion, Momentum, MonthlyRotation, OpeningRange, Pairs, RsiAtr
 from tests.scenario.desk import Desk
-from tests.unit.core.test_strategy_indicators import at, bars
+from tests.unit.core.test_strategy_buckets import at
+from tests.unit.core.test_strategy_indicators import bars
 
 SYMBOLS = ("ABC", "XYZ")
 UNITS = Decimal(7)
@@ -109,7 +110,7 @@ def test_a_poisoned_future_changes_nothing(name: str) -> None:
     for share, ends in ((0.3, False), (0.55, True), (0.8, False)):
         until_ns = times[int(len(times) * share)]
         later = [
-            Bar(one.symbol, one.time_ns, one.start_ns, *[price * 3 for price in prices], one.volume * 7)
+            Bar(one.symbol, one.time_ns, one.start_ns, *prices, one.volume * 7)
             for one in data
             if one.time_ns > until_ns and not ends
             for prices in [prices_of(poison.get((one.symbol, one.time_ns), one))]
@@ -120,4 +121,4 @@ def test_a_poisoned_future_changes_nothing(name: str) -> None:
 
 
 def prices_of(bar: Bar) -> tuple[float, float, float, float]:
-    return bar.open, bar.high, bar.low, bar.close
+    return bar.open * 3, bar.high * 3, bar.low * 3, bar.close * 3

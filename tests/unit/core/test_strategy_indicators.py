@@ -31,8 +31,8 @@ Step = Callable[[Context, Any], object]
 class Probe(Strategy):
     """Does what the test says at its start, at its bars and at its end, and keeps what comes of it."""
 
-    start: Step = staticmethod(lambda context, probe: None)  # type: ignore[assignment]
-    read: Step = staticmethod(lambda context, probe: None)  # type: ignore[assignment]
+    start: Step = staticmethod(lambda context, probe: None)
+    read: Step = staticmethod(lambda context, probe: None)
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -342,7 +342,7 @@ def test_a_day_ends_with_its_session() -> None:
 
 def test_longer_bars_of_ticks_and_of_the_feed_itself() -> None:
     """Trades are built into both timeframes; a feed's own bars of the other length are taken as they are; shorter than the feed's is refused."""
-    fields = {"timeframes": ("5Min",)}
+    fields: dict[str, Any] = {"timeframes": ("5Min",)}
     read = lambda kept, context, bar: [one.close for one in context.history("ABC", 9, "5Min")]  # noqa: E731
     ticks = probe(lambda context, _: None, read, **fields)
     trades = [Trade("ABC", START + number * MINUTE_NS // 2, 100.0 + number, 1.0) for number in range(25)]
@@ -373,7 +373,7 @@ def test_another_timeframe_has_to_be_declared() -> None:
     assert 'write timeframes = ("1Day",) in its class' in Account(strategy).show(*bars(1)).fault
     for wrong, fault in (("1Day", "must be several texts"), (("1Dya",), "'1Dya' is no timeframe"), ((5,), "5 is no")):
         made = type("Mine", (Strategy,), {"on_bar": Strategy.on_bar, "timeframes": wrong})
-        made.on_bar = lambda self, context, bar: None  # type: ignore[attr-defined, method-assign]
+        made.on_bar = lambda self, context, bar: None  # type: ignore[attr-defined]
         assert fault in fault_of_shape(made)
 
 
