@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_the_other_examples_are_strategies_and_indicators() -> None:
                 assert fault_of_shape(made) == ""
                 classes += 1
             elif made.__module__ == "builtins" and issubclass(made, holdfast.Indicator):
-                values = [made().update(holdfast.Bar("A", 2, 1, 1.0, 3.0, 1.0, 2.0, 1.0))]
+                values = [cast(Any, made)().update(holdfast.Bar("A", 2, 1, 1.0, 3.0, 1.0, 2.0, 1.0))]
                 assert values == [None]
                 classes += 1
     assert classes == 4

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from difflib import get_close_matches
+from enum import Enum
 from importlib import import_module
 from inspect import signature
 from math import isfinite
@@ -128,15 +129,16 @@ class Talipp(Indicator):
     def _read(self, found: Any) -> float | None:
         if found is None or isinstance(found, int | float):
             return None if found is None else float(found)
-        fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
+        rows = ((name, getattr(found, name)) for name in found.__dataclass_fields__)
+        fields = {name: value.value if isinstance(value, Enum) else value for name, value in rows}
         if any(number is None for number in fields.values()):
             return None
-        names = list(fields)
-        self.outputs = ("value", *names[1:])  # type: ignore[misc]
+        first, *names = [name for name, number in fields.items() if isinstance(number, int | float)]
+        self.outputs = ("value", *names)  # type: ignore[misc]
         self._rest = self.outputs[1:]
-        for name in names[1:]:
+        for name in names:
             setattr(self, name, float(fields[name]))
-        return float(fields[names[0]])
+        return float(fields[first])
 
 
 def _ohlcv(bar: Bar) -> Any:
@@ -151,5 +153,5 @@ def _library(module: str, name: str, extra: str) -> Any:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, list(known), n=1)
+    near = get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else ""

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 from difflib import get_close_matches
-from math import isfinite
-from operator import index
 from typing import TYPE_CHECKING, Any, Unpack
 
 import msgspec
@@ -15,7 +13,7 @@ from holdfast.core.messages import Action, CancelOrders, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
-from holdfast.core.strategy.measures import Measures
+from holdfast.core.strategy.measures import Measures, whole_number
 from holdfast.core.strategy.order_kinds import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
 from holdfast.core.strategy.sessions import NEVER, closes_ns, is_trading
 from holdfast.core.types import (
@@ -278,7 +276,7 @@ class Context(Measures):
         Raises :class:`~holdfast.errors.InvalidValue`.
         """
         _name(name)
-        due_ns = _whole(time_ns)
+        due_ns = whole_number(time_ns)
         if due_ns is None:  # a NaN would keep every other timer from its turn
             raise InvalidValue(
                 f"a timer's time is a whole number of nanoseconds, such as context.time_ns + 60 * 10**9, not {time_ns!r}"
@@ -341,18 +339,6 @@ def _check_sides(side: Side | None, order: OrderKind, exits: Exits | None) -> No
 def _side_of(quantity: Decimal | None) -> Side | None:
     """The side of a position; None for none."""
     return None if not quantity else Side.BUY if quantity > 0 else Side.SELL
-
-
-def _whole(value: object) -> int | None:
-    """A whole number of any type as an int, an integral float too; None for everything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, float | Decimal):
-        return int(value) if isfinite(value) and value == int(value) else None
-    try:
-        return index(value)  # type: ignore[arg-type]
-    except TypeError:
-        return None
 
 
 def _name(text: object) -> None:

@@ -2,6 +2,9 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from decimal import Decimal
+from math import isfinite
+from operator import index
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from holdfast.core.messages import Bar
@@ -182,7 +185,7 @@ def _middle_ns(bar: Bar) -> int:
 
 def _count(value: object, most: int) -> int:
     """How many bars are asked for. Raises InvalidValue."""
-    count = None if isinstance(value, float | Decimal) else _whole(value)
+    count = None if isinstance(value, float | Decimal) else whole_number(value)
     if count is None or count < 1:
         raise InvalidValue(f"history's count must be a whole number above zero, not {value!r}")
     if count > most:
@@ -190,3 +193,15 @@ def _count(value: object, most: int) -> int:
             f"history's count is at most the strategy's history_bars, {most}, not {count}; write history_bars = {count} in the class"
         )
     return count
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number of any type as an int, an integral float too; None for everything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float | Decimal):
+        return int(value) if isfinite(value) and value == int(value) else None
+    try:
+        return index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
