@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from msgspec import Meta
 
+    from holdfast.backtesting.api import backtest
     from holdfast.core.adjustments import CorporateAction
     from holdfast.core.messages import Bar, Quote, Trade
     from holdfast.core.messages import OrderFilled as Fill
@@ -94,11 +95,13 @@ __all__ = [
     "Wma",
     "ZScore",
     "above_zero",
+    "backtest",
 ]
 
 _HOMES = {
     "typing": ("Annotated",),
     "msgspec": ("Meta",),
+    "holdfast.backtesting.api": ("backtest",),
     "holdfast.core.adjustments": ("CorporateAction",),
     "holdfast.core.messages": ("Bar", "Quote", "Trade"),
     "holdfast.core.orders.order": ("OrderState",),

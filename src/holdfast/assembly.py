@@ -3,13 +3,14 @@
 import datetime as dt
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -42,12 +43,21 @@ from holdfast.observe.logs import STRATEGY_LOG
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import FillAt
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 PAIR_CALENDARS = ("24/7", "24/5")
 """Those of coins, and of currencies."""
 
 _ARITHMETIC: dict[str, DecimalContext] = {}
 """The decimal context that a strategy's module has set as it was imported, which is once in a process."""
 
+
+Classes = Mapping[str, type[Strategy]]
+NO_CLASSES: Classes = MappingProxyType({})
+
+FRAME = "the data"
+"""What errors call data that is no file."""
 
 LATE_BARS_NS = 10 * SECOND_NS
 """So much later than its end may a live bar come before a longer one is built without it; most come within two seconds."""
@@ -81,8 +91,11 @@ def _pairs(strategy: StrategyConfig) -> list[str]:
     return [symbol for symbol in strategy.symbols if "/" in symbol]
 
 
-def build_feed(config: Config, source: FeedConfig | None = None) -> Feed:
-    """A feed that can be played again: ``source``, or the only one. Raises ConfigError or DataError."""
+def build_feed(config: Config, source: FeedConfig | None = None, frame: "pa.Table | None" = None) -> Feed:
+    """A feed that can be played again: ``source``, or the only one. ``frame`` is what is in memory in place of a file.
+
+    Raises ConfigError or DataError.
+    """
     if source is None and len(config.sources) > 1:
         names = ", ".join(each.name for each in config.sources)
         raise ConfigError(f"there are several feeds ({names}), and this is about one of them; say which")
@@ -112,11 +125,12 @@ def build_feed(config: Config, source: FeedConfig | None = None) -> Feed:
     from holdfast.feeds.files import FileFeed  # Arrow takes a while to load, and a made-up market needs none
 
     return FileFeed(
-        Path(feed.path),
+        Path(feed.path if frame is None else FRAME),
         symbols=feed.symbols,
         start_ns=_time_ns(feed.start, "feed.start"),
         end_ns=_time_ns(feed.end, "feed.end"),
         bar_ns=bar_ns,
+        frame=frame,
         actions=lambda symbols: _actions(config, feed, symbols),
     )
 
@@ -170,9 +184,16 @@ def build_live_feed(config: Config, feed: FeedConfig, login: Login) -> LiveFeed:
 
 
 def build_state(
-    config: Config, account: AccountConfig, feed: Feed | LiveFeed, stale_after_ns: int | None
+    config: Config,
+    account: AccountConfig,
+    feed: Feed | LiveFeed,
+    stale_after_ns: int | None,
+    classes: Classes = NO_CLASSES,
 ) -> EngineState:
-    """An account's engine with its strategies, as it is before the first record."""
+    """An account's engine with its strategies, as it is before the first record.
+
+    ``classes`` are strategies that are at hand and need not be imported, by their ids.
+    """
     if stale_after_ns is None and account.risk.max_data_age_s is not None:
         stale_after_ns = NEVER  # when each symbol was last heard of has to be known, and nothing is called stale
     calendar = calendar_of(account)
@@ -199,7 +220,7 @@ def build_state(
     state.lost_orders = Policy(config.supervisor.lost_orders)
     state.protection = account.protection.policy()
     for strategy in config.strategies_on(account.name):
-        runner = build_runner(strategy, feed)
+        runner = build_runner(strategy, feed, classes.get(strategy.id))
         runner.keep_bars(bars_needed(account.risk, strategy.risk, runner.timeframe_ns))
         state.host.add(runner, feed.bar_ns)
         if strategy.risk != StrategyLimits():
@@ -326,14 +347,14 @@ def tick_notes(config: Config) -> list[str]:
     return notes
 
 
-def build_runner(config: StrategyConfig, feed: Feed | LiveFeed) -> Runner:
-    """A strategy, its parameters and symbols checked. Raises :class:`~holdfast.errors.ConfigError`."""
+def build_runner(config: StrategyConfig, feed: Feed | LiveFeed, strategy_class: type[Strategy] | None = None) -> Runner:
+    """A strategy, its parameters and symbols checked; its class is imported where it isn't given. Raises :class:`~holdfast.errors.ConfigError`."""
     for symbol in config.symbols:
         if symbol not in feed.symbols:
             near = get_close_matches(symbol, feed.symbols, n=1) or feed.symbols[:5]
             raise ConfigError(f"strategy {config.id}: {feed.name} has no symbol {symbol!r}; it has {', '.join(near)}")
     use_exact()
-    strategy_class = load_strategy(config.class_path)
+    strategy_class = strategy_class or load_strategy(config.class_path)
     if getcontext() is not EXACT:  # what its module sets for decimals is for its strategies alone
         _ARITHMETIC[strategy_class.__module__] = getcontext()
     if strategy_class.__module__ in _ARITHMETIC:
@@ -385,10 +406,15 @@ def load_strategy(path: str) -> type[Strategy]:
         there = [name for name, value in vars(module).items() if _is_strategy(value)]
         hint = f"; it has {', '.join(there)}" if there else ""
         raise ConfigError(f"{module_name} has no strategy class {class_name!r}{hint}")
-    fault = fault_of_shape(found)
+    check_shape(found, path)
+    return found
+
+
+def check_shape(strategy_class: type[Strategy], path: str) -> None:
+    """Raises ConfigError for a class that the engine can't call."""
+    fault = fault_of_shape(strategy_class)
     if fault:
         raise ConfigError(f"strategy class {path}: {fault}")
-    return found
 
 
 def _is_strategy(value: object) -> bool:

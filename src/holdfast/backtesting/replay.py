@@ -7,7 +7,7 @@ from typing import NamedTuple
 from holdfast.core import lifecycle
 from holdfast.core.engine import step
 from holdfast.core.engine.market import show
-from holdfast.core.instant import instants
+from holdfast.core.instant import Instant, instants
 from holdfast.core.messages import FeedEvent, Heartbeat, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
@@ -27,7 +27,10 @@ class Tally(NamedTuple):
 
 
 class Replay:
-    """One account over one feed; ``state`` holds the books, while it runs and after. ``events`` counts what was taken."""
+    """One account over one feed; ``state`` holds the books, while it runs and after. ``events`` counts what was taken.
+
+    ``instant`` is what is being taken; ``is_in_venue`` while what it led to in the venue is booked, before strategies see it.
+    """
 
     def __init__(
         self, state: EngineState, exchange: Exchange, recorder: Recorder, look: Callable[[], object] = lambda: None
@@ -40,6 +43,8 @@ class Replay:
         self._inbox: deque[Report] = deque()
         self._market_ns = 0
         self.events = 0
+        self.instant: Instant = ()
+        self.is_in_venue = False
 
     def begin(self, deposit: Money, version: str, balances: Mapping[str, Money] = lifecycle.NO_BALANCES) -> None:
         """The records every account begins with."""
@@ -56,6 +61,7 @@ class Replay:
         for instant in instants(events):
             state.cursor += 1  # the instant reaches the venue; `show` counts it again when the strategies see it
             self.events += len(instant)
+            self.instant = instant
             self._market_ns = instant[0].time_ns
             if not trading:
                 if instant[0].time_ns < trading_from_ns:
@@ -70,12 +76,15 @@ class Replay:
                 if reports:
                     self._inbox.extend(reports)
             if self._inbox:
+                self.is_in_venue = True
                 self._drain()
+                self.is_in_venue = False
                 exchange.end_instant()
             turn = step(state, instant)
             if turn is not None:
                 self._work(turn)
             look()
+        self.instant = ()
         if trading:
             self._close_session()
         self._end()

@@ -2,41 +2,54 @@
 
 import time
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 import holdfast
-from holdfast.assembly import build_exchange, build_state
+from holdfast.assembly import NO_CLASSES, Classes, build_exchange, build_state
+from holdfast.backtesting.recorder import Recorder
 from holdfast.backtesting.replay import Replay
-from holdfast.backtesting.results import AccountResult, Recorder
+from holdfast.backtesting.results import AccountResult
 from holdfast.config import AccountConfig, Config
 from holdfast.feeds.port import Feed
 
 
 class Backtest:
-    """An account ready to be run over a feed, once. What it records goes to ``folder``.
+    """An account ready to be run over a feed, once. What it records goes to ``folder``; ``classes`` are strategies at hand, by id.
 
     Raises :class:`~holdfast.errors.ConfigError` for strategies that can't be built.
     """
 
-    def __init__(self, config: Config, account: AccountConfig, feed: Feed, folder: Path) -> None:
-        self._account = account
-        self._fill = config.venue.preset.fill
-        self._feed = feed
-        self._state = build_state(config, account, feed, None)
+    def __init__(
+        self, config: Config, account: AccountConfig, feed: Feed, folder: Path, classes: Classes = NO_CLASSES
+    ) -> None:
+        self.config = config
+        self.account = account
+        self.feed = feed
+        self._state = build_state(config, account, feed, None, classes)
         self.recorder = Recorder(self._state, folder)
         exchange = build_exchange(config, account, self._state)
         self._replay = Replay(self._state, exchange, self.recorder, self.recorder.look)
+        self.recorder.follow(self._replay)
 
     @property
     def done(self) -> int:
         """How many market events have been taken; may be asked from another thread."""
         return self._replay.events
 
+    @property
+    def params(self) -> dict[str, dict[str, Any]]:
+        """The parameters of each strategy, those by default included."""
+        runners = self._state.host.runners.values()
+        return {str(runner.id): msgspec.to_builtins(runner.strategy.params) for runner in runners}
+
     def run(self) -> AccountResult:
         """Take every event of the feed. Raises :class:`~holdfast.errors.DataError` for bad data."""
-        deposit = self._account.deposit
+        deposit = self.account.deposit
         started_s = time.perf_counter()
-        self._replay.begin(deposit, holdfast.__version__, self._account.balances)
-        self._replay.run(self._feed.events(), self._feed.trading_from_ns)
+        self._replay.begin(deposit, holdfast.__version__, self.account.balances)
+        self._replay.run(self.feed.events(), self.feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()
-        return self.recorder.result(deposit, seconds, self._replay.tally(), self._fill.value)
+        return self.recorder.result(deposit, seconds, self._replay.tally(), self.config.venue.preset.fill.value)

@@ -170,11 +170,14 @@ def backtest(
     feed: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only this one of several feeds, and the accounts on it.")
     ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the results as tables, to be loaded in Python.")
+    ] = None,
 ) -> None:
     """Run the strategies over the past, each account over its own feed. Keeps no journal."""
     from holdfast.cli import backtest
 
-    raise typer.Exit(backtest.backtest(config, data, json_to, feed))
+    raise typer.Exit(backtest.backtest(config, data, json_to, feed, save))
 
 
 @app.command(rich_help_panel="Look")

@@ -12,7 +12,9 @@ from rich.console import Console
 
 from holdfast.adapters.registry import nearest
 from holdfast.assembly import build_feed, calendar_of, tick_notes, timeframe_notes
-from holdfast.backtesting.results import AccountResult, FillEntry, OrderEntry, Recorder
+from holdfast.backtesting.folder import check_folder
+from holdfast.backtesting.recorder import Recorder
+from holdfast.backtesting.results import AccountResult, FillEntry, OrderEntry
 from holdfast.backtesting.run import Backtest
 from holdfast.cli import report, terminal
 from holdfast.cli.place import config_for_reading
@@ -29,18 +31,26 @@ from holdfast.views.positions import holding
 if TYPE_CHECKING:
     from holdfast.feeds.files import FileFeed
 
-Run = tuple[AccountResult, Recorder, Feed]
+Run = tuple[AccountResult, Recorder, Feed, Backtest]
 
 MOST_JUMPS = 10
 """Jumps that look like splits are told one by one up to here."""
 
 
-def backtest(config_file: Path | None, data: Path | None, json_to: str | None, only: str | None = None) -> int:
+def backtest(
+    config_file: Path | None,
+    data: Path | None,
+    json_to: str | None,
+    only: str | None = None,
+    save: Path | None = None,
+) -> int:
     """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError.
 
     Each account goes over its own feed; ``only`` names one feed, whose accounts are run and no others.
     """
     target = target_of(json_to)
+    if save is not None:
+        check_folder(save)
     config = _with_data(_on_feed(config_for_reading(config_file), only), data)
     feeds = {source.name: build_feed(config, source) for source in config.sources}
     for source in config.sources:
@@ -62,6 +72,8 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None, o
         stopped = [row for result, *_ in runs for row in result.strategies if row.stopped]
         for row in stopped:
             terminal.say(f"strategy {row.strategy} was stopped, and what it held was kept to the end: {row.stopped}")
+        if save is not None:
+            _save(runs, save)
         if json_to == STDOUT:
             _write_json(runs, feeds, print_piece)
         elif target is not None:
@@ -70,6 +82,16 @@ def backtest(config_file: Path | None, data: Path | None, json_to: str | None, o
         if json_to != STDOUT:
             _report(runs, terminal.console())
     return 1 if stopped else 0
+
+
+def _save(runs: list[Run], folder: Path) -> None:
+    """One account's result goes into the folder, several into one of each account's name."""
+    from holdfast.backtesting.api import result_of
+
+    for outcome, _, feed, made in runs:
+        own = folder if len(runs) == 1 else folder / outcome.account
+        notes = [*timeframe_notes(made.config.strategies_on(outcome.account), feed), *split_notes(feed)]
+        result_of(made, outcome, notes).save(own)
 
 
 def check_data(feed: Feed) -> int | None:
@@ -132,7 +154,7 @@ def _run(config: Config, account: AccountConfig, feed: Feed, total: int | None, 
     run = Backtest(config, account, feed, folder)
     with watched(f"backtest {account.name}", "bars", total, lambda: run.done):
         result = run.run()
-    return result, run.recorder, feed
+    return result, run.recorder, feed, run
 
 
 def _guessed_days(config: Config, runs: list[Run]) -> Iterator[str]:
@@ -144,8 +166,8 @@ def _guessed_days(config: Config, runs: list[Run]) -> Iterator[str]:
 
 
 def _report(runs: list[Run], console: Console) -> None:
-    for result, recorder, feed in runs:
-        for spool in (recorder.orders, recorder.fills):
+    for result, recorder, feed, _ in runs:
+        for spool in recorder.spools:
             for _ in spool.rows():  # the rows are counted in the result: they have to be there
                 pass
         report.print_backtest(console, result, feed.name)
@@ -251,14 +273,14 @@ def _orders(runs: list[Run]) -> Iterator[Json]:
     def of(result: AccountResult, rows: Iterator[OrderEntry]) -> Iterator[tuple[int, Json]]:
         return ((row.time_ns, as_json(order_view(result.account, row.order.terms, row.order))) for row in rows)
 
-    return _merged([of(result, recorder.orders.rows()) for result, recorder, _ in runs])
+    return _merged([of(result, recorder.orders.rows()) for result, recorder, *_ in runs])
 
 
 def _fills(runs: list[Run]) -> Iterator[Json]:
     def of(result: AccountResult, rows: Iterator[FillEntry]) -> Iterator[tuple[int, Json]]:
         return ((row.time_ns, as_json(fill_view(result.account, row.strategy, row.fill, row.time_ns))) for row in rows)
 
-    return _merged([of(result, recorder.fills.rows()) for result, recorder, _ in runs])
+    return _merged([of(result, recorder.fills.rows()) for result, recorder, *_ in runs])
 
 
 def _merged(lists: list[Iterator[tuple[int, Json]]]) -> Iterator[Json]:

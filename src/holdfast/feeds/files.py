@@ -4,21 +4,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import FeedEvent, MarketEvent, Quote, Trade
-from holdfast.core.types import iso_time
+from holdfast.core.types import SECOND_NS, iso_time
 from holdfast.errors import DataError, InvalidValue
 from holdfast.feeds.actions import with_actions
 from holdfast.feeds.fingerprint import fingerprint
 from holdfast.feeds.jumps import Jump, Jumps
 from holdfast.feeds.lengths import Length, bar_lengths
 from holdfast.feeds.order import bars_in_order
-from holdfast.feeds.rows import RowReader, Rows, symbols_in
-from holdfast.feeds.tables import BARS, TRADES, layout_of, open_table
+from holdfast.feeds.rows import Floats, Integers, RowReader, Rows, symbols_in
+from holdfast.feeds.tables import BARS, QUOTES, TRADES, FrameTable, layout_of, open_table
 
 Progress = Callable[[int, int | None], None]
 """Is told how many events are done, and of how many, if that is known."""
 
+CANDLES = pa.schema([("symbol", pa.string()), ("ts", pa.int64()), *((name, pa.float64()) for name in BARS.numbers)])
+MOST_PARTS = 64
+"""So many batches of rows are put together at a time."""
 MOST_NAMED = 8
 """How many symbols an error names; a file may hold thousands."""
 
@@ -28,7 +34,8 @@ class FileFeed:
 
     ``ts`` is a bar's start; the bar is an event at its end, in the order of ends. How long a symbol's bars are is ``bar_ns`` (of
     all, or by symbol), or else told from the times between them (:mod:`holdfast.feeds.lengths`). ``symbols`` leaves out all others.
-    ``actions`` gives the splits and dividends of symbols (:mod:`holdfast.feeds.actions`).
+    ``actions`` gives the splits and dividends of symbols (:mod:`holdfast.feeds.actions`). ``frame`` is data in memory in place of a file;
+    ``path`` is then only what it is called.
     Rows whose ``ts`` is at or after ``end_ns`` are left out; events before ``start_ns`` are history. All times are UTC nanoseconds.
 
     Raises :class:`~holdfast.errors.DataError` for a file that isn't market data, or lacks a wanted symbol, and
@@ -46,10 +53,11 @@ class FileFeed:
         end_ns: int | None = None,
         bar_ns: int | Mapping[str, int] | None = None,
         actions: Callable[[Sequence[str]], Sequence[CorporateAction]] = lambda _: (),
+        frame: pa.Table | None = None,
     ) -> None:
         _check_settings(symbols, start_ns, end_ns, bar_ns)
         self._path = Path(path)
-        self._table = open_table(self._path)
+        self._table = open_table(self._path) if frame is None else FrameTable(self._path, frame)
         self._layout = layout_of(self._path, self._table.names)
         self._table.check_types(self._layout)
         self._wanted = None if symbols is None else sorted(set(symbols))
@@ -118,6 +126,43 @@ class FileFeed:
         """
         return with_actions(self._events(self._end_ns), self.actions)
 
+    def closes(self, symbol: str, edges_ns: Integers) -> tuple[Integers, Floats]:
+        """The last prices of a symbol (closes of bars, trades, midpoints) between the ``edges_ns``, in order, with the times at which they are known."""
+        times, prices = [np.empty(0, dtype=np.int64)], [np.empty(0)]
+        for rows in self._rows(self._end_ns):
+            mine = rows.codes == rows.names.index(symbol) if symbol in rows.names else np.zeros(len(rows.codes), bool)
+            known_ns = rows.ts[mine] + self.lengths_ns.get(symbol, 0)
+            values = [column[mine] for column in rows.numbers]
+            price = (
+                values[3]
+                if self._layout is BARS
+                else values[0]
+                if self._layout is TRADES
+                else (values[0] + values[2]) / 2
+            )
+            edge = np.searchsorted(edges_ns, known_ns)
+            is_last = np.diff(edge, append=-1) != 0
+            times.append(known_ns[is_last])
+            prices.append(price[is_last])
+        return np.concatenate(times), np.concatenate(prices)
+
+    def candles(self, most: int) -> pa.Table:
+        """The prices in coarse bars for a chart: at most about ``most`` of each symbol, each with the start of its first row.
+
+        Quotes have none. Raises :class:`~holdfast.errors.DataError`.
+        """
+        parts = [CANDLES.empty_table()]
+        width_ns = 0
+        for rows in self._rows(self._end_ns) if self._layout is not QUOTES else ():
+            if not width_ns:
+                count = self.total or self.check()
+                width_ns = (self.bar_ns or SECOND_NS) * max(1, count // (most * len(self.symbols)))
+            values = rows.numbers if self._layout is BARS else [rows.numbers[0]] * 4 + [rows.numbers[1]]
+            parts.append(pa.table([pa.array(rows.symbols(), pa.string()), rows.ts, *values], schema=CANDLES))
+            if len(parts) > MOST_PARTS:
+                parts = [_coarse(parts, width_ns)]
+        return _coarse(parts, width_ns or 1)
+
     def check(self, progress: Progress | None = None) -> int:
         """Reads the whole file and returns how many events it has. Raises what `events` would."""
         count = 0
@@ -156,6 +201,16 @@ class FileFeed:
         if missing:
             raise DataError(f"{self._path}: no rows for {', '.join(missing)}; it has {_nearest(missing[0], there)}")
         self._symbols = self._wanted
+
+
+def _coarse(parts: Sequence[pa.Table], width_ns: int) -> pa.Table:
+    """Rows of the same stretch of time as one, symbol by symbol, in order of time."""
+    whole = pa.concat_tables(parts)
+    stretch = pa.array(whole["ts"].to_numpy() // width_ns)
+    sums = [("ts", "min"), ("open", "first"), ("high", "max"), ("low", "min"), ("close", "last"), ("volume", "sum")]
+    grouped = whole.append_column("stretch", stretch).group_by(["symbol", "stretch"], use_threads=False).aggregate(sums)
+    named = grouped.select(["symbol", *("_".join(one) for one in sums)]).rename_columns(CANDLES.names)
+    return named.cast(CANDLES).sort_by([("ts", "ascending"), ("symbol", "ascending")])
 
 
 def _check_settings(

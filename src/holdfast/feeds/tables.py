@@ -108,18 +108,16 @@ def _rename_hint(missing: Sequence[str], names: Sequence[str]) -> str:
     return f" (rename {', '.join(f'{have!r} to {want}' for have, want in near)}?)" if near else ""
 
 
-class ParquetTable:
-    """A Parquet file, whatever its row groups and compression."""
+class Declared:
+    """Columns that say of which type they are."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
-        with self._open() as file:
-            self._schema = file.schema_arrow
-            self.row_count: int | None = file.metadata.num_rows
+        self._schema = schema
 
     @property
     def names(self) -> Sequence[str]:
-        """Its columns, as the file's schema names them."""
+        """Its columns, as the schema names them."""
         names: list[str] = self._schema.names
         return names
 
@@ -136,6 +134,29 @@ class ParquetTable:
         found = self._schema.field(name).type
         if not accepts(found):
             raise DataError(f"{self._path}: column {name} is {found}; it must be {wanted}")
+
+
+class FrameTable(Declared):
+    """Rows that are in memory; ``path`` is what errors call them."""
+
+    def __init__(self, path: Path, frame: pa.Table) -> None:
+        super().__init__(path, frame.schema)
+        self._frame = frame
+        self.row_count: int | None = len(frame)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """`BATCH_ROWS` at a time."""
+        yield from self._frame.select(list(columns)).to_batches(BATCH_ROWS)
+
+
+class ParquetTable(Declared):
+    """A Parquet file, whatever its row groups and compression."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._open() as file:
+            super().__init__(path, file.schema_arrow)
+            self.row_count: int | None = file.metadata.num_rows
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """`BATCH_ROWS` at a time."""

@@ -1,0 +1,223 @@
+"""``from holdfast import backtest``: a backtest in Python, without a file."""
+
+import datetime as dt
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, getcontext, setcontext
+from difflib import get_close_matches
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+import holdfast
+from holdfast.assembly import FRAME, NO_CLASSES, Classes, build_feed, calendar_of, timeframe_notes
+from holdfast.backtesting.fine_print import fine_print
+from holdfast.backtesting.result import Head, Result
+from holdfast.backtesting.results import AccountResult
+from holdfast.backtesting.run import Backtest
+from holdfast.backtesting.tables import PRICES, TIME, tables_of
+from holdfast.backtesting.wiring import StrategyLike, check_keywords, config_of, in_arguments, strategies_of
+from holdfast.config import Config
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.data import from_frame
+from holdfast.errors import ConfigError, DataError, InvalidValue
+from holdfast.feeds.files import FileFeed
+from holdfast.feeds.port import Feed
+from holdfast.statistics import Benchmark, buy_and_hold
+
+CANDLES = 20_000
+"""So many coarse bars of the prices are kept for charts, of all symbols together."""
+MOST_CHARTS = 100
+"""Of more symbols than this no prices are kept."""
+
+Moment = str | dt.date | dt.datetime
+
+
+def backtest(
+    strategy: StrategyLike | Sequence[StrategyLike],
+    data: Any,
+    *,
+    params: Mapping[str, Any] | None = None,
+    symbol: str | None = None,
+    symbols: str | Sequence[str] | None = None,
+    timeframe: str | None = None,
+    timezone: str | None = None,
+    bar: str | Mapping[str, str] | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
+    cash: float | Decimal | str = 100_000,
+    calendar: str | None = None,
+    currency: str | None = None,
+    fill: str | None = None,
+    fees: str | Mapping[str, Any] | None = None,
+    venue: Mapping[str, Any] | None = None,
+    risk: Mapping[str, Any] | None = None,
+    exits: Mapping[str, Any] | None = None,
+    instruments: Mapping[str, Any] | str | Path | None = None,
+    actions: str | Path | None = None,
+    seed: int | None = None,
+    benchmark: str | Sequence[str] | None = None,
+    **parameters: Any,
+) -> Result:
+    """Run one strategy or several over the past and say what came of it (docs/backtest.md).
+
+    ``strategy`` is a class, the name of one that ships (``"EmaCross"``), ``"module:Class"``, a table of the keys of ``[[strategies]]`` whose
+    ``class`` is any of these, or a list of several. ``params``, and keywords that are no arguments, are their parameters.
+
+    ``data`` is a frame of pandas, polars or pyarrow (bars of one ``symbol``, or with a column of symbols), a mapping from symbols to frames, or
+    the path of a file. A feed (`holdfast.feeds.port`) is taken as it is. Times without a zone are those of ``timezone``. ``bar`` is the bars' length where it can't be told.
+    ``symbols`` are those that are read and traded (all of the data), ``timeframe`` the bars that strategies are shown. Trading begins at ``start``: what
+    lies before warms up; data from ``end`` on is left out.
+
+    ``cash``, ``currency`` and ``calendar`` are the account's, ``risk`` its limits; ``venue`` says how orders fill, and ``fill``, ``fees`` and ``seed`` its
+    keys ``fill``, ``commission`` and ``seed``; ``exits``, ``instruments`` and ``actions`` are as in the configuration file, with the same keys.
+    ``benchmark`` is a symbol of the data to compare with, bought and held, or several in equal parts.
+
+    A strategy that raises is stopped and the run goes on without it; ``result.stopped`` and a warning say where and when.
+
+    Raises :class:`~holdfast.errors.InvalidValue` and :class:`~holdfast.errors.ConfigError` for arguments that can't be meant, and
+    :class:`~holdfast.errors.DataError` for data that can't be true.
+    """
+    own = getcontext()
+    try:
+        shared = _given({"timeframe": timeframe, "exits": exits, "params": dict(params or {})})
+        strategies = strategies_of(strategy, shared)
+        check_keywords(parameters, strategies, signature(backtest).parameters)
+        strategies.share(parameters)
+        feed: dict[str, Any] = {"bar": bar, "start": _iso(start), "end": _iso(end), "actions": actions}
+        source = Source(data, {**feed, "symbol": symbol, "timezone": timezone}, calendar)
+        strategies.trade(source.symbols if symbols is None else _names(symbols))
+        if symbols is not None:
+            feed["symbols"] = sorted({*strategies.symbols, *_names(benchmark)})
+        account = {"cash": cash, "currency": currency, "calendar": calendar, "risk": risk}
+        said = {**(venue or {}), **_given({"fill": fill, "commission": fees, "seed": seed})}
+        config = config_of(
+            strategies, {**feed, "path": source.path}, account, {"venue": said, "instruments": instruments}
+        )
+        opened = source.open(config)
+        result = run(config, opened, strategies.classes, benchmark=benchmark, has_timeframe=timeframe is not None)
+    finally:
+        setcontext(own)
+    for name, why in result.stopped.items():
+        warnings.warn(f"strategy {name} was stopped, and what it held was kept to the end: {why}", stacklevel=2)
+    return result
+
+
+class Source:
+    """The data of a backtest: a frame, the path of a file, or a feed, which knows all that could be ``said`` of the others."""
+
+    def __init__(self, data: Any, said: Mapping[str, Any], calendar: str | None) -> None:
+        self._frame: pa.Table | None = None
+        self._feed: Feed | None = None
+        self.path = FRAME
+        if isinstance(data, (str, Path)):
+            self.path = str(data)
+        elif hasattr(data, "events") and hasattr(data, "trading_from_ns"):
+            self._feed = data
+            for name in _given(said):
+                raise InvalidValue(f"{name} goes with a frame or a file; a feed knows its own")
+        else:
+            self._frame = from_frame(data, symbol=said["symbol"], timezone=said["timezone"], calendar=calendar)
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """Those of the data, sorted."""
+        if self._feed is not None:
+            return self._feed.symbols
+        frame = self._frame
+        return FileFeed(self.path).symbols if frame is None else sorted(frame["symbol"].unique().to_pylist())
+
+    def open(self, config: Config) -> Feed:
+        """The feed. Raises ConfigError and DataError in the words of Python's arguments."""
+        if self._feed is not None:
+            return self._feed
+        try:
+            return build_feed(config, frame=self._frame)
+        except (ConfigError, DataError) as error:
+            raise type(error)(in_arguments(str(error))) from None
+
+
+def run(
+    config: Config,
+    feed: Feed,
+    classes: Classes = NO_CLASSES,
+    *,
+    benchmark: str | Sequence[str] | None = None,
+    has_timeframe: bool = True,
+) -> Result:
+    """The only account of a configuration over a feed, which is checked first. Raises as :func:`backtest` does."""
+    account = config.accounts[0]
+    notes = [*(timeframe_notes(config.strategies, feed) if has_timeframe else ())]
+    if isinstance(feed, FileFeed):
+        feed.check()
+        notes += [jump.words for jump in feed.jumps]
+    compared = _compared(benchmark, feed, calendar_of(account))
+    with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
+        made = Backtest(config, account, feed, Path(folder), classes)
+        return result_of(made, made.run(), notes, compared)
+
+
+def result_of(
+    made: Backtest, outcome: AccountResult, notes: Sequence[str] = (), compared: Benchmark | None = None
+) -> Result:
+    """What a backtest that was run came to, taken from the disk. Raises :class:`~holdfast.errors.DataError` for rows that aren't as written."""
+    config, account, feed = made.config, made.account, made.feed
+    tables = tables_of(made.recorder)
+    if compared is not None:
+        tables["benchmark"] = pa.table({"time": pa.array(compared.time_ns).cast(TIME), "worth": compared.worth})
+    if isinstance(feed, FileFeed) and len(feed.symbols) <= MOST_CHARTS:
+        candles = feed.candles(CANDLES // len(feed.symbols))
+        tables["prices"] = candles.rename_columns(["symbol", "time", *candles.column_names[2:]]).cast(PRICES)
+    strategies = config.strategies_on(account.name)
+    head = Head(
+        holdfast_version=holdfast.__version__,
+        account=outcome,
+        data=feed.name,
+        symbols=tuple(feed.symbols),
+        calendar=account.calendar,
+        calendar_sessions=account.calendar_sessions,
+        parameters=_as_json(made.params),
+        settings=_as_json({"venue": config.venue, "risk": account.risk, "strategies": strategies}),
+        notes=tuple(notes),
+        fine_print=tuple(fine_print(outcome, config.venue)),
+        trip_profits=made.recorder.trip_profits,
+        benchmark="" if compared is None else compared.name,
+    )
+    return Result(head, tables)
+
+
+def _names(said: str | Sequence[str] | None) -> list[str]:
+    return [said] if isinstance(said, str) else list(said or ())
+
+
+def _as_json(value: Any) -> Any:
+    """As it comes back from a file."""
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _compared(benchmark: str | Sequence[str] | None, feed: Feed, calendar: TradingCalendar) -> Benchmark | None:
+    """What the account is to be compared with: the prices of symbols at the end of each session."""
+    symbols = _names(benchmark)
+    if not symbols:
+        return None
+    if not isinstance(feed, FileFeed):
+        raise InvalidValue("benchmark is for data in files and frames; leave it out")
+    for symbol in symbols:
+        if symbol not in feed.symbols:
+            near = get_close_matches(symbol, feed.symbols, n=1) or feed.symbols[:5]
+            raise InvalidValue(f"benchmark: {feed.name} has no symbol {symbol!r}; it has {', '.join(near)}")
+    edges_ns = np.array([day.start_ns for day in calendar.days], dtype=np.int64)
+    return buy_and_hold({symbol: feed.closes(symbol, edges_ns) for symbol in symbols})
+
+
+def _given(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _iso(moment: Moment | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, dt.date) else moment
