@@ -19,6 +19,7 @@ days = 1
 symbols = ["AVOR", "BRYX"]
 
 [venue]
+fill = "close" # where the time of a fill is that of its record: at the open a backtest lists it as of the open
 slippage_bps = 1
 commission = { type = "per_share", rate = "0.005", minimum = "1" }
 
