@@ -1,6 +1,7 @@
 """A snapshot and the records after it give the state that all records give."""
 
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,8 @@ def described(value: object) -> object:
     """A state with all that it is made of, as plain values."""
     if isinstance(value, Ids):
         return value.order(1), value.message(1, 1)
+    if isinstance(value, Enum):
+        return value
     if hasattr(value, "__struct_fields__"):
         return {name: described(getattr(value, name)) for name in value.__struct_fields__}
     if hasattr(value, "items"):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.core import snapshot
-from holdfast.core.messages import CashDeposited, PositionAdopted
+from holdfast.core.messages import Action, CashDeposited, OrderFilled, PnlSnapshot, PositionAdopted, Report
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.view import Others
 from holdfast.core.turn import Turn
@@ -113,3 +113,18 @@ def shape(found: Others) -> tuple[object, ...]:
 def test_the_sums_are_those_of_a_walk(script: list[tuple[Any, ...]]) -> None:
     """After intents, fills, busts, replacements, cancels, adopted positions and prices: value, equity and every sum of the other symbols."""
     Walked(Desk(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent())).play(script)
+
+
+def test_what_comes_with_an_order_still_open_counts_at_once() -> None:
+    """A symbol is first asked about when a part of its order has filled: the account's worth has it, as the walk does."""
+    desk = Desk(Scripted({}), limits=LIMITS, exchange=Silent())
+    state = desk.state
+    desk.closes(0, 100.0)
+    assert state.equity == state.portfolio.cash
+    desk.place(Action.BUY, 10)
+    (order,) = state.orders.live.values()
+    fill = OrderFilled(order.terms.client_order_id, "e1", "ABC", Side.BUY, Quantity(D(4)), Price(D(100)))
+    desk.take(Report(state.now_ns, fill))
+    assert state.orders.live
+    assert state.equity == state.portfolio.cash + 400 == state.portfolio.value(state.price).equity
+    assert desk.of(PnlSnapshot)[-1].equity == state.equity

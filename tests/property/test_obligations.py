@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from holdfast.core import snapshot
 from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.engine import Input
-from holdfast.core.engine.obligations import fulfil
+from holdfast.core.engine.obligations import DUE, ORDER, fulfil, is_free
 from holdfast.core.messages import Preserve
 from holdfast.core.protection.policy import Preservation, ProtectionPolicy
 from holdfast.core.protection.records import OnFailure
@@ -28,7 +28,7 @@ STEPS = st.one_of(MORE, MORE, MORE, st.tuples(st.just("preserve")), st.tuples(st
 class Twice(Twins):
     """A desk at which each step's obligations are fulfilled a second time."""
 
-    touched = 0
+    touched = free = 0
 
     def step(self, event: Input) -> Turn | None:
         turn = super().step(event)
@@ -36,7 +36,22 @@ class Twice(Twins):
             self.touched += 1
             assert made(self.state, turn) == []
         self._look_twice()
+        if is_free(self.state):
+            self.free += 1
+            self._look_though_free()
         return turn
+
+    def _look_though_free(self) -> None:
+        """Where nothing is owed nothing is looked at: what would be looked at does nothing either, whatever was touched."""
+        turn = Turn(self.state)
+        turn.touch_account()
+        turn.time_has_come()
+        for symbol in self.state.marks:
+            turn.touch(symbol)
+        for obligation in ORDER:
+            obligation(self.state, turn)
+        assert [*turn.records, *turn.effects] == []
+        assert [due(self.state) for due in DUE] == [None] * len(DUE)
 
     def _look_twice(self) -> None:
         """The same when the time has come, in a state beside this one: there the first look may do something, the second may not."""
@@ -120,4 +135,5 @@ def test_the_examples_do_something() -> None:
     ]
     run = live(OnFailure.ALERT, Preservation.CLOSE_ALL, RULES[0], story)
     assert run.desk.touched >= 3
+    assert run.desk.free >= 1
     assert run.desk.state.closing

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -31,6 +32,15 @@ from holdfast.core.types import (
 from holdfast.core.views import exposure_of, risk_view, unexplained, volatility_of
 from holdfast.core.waiting import Wait, contrary, obstacle
 from holdfast.errors import InvalidValue
+
+_ACTION_BUY: Final = Action.BUY
+_CLOSE: Final = Action.CLOSE
+_ACTION_SELL: Final = Action.SELL
+_TARGET: Final = Action.TARGET
+_REGULAR: Final = OrderRole.REGULAR
+_SIDE_BUY: Final = Side.BUY
+_SIDE_SELL: Final = Side.SELL
+_POSITIONS: Final = (Action.TARGET, Action.CLOSE)
 
 __all__ = [
     "close_signal",
@@ -97,7 +107,7 @@ def _without_fee(state: EngineState, symbol: str, side: Side, quantity: Quantity
     """A sale of all the coins that were bought is one of all that are there, without the fee that may have been taken of them."""
     fee = unsettled_fee(state, symbol)
     ours = state.portfolio.quantity(symbol)
-    if side is Side.BUY or not fee or not ours - fee < quantity <= ours:
+    if side is _SIDE_BUY or not fee or not ours - fee < quantity <= ours:
         return quantity
     return Quantity(held(state, symbol, side))
 
@@ -112,7 +122,7 @@ def needs_tick(signal: Signal) -> bool:
 def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:
     """The signal with the exits that its strategy's configuration adds to those it asks for itself."""
     rules = state.exit_rules.get(signal.strategy)
-    if rules is None or signal.action is Action.CLOSE:
+    if rules is None or signal.action is _CLOSE:
         return signal
     entry = signal.limit_price or signal.stop_price or price
     has_stop = signal.stop_loss is not None
@@ -129,13 +139,13 @@ def _met(signal: Signal, side: Side, entry: Price, price: Price) -> Price:
     """Where an entry is expected to trade: a limit through the market trades at the market."""
     if signal.limit_price is None or signal.stop_price is not None:
         return entry
-    return min(entry, price) if side is Side.BUY else max(entry, price)
+    return min(entry, price) if side is _SIDE_BUY else max(entry, price)
 
 
 def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Quantity | None] | None:
     """The side and quantity that fulfil a signal, the quantity None where it is left to risk; None when nothing is missing."""
-    if signal.action in (Action.BUY, Action.SELL):
-        side = Side.BUY if signal.action is Action.BUY else Side.SELL
+    if signal.action in (_ACTION_BUY, _ACTION_SELL):
+        side = _SIDE_BUY if signal.action is _ACTION_BUY else _SIDE_SELL
         if signal.notional is not None:
             return side, state.instrument_of(signal.symbol).steps(
                 signal.notional / (price * state.instrument_of(signal.symbol).multiplier)
@@ -143,12 +153,12 @@ def _wanted(state: EngineState, signal: Signal, price: Price) -> tuple[Side, Qua
         return side, signal.quantity
     coming = state.host.projected((signal.strategy, signal.symbol))
     if signal.quantity is None:
-        side = signal.side or Side.BUY
+        side = signal.side or _SIDE_BUY
         return None if coming * side.sign > 0 else (side, None)
     missing = signal.quantity - coming
     if not missing:
         return None
-    return (Side.BUY if missing > 0 else Side.SELL), Quantity(abs(missing))
+    return (_SIDE_BUY if missing > 0 else _SIDE_SELL), Quantity(abs(missing))
 
 
 def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms | RiskRefused:
@@ -170,7 +180,7 @@ def _sized(state: EngineState, signal: Signal, terms: OrderTerms) -> OrderTerms 
         return refusal(signal, "size", "0", "a size", size.why)
     lot = sizing.lot or view.instrument.lot
     held = state.host.projected((signal.strategy, signal.symbol)) * -terms.side.sign
-    closing = Quantity(max(ZERO, held) if signal.action is Action.TARGET else ZERO)
+    closing = Quantity(max(ZERO, held) if signal.action is _TARGET else ZERO)
     return fit(terms, view, state.limits, size, lot, closing)
 
 
@@ -233,8 +243,7 @@ def _agreed_on(state: EngineState, terms: OrderTerms, signal: Signal) -> RiskApp
 
 def _view(state: EngineState, terms: OrderTerms, signal: Signal) -> RiskView:
     """What risk sees. A target counts what is there and what is on its way, so what it asks for is no repeat of anything."""
-    view = risk_view(state, terms, signal.confidence)
-    return replace(view, twin=None) if signal.action in (Action.TARGET, Action.CLOSE) else view
+    return risk_view(state, terms, signal.confidence, may_repeat=signal.action in _POSITIONS)
 
 
 def _closes(state: EngineState, terms: OrderTerms) -> Decimal:
@@ -256,7 +265,7 @@ def follow_up(state: EngineState, order: Order) -> RiskApproved | RiskRefused:
     terms = replace(
         first, client_order_id=state.ids.order(state.order_count + 1), quantity=first.then or NO_QUANTITY, then=None
     )
-    view = replace(risk_view(state, terms), twin=None)  # it may be as large as the first and is no repeat of it
+    view = risk_view(state, terms, may_repeat=True)  # it may be as large as the first and is no repeat of it
     return check(terms, view, state.limits)
 
 
@@ -291,11 +300,11 @@ def fault_of(signal: Signal) -> str:
     """What is wrong with the values of a person's signal; empty for nothing. A strategy's were checked as it asked."""
     try:
         if signal.quantity is not None:
-            positive = signal.action in (Action.BUY, Action.SELL)
+            positive = signal.action in (_ACTION_BUY, _ACTION_SELL)
             (to_quantity if positive else to_decimal)(signal.quantity, "quantity")
         if signal.notional is not None:
             to_price(signal.notional, "notional")
-            if signal.quantity is not None or signal.action not in (Action.BUY, Action.SELL):
+            if signal.quantity is not None or signal.action not in (_ACTION_BUY, _ACTION_SELL):
                 return "a notional amount takes the place of a quantity, to buy or to sell"
         for name in ("limit_price", "stop_price", "trail_amount", "trail_percent", "stop_loss", "take_profit"):
             value = getattr(signal, name)
@@ -315,7 +324,7 @@ def fault_of(signal: Signal) -> str:
 
 def close_signal(strategy: StrategyId, symbol: str) -> Signal:
     """The intent to bring a ledger's position to zero."""
-    return Signal(strategy=strategy, symbol=symbol, action=Action.CLOSE, quantity=NO_QUANTITY)
+    return Signal(strategy=strategy, symbol=symbol, action=_CLOSE, quantity=NO_QUANTITY)
 
 
 def raises(state: EngineState, order: Order) -> bool:
@@ -325,7 +334,7 @@ def raises(state: EngineState, order: Order) -> bool:
     of those that together bring the account to zero.
     """
     terms = order.terms
-    if terms.role is not OrderRole.REGULAR or (state.flattening and not order.cancel_released_ns):
+    if terms.role is not _REGULAR or (state.flattening and not order.cancel_released_ns):
         return False
     return raises_risk(terms.side, NO_QUANTITY, exposure_of(state, terms.symbol))
 
@@ -349,7 +358,7 @@ def live_regular(state: EngineState, strategy: StrategyId, order_id: str | None 
     for order in list(state.orders.live.values()):
         terms = order.terms
         mine = terms.strategy == strategy
-        is_regular = terms.role is OrderRole.REGULAR
+        is_regular = terms.role is _REGULAR
         wanted = is_regular if order_id is None else order_id in (terms.client_order_id, terms.intent_id)
         if mine and wanted:
             yield order

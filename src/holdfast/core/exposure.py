@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Context, Decimal, Inexact
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from holdfast.core.adjustments import CASH
 from holdfast.core.instruments import AssetClass
@@ -22,6 +22,9 @@ from holdfast.core.types import NO_QUANTITY, ONE, ZERO, Money, OrderRole, Price,
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
+
+_REGULAR: Final = OrderRole.REGULAR
+_BUY: Final = Side.BUY
 
 UNPRICED = Price(Decimal(1))
 """What a unit counts for where no price is known: then there is nothing but orders of others, whose amounts of money stay right so."""
@@ -292,10 +295,10 @@ def uncommitted(state: "EngineState", symbol: str, side: Side, besides: Strategy
     Exits count, but for those of the strategy ``besides``.
     """
     orders = state.orders
-    going = (orders.open_buys if side is Side.BUY else orders.open_sells).get(symbol, ZERO)
+    going = (orders.open_buys if side is _BUY else orders.open_sells).get(symbol, ZERO)
     live = list(orders.live.values())
     legs = [order for order in live if (order.terms.symbol, order.terms.side) == (symbol, side)]
-    exits = (leg for leg in legs if leg.terms.role is not OrderRole.REGULAR and leg.terms.strategy != besides)
+    exits = (leg for leg in legs if leg.terms.role is not _REGULAR and leg.terms.strategy != besides)
     return held(state, symbol, side) - going - at_work(exits)
 
 

@@ -54,7 +54,7 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def at(self, time_ns: int) -> "Instrument":
         """The rules that hold at a time."""
-        for from_ns, rules in reversed(self.eras):
+        for from_ns, rules in reversed(self.eras) if self.eras else ():
             if time_ns >= from_ns:
                 return rules
         return self

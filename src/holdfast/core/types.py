@@ -65,18 +65,19 @@ MANUAL = StrategyId("manual")
 class Side(StrEnum):
     """Which way an order or a fill moves the position."""
 
+    sign: int
+    """+1 for a buy, -1 for a sell."""
+    opposite: "Side"
+    """The other way."""
+
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
+    def __init__(self, word: str) -> None:
+        self.sign = 1 if word == "buy" else -1
 
-    @property
-    def opposite(self) -> "Side":
-        """The other way."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+
+Side.BUY.opposite, Side.SELL.opposite = Side.SELL, Side.BUY
 
 
 class OrderType(StrEnum):

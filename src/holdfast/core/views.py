@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from holdfast.core.exposure import UNPRICED, worst_case
 from holdfast.core.instruments import AssetClass
@@ -35,17 +35,23 @@ from holdfast.core.types import (
 )
 from holdfast.core.waiting import opposites
 
+_CRYPTO: Final = AssetClass.CRYPTO
+_STOCK: Final = AssetClass.STOCK
+_MARKETHOURS_REGULAR: Final = MarketHours.REGULAR
+_ORDERROLE_REGULAR: Final = OrderRole.REGULAR
+_BUY: Final = Side.BUY
 
-def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) -> RiskView:
+
+def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0, *, may_repeat: bool = False) -> RiskView:
     """The account as risk sees it when it judges this draft; one without a quantity yet may be of any size.
 
-    What only new risk is judged by is left out where there is none.
+    What only new risk is judged by is left out where there is none. ``may_repeat``: it is no repeat of another, however like.
     """
     symbol, strategy = terms.symbol, terms.strategy
     position, worst_long, worst_short = _worst(state, symbol)
     account = Scope(position, worst_long, worst_short)
     limits = state.strategy_limits.get(strategy)
-    raising = terms.role is OrderRole.REGULAR and (
+    raising = terms.role is _ORDERROLE_REGULAR and (
         limits is not None or not terms.quantity or raises_risk(terms.side, terms.quantity, account)
     )
     if not raising:
@@ -73,7 +79,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0) ->
         held_exits=state.exits_held(symbol),
         own=state.host.projected((strategy, symbol)),
         confidence=confidence,
-        twin=twin_of(state, terms),
+        twin=None if may_repeat else twin_of(state, terms),
         unexplained=unexplained(state, symbol),
         gap=state.gaps.get(symbol, NO_QUANTITY),
         is_stale=symbol in state.stale,
@@ -92,8 +98,8 @@ def _asked_for(state: EngineState, terms: OrderTerms, limits: RiskLimits, equity
         facts["drawdown_pct"] = state.counters.drawdown_pct(equity)
     if limits.max_data_age_s is not None and symbol in state.seen_ns:
         facts["data_age_s"] = (state.now_ns - state.seen_ns[symbol]) / SECOND_NS
-    if limits.market_hours is MarketHours.REGULAR:
-        facts["is_open"] = _asset(state, symbol) is AssetClass.CRYPTO or state.calendar.is_open(state.now_ns)
+    if limits.market_hours is _MARKETHOURS_REGULAR:
+        facts["is_open"] = _asset(state, symbol) is _CRYPTO or state.calendar.is_open(state.now_ns)
     if limits.avoid_wash_trades:
         facts["opposite"] = next((order.terms.client_order_id for order in opposites(state, terms)), None)
     if limits.day_trade_rule:
@@ -140,7 +146,7 @@ def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Sc
     live = [
         order
         for order in state.orders.live.values()
-        if order.terms.strategy == strategy and order.terms.role is OrderRole.REGULAR
+        if order.terms.strategy == strategy and order.terms.role is _ORDERROLE_REGULAR
     ]
     worst: dict[str, tuple[Quantity, Decimal, Decimal]] = {
         held: (ledger.quantity, ledger.quantity, ledger.quantity)
@@ -151,7 +157,7 @@ def _strategy_scope(state: EngineState, strategy: StrategyId, symbol: str) -> Sc
         held = order.terms.symbol
         position, most, least = worst.get(held, (Quantity(ZERO), ZERO, ZERO))
         open_quantity = order.outstanding
-        buys = order.terms.side is Side.BUY
+        buys = order.terms.side is _BUY
         worst[held] = (position, most + open_quantity, least) if buys else (position, most, least - open_quantity)
     here = worst.pop(symbol, (Quantity(ZERO), ZERO, ZERO))
     others = [
@@ -185,7 +191,7 @@ def _made_last_minute(state: EngineState, strategy: StrategyId) -> int:
     """A strategy's entries of the last minute: those live, and those that have ended since."""
 
     def counts(order: Order) -> bool:
-        mine = order.terms.strategy == strategy and order.terms.role is OrderRole.REGULAR
+        mine = order.terms.strategy == strategy and order.terms.role is _ORDERROLE_REGULAR
         return mine and state.now_ns - order.created_ns < MINUTE_NS
 
     made = sum(counts(order) for order in state.orders.live.values())
@@ -236,7 +242,7 @@ def _asset(state: EngineState, symbol: str) -> AssetClass:
 
 def _touch(state: EngineState, symbol: str, side: Side) -> Price | None:
     bid, ask = state.quotes.get(symbol, (0.0, 0.0))
-    best = ask if side is Side.BUY else bid
+    best = ask if side is _BUY else bid
     return Price(from_float(best)) if best else None
 
 
@@ -246,8 +252,8 @@ def _day_trades(state: EngineState, symbol: str) -> DayTrades | None:
         return None
     counters = state.counters
     opened = {name for name, quantity in counters.opened_today.items() if quantity}
-    opened |= {order.terms.symbol for order in state.orders.live.values() if order.terms.role is OrderRole.REGULAR}
-    stocks = [name for name in opened - {symbol} if _asset(state, name) is AssetClass.STOCK]
+    opened |= {order.terms.symbol for order in state.orders.live.values() if order.terms.role is _ORDERROLE_REGULAR}
+    stocks = [name for name in opened - {symbol} if _asset(state, name) is _STOCK]
     return DayTrades(rule, len(counters.day_trades), len(stocks))
 
 

@@ -6,7 +6,7 @@ held, zero and what is asked for in each of these cases; otherwise what is in it
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -19,6 +19,18 @@ from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quant
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
+
+_ACTION_BUY: Final = Action.BUY
+_CLOSE: Final = Action.CLOSE
+_ACTION_SELL: Final = Action.SELL
+_TARGET: Final = Action.TARGET
+_REGULAR: Final = OrderRole.REGULAR
+_PARTIALLY_FILLED: Final = OrderState.PARTIALLY_FILLED
+_SUBMITTED: Final = OrderState.SUBMITTED
+_MARKET: Final = OrderType.MARKET
+_TRAILING_STOP: Final = OrderType.TRAILING_STOP
+_SIDE_BUY: Final = Side.BUY
+_SIDE_SELL: Final = Side.SELL
 
 Key = tuple[StrategyId, str]
 """A strategy and a symbol."""
@@ -45,7 +57,7 @@ class Waiting(msgspec.Struct, frozen=True):
     @property
     def is_target(self) -> bool:
         """Whether it names a position."""
-        return self.signal.action in (Action.TARGET, Action.CLOSE)
+        return self.signal.action in (_TARGET, _CLOSE)
 
 
 class Wait(NamedTuple):
@@ -69,7 +81,7 @@ def note(state: "EngineState", envelope: Envelope, body: WishWaits) -> None:
         envelope.id,
         envelope.correlation_id,
         envelope.source,
-        any(order is not None and order.terms.role is not OrderRole.REGULAR for order in found),
+        any(order is not None and order.terms.role is not _REGULAR for order in found),
     )
     state.waiting.setdefault((body.signal.strategy, body.signal.symbol), []).append(waiting)
 
@@ -83,17 +95,17 @@ def forget(waiting: dict[Key, list[Waiting]], key: Key) -> None:
 
 def contrary(state: "EngineState", signal: Signal) -> Wait | None:
     """The open entries of its own that a target can't be reached with: those that lead away from it, or beyond it, or are being canceled."""
-    if signal.action in (Action.BUY, Action.SELL):
+    if signal.action in (_ACTION_BUY, _ACTION_SELL):
         return None
     key = (signal.strategy, signal.symbol)
     sides = state.orders.open_sides
-    if (*key, Side.BUY) not in sides and (*key, Side.SELL) not in sides:
+    if (*key, _SIDE_BUY) not in sides and (*key, _SIDE_SELL) not in sides:
         return None
     if signal.quantity is None:
-        toward, room = signal.side or Side.BUY, None
+        toward, room = signal.side or _SIDE_BUY, None
     else:
         missing = signal.quantity - state.portfolio.strategy_quantity(*key)
-        toward, room = (Side.BUY if missing > 0 else Side.SELL), abs(missing)
+        toward, room = (_SIDE_BUY if missing > 0 else _SIDE_SELL), abs(missing)
     is_beyond = room is not None and sides.get((*key, toward), ZERO) > room
     found = [order for order in entries(state, signal.symbol) if order.terms.strategy == signal.strategy]
     wrong = tuple(o for o in found if is_beyond or o.terms.side is not toward or o.cancel_released_ns)
@@ -146,11 +158,11 @@ def opposites(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
     Two limits can where the buy's is no lower than the sell's; any other pair may, but for trailing stops and linked orders
     (some brokers refuse such an order).
     """
-    if terms.oco_group is not None or terms.order_type is OrderType.TRAILING_STOP:
+    if terms.oco_group is not None or terms.order_type is _TRAILING_STOP:
         return
     for order in list(entries(state, terms.symbol)):
         other = order.terms
-        if other.side is terms.side or other.oco_group is not None or other.order_type is OrderType.TRAILING_STOP:
+        if other.side is terms.side or other.oco_group is not None or other.order_type is _TRAILING_STOP:
             continue
         if (
             terms.limit_price is None
@@ -163,7 +175,7 @@ def opposites(state: "EngineState", terms: OrderTerms) -> Iterator[Order]:
 def entries(state: "EngineState", symbol: str) -> Iterable[Order]:
     """The live entries in a symbol, whoever's they are."""
     live = state.orders.live.values()
-    return (order for order in live if order.terms.symbol == symbol and order.terms.role is OrderRole.REGULAR)
+    return (order for order in live if order.terms.symbol == symbol and order.terms.role is _REGULAR)
 
 
 def _may_be_across(state: "EngineState", terms: OrderTerms) -> tuple[Order, ...]:
@@ -180,8 +192,8 @@ def _may_be_across(state: "EngineState", terms: OrderTerms) -> tuple[Order, ...]
 
 def _is_unsettled(order: Order) -> bool:
     """Whether an order fills or ends by itself within moments, or nobody knows how it stands."""
-    at_rest = order.state in (OrderState.SUBMITTED, OrderState.PARTIALLY_FILLED)
-    return not at_rest or order.terms.order_type is OrderType.MARKET or bool(order.cancel_released_ns)
+    at_rest = order.state in (_SUBMITTED, _PARTIALLY_FILLED)
+    return not at_rest or order.terms.order_type is _MARKET or bool(order.cancel_released_ns)
 
 
 def leaving(state: "EngineState", key: tuple[StrategyId, str]) -> Decimal:
@@ -208,7 +220,7 @@ def left_of(state: "EngineState", waiting: Waiting) -> Signal | None:
         return None
     if waiting.goal is None or signal.quantity is None:
         return signal
-    sign = 1 if signal.action is Action.BUY else -1
+    sign = 1 if signal.action is _ACTION_BUY else -1
     missing: Decimal = (waiting.goal - state.host.projected((signal.strategy, signal.symbol))) * sign
     return msgspec.structs.replace(signal, quantity=Quantity(min(signal.quantity, missing))) if missing > 0 else None
 

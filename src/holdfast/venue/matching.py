@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Final
 
 from holdfast.core.instruments import Instrument, instrument_of
 from holdfast.core.messages import (
@@ -36,6 +37,9 @@ from holdfast.venue.path import OPEN, Point
 from holdfast.venue.rules import Offer, at_price, at_tick, could_fill, in_range, on_path, point_at
 from holdfast.venue.settings import FillAt, VenueSettings
 from holdfast.venue.tally import LARGE_SHARE, Tally
+
+_NEXT_OPEN: Final = FillAt.NEXT_OPEN
+_REGULAR: Final = OrderRole.REGULAR
 
 _FOK, _OPG, _CLS = TimeInForce.FOK, TimeInForce.OPG, TimeInForce.CLS
 
@@ -99,7 +103,7 @@ class Matching:
         source = view.standing(terms.side)
         if source is None or terms.time_in_force in AUCTION_ONLY:
             return None
-        if isinstance(source, Bar) and (self._settings.fill is FillAt.NEXT_OPEN or self._was_late(order)):
+        if isinstance(source, Bar) and (self._settings.fill is _NEXT_OPEN or self._was_late(order)):
             return None  # that close is past
         if not isinstance(source, Quote) and source.time_ns < self.market_ns:
             return None  # the market has gone on since: only a quote stands
@@ -249,7 +253,7 @@ class Matching:
             under_way.freed(terms, time_ns)
             return
         under_way.filled(terms, point)
-        if terms.role is not OrderRole.REGULAR:
+        if terms.role is not _REGULAR:
             under_way.decide(source.symbol)
 
     def _available(self, order: VenueOrder, market: Market, source: MarketEvent, share: Decimal) -> Quantity:

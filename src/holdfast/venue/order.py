@@ -1,12 +1,18 @@
 """One order as the venue holds it."""
 
 from math import inf
+from typing import Final
 
 import msgspec
 
 from holdfast.core.messages import MarketEvent, OrderTerms
 from holdfast.core.types import NO_QUANTITY, ZERO, OrderType, Price, Quantity, Side, TimeInForce
 from holdfast.venue.path import Point
+
+_LIMIT: Final = OrderType.LIMIT
+_MARKET: Final = OrderType.MARKET
+_TRAILING_STOP: Final = OrderType.TRAILING_STOP
+_BUY: Final = Side.BUY
 
 NEVER_NS = (1 << 63) - 1
 """Later than any time there is."""
@@ -65,7 +71,7 @@ class VenueOrder(msgspec.Struct, eq=False):
     @property
     def rank(self) -> int:
         """Worse for the trader first: 0 for market and stop orders, 1 for limit orders."""
-        return 1 if self.terms.order_type is OrderType.LIMIT else 0
+        return 1 if self.terms.order_type is _LIMIT else 0
 
     def trigger(self) -> None:
         """A stop was reached: from now on a market order, or a limit order."""
@@ -76,7 +82,7 @@ def new_order(
     terms: OrderTerms, broker_order_id: str, released_ns: int, accepted_ns: int, opens_ns: int, expires_ns: int
 ) -> VenueOrder:
     """An order just accepted, that has met no market yet."""
-    sign = 1 if terms.side is Side.BUY else -1
+    sign = 1 if terms.side is _BUY else -1
     limit_price, stop_price = terms.limit_price, terms.stop_price
     out_of_reach = sign * inf
     return VenueOrder(
@@ -102,13 +108,13 @@ def fault_of(terms: OrderTerms) -> str:
     order_type = terms.order_type
     if terms.quantity <= 0:
         return f"quantity must be above zero, not {terms.quantity}"
-    if order_type is OrderType.MARKET:
+    if order_type is _MARKET:
         return ""
     if order_type in _NEEDS_LIMIT and terms.limit_price is None:
         return f"a {order_type} order needs limit_price"
     if order_type in _NEEDS_STOP and terms.stop_price is None:
         return f"a {order_type} order needs stop_price"
-    if order_type is OrderType.TRAILING_STOP and not _has_trail(terms):
+    if order_type is _TRAILING_STOP and not _has_trail(terms):
         return "a trailing_stop order needs either trail_amount above zero or trail_percent between 0 and 100"
     if terms.time_in_force in AUCTION_ONLY and order_type not in _AUCTION_TYPES:
         return f"{terms.time_in_force} takes market and limit orders, not {order_type}"

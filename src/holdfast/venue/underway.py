@@ -1,9 +1,13 @@
 """The instant that is being taken: what has happened within its bars so far, for the orders that this leads to."""
 
+from typing import Final
+
 from holdfast.core.messages import Bar, OrderTerms
 from holdfast.core.types import ClientOrderId, OrderType, StrategyId
 from holdfast.venue.order import AUCTION_ONLY
 from holdfast.venue.path import OPEN, Point
+
+_MARKET: Final = OrderType.MARKET
 
 Whose = tuple[StrategyId, str]
 """A strategy and a symbol."""
@@ -61,7 +65,7 @@ class UnderWay:
         """
         if not self._is_on or bar.time_ns != self.time_ns:
             return None
-        if terms.order_type is OrderType.MARKET or terms.time_in_force in AUCTION_ONLY:
+        if terms.order_type is _MARKET or terms.time_in_force in AUCTION_ONLY:
             return None
         whose = (terms.strategy, terms.symbol)
         freed = Point(bar.open, OPEN) if whose in self._freed else None

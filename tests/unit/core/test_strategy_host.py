@@ -11,7 +11,7 @@ from holdfast.core.messages import Action, Bar, CancelOrders, OrderFilled, Quote
 from holdfast.core.orders.book import OrderBook
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.strategy.api import Context, Strategy, Timer
-from holdfast.core.strategy.host import INTENTS_PER_MINUTE, Host, Runner
+from holdfast.core.strategy.host import ASK_TIMES, INTENTS_PER_MINUTE, Host, Runner
 from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
 from holdfast.core.types import (
     MINUTE_NS,
@@ -449,3 +449,15 @@ def test_wishes_keep_their_order() -> None:
         if isinstance(intent, Signal)
     ]
     assert intents == [("s0", "1"), ("s0", "2"), ("s1", "1"), ("s1", "2")]
+
+
+def test_intent_ids_count_by_the_time_of_the_event() -> None:
+    """Each ask at an event has its own id, also at one that comes again after later ones, until too many others have come."""
+    runner = Runner(StrategyId("s"), Watcher(), ["ABC"], MINUTE_NS)
+    assert [runner.next_intent_id(time_ns) for time_ns in (5, 5, 9, 7, 5, 9, 7)] == [
+        "s@5.1", "s@5.2", "s@9.1", "s@7.1", "s@5.3", "s@9.2", "s@7.2",
+    ]  # fmt: skip
+    for time_ns in range(10, 10 + ASK_TIMES - 2):
+        runner.next_intent_id(time_ns)
+    assert runner.next_intent_id(7) == "s@7.3"
+    assert runner.next_intent_id(5) == "s@5.1"

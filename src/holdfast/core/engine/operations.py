@@ -1,6 +1,7 @@
 """The operations that everything else is made of: an intent becomes an order, an order is released or canceled, the account is impaired or restored."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -34,6 +35,17 @@ from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity, StrategyId
 from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, name_of
+
+_ORDERED: Final = AccountEvent.ORDERED
+_PRESERVED: Final = AccountEvent.PRESERVED
+_REFUSED: Final = AccountEvent.REFUSED
+_RELIEVED: Final = AccountEvent.RELIEVED
+_ASKED: Final = AccountEvent.ASKED
+_BUY: Final = Action.BUY
+_CLOSE: Final = Action.CLOSE
+_SELL: Final = Action.SELL
+_TARGET: Final = Action.TARGET
+_REGULAR: Final = OrderRole.REGULAR
 
 CLOSING = "closing"
 """The rule by which an intent is refused while the engine closes the position."""
@@ -134,7 +146,7 @@ def on_signal(
     """An intent and what comes of it. An approved one becomes an order, whose id is returned."""
     intent = turn.record(signal, cause, source)
     turn.correlation_id = intent.correlation_id
-    if signal.action in (Action.TARGET, Action.CLOSE):
+    if signal.action in (_TARGET, _CLOSE):
         drop_waiting(state, turn, (signal.strategy, signal.symbol), "another intent takes its place", intent.id)
     if isinstance(draft, Wait):
         _postpone(state, turn, signal, draft, intent)
@@ -146,10 +158,10 @@ def answer(
     state: EngineState, turn: Turn, signal: Signal, draft: RiskApproved | RiskRefused, cause: str
 ) -> ClientOrderId | None:
     """Record what risk made of an intent. An approved one becomes an order, whose id is returned."""
-    turn.account(AccountEvent.ASKED, f"{signal.action} {signal.symbol}")
+    turn.account(_ASKED, f"{signal.action} {signal.symbol}")
     answered = turn.record(draft, cause, "risk")
     if isinstance(draft, RiskRefused):
-        turn.account(AccountEvent.REFUSED, draft.rule)
+        turn.account(_REFUSED, draft.rule)
         return None
     if draft.left_out is not None:
         turn.record(draft.left_out, answered.id, "risk")
@@ -169,8 +181,8 @@ def _postpone(state: EngineState, turn: Turn, signal: Signal, wait: Wait, intent
         answer(state, turn, signal, drafts.refusal(signal, "waiting", str(MOST_WAITING), "fewer", text), intent.id)
         return
     goal = None
-    if wait.quantity is not None and signal.action in (Action.BUY, Action.SELL):
-        sign = 1 if signal.action is Action.BUY else -1
+    if wait.quantity is not None and signal.action in (_BUY, _SELL):
+        sign = 1 if signal.action is _BUY else -1
         last = before[-1].goal if before else None
         goal = Quantity((state.host.projected(key) if last is None else last) + wait.quantity * sign)
         signal = replace(signal, quantity=wait.quantity, notional=None)
@@ -209,8 +221,8 @@ def prepare(state: EngineState, turn: Turn, approved: RiskApproved, cause: str) 
     prepared = turn.record(OrderPrepared(terms), cause)
     turn.record(OrderReleased(terms.client_order_id), prepared.id)
     turn.effects.append(SubmitOrder(terms, state.now_ns, approved.raises_risk))
-    if terms.role is OrderRole.REGULAR:
-        turn.account(AccountEvent.ORDERED, terms.client_order_id)
+    if terms.role is _REGULAR:
+        turn.account(_ORDERED, terms.client_order_id)
 
 
 def cancel(turn: Turn, order: Order, reason: str, cause: str = "") -> None:
@@ -243,7 +255,7 @@ def impair(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     if cause not in state.impairments:
         turn.record(Impaired(str(cause), reason, rule_of(cause).acts is Acts.LATER))
         turn.touch_account()
-    turn.account(AccountEvent.PRESERVED, f"{cause}: {reason}")
+    turn.account(_PRESERVED, f"{cause}: {reason}")
 
 
 def restore(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
@@ -253,9 +265,9 @@ def restore(state: EngineState, turn: Turn, cause: str, reason: str) -> None:
     turn.record(Restored(cause, reason))
     turn.touch_account()
     if not state.impairments:
-        turn.account(AccountEvent.RELIEVED, reason)
+        turn.account(_RELIEVED, reason)
         if state.orders.regular_count:
-            turn.account(AccountEvent.ORDERED, "orders are open")
+            turn.account(_ORDERED, "orders are open")
 
 
 def record_value(

@@ -1,5 +1,7 @@
 """What the broker says: judged by the table of `orders/life.py`, booked, and shown to the strategy."""
 
+from typing import Final
+
 from holdfast.core import drafts
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.operations import cancel, heed, impair, prepare, record_value
@@ -27,6 +29,17 @@ from holdfast.core.state import EngineState, Policy
 from holdfast.core.turn import Turn
 from holdfast.core.types import OrderRole, StrategyId
 
+_ORDERED: Final = AccountEvent.ORDERED
+_SETTLED: Final = AccountEvent.SETTLED
+_IGNORED: Final = Kind.IGNORED
+_MOVE: Final = Kind.MOVE
+_REGULAR: Final = OrderRole.REGULAR
+_FILLED: Final = OrderState.FILLED
+_UNKNOWN: Final = OrderState.UNKNOWN
+_ADOPT: Final = Policy.ADOPT
+_CANCEL: Final = Policy.CANCEL
+_QUARANTINE: Final = Policy.QUARANTINE
+
 EXTERNAL_EVENT, LOST = "foreign", "lost"
 """The events of the anomalies that report an order of somebody else, and an order that the broker no longer shows."""
 
@@ -45,7 +58,7 @@ def on_report(state: EngineState, report: Report) -> Turn:
     elif isinstance(body, OrderLost):
         _lose(turn, order, body, source)
     elif isinstance(body, OrderOverdue):
-        if order.state is OrderState.UNKNOWN and body.client_order_id not in state.overdue:
+        if order.state is _UNKNOWN and body.client_order_id not in state.overdue:
             turn.record(body, order.last_record_id, source, order.correlation_id)
     else:
         judge_report(state, turn, order, body, source)
@@ -57,8 +70,8 @@ def judge_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepor
     cell = judge(order, body)
     cause = order.last_record_id
     turn.correlation_id = order.correlation_id
-    if cell.kind is not Kind.MOVE:
-        kind = OrderEventIgnored if cell.kind is Kind.IGNORED else OrderAnomaly
+    if cell.kind is not _MOVE:
+        kind = OrderEventIgnored if cell.kind is _IGNORED else OrderAnomaly
         turn.record(
             kind(body.client_order_id, order.state.value, event_of(order, body).value, cell.reason), cause, source
         )
@@ -90,18 +103,18 @@ def _adopt(state: EngineState, turn: Turn, body: OrderAdopted, source: str) -> T
     text = (
         f"{terms.side} {terms.quantity} {terms.symbol} ({body.broker_order_id}) at the broker is not an order of ours"
     )
-    if state.external_orders is not Policy.ADOPT:
+    if state.external_orders is not _ADOPT:
         turn.record(
             OrderAnomaly(terms.client_order_id, "none", EXTERNAL_EVENT, text),
             adopted.id,
             source,
             adopted.correlation_id,
         )
-    if state.external_orders is Policy.QUARANTINE:
+    if state.external_orders is _QUARANTINE:
         impair(state, turn, Cause.EXTERNAL_ORDERS, text)
-    if state.external_orders is Policy.CANCEL or state.flattening:
+    if state.external_orders is _CANCEL or state.flattening:
         cancel(turn, order, "it is not ours" if not state.flattening else "flatten")
-    turn.account(AccountEvent.ORDERED, terms.client_order_id)
+    turn.account(_ORDERED, terms.client_order_id)
     return turn
 
 
@@ -114,12 +127,12 @@ def _lose(turn: Turn, order: Order, body: OrderLost, source: str) -> None:
     if not order.is_live:
         return
     lost = turn.record(body, order.last_record_id, source, order.correlation_id)
-    if state.lost_orders is Policy.ADOPT:
+    if state.lost_orders is _ADOPT:
         judge_report(state, turn, order, OrderCanceled(body.client_order_id, body.reason), source)
         return
     note = OrderAnomaly(body.client_order_id, order.state.value, LOST, body.reason)
     turn.record(note, lost.id, source, order.correlation_id)
-    if state.lost_orders is Policy.CANCEL or order.terms.role is not OrderRole.REGULAR:  # protection has to be had anew
+    if state.lost_orders is _CANCEL or order.terms.role is not _REGULAR:  # protection has to be had anew
         cancel(turn, order, "the broker no longer shows it")
 
 
@@ -130,7 +143,7 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
     elif isinstance(body, OrderFilled):
         _booked(state, turn, terms.strategy, body, record)
         heed(state, turn)
-    if terms.then and order.state is OrderState.FILLED and isinstance(body, OrderFilled) and not state.flattening:
+    if terms.then and order.state is _FILLED and isinstance(body, OrderFilled) and not state.flattening:
         decision = drafts.follow_up(state, order)
         answer = turn.record(decision, record.id, "risk", record.correlation_id)
         if isinstance(decision, RiskApproved):
@@ -138,9 +151,9 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
     if not _another_comes(state, order, body):
         turn.touch(terms.symbol, record.id)
     if state.orders.regular_count:
-        turn.account(AccountEvent.ORDERED, "orders are open")
+        turn.account(_ORDERED, "orders are open")
     else:
-        turn.account(AccountEvent.SETTLED, "no entry is open")
+        turn.account(_SETTLED, "no entry is open")
 
 
 def _booked(

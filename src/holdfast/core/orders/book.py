@@ -7,7 +7,7 @@ report, so that the engine knows which record to make of it.
 from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -37,6 +37,15 @@ from holdfast.core.portfolio.portfolio import bust_id
 from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Quantity, Side, StrategyId
 from holdfast.errors import Fatal
 
+_LATE: Final = Kind.LATE
+_MOVE: Final = Kind.MOVE
+_FILLED: Final = OrderEvent.FILLED
+_PARTLY_FILLED: Final = OrderEvent.PARTLY_FILLED
+_REGULAR: Final = OrderRole.REGULAR
+_PARTIALLY_FILLED: Final = OrderState.PARTIALLY_FILLED
+_PREPARED: Final = OrderState.PREPARED
+_SUBMITTED: Final = OrderState.SUBMITTED
+
 FINISHED_KEPT = 10_000
 """How many finished orders stay in memory to judge late reports by; older ones are in the journal. At some 1 kB each this
 bounds the book at 10 MB however long the engine runs."""
@@ -62,7 +71,7 @@ def event_of(order: Order, body: AnyBody) -> OrderEvent:
     """The table's event that a message is, for this order."""
     if type(body) is OrderFilled:
         complete = order.filled_quantity + body.quantity >= order.quantity
-        return OrderEvent.FILLED if complete else OrderEvent.PARTLY_FILLED
+        return _FILLED if complete else _PARTLY_FILLED
     return _EVENT_OF[type(body)]
 
 
@@ -87,8 +96,8 @@ def judge(order: Order, body: AnyBody) -> Cell:
             f"a total of {body.quantity} leaves nothing open of an order that has filled {order.filled_quantity}"
         )
     cell = LIFE[order.state][event_of(order, body)]
-    if cell.kind is Kind.MOVE and type(body) is OrderFilled and order.filled_quantity + body.quantity > order.quantity:
-        return Cell(Kind.LATE, cell.to, "overfill")
+    if cell.kind is _MOVE and type(body) is OrderFilled and order.filled_quantity + body.quantity > order.quantity:
+        return Cell(_LATE, cell.to, "overfill")
     return cell
 
 
@@ -130,7 +139,7 @@ class OrderBook:
         """Change the book by a record about an order. Raises :class:`~holdfast.errors.Fatal` when the table forbids it."""
         body = envelope.body
         if type(body) is OrderPrepared:
-            return self._add(envelope, body.terms, OrderState.PREPARED)
+            return self._add(envelope, body.terms, _PREPARED)
         if type(body) is OrderAdopted:
             return self._adopt(envelope, body)
         key: ClientOrderId = body.client_order_id  # type: ignore[union-attr, assignment]
@@ -141,9 +150,9 @@ class OrderBook:
         to = LIFE[order.state][_EVENT_OF.get(kind) or event_of(order, body)].to
         if to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
-        before = order.outstanding
+        resizes = kind not in _SIZE_STAYS or to in TERMINAL or order.state in TERMINAL
+        before = order.outstanding if resizes else ZERO
         _CHANGES[kind](order, body, envelope.time_ns)
-        self.moved.add(order.terms.symbol)
         order.updated_ns = envelope.time_ns
         order.last_record_id = envelope.id
         if kind is CancelReleased:
@@ -152,22 +161,24 @@ class OrderBook:
             self.canceling.pop(key, None)
         if to is not order.state:
             self._move(order, to)
-        after = order.outstanding
-        if after != before:
-            self._count(order, after - before)
+        if resizes:
+            self.moved.add(order.terms.symbol)
+            after = order.outstanding
+            if after != before:
+                self._count(order, after - before)
         return order
 
     def _adopt(self, envelope: Envelope, body: OrderAdopted) -> Order:
         if self.find(body.terms.client_order_id) is not None:
             raise Fatal(f"record {envelope.sequence} adopts order {body.terms.client_order_id} a second time")
-        order = self._add(envelope, body.terms, OrderState.SUBMITTED)
+        order = self._add(envelope, body.terms, _SUBMITTED)
         order.released_ns = envelope.time_ns
         order.broker_order_id = body.broker_order_id
         if body.executions:
             before = order.outstanding
             order.filled_quantity, order.filled_notional = body.filled_quantity, body.filled_notional
             order.execution_ids = body.executions
-            self._move(order, OrderState.PARTIALLY_FILLED)
+            self._move(order, _PARTIALLY_FILLED)
             self._count(order, order.outstanding - before)
         return order
 
@@ -183,7 +194,7 @@ class OrderBook:
         )
         self.live[terms.client_order_id] = order
         self.moved.add(terms.symbol)
-        self.regular_count += terms.role is OrderRole.REGULAR
+        self.regular_count += terms.role is _REGULAR
         if terms.notional is not None:
             self.by_notional[terms.client_order_id] = order
         self._count(order, order.outstanding)
@@ -196,7 +207,7 @@ class OrderBook:
             return
         self.live[order.terms.client_order_id] = order
         self.moved.add(order.terms.symbol)
-        self.regular_count += order.terms.role is OrderRole.REGULAR
+        self.regular_count += order.terms.role is _REGULAR
         if order.terms.notional is not None:
             self.by_notional[order.terms.client_order_id] = order
         if order.cancel_released_ns:
@@ -209,7 +220,7 @@ class OrderBook:
         key = order.terms.client_order_id
         if to in TERMINAL:
             if was_live:
-                self.regular_count -= order.terms.role is OrderRole.REGULAR
+                self.regular_count -= order.terms.role is _REGULAR
                 self.finished[key] = order  # first: another thread may look for it (`find`)
                 del self.live[key]
                 self.by_notional.pop(key, None)
@@ -217,7 +228,7 @@ class OrderBook:
                 if len(self.finished) > FINISHED_KEPT:
                     self.finished.popitem(last=False)
         elif not was_live:
-            self.regular_count += order.terms.role is OrderRole.REGULAR
+            self.regular_count += order.terms.role is _REGULAR
             self.live[key] = order
             del self.finished[key]
             if order.cancel_released_ns:
@@ -229,8 +240,8 @@ class OrderBook:
         Protective orders only ever close what is there, so they are no exposure.
         """
         terms = order.terms
-        if terms.role is OrderRole.REGULAR:
-            buys = terms.side is Side.BUY
+        if terms.role is _REGULAR:
+            buys = terms.side is _BUY
             _add_to(self.open_net, (terms.strategy, terms.symbol), change if buys else -change)
             _add_to(self.open_sides, (terms.strategy, terms.symbol, terms.side), change)
             _add_to(self.open_buys if buys else self.open_sells, terms.symbol, change)
@@ -296,3 +307,5 @@ _CHANGES: dict[type, Callable[[Order, Any, int], None]] = {
     **dict.fromkeys((OrderRejected, OrderUnknown, OrderCanceled, OrderExpired, OrderFailed, OrderNotSent), _ended),
 }
 """Everything about an order that a record changes, apart from its state."""
+_SIZE_STAYS = frozenset({OrderReleased, OrderAccepted, OrderUnknown, CancelRefused})
+"""The records of which no more and no less may fill than before, while the order is live."""

@@ -8,6 +8,7 @@ cost is its own.
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -28,6 +29,11 @@ from holdfast.core.types import (
     StrategyId,
     plain,
 )
+
+_FEE: Final = AdjustmentKind.FEE
+_TRANSFER: Final = AdjustmentKind.TRANSFER
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 EXTERNAL = StrategyId("external")
 """The ledger of what no strategy here has bought."""
@@ -124,7 +130,7 @@ class Portfolio:
 
     def adopt(self, position: PositionAdopted) -> Ledger:
         """Book a position that was there before, as if it had been bought (sold short) at its average price."""
-        side = Side.BUY if position.quantity > 0 else Side.SELL
+        side = _BUY if position.quantity > 0 else _SELL
         quantity = Quantity(abs(position.quantity))
         return self.book(EXTERNAL, OrderFilled(ClientOrderId(""), "", position.symbol, side, quantity, position.price))
 
@@ -138,7 +144,7 @@ class Portfolio:
         for change in adjusted.changes:
             line, ledger, balance = self._books(change.strategy, adjusted.symbol)
             before = line.realised
-            if adjusted.kind in (AdjustmentKind.FEE, AdjustmentKind.TRANSFER):
+            if adjusted.kind in (_FEE, _TRANSFER):
                 self._move(adjusted, change, (line, ledger), balance)
             else:
                 for book in (line, ledger):
@@ -151,11 +157,11 @@ class Portfolio:
         """Book a fee or a transfer: the units at the record's price, the money as what it is. Cash moves by the money alone."""
         price = adjusted.price or Price(books[0].average_price)
         moved = Money(change.amount + books[0].worth(change.quantity, price))
-        if adjusted.kind is AdjustmentKind.FEE:
+        if adjusted.kind is _FEE:
             balance.fees = Money(balance.fees - moved)
         else:
             balance.deposits = Money(balance.deposits + moved)
-        fee = Money(-moved) if adjusted.kind is AdjustmentKind.FEE else NO_MONEY
+        fee = Money(-moved) if adjusted.kind is _FEE else NO_MONEY
         for book in books:
             book.book(change.quantity, price, fee)
 

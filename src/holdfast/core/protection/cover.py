@@ -4,7 +4,7 @@ All of it follows from records: :func:`mind` is called as they are applied.
 """
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -17,6 +17,11 @@ from holdfast.core.waiting import leaving
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
+
+_FILLED: Final = OrderState.FILLED
+_NOT_SENT: Final = OrderState.NOT_SENT
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 Key = tuple[StrategyId, str]
 
@@ -56,7 +61,7 @@ class Closing(msgspec.Struct):
 
 def closing_side(position: Decimal) -> Side:
     """The side that makes a position smaller."""
-    return Side.SELL if position > 0 else Side.BUY
+    return _SELL if position > 0 else _BUY
 
 
 def to_protect(state: "EngineState", key: Key) -> Decimal:
@@ -72,7 +77,7 @@ def to_protect(state: "EngineState", key: Key) -> Decimal:
         return ZERO
     strategy, symbol = key
     sign = 1 if state.portfolio.strategy_quantity(strategy, symbol) > 0 else -1
-    left = held(state, symbol, Side.SELL if sign > 0 else Side.BUY) - going
+    left = held(state, symbol, _SELL if sign > 0 else _BUY) - going
     for other in state.guards:
         if other == key:
             break
@@ -117,9 +122,9 @@ def note_end(cover: Cover, leg: Order, now_ns: int, *, was_unknown: bool) -> Non
     One that we canceled is no failure, nor is one that never left; one that left without an answer (``was_unknown``) and is not
     there is. Of a linked pair both ends are one.
     """
-    if leg.state is OrderState.FILLED or leg.cancel_released_ns:
+    if leg.state is _FILLED or leg.cancel_released_ns:
         return
-    if leg.state is OrderState.NOT_SENT and not was_unknown:
+    if leg.state is _NOT_SENT and not was_unknown:
         cover.retry_ns = max(cover.retry_ns, now_ns + NOT_SENT_PAUSE_NS)
         return
     name: str | ClientOrderId = leg.terms.oco_group or leg.terms.client_order_id

@@ -6,7 +6,7 @@ protective orders at work and says what to cancel and how much to place.
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -27,6 +27,13 @@ from holdfast.core.types import (
     StrategyId,
 )
 
+_REGULAR: Final = OrderRole.REGULAR
+_STOP_LOSS: Final = OrderRole.STOP_LOSS
+_TAKE_PROFIT: Final = OrderRole.TAKE_PROFIT
+_LIMIT: Final = OrderType.LIMIT
+_TRAILING_STOP: Final = OrderType.TRAILING_STOP
+_BUY: Final = Side.BUY
+
 
 class Guard(msgspec.Struct, frozen=True):
     """The protection a strategy's position in a symbol has asked for, and the entry that asked last (empty: a person did).
@@ -43,7 +50,7 @@ class Guard(msgspec.Struct, frozen=True):
     @property
     def roles(self) -> tuple[OrderRole, ...]:
         """The kinds of order that it asks for, the stop first."""
-        prices = ((OrderRole.STOP_LOSS, self.stop_loss), (OrderRole.TAKE_PROFIT, self.take_profit))
+        prices = ((_STOP_LOSS, self.stop_loss), (_TAKE_PROFIT, self.take_profit))
         return tuple(role for role, price in prices if price is not None)
 
     def roles_for(self, quantity: Decimal, held: HeldExits) -> tuple[OrderRole, ...]:
@@ -69,14 +76,14 @@ class Guard(msgspec.Struct, frozen=True):
 def asks_protection(terms: OrderTerms) -> bool:
     """Whether an order wants what it fills to be protected, or closed in time."""
     wants = (terms.stop_loss, terms.take_profit, terms.exits)
-    return terms.role is OrderRole.REGULAR and wants != (None, None, None)
+    return terms.role is _REGULAR and wants != (None, None, None)
 
 
 def nearer(side: Side, first: Price | None, second: Price | None) -> Price | None:
     """Of two stops that close a position opened by ``side``, the one nearer to the market; None when there is none."""
     if first is None or second is None:
         return first or second
-    return max(first, second) if side is Side.BUY else min(first, second)
+    return max(first, second) if side is _BUY else min(first, second)
 
 
 def guard_of(terms: OrderTerms, before: Guard | None, trailing: Price | None, now_ns: int) -> Guard:
@@ -160,7 +167,7 @@ def _is_in_place(group: Sequence[Order], place: Place, guard: Guard | None, role
         return False
     if any(covered_by(group, role) < _quantity(group) for role in roles):
         return False
-    stops = [leg.terms for leg in group if leg.terms.role is OrderRole.STOP_LOSS]
+    stops = [leg.terms for leg in group if leg.terms.role is _STOP_LOSS]
     if guard.trails_at(place.held):
         trail = _trail_of(guard)
         return all((terms.order_type, terms.trail_amount, terms.trail_percent) == trail for terms in stops)
@@ -170,12 +177,12 @@ def _is_in_place(group: Sequence[Order], place: Place, guard: Guard | None, role
 def _trail_of(guard: Guard) -> tuple[OrderType, Price | None, Decimal | None]:
     """What a stop that follows the market by itself has to be."""
     exits = guard.exits or Exits()
-    return OrderType.TRAILING_STOP, exits.trail_amount, exits.trail_percent
+    return _TRAILING_STOP, exits.trail_amount, exits.trail_percent
 
 
 def _quantity(group: Sequence[Order]) -> Decimal:
     """The most that an order or pair may close."""
-    return max(covered_by(group, role) for role in (OrderRole.STOP_LOSS, OrderRole.TAKE_PROFIT))
+    return max(covered_by(group, role) for role in (_STOP_LOSS, _TAKE_PROFIT))
 
 
 def covered_by(legs: Iterable[Order], role: OrderRole, *, confirmed: bool = False) -> Decimal:
@@ -209,7 +216,7 @@ def leg_terms(
     )
     legs: list[OrderTerms] = []
     for key, role in zip(ids, roles, strict=False):
-        prices = _stop_prices(guard, place) if role is OrderRole.STOP_LOSS else _target_prices(guard)
+        prices = _stop_prices(guard, place) if role is _STOP_LOSS else _target_prices(guard)
         legs.append(replace(common, client_order_id=key, role=role, **prices))
     return legs
 
@@ -224,4 +231,4 @@ def _stop_prices(guard: Guard, place: Place) -> dict[str, Any]:
 
 
 def _target_prices(guard: Guard) -> dict[str, Any]:
-    return {"order_type": OrderType.LIMIT, "limit_price": guard.take_profit}
+    return {"order_type": _LIMIT, "limit_price": guard.take_profit}

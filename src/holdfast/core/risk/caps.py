@@ -6,12 +6,16 @@ draft's side and on the other. So :meth:`Cap.figure` and :attr:`Cap.most` can't 
 
 from collections.abc import Iterator
 from decimal import ROUND_FLOOR, Context, Decimal
+from typing import Final
 
 import msgspec
 
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.risk.view import Case, Refusal, Scope
 from holdfast.core.types import LARGEST, ZERO, Money, Price, Side, plain
+
+_BUY: Final = Side.BUY
+_SELL: Final = Side.SELL
 
 _FLOOR = Context(prec=28, rounding=ROUND_FLOOR)
 _FINEST = Decimal("1e-12")
@@ -74,7 +78,7 @@ def caps(case: Case, account: RiskLimits | None) -> Iterator[Cap]:
 
 def free_quantity(side: Side, scope: Scope) -> Decimal:
     """The greatest quantity that can't raise risk: it brings the position nearer to zero, whatever else is open on its side."""
-    if side is Side.BUY:
+    if side is _BUY:
         return max(ZERO, scope.position) - scope.worst_long
     return max(ZERO, -scope.position) + scope.worst_short
 
@@ -82,7 +86,7 @@ def free_quantity(side: Side, scope: Scope) -> Decimal:
 def _sides(case: Case) -> tuple[Decimal, Decimal]:
     """The worst cases on the draft's side and on the other, each positive where it is a position that way."""
     scope = case.scope
-    if case.terms.side is Side.BUY:
+    if case.terms.side is _BUY:
         return scope.worst_long, -scope.worst_short
     return -scope.worst_short, scope.worst_long
 
@@ -127,7 +131,7 @@ def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
         opposite,
     )
     lends = view.permits.lends(case.terms.symbol)
-    if case.terms.side is Side.SELL and not (limits.allow_short and lends):
+    if case.terms.side is _SELL and not (limits.allow_short and lends):
         why = "" if lends else f"the broker lends no {case.terms.symbol}; "
         yield Cap("short_sale", f"{why}{case.terms.symbol} could be short by", ZERO, ZERO, UNIT, same, same)
     if limits.cash_reserve is not None or limits.cash_reserve_pct is not None:
@@ -147,12 +151,12 @@ def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
 def _net(case: Case) -> Decimal:
     """The other symbols' long less short, or short less long, on the draft's side and in the worst case."""
     others = case.scope.others
-    return others.long if case.terms.side is Side.BUY else -others.short
+    return others.long if case.terms.side is _BUY else -others.short
 
 
 def _reserve(case: Case, limits: RiskLimits) -> Iterator[Cap]:
     """Buys may use up the cash but for the reserve, once every short is bought back. Selling short uses none."""
-    if case.terms.side is Side.SELL:
+    if case.terms.side is _SELL:
         return
     view, scope = case.view, case.scope
     kept = max(limits.cash_reserve or ZERO, view.equity * (limits.cash_reserve_pct or ZERO) / 100)

@@ -6,6 +6,7 @@ fills, and the reverse. Neither kind is asked about what can only lower risk, so
 """
 
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -32,6 +33,12 @@ from holdfast.core.types import (
     round_to,
 )
 
+_REGULAR: Final = OrderRole.REGULAR
+_LIMIT: Final = OrderType.LIMIT
+_STOP: Final = OrderType.STOP
+_STOP_LIMIT: Final = OrderType.STOP_LIMIT
+_BUY: Final = Side.BUY
+
 
 def raises_risk(side: Side, quantity: Decimal, scope: Scope) -> bool:
     """Whether an order could add to the position, or carry it through zero, if all that is open on its side filled too."""
@@ -46,7 +53,7 @@ def check(
     if price is None:
         return refused(terms, _no_price(terms))
     refusal = _step(terms, view)
-    if reduce_only or terms.role is not OrderRole.REGULAR:
+    if reduce_only or terms.role is not _REGULAR:
         return refused(terms, refusal) if refusal is not None else _approved(terms, view, price, raising=False)
     scopes = _scopes(terms, view, price, limits)
     raising = terms.quantity > scopes[0].free
@@ -113,9 +120,9 @@ def reference_price(terms: OrderTerms, mark: Price | None) -> Price | None:
     A buy with a limit never pays more than that. Any other order that names a price trades there or at the market's, and a
     stop on the wrong side of the market trades at the market's at once.
     """
-    limited = terms.order_type in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-    own = terms.limit_price if limited else terms.stop_price if terms.order_type is OrderType.STOP else mark
-    if own is None or mark is None or (limited and terms.side is Side.BUY):
+    limited = terms.order_type in (_LIMIT, _STOP_LIMIT)
+    own = terms.limit_price if limited else terms.stop_price if terms.order_type is _STOP else mark
+    if own is None or mark is None or (limited and terms.side is _BUY):
         return own
     return max(own, mark)
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Final
 
 from holdfast.core.messages import OrderTerms
 from holdfast.core.risk.limits import MarketHours, RiskLimits
 from holdfast.core.risk.view import Case, Refusal, RiskView
 from holdfast.core.types import Price, Side, many, plain
+
+_ANY: Final = MarketHours.ANY
+_BUY: Final = Side.BUY
 
 Rule = Callable[[Case], Refusal | None]
 AccountRule = Callable[[Case, RiskLimits], Refusal | None]
@@ -33,7 +37,7 @@ def entry_price(case: Case) -> Price:
     wherever the market then is, down to its limit.
     """
     terms = case.terms
-    if terms.side is Side.BUY or terms.stop_price is None:
+    if terms.side is _BUY or terms.stop_price is None:
         return case.price
     if terms.limit_price is not None:
         return terms.limit_price
@@ -127,7 +131,7 @@ def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
     """A stop-loss lies on the losing side of the entry, a take-profit and a break-even price on the winning one; else it would act at once."""
     terms, sign, entry = case.terms, case.terms.side.sign, entry_price(case)
     through = terms.stop_price is None and terms.limit_price is not None and case.view.mark is not None
-    stopped = min(entry, case.view.mark or entry) if through and terms.side is Side.BUY else entry
+    stopped = min(entry, case.view.mark or entry) if through and terms.side is _BUY else entry
     even = None if terms.exits is None else terms.exits.break_even_at
     ways = (
         ("stop_loss", terms.stop_loss, stopped, -sign),
@@ -165,7 +169,7 @@ def _data_is_fresh(case: Case, limits: RiskLimits) -> Refusal | None:
 
 
 def _market_hours(case: Case, limits: RiskLimits) -> Refusal | None:
-    if limits.market_hours is MarketHours.ANY or case.view.is_open:
+    if limits.market_hours is _ANY or case.view.is_open:
         return None
     return Refusal("market_hours", "closed", "regular", f"{case.terms.symbol} is entered in regular hours only")
 

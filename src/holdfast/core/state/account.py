@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
 from holdfast.core.carry import NO_CARRY
@@ -48,6 +48,10 @@ from holdfast.core.types import (
 )
 from holdfast.core.waiting import Waiting
 
+_CRYPTO: Final = AssetClass.CRYPTO
+_REGULAR: Final = OrderRole.REGULAR
+_STOP_LIMIT: Final = OrderType.STOP_LIMIT
+
 Key = tuple[StrategyId, str]
 
 
@@ -61,6 +65,10 @@ class Policy(StrEnum):
     ALERT = "alert"
     CANCEL = "cancel"
     QUARANTINE = "quarantine"
+
+
+_ALERT: Final = Policy.ALERT
+_QUARANTINE: Final = Policy.QUARANTINE
 
 
 class EngineState:
@@ -103,8 +111,8 @@ class EngineState:
         self.account_state = AccountState.RECOVERING
         self.permits = EVERYTHING
         self.broker_account_id = ""
-        self.external_orders = Policy.ALERT
-        self.lost_orders = Policy.QUARANTINE
+        self.external_orders = _ALERT
+        self.lost_orders = _QUARANTINE
         self.gaps: dict[str, Quantity] = {}  # where the broker is known to hold another quantity: how much more, signed
         self.accepted_ns = 0  # when a person last accepted what the broker has: what went before is settled
         self.held_executions: tuple[str, ...] = ()  # part of what the account held when it was first taken
@@ -176,9 +184,7 @@ class EngineState:
     def instrument_of(self, symbol: str) -> Instrument:
         """The price and quantity rules of a symbol; whole units of what the broker takes no parts of."""
         found = self.register.of(symbol).at(self.now_ns)
-        if symbol in self.permits.whole_only:
-            return in_whole_units(found)
-        return found
+        return in_whole_units(found) if symbol in self.permits.whole_only else found
 
     def exits_held(self, symbol: str) -> HeldExits:
         """Which protective orders the broker holds for a symbol."""
@@ -189,13 +195,12 @@ class EngineState:
         self.followed = frozenset(
             symbol
             for (_, symbol), guard in self.guards.items()
-            if guard.moves_stop
-            or (guard.stop_loss is not None and self.exits_held(symbol).stop is OrderType.STOP_LIMIT)
+            if guard.moves_stop or (guard.stop_loss is not None and self.exits_held(symbol).stop is _STOP_LIMIT)
         )
 
     def note_fee(self, fill: OrderFilled) -> None:
         """A fill of which the broker may take a fee by itself."""
-        is_coin = self.instrument_of(fill.symbol).asset_class is AssetClass.CRYPTO
+        is_coin = self.instrument_of(fill.symbol).asset_class is _CRYPTO
         self.activities.fill(fill, self.rules.fees, is_coin=is_coin)
 
     def legs(self, strategy: StrategyId, symbol: str) -> list[Order]:
@@ -205,9 +210,7 @@ class EngineState:
         return [
             order
             for order in self.orders.live.values()
-            if order.terms.role is not OrderRole.REGULAR
-            and order.terms.strategy == strategy
-            and order.terms.symbol == symbol
+            if order.terms.role is not _REGULAR and order.terms.strategy == strategy and order.terms.symbol == symbol
         ]
 
 

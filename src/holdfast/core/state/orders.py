@@ -1,6 +1,6 @@
 """Orders and intents: what the records of them make of the state."""
 
-from typing import Any
+from typing import Any, Final
 
 from holdfast.core.findings import OrderOverdue
 from holdfast.core.intents import note_intent
@@ -31,12 +31,15 @@ from holdfast.core.types import (
 )
 from holdfast.core.waiting import forget, note
 
+_REGULAR: Final = OrderRole.REGULAR
+_UNKNOWN: Final = OrderState.UNKNOWN
+
 
 def _order(state: EngineState, envelope: Envelope, body: Any) -> None:
     known = state.orders.live.get(body.client_order_id)
-    was_unknown = known is not None and known.state is OrderState.UNKNOWN
+    was_unknown = known is not None and known.state is _UNKNOWN
     order = state.orders.apply(envelope)
-    if state.overdue and order.state is not OrderState.UNKNOWN:
+    if state.overdue and order.state is not _UNKNOWN:
         state.overdue.pop(body.client_order_id, None)
     if state.guards and order.state in TERMINAL:
         _minded(state, envelope, order, was_unknown=was_unknown)
@@ -46,7 +49,7 @@ def _minded(state: EngineState, envelope: Envelope, order: Order, *, was_unknown
     """An order has ended: a protective one leaves a gap, and so does a reduce-only order that came to nothing."""
     terms = order.terms
     cover = state.covers.get((terms.strategy, terms.symbol))
-    if cover is not None and terms.role is not OrderRole.REGULAR:
+    if cover is not None and terms.role is not _REGULAR:
         note_end(cover, order, envelope.time_ns, was_unknown=was_unknown)
     mind(state, terms.symbol, envelope.time_ns)
 
@@ -69,7 +72,7 @@ def _prepared(state: EngineState, envelope: Envelope, body: OrderPrepared) -> No
     state.orders.apply(envelope)
     state.order_count += 1
     key = (terms.strategy, terms.symbol)
-    if terms.role is not OrderRole.REGULAR:
+    if terms.role is not _REGULAR:
         return
     closing = state.closing.get(key)
     if closing is not None:

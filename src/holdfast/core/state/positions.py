@@ -1,5 +1,7 @@
 """Positions and money: fills, and what comes and goes without a trade."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from holdfast.core.adjusted import adjust, await_fee, fee_is_known
@@ -30,6 +32,9 @@ from holdfast.core.types import (
     Price,
 )
 from holdfast.errors import Fatal
+
+_REGULAR: Final = OrderRole.REGULAR
+_STOP_LOSS: Final = OrderRole.STOP_LOSS
 
 
 def _filled(state: EngineState, envelope: Envelope, body: OrderFilled) -> None:
@@ -77,7 +82,7 @@ def _busted(state: EngineState, envelope: Envelope, body: FillBusted) -> None:
     ledger = state.portfolio.book(terms.strategy, reversal(body))
     if not before:
         state.counters.reopen_trip(terms.strategy, terms.symbol)
-        if terms.role is not OrderRole.REGULAR:
+        if terms.role is not _REGULAR:
             _guard_again(state, terms)
     elif ledger.quantity * before <= 0:
         unguard(state, (terms.strategy, terms.symbol))
@@ -93,7 +98,7 @@ def _guard_again(state: EngineState, leg: OrderTerms) -> None:
         terms = entry.terms
         guard = Guard(terms.client_order_id, terms.stop_loss, terms.take_profit, terms.exits, entry.updated_ns)
     key = (leg.strategy, leg.symbol)
-    is_stop = leg.role is OrderRole.STOP_LOSS
+    is_stop = leg.role is _STOP_LOSS
     state.guards[key] = (
         replace(guard, stop_loss=leg.stop_price) if is_stop else replace(guard, take_profit=leg.limit_price)
     )

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import msgspec
 
@@ -38,6 +38,14 @@ from holdfast.errors import InvalidValue
 
 if TYPE_CHECKING:
     from holdfast.core.strategy.host import Host, Runner
+
+_ACTION_BUY: Final = Action.BUY
+_CLOSE: Final = Action.CLOSE
+_ACTION_SELL: Final = Action.SELL
+_TARGET: Final = Action.TARGET
+_SIDE_BUY: Final = Side.BUY
+_SIDE_SELL: Final = Side.SELL
+_AS_IT_IS: Final[dict[str, Any]] = {"confidence": 1.0, "tag": ""}
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -186,7 +194,7 @@ class Context(Measures):
         """
         wanted = {"quantity": _quantity(quantity), "notional": _notional(notional, quantity)}
         return self._ask(
-            symbol, Action.BUY, Side.BUY, values_of(order, exits, {**keywords}), _sizing(confidence, tag) | wanted
+            symbol, _ACTION_BUY, _SIDE_BUY, values_of(order, exits, {**keywords}), _sizing(confidence, tag) | wanted
         )
 
     def sell(
@@ -204,7 +212,7 @@ class Context(Measures):
         """Ask to sell; as :meth:`buy`. Selling more than is held goes short."""
         wanted = {"quantity": _quantity(quantity), "notional": _notional(notional, quantity)}
         return self._ask(
-            symbol, Action.SELL, Side.SELL, values_of(order, exits, {**keywords}), _sizing(confidence, tag) | wanted
+            symbol, _ACTION_SELL, _SIDE_SELL, values_of(order, exits, {**keywords}), _sizing(confidence, tag) | wanted
         )
 
     def close(self, symbol: str, *, tag: str = "") -> str:
@@ -246,12 +254,15 @@ class Context(Measures):
         values = values_of(order, exits, {**keywords}) if order or exits or keywords else PLAIN
         if type(values[0]) is not Market:
             raise InvalidValue(f"a target is reached by market orders; it takes no {type(values[0]).__name__}")
-        sizing = _sizing(confidence, tag)
-        _check_sides(direction or _side_of(quantity), *values)
+        sizing = (
+            _AS_IT_IS if type(confidence) is float and confidence == 1.0 and tag == "" else _sizing(confidence, tag)
+        )
+        if values is not PLAIN:
+            _check_sides(direction or _side_of(quantity), *values)
         if self._is_there(key, quantity, direction):
             return self._runner.next_intent_id(self._host.event_ns)
         wanted = {"quantity": None if quantity is None else Quantity(quantity)}
-        action = Action.CLOSE if quantity is not None and not quantity else Action.TARGET
+        action = _CLOSE if quantity is not None and not quantity else _TARGET
         return self._ask(symbol, action, direction, values, sizing | wanted)
 
     def cancel(self, order_id: str) -> None:
@@ -302,12 +313,18 @@ class Context(Measures):
     def _is_there(self, key: tuple[StrategyId, str], quantity: Decimal | None, direction: Side | None) -> bool:
         """Whether a position is where it is asked to be, and nothing that was asked for just now can change that."""
         host = self._host
-        projected = host.projected(key)
-        if quantity is not None:
-            is_there = projected == quantity
+        if host.intents or host.told or key in host.waiting:
+            return False
+        if not host.orders.live:  # nothing is on its way, as nearly always
+            ledger = host.portfolio.ledgers.get(key)
+            projected = ZERO if ledger is None else ledger.quantity
+        elif host.orders.is_undecided(key):
+            return False
         else:
-            is_there = direction is not None and EXACT.multiply(projected, direction.sign) > 0
-        return is_there and not (host.intents or host.told or host.is_undecided(key))
+            projected = host.projected(key)
+        if quantity is not None:
+            return projected == quantity
+        return direction is not None and EXACT.multiply(projected, direction.sign) > 0
 
     def _ask(
         self,
@@ -338,7 +355,7 @@ def _check_sides(side: Side | None, order: OrderKind, exits: Exits | None) -> No
 
 def _side_of(quantity: Decimal | None) -> Side | None:
     """The side of a position; None for none."""
-    return None if not quantity else Side.BUY if quantity > 0 else Side.SELL
+    return None if not quantity else _SIDE_BUY if quantity > 0 else _SIDE_SELL
 
 
 def _name(text: object) -> None:

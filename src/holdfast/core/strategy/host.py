@@ -99,21 +99,23 @@ class Runner:
         self.intent_times: deque[int] = deque(maxlen=most)
         self.arithmetic: DecimalContext | None = None
         """The decimal context that it has set for itself; None while it computes in the engine's."""
-        self._asks: dict[int, int] = {}
-        self._asked: deque[int] = (
-            deque()
-        )  # the times of `_asks`, in order: the first of a dictionary is found ever later
+        self._newest_ask_ns = -1
+        self._asks: deque[tuple[int, int]] = deque(maxlen=ASK_TIMES)
+        """Times of events and how often it asked for something at each, in the order in which it first did."""
 
     def next_intent_id(self, event_ns: int) -> str:
         """The id of what it asks for next, at an event of this time: the same whenever the same event is shown again."""
-        asks = self._asks
-        count = asks.get(event_ns, 0)
-        if not count:
-            self._asked.append(event_ns)
-            if len(self._asked) > ASK_TIMES:
-                del asks[self._asked.popleft()]
-        asks[event_ns] = count + 1
-        return f"{self.id}@{event_ns}.{count + 1}"
+        asks, count = self._asks, 1
+        if event_ns > self._newest_ask_ns:  # later than all of them
+            self._newest_ask_ns = event_ns
+        else:
+            place = next((place for place in range(-1, -len(asks) - 1, -1) if asks[place][0] == event_ns), None)
+            if place is not None:
+                count = asks[place][1] + 1
+                asks[place] = event_ns, count
+                return f"{self.id}@{event_ns}.{count}"
+        asks.append((event_ns, count))
+        return f"{self.id}@{event_ns}.{count}"
 
     def keep_bars(self, count: int) -> None:
         """Keep at least so many bars of each symbol, where risk needs more than the strategy does."""

@@ -1,5 +1,6 @@
 """The pass that fulfils what is owed at the end of a step."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,14 +10,17 @@ from holdfast.core.engine.obligations import fulfil
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
+from holdfast.core.types import Quantity
 from holdfast.errors import Fatal
 from tests.scenario.desk import Desk, Scripted, bar, new_state
 
 
 def obliged(monkeypatch: pytest.MonkeyPatch, *found: Any) -> Turn:
-    """A turn of an account that has these obligations and no others."""
+    """A turn of an account that has these obligations and no others, and something of which they could be."""
     monkeypatch.setattr(obligations, "ORDER", found)
-    return Turn(new_state(RiskLimits()))
+    state = new_state(RiskLimits())
+    state.gaps["OTHER"] = Quantity(Decimal(1))
+    return Turn(state)
 
 
 def test_nothing_touched_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,6 +34,9 @@ def test_nothing_touched_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     turn.touch("ABC")
     with pytest.raises(AssertionError, match="nothing was touched"):
         fulfil(turn.state, turn)
+    turn.state.gaps.clear()  # there is nothing any more of which anything could be owed
+    turn.touch("ABC")
+    fulfil(turn.state, turn)
 
 
 def test_a_touch_within_the_pass_is_fulfilled_in_it(monkeypatch: pytest.MonkeyPatch) -> None:

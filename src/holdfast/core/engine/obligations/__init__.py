@@ -53,11 +53,27 @@ MOST_ROUNDS = 10
 rounds or four; more than this is a circle."""
 
 
+def is_free(state: EngineState) -> bool:
+    """Whether there is nothing of what anything could be owed for, as at most orders: no obligation would do a thing, nor want the clock."""
+    return not (
+        state.guards
+        or state.closing
+        or state.waiting
+        or state.impairments
+        or state.gaps
+        or state.flattening
+        or len(state.orders.live) > state.orders.regular_count
+    )
+
+
 def fulfil(state: EngineState, turn: Turn) -> None:
     """Do what is owed for what a turn has touched, until nothing is.
 
     Raises :class:`~holdfast.errors.Fatal` when the obligations don't come to rest.
     """
+    if is_free(state):
+        turn.is_touched = False
+        return
     chain = turn.correlation_id
     for _ in range(MOST_ROUNDS):
         if not turn.is_touched:
@@ -86,6 +102,8 @@ def conclude(state: EngineState, turn: Turn) -> Turn:
 
 def wake_in_time(state: EngineState) -> None:
     """See that the clock is looked at when an obligation wants it."""
+    if is_free(state):
+        return
     wanted = [due_ns for find in DUE if (due_ns := find(state)) is not None]
     if wanted:
         state.wake_ns = min(state.wake_ns, *wanted)

@@ -1,5 +1,7 @@
 """Single positions are closed: because their time is over, protection can't be had, or PRESERVATION asks for it."""
 
+from typing import Final
+
 from holdfast.core import drafts
 from holdfast.core.engine.operations import cancel, drop_waiting, note_blocked, on_signal
 from holdfast.core.exposure import held, uncommitted, unsettled_fee, worst_case
@@ -12,6 +14,12 @@ from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, many
 from holdfast.core.waiting import blockers, may_be_canceled
+
+_BUY: Final = Action.BUY
+_ACTION_SELL: Final = Action.SELL
+_REGULAR: Final = OrderRole.REGULAR
+_MARKET: Final = OrderType.MARKET
+_SIDE_SELL: Final = Side.SELL
 
 SOURCE = "protection"
 
@@ -76,7 +84,7 @@ def _close(state: EngineState, turn: Turn, key: Key, closing: Closing, cause: st
     if closing.tries:
         clear_the_way(state, turn, key[1], side)
     if quantity and closing.tries < CLOSE_TRIES:
-        signal = Signal(*key, Action.SELL if side is Side.SELL else Action.BUY, side, quantity)
+        signal = Signal(*key, _ACTION_SELL if side is _SIDE_SELL else _BUY, side, quantity)
         draft = drafts.draft_alone(state, signal, reduce_only=True)
         if draft is not None and on_signal(state, turn, signal, draft, SOURCE, cause) is not None:
             return
@@ -92,7 +100,7 @@ def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> No
     """Cancel what works on the other side of a reduce-only order that was refused: a broker may take it for a wash trade."""
     for order in list(state.orders.live.values()):
         terms = order.terms
-        is_in_the_way = terms.role is OrderRole.REGULAR and (terms.symbol, terms.side) == (symbol, side.opposite)
+        is_in_the_way = terms.role is _REGULAR and (terms.symbol, terms.side) == (symbol, side.opposite)
         if is_in_the_way and terms.strategy != EXTERNAL:
             cancel(turn, order, "a position can't be protected or closed while it works")
 
@@ -100,7 +108,7 @@ def clear_the_way(state: EngineState, turn: Turn, symbol: str, side: Side) -> No
 def _to_close(state: EngineState, key: Key, side: Side) -> Quantity:
     """As much of a position as the account holds and no other order is about to close."""
     long, short = worst_case(state, key[1])
-    rest = short if side is Side.SELL else -long
+    rest = short if side is _SIDE_SELL else -long
     if key[1] in state.gaps or unsettled_fee(state, key[1]):
         rest = min(rest, uncommitted(state, key[1], side))
     return Quantity(max(ZERO, min(abs(state.portfolio.strategy_quantity(*key)), rest)))
@@ -115,8 +123,8 @@ def _why_not(state: EngineState, turn: Turn, key: Key, side: Side) -> str:
         return "the account holds none of it" if key[1] not in state.gaps else "the broker has none of it"
     for order in list(state.orders.live.values()):
         terms = order.terms
-        is_in_the_way = terms.role is OrderRole.REGULAR and (terms.symbol, terms.side) == (key[1], side)
-        if not is_in_the_way or terms.order_type is OrderType.MARKET or order.cancel_released_ns:
+        is_in_the_way = terms.role is _REGULAR and (terms.symbol, terms.side) == (key[1], side)
+        if not is_in_the_way or terms.order_type is _MARKET or order.cancel_released_ns:
             continue
         if terms.strategy == EXTERNAL:
             return f"order {order.broker_order_id} of somebody else has it"

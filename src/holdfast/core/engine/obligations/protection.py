@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from typing import Final
 
 from holdfast.core import drafts
 from holdfast.core.engine.obligations.closing import clear_the_way, close_position, is_barred
@@ -28,6 +29,9 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Price, Quantity
 from holdfast.core.waiting import blockers
 
+_REGULAR: Final = OrderRole.REGULAR
+_STOP_LIMIT: Final = OrderType.STOP_LIMIT
+
 SOURCE = "protection"
 
 
@@ -51,7 +55,7 @@ def _positions(state: EngineState, symbol: str) -> Iterator[Key]:
     """Whose protection there may be something to do about."""
     keys = {key: None for key in (*state.guards, *state.closing) if key[1] == symbol}
     if len(state.orders.live) > state.orders.regular_count:
-        legs = (order.terms for order in state.orders.live.values() if order.terms.role is not OrderRole.REGULAR)
+        legs = (order.terms for order in state.orders.live.values() if order.terms.role is not _REGULAR)
         keys |= {(terms.strategy, terms.symbol): None for terms in legs if terms.symbol == symbol}
     yield from keys
 
@@ -101,7 +105,7 @@ def _free(state: EngineState, key: Key) -> Decimal:
     side = closing_side(state.portfolio.strategy_quantity(*key))
     if key[1] in state.gaps:
         return uncommitted(state, key[1], side)
-    live = (order for order in state.orders.live.values() if order.terms.role is not OrderRole.REGULAR)
+    live = (order for order in state.orders.live.values() if order.terms.role is not _REGULAR)
     working = at_work(leg for leg in live if (leg.terms.symbol, leg.terms.side) == (key[1], side))
     return state.portfolio.quantity(key[1]) * -side.sign - working
 
@@ -233,7 +237,7 @@ def passed_limit(state: EngineState, key: Key, price: Price) -> Price | None:
     """The limit of a position's stop-limit order that the market is beyond; None where it is beyond none."""
     for leg in state.legs(*key):
         limit, side = leg.terms.limit_price, leg.terms.side
-        if leg.terms.order_type is OrderType.STOP_LIMIT and limit is not None and (price - limit) * side.sign > 0:
+        if leg.terms.order_type is _STOP_LIMIT and limit is not None and (price - limit) * side.sign > 0:
             return limit
     return None
 
