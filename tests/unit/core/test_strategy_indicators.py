@@ -195,6 +195,22 @@ def test_the_history_warms_it_up() -> None:
     ]
 
 
+def test_what_is_not_ready_says_how_much_it_needs() -> None:
+    """So many minutes of trading, by the sessions' length; what is ready, and what begins anew each session, is not named."""
+
+    def start(context: Context, _: Probe) -> Any:
+        context.indicator(Vwap())
+        return [context.indicator(Sma(20), timeframe=name) for name in (None, "1Hour", "1Day", "1Week")]
+
+    account = Account(probe(start), "XNYS").show(*bars(30, start_ns=OPEN))
+    cold = account.host.lanes.cold()
+    assert [(row.name, row.minutes) for row in cold] == [
+        ("SMA(20), 1Hour", 21 * 60),
+        ("SMA(20), 1Day", 21 * 390),
+        ("SMA(20), 1Week", 21 * 5 * 390),
+    ]
+
+
 def test_a_split_is_seen_in_every_timeframe() -> None:
     """Histories and indicators go on in shares of after it; one that can't be rescaled is made anew of the history."""
 

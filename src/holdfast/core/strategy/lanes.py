@@ -13,7 +13,7 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.bars import BuiltBars, Prices
 from holdfast.core.strategy.indicator import SOURCES, Indicator, Panel
 from holdfast.core.strategy.timeframe import timeframe_name
-from holdfast.core.types import DAY_NS, StrategyId
+from holdfast.core.types import DAY_NS, MINUTE_NS, StrategyId
 from holdfast.errors import InvalidValue
 
 if TYPE_CHECKING:
@@ -30,6 +30,15 @@ class IndicatorView(NamedTuple):
     name: str
     panel: Panel
     values: dict[str, float | None]
+
+
+class Cold(NamedTuple):
+    """An indicator that is not ready, and how many minutes of trading it has to see to be."""
+
+    strategy: StrategyId
+    symbol: str
+    name: str
+    minutes: int
 
 
 class Meter:
@@ -251,6 +260,23 @@ class Lanes:
         """All indicators as they stand, by strategy."""
         lanes = [*self.own.values(), *self.others.values()]
         return [view for lane in sorted(lanes, key=lambda one: one.runner.id) for view in lane.views()]
+
+    def cold(self) -> list[Cold]:
+        """The indicators that are not ready, but for those that begin anew with each session."""
+        return [
+            Cold(lane.runner.id, meter.symbol, meter.name, self._minutes(lane.timeframe_ns, meter.indicator.bars))
+            for lane in (*self.own.values(), *self.others.values())
+            for meters in lane.meters.values()
+            for meter in meters
+            if not (meter.indicator.ready or meter.indicator.by_session)
+        ]
+
+    def _minutes(self, timeframe_ns: int, bars: int) -> int:
+        """How long so many bars and one more take to trade, by the calendar's last session: the first of them may be cut off."""
+        session = self._calendar.days[-1]
+        sessions = max(1, timeframe_ns // DAY_NS * 5 // 7)  # of a week five, of a month some 22
+        length_ns = min(timeframe_ns, sessions * (session.close_ns - session.open_ns))
+        return (bars + 1) * length_ns // MINUTE_NS
 
     def _split(self, lane: Lane, symbol: str, ratio: float, bars: Sequence[Bar]) -> None:
         self._feed(lane.runner, lambda: lane.split(symbol, ratio, bars))

@@ -197,6 +197,11 @@ class LiveRecovery:
         """Every order is explained: let the account trade."""
         account, state = self._account, self._account.state
         lifecycle.warmed_up(state)
+        for row in state.host.lanes.cold():
+            log.warning(
+                "an indicator has no value yet; a larger feed.warm_up_minutes would have it ready at the start",
+                account=state.account, strategy=row.strategy, symbol=row.symbol, indicator=row.name, minutes_needed=row.minutes,
+            )  # fmt: skip
         report = RecoveryCompleted(
             records=self._lease_term.last_sequence,
             market_events=0,
