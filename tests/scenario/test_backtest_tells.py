@@ -147,10 +147,10 @@ def test_the_price_that_orders_fill_at_is_named(run: Run, capsys: pytest.Capture
     """In the report and in the data, for the default as well."""
     run("Plan", [100.0, 100.0])
     assert run.account["fill"] == "next_open"
-    assert "venue fill = next_open" in " ".join(capsys.readouterr().out.split())
+    assert "(fill = next_open)" in " ".join(capsys.readouterr().out.split())
     run("Plan", [100.0, 100.0], venue=CLOSE)
     assert run.account["fill"] == "close"
-    assert "venue fill = close" in " ".join(capsys.readouterr().out.split())
+    assert "can't be had in practice (fill = close)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_win_is_a_round_trip_that_earned_more_than_its_fees(run: Run) -> None:

@@ -156,7 +156,7 @@ def run(
     if isinstance(feed, FileFeed):
         feed.check()
         notes += [jump.words for jump in feed.jumps]
-    compared = _compared(benchmark, feed, calendar_of(account))
+    compared = compared_with(benchmark, feed, calendar_of(account))
     with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
         made = Backtest(config, account, feed, Path(folder), classes)
         return result_of(made, made.run(), notes, compared)
@@ -174,6 +174,8 @@ def result_of(
         candles = feed.candles(CANDLES // len(feed.symbols))
         tables["prices"] = candles.rename_columns(["symbol", "time", *candles.column_names[2:]]).cast(PRICES)
     strategies = config.strategies_on(account.name)
+    jumps = len(feed.jumps) if isinstance(feed, FileFeed) else 0
+    said = None if feed.kind != "file" or feed.name == FRAME else config.feed_of(account)
     head = Head(
         holdfast_version=holdfast.__version__,
         account=outcome,
@@ -184,7 +186,7 @@ def result_of(
         parameters=_as_json(made.params),
         settings=_as_json({"venue": config.venue, "risk": account.risk, "strategies": strategies}),
         notes=tuple(notes),
-        fine_print=tuple(fine_print(outcome, config.venue)),
+        fine_print=tuple(fine_print(outcome, config.venue, said, jumps=jumps)),
         trip_profits=made.recorder.trip_profits,
         benchmark="" if compared is None else compared.name,
     )
@@ -200,7 +202,7 @@ def _as_json(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def _compared(benchmark: str | Sequence[str] | None, feed: Feed, calendar: TradingCalendar) -> Benchmark | None:
+def compared_with(benchmark: str | Sequence[str] | None, feed: Feed, calendar: TradingCalendar) -> Benchmark | None:
     """What the account is to be compared with: the prices of symbols at the end of each session."""
     symbols = _names(benchmark)
     if not symbols:

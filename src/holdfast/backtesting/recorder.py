@@ -82,6 +82,7 @@ class Recorder:
         self._turnover = self._closed = ZERO
         self._holding = {"borrow": NO_MONEY, "interest": NO_MONEY}
         self._start_ns = 0
+        self._sessions = 0
         self._replay: Replay | None = None
         self.samples = Samples(getattr(state.host, "indicators", tuple))
         self._takes: dict[type, Callable[[Envelope, Any], None]] = {
@@ -173,6 +174,10 @@ class Recorder:
             strategies=self._strategy_results(),
             trips=self.trips.count,
             turnover=Money(self._turnover),
+            slippage=Money(sum((self._in_base(*cost) for cost in tally.prices.slippage.items()), ZERO)),
+            large_fills=tally.prices.large_fills,
+            bars_without_volume=tally.prices.bars_without_volume,
+            missing_sessions=self._missing_sessions(),
             borrow=self._holding["borrow"],
             interest=self._holding["interest"],
         )
@@ -300,3 +305,11 @@ class Recorder:
 
     def _day(self, envelope: Envelope, _body: TradingDayStarted) -> None:
         self._start_ns = self._start_ns or envelope.time_ns
+        self._sessions += 1
+
+    def _missing_sessions(self) -> int:
+        """How many sessions there were by the calendar, less those in which anything happened."""
+        if not self._sessions:
+            return 0
+        first, last = (self._state.calendar.index_at(time_ns - 1) for time_ns in (self._start_ns, self._state.now_ns))
+        return max(0, last - first + 1 - self._sessions)

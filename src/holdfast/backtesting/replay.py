@@ -13,17 +13,22 @@ from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Money
 from holdfast.venue.exchange import Exchange
+from holdfast.venue.tally import Tally as Prices
 
 Recorder = Callable[[Turn], None]
 """Is shown every turn in which something happened."""
 
 
 class Tally(NamedTuple):
-    """How many market events there were, in how many bars protective orders filled, and how many bars were ambiguous."""
+    """How many market events there were, in how many bars protective orders filled, and how many bars were ambiguous.
+
+    ``prices`` is what the exchange has counted of them.
+    """
 
     events: int
     decided_bars: int
     ambiguous_bars: int
+    prices: Prices
 
 
 class Replay:
@@ -91,7 +96,8 @@ class Replay:
 
     def tally(self) -> Tally:
         """What was counted."""
-        return Tally(self.events, self._exchange.decided_bars, self._exchange.ambiguous_bars)
+        exchange = self._exchange
+        return Tally(self.events, exchange.decided_bars, exchange.ambiguous_bars, exchange.tally)
 
     def _close_session(self) -> None:
         """The data ended within a session: let it close, so that the built bars that end by then come.

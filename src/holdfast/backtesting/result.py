@@ -189,7 +189,7 @@ class Result:
         arguments: dict[str, Any] = {
             "deposit": float(account.deposit),
             "fees": float(account.value.fees),
-            "slippage": None,
+            "slippage": float(account.slippage),
             "borrow": float(account.borrow),
             "interest": float(account.interest),
             "turnover": float(account.turnover),

@@ -88,8 +88,9 @@ class AccountResult(msgspec.Struct, frozen=True):
     ``start_ns`` is the first event that could be traded on; ``bars`` counts market events of any kind, history included; ``seconds`` is the
     replay alone. ``decided_bars`` are those within which a stop or target filled; ``ambiguous_bars`` those whose open, high, low
     and close leave open what happened, so that the worse was taken. ``trips`` are the round trips that are over, ``turnover`` is all that was
-    bought and sold, in the account's currency. ``borrow`` and ``interest`` are what holding has cost, above zero; borrowing is part of the
-    round trips, interest on cash is nobody's.
+    bought and sold, in the account's currency. ``slippage`` is what spread and slippage have cost, ``borrow`` and ``interest`` what holding has, above zero; borrowing
+    is part of the round trips, interest on cash is nobody's. ``large_fills`` took more than `LARGE_SHARE` of their bar's volume, ``bars_without_volume`` kept orders from
+    filling that the volume was to bound; ``missing_sessions`` are those of the calendar from first to last in which there was no data at all.
     """
 
     account: str
@@ -116,8 +117,12 @@ class AccountResult(msgspec.Struct, frozen=True):
     strategies: list[StrategyResult]
     trips: int = 0
     turnover: Money = NO_MONEY
+    slippage: Money = NO_MONEY
     borrow: Money = NO_MONEY
     interest: Money = NO_MONEY
+    large_fills: int = 0
+    bars_without_volume: int = 0
+    missing_sessions: int = 0
 
     @property
     def return_pct(self) -> Decimal:

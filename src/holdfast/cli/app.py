@@ -173,11 +173,21 @@ def backtest(
     save: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the results as tables, to be loaded in Python.")
     ] = None,
+    monthly: Annotated[bool, typer.Option("--monthly", help="Show the return of each month.")] = False,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(metavar="SYMBOL|hold", help="Compare with a symbol bought and held, or with all that are traded."),
+    ] = None,
+    trials: Annotated[
+        int,
+        typer.Option(min=1, help="How many runs this is the best of: the deflated Sharpe ratio takes it into account."),
+    ] = 1,
 ) -> None:
     """Run the strategies over the past, each account over its own feed. Keeps no journal."""
     from holdfast.cli import backtest
 
-    raise typer.Exit(backtest.backtest(config, data, json_to, feed, save))
+    shown = backtest.Shown(monthly=monthly, benchmark=benchmark, trials=trials)
+    raise typer.Exit(backtest.backtest(config, data, json_to, feed, save, shown))
 
 
 @app.command(rich_help_panel="Look")

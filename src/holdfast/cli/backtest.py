@@ -5,13 +5,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-from rich.console import Console
 
 from holdfast.adapters.registry import nearest
 from holdfast.assembly import build_feed, calendar_of, tick_notes, timeframe_notes
+from holdfast.backtesting.fine_print import fine_print
 from holdfast.backtesting.folder import check_folder
 from holdfast.backtesting.recorder import Recorder
 from holdfast.backtesting.results import AccountResult, FillEntry, OrderEntry
@@ -30,8 +30,30 @@ from holdfast.views.positions import holding
 
 if TYPE_CHECKING:
     from holdfast.feeds.files import FileFeed
+    from holdfast.statistics import Statistics
 
 Run = tuple[AccountResult, Recorder, Feed, Backtest]
+HOLD = "hold"
+"""The benchmark that is every symbol the account's strategies trade."""
+
+
+class Shown(NamedTuple):
+    """What a person wants to see beside the usual."""
+
+    monthly: bool = False
+    benchmark: str | None = None
+    trials: int = 1
+
+
+USUAL = Shown()
+
+
+class Numbers(NamedTuple):
+    """An account's statistics, and what they rest on."""
+
+    statistics: "Statistics"
+    fine_print: list[str]
+
 
 MOST_JUMPS = 10
 """Jumps that look like splits are told one by one up to here."""
@@ -43,6 +65,7 @@ def backtest(
     json_to: str | None,
     only: str | None = None,
     save: Path | None = None,
+    shown: Shown = USUAL,
 ) -> int:
     """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError.
 
@@ -74,14 +97,29 @@ def backtest(
             terminal.say(f"strategy {row.strategy} was stopped, and what it held was kept to the end: {row.stopped}")
         if save is not None:
             _save(runs, save)
+        numbers = [_numbers(run, shown) for run in runs]
         if json_to == STDOUT:
-            _write_json(runs, feeds, print_piece)
+            _write_json(runs, numbers, feeds, print_piece)
         elif target is not None:
             with written(target) as file:
-                _write_json(runs, feeds, _writer(file))
+                _write_json(runs, numbers, feeds, _writer(file))
         if json_to != STDOUT:
-            _report(runs, terminal.console())
+            _report(runs, numbers, shown)
     return 1 if stopped else 0
+
+
+def _numbers(run: Run, shown: Shown) -> Numbers:
+    from holdfast.backtesting.api import compared_with
+    from holdfast.backtesting.numbers import numbers_of
+
+    outcome, recorder, feed, made = run
+    config, account = made.config, made.account
+    symbols = sorted({symbol for row in config.strategies_on(account.name) for symbol in row.symbols})
+    compared = compared_with(symbols if shown.benchmark == HOLD else shown.benchmark, feed, calendar_of(account))
+    statistics = numbers_of(account, outcome, recorder, benchmark=compared, trials=shown.trials)
+    file = _file(feed)
+    source, jumps = (None, 0) if file is None else (config.feed_of(account), len(file.jumps))
+    return Numbers(statistics, fine_print(outcome, config.venue, source, jumps=jumps, trials=shown.trials))
 
 
 def _save(runs: list[Run], folder: Path) -> None:
@@ -165,12 +203,15 @@ def _guessed_days(config: Config, runs: list[Run]) -> Iterator[str]:
             yield f"{account.name}: the trading days of {calendar.name} after {calendar.known_until} are a guess by weekday"
 
 
-def _report(runs: list[Run], console: Console) -> None:
-    for result, recorder, feed, _ in runs:
+def _report(runs: list[Run], numbers: list[Numbers], shown: Shown) -> None:
+    console = terminal.console()
+    for (result, recorder, feed, _), (statistics, rests_on) in zip(runs, numbers, strict=True):
         for spool in recorder.spools:
             for _ in spool.rows():  # the rows are counted in the result: they have to be there
                 pass
-        report.print_backtest(console, result, feed.name)
+        report.print_backtest(console, result, statistics, rests_on, feed.name)
+        if shown.monthly:
+            report.print_months(console, statistics)
 
 
 # --- JSON, in pieces: a long backtest has more orders than fit well into memory ---------------------------------------
@@ -188,9 +229,11 @@ def _writer(file: IO[str]) -> Callable[[str], None]:
     return write
 
 
-def _write_json(runs: list[Run], feeds: Mapping[str, Feed], write: Callable[[str], None]) -> None:
+def _write_json(
+    runs: list[Run], numbers: list[Numbers], feeds: Mapping[str, Feed], write: Callable[[str], None]
+) -> None:
     """``chain_verified`` comes last: it is known when every row has been read."""
-    head = _summary(runs, feeds)
+    head = _summary(runs, numbers, feeds)
     write("{\n" + ",\n".join(f"  {_dump(key)}: {_dump(value)}" for key, value in head.items()))
     for name, rows in (("orders_list", _orders(runs)), ("fills_list", _fills(runs))):
         write(f',\n  "{name}": [')
@@ -200,7 +243,7 @@ def _write_json(runs: list[Run], feeds: Mapping[str, Feed], write: Callable[[str
     write(',\n  "chain_verified": true\n}\n')
 
 
-def _summary(runs: list[Run], feeds: Mapping[str, Feed]) -> Json:
+def _summary(runs: list[Run], numbers: list[Numbers], feeds: Mapping[str, Feed]) -> Json:
     results = [result for result, *_ in runs]
     first, *others = feeds.values()
     several = {"feeds": {name: _feed(feed) for name, feed in feeds.items()}} if others else {}
@@ -217,12 +260,16 @@ def _summary(runs: list[Run], feeds: Mapping[str, Feed]) -> Json:
         "feed": _feed(first),
         **several,
         "notes": _notes(feeds),
-        "accounts": [_account(result) for result in results],
+        "accounts": [_account(result) | _figures(each) for result, each in zip(results, numbers, strict=True)],
     }
 
 
 def _feed(feed: Feed) -> Json:
     return {"kind": feed.kind, "name": feed.name}
+
+
+def _figures(numbers: Numbers) -> Json:
+    return {"statistics": msgspec.to_builtins(numbers.statistics), "fine_print": numbers.fine_print}
 
 
 def _account(result: AccountResult) -> Json:
@@ -245,6 +292,12 @@ def _account(result: AccountResult) -> Json:
         "orders_by_state": result.orders_by_state,
         "unfilled": result.unfilled,
         "fill": result.fill,
+        "large_fills": result.large_fills,
+        "bars_without_volume": result.bars_without_volume,
+        "missing_sessions": result.missing_sessions,
+        "slippage": plain(result.slippage),
+        "borrow": plain(result.borrow),
+        "interest": plain(result.interest),
         "not_modelled": result.not_modelled,
         "deposit": plain(result.deposit),
         **{name: plain(getattr(value, name)) for name in figures},
