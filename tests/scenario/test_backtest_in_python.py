@@ -23,6 +23,7 @@ from holdfast import Annotated, Bar, Context, Meta, Parameters, Strategy, backte
 from holdfast.backtesting.result import Result, load
 from holdfast.cli.backtest import backtest as from_command_line
 from holdfast.errors import ConfigError, DataError, HoldfastError, InvalidValue, Refused
+from holdfast.indicators import Sma
 
 HERE = __name__
 FEES = {"type": "per_share", "rate": "0.013", "minimum": "1"}
@@ -395,3 +396,27 @@ def test_what_holding_costs_is_in_the_trips_or_nobodys() -> None:
     lent = backtest(Long, data, symbol="X", venue={"interest_pct": 36.5}, risk={"leverage": 2}).account
     assert lent.interest > 0
     assert lent.borrow == 0
+
+
+class Crosses(Strategy):
+    """In above the average of three, out below."""
+
+    def on_start(self, context: Context) -> None:
+        self.average = context.indicator(Sma(3))
+
+    def on_bar(self, context: Context, bar: Bar) -> None:
+        average = self.average[bar.symbol]
+        if average.value is not None:
+            context.target(bar.symbol, 10 if bar.close > average.value else 0)
+
+
+def test_indicators_are_kept_for_charts() -> None:
+    """As a reference has them, from the third bar on, at the times when they were known."""
+    data = {"AA": prices(60, seed=1), "BBB": prices(60, seed=2)}
+    found = backtest(Crosses, data).indicators
+    assert set(found["panel"]) == {"price"}
+    for symbol, frame in data.items():
+        own = found[found["symbol"] == symbol]
+        known = frame["Close"].rolling(3).mean().dropna()
+        assert own["value"].tolist() == pytest.approx(known.tolist())
+        assert own.index.tolist() == (known.index + pd.Timedelta(minutes=1)).tolist()

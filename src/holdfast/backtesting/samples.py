@@ -45,7 +45,8 @@ class Samples:
                     numbers.append(value)
                     most = max(most, len(times))
         step_ns, self._last_ns = now_ns - self._last_ns, now_ns
-        if most >= max(FEWEST_TIMES, min(MOST_TIMES, MOST_VALUES // len(self._columns))):
+        room = MOST_VALUES // max(1, len(self._columns))  # none while the first values are still to come
+        if most >= max(FEWEST_TIMES, min(MOST_TIMES, room)):
             self._gap_ns = 2 * (self._gap_ns or step_ns)
             self._columns = {key: (times[::2], numbers[::2]) for key, (times, numbers) in self._columns.items()}
         self.next_ns = now_ns + self._gap_ns

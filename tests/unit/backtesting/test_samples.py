@@ -20,6 +20,9 @@ def test_few_values_are_all_kept_as_soon_as_there_are_any() -> None:
     """Two outputs, of which one begins later."""
     shown: dict[str, float | None] = {"value": 1.5, "signal": None}
     samples = Samples(lambda: [("s", "X", "MACD(12,26,9)", "own", shown)])
+    shown["value"] = None
+    taken(samples, range(98, 100))
+    shown["value"] = 1.5
     taken(samples, range(100, 103))
     shown["signal"] = 2.5
     taken(samples, range(103, 105))
