@@ -163,14 +163,17 @@ class PostgresqlDatabase(ServerDatabase):
 
     @contextmanager
     def migrating(self, connection: sa.Connection) -> Iterator[None]:
-        """Holds a lock of the server's, named by our schema."""
+        """Holds a lock of the server's, named by our schema. On a busy machine we may be slow between two statements."""
+        idle_s = "SET idle_in_transaction_session_timeout = '{}s'"
         lock = "hashtext('holdfast migrations in ' || current_schema())"
         with connection.begin():
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({lock})")
+            connection.exec_driver_sql(idle_s.format(0))
         try:
             yield
         finally:
             if not connection.invalidated:
+                connection.exec_driver_sql(idle_s.format(STATEMENT_TIMEOUT_S))
                 connection.exec_driver_sql(f"SELECT pg_advisory_unlock({lock})")
                 connection.commit()
 

@@ -457,3 +457,19 @@ def test_mariadb_is_reached_with_the_drivers_own_tls() -> None:
         assert seen[0] == seen[1]
     assert ours._create_ssl_ctx({}) is ours._create_ssl_ctx({})
     assert ours._create_ssl_ctx(asked) is not ours._create_ssl_ctx({})
+
+
+def test_a_migration_may_be_slow_between_two_statements(tmp_path: Path) -> None:
+    """On a busy machine making the tables takes longer than a transaction may stand idle elsewhere; afterwards that holds again."""
+
+    def allowed(connection: sa.Connection) -> str:
+        with connection.begin():
+            return str(connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar())
+
+    with fresh_database("postgresql", tmp_path) as url:
+        found = open_database(url)
+        with found.writer().connect() as connection:
+            usual = allowed(connection)
+            with found.migrating(connection):
+                assert allowed(connection) == "0"
+            assert allowed(connection) == usual != "0"

@@ -146,7 +146,7 @@ class Measures:
     def log(self, text: str, **values: object) -> None:
         """Say something, with values by name: ``context.log("stop moved", symbol="SPY", stop=95.5)``.
 
-        The line has the market's time, the strategy and the account. It comes with the run's log, and among a backtest's results. While
+        The line has the market's time, the strategy and the account. It comes with the log of the run or of the backtest. While
         the history is shown and after a restart what was said before is not said again.
         """
         host = self._host
