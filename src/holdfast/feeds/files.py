@@ -23,7 +23,7 @@ Progress = Callable[[int, int | None], None]
 """Is told how many events are done, and of how many, if that is known."""
 
 CANDLES = pa.schema([("symbol", pa.string()), ("ts", pa.int64()), *((name, pa.float64()) for name in BARS.numbers)])
-MOST_PARTS = 64
+MOST_PARTS = 8
 """So many batches of rows are put together at a time."""
 MOST_NAMED = 8
 """How many symbols an error names; a file may hold thousands."""
