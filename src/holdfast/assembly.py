@@ -120,19 +120,31 @@ def build_feed(config: Config, source: FeedConfig | None = None, frame: "pa.Tabl
     if feed.is_live:
         other = ", --feed NAME a feed that can" if len(config.sources) > 1 else ""
         raise ConfigError(f"{feed.label} is live and can't be played again; --data PATH names data that can{other}")
-    if feed.path is None:
-        raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
-    from holdfast.feeds.files import FileFeed  # Arrow takes a while to load, and a made-up market needs none
+    return _stored_feed(config, feed, bar_ns, frame)
 
-    return FileFeed(
-        Path(feed.path if frame is None else FRAME),
-        symbols=feed.symbols,
-        start_ns=_time_ns(feed.start, "feed.start"),
-        end_ns=_time_ns(feed.end, "feed.end"),
-        bar_ns=bar_ns,
-        frame=frame,
-        actions=lambda symbols: _actions(config, feed, symbols),
+
+def _stored_feed(
+    config: Config, feed: FeedConfig, bar_ns: int | dict[str, int] | None, frame: "pa.Table | None" = None
+) -> Feed:
+    """The feed of files, of a catalogue, or of ``frame`` in their place."""
+    paths = [Path(path) for path in feed.paths or ([feed.path] if feed.path is not None else [])]
+    if not paths and frame is None:
+        raise ConfigError('feed.path is missing: name the data file, or use kind = "synthetic"')
+    from holdfast.feeds.opened import FeedSettings, catalogue_feed, file_feed, frame_feed  # Arrow takes a while to load
+
+    settings = FeedSettings(
+        feed.symbols,
+        _time_ns(feed.start, "feed.start"),
+        _time_ns(feed.end, "feed.end"),
+        bar_ns,
+        lambda symbols: _actions(config, feed, symbols),
     )
+    if frame is not None:
+        return frame_feed(Path(FRAME), frame, settings)
+    if feed.kind == "catalogue":
+        wanted = feed.symbols or _strategy_symbols(config, feed) or None
+        return catalogue_feed(paths[0], msgspec.structs.replace(settings, symbols=wanted))
+    return file_feed(paths, feed.layout(), _calendar_on(config, feed).name, settings)
 
 
 def _actions(config: Config, feed: FeedConfig, symbols: Sequence[str]) -> Sequence[CorporateAction]:

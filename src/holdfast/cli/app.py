@@ -30,6 +30,9 @@ app.add_typer(audit_app, name="audit", rich_help_panel="Look")
 sim_app = typer.Typer(help="A broker on this machine, to try a program on.", no_args_is_help=True)
 app.add_typer(sim_app, name="sim", rich_help_panel="Try")
 
+data_app = typer.Typer(help="Market data that you have, for backtests.", no_args_is_help=True)
+app.add_typer(data_app, name="data", rich_help_panel="Try")
+
 MOST = 1_000_000_000
 """The largest number that any option takes: no more can be shown, and databases count no further than 64 bits."""
 
@@ -255,6 +258,63 @@ def tail(
     from holdfast.cli import audit
 
     audit.tail(config, number, account, as_json)
+
+
+@data_app.command("import")
+def data_import(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER ...", help="CSV, text, JSON, Parquet; packed or not.")
+    ],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="The catalogue.")] = Path("data"),
+    symbol: Annotated[str | None, typer.Option(help="Whose data it is, where no column says so.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="Of times that name none: America/New_York, UTC.")
+    ] = None,
+    calendar: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The exchange whose days they are: XNYS, XBOM, 24/7.")
+    ] = None,
+    columns: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=NAME,...", help="Which column is what: ts=Date,open=2.")
+    ] = None,
+    stamp: Annotated[str | None, typer.Option(metavar="start|end", help="What a bar's time is.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="s|ms|us|ns|excel", help="What times count that are numbers.")
+    ] = None,
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help="What 01/02/2024 begins with.")
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(metavar="SIGN", help="Between values; or tab, space, semicolon.")
+    ] = None,
+    header: Annotated[bool | None, typer.Option("--header/--no-header", help="Whether a line has the names.")] = None,
+    skip: Annotated[int | None, typer.Option(metavar="N", min=0, max=MOST, help="Lines before the header.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Such as cp1252 or utf-16.")] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="SIGN", help="The decimal sign, point or comma.")] = None,
+    thousands: Annotated[str | None, typer.Option(metavar="SIGN", help="The sign between thousands, or none.")] = None,
+    price_scale: Annotated[float | None, typer.Option(help="What prices are multiplied with, such as 0.0001.")] = None,
+    holds: Annotated[str | None, typer.Option(metavar="bars|trades|quotes", help="What the files hold.")] = None,
+    bar: Annotated[
+        str | None, typer.Option(metavar="LENGTH", help="Of bars, where it can't be seen: 1Min, 1Day.")
+    ] = None,
+    adjustment: Annotated[
+        str | None, typer.Option(metavar="WORD", help="How prices are adjusted: raw, splits, all.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Where bars differ from those there, take the new ones.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Don't ask; take what is likely.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Read files of any layout into a catalogue. Shows what it found, and asks what the data don't tell."""
+    from holdfast.cli import data
+
+    wish = data.Wish(tuple(paths), to, calendar, adjustment, replace, yes, as_json)
+    layout = {
+        "symbol": symbol, "timezone": timezone, "stamp": stamp, "unit": unit, "day_first": day_first, "separator": separator,
+        "header": header, "skip": skip, "encoding": encoding, "decimal": decimal, "thousands": thousands,
+        "price_scale": price_scale, "holds": holds, "bar": bar,
+    }  # fmt: skip
+    raise typer.Exit(data.import_files(wish, columns or [], **layout))
 
 
 @app.command(rich_help_panel="Act")

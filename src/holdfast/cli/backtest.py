@@ -55,6 +55,8 @@ class Numbers(NamedTuple):
     fine_print: list[str]
 
 
+CATALOGUE_MARK = ".lock"
+"""A folder that has it is a catalogue."""
 MOST_JUMPS = 10
 """Jumps that look like splits are told one by one up to here."""
 
@@ -78,7 +80,7 @@ def backtest(
     feeds = {source.name: build_feed(config, source) for source in config.sources}
     for source in config.sources:
         strategies = config.strategies_on(*(account.name for account in config.accounts_on(source)))
-        for note in timeframe_notes(strategies, feeds[source.name]):
+        for note in (*data_notes(feeds[source.name]), *timeframe_notes(strategies, feeds[source.name])):
             terminal.say(note)
     for note in tick_notes(config):
         terminal.say(note)
@@ -150,6 +152,12 @@ def _file(feed: Feed) -> "FileFeed | None":
     return feed if isinstance(feed, FileFeed) else None
 
 
+def data_notes(feed: Feed) -> tuple[str, ...]:
+    """What is to be known of how files were read."""
+    file = _file(feed)
+    return () if file is None else file.notes[:MOST_JUMPS]
+
+
 def split_notes(feed: Feed) -> list[str]:
     """What looks like a split in data that was checked, once for each symbol and date; the first of them, and how many there are."""
     file = _file(feed)
@@ -161,7 +169,8 @@ def split_notes(feed: Feed) -> list[str]:
 def _with_data(config: Config, data: Path | None) -> Config:
     if data is None:
         return config
-    feed = msgspec.structs.replace(config.sources[0], name="", kind="file", path=str(data.resolve()))
+    kind = "catalogue" if (data / CATALOGUE_MARK).exists() else "file"
+    feed = msgspec.structs.replace(config.sources[0], name="", kind=kind, path=str(data.resolve()), paths=None)
     accounts = [msgspec.structs.replace(account, feed=None) for account in config.accounts]
     return msgspec.structs.replace(config, feed=feed, feeds=[], accounts=accounts)
 

@@ -228,4 +228,5 @@ def _with_feed_paths(feed: FeedConfig, folder: Path) -> FeedConfig:
     path, actions = (
         None if text is None else str(folder / Path(text).expanduser()) for text in (feed.path, feed.actions)
     )
-    return msgspec.structs.replace(feed, path=path, actions=actions)
+    paths = None if feed.paths is None else [str(folder / Path(text).expanduser()) for text in feed.paths]
+    return msgspec.structs.replace(feed, path=path, paths=paths, actions=actions)

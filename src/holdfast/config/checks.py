@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from holdfast.adapters import registry
 from holdfast.brokers.adapter import Adapter
-from holdfast.config.sections import REPLAYABLE, AccountConfig, Config, FeedConfig, WatchdogConfig
+from holdfast.config.sections import LAYOUT_KEYS, REPLAYABLE, AccountConfig, Config, FeedConfig, WatchdogConfig
 from holdfast.core.currencies import check_currency
 from holdfast.core.messages import PAPER
 from holdfast.core.portfolio.portfolio import EXTERNAL
@@ -92,6 +92,7 @@ def _check_texts(config: Config, name: str) -> None:
     try:
         for source in config.sources:
             parse_speed(str(source.speed))
+            _check_files(source)
             for timeframe in source.bar.values() if isinstance(source.bar, dict) else [source.bar]:
                 if timeframe is not None:
                     parse_timeframe(timeframe)
@@ -108,6 +109,15 @@ def _check_texts(config: Config, name: str) -> None:
     _check_url(f"{name}: journal.url", config.journal.url, JOURNALS)
     if config.locks.url is not None:
         _check_url(f"{name}: locks.url", config.locks.url, {**JOURNALS, **LOCK_STORES})
+
+
+def _check_files(source: FeedConfig) -> None:
+    """The layout of files can be one, and there is one way to say which files."""
+    source.layout()
+    if source.paths is not None and (source.path is not None or not source.paths):
+        raise ConfigError(
+            f"{source.label}: paths names files in place of path; it needs at least one, and no path beside it"
+        )
 
 
 def _check_listen(text: str) -> None:
@@ -216,7 +226,8 @@ def _check_live_feed(feed: FeedConfig, name: str) -> None:
 
 
 KEYS = {
-    "file": ("path", "actions", "start", "end"),
+    "file": ("path", "paths", "actions", "start", "end", *LAYOUT_KEYS),
+    "catalogue": ("path", "actions", "start", "end"),
     "synthetic": ("start", "seed", "days", "history_days", "ticks"),
     "live": ("login", "streams", "warm_up_minutes"),
 }

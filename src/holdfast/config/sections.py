@@ -27,6 +27,7 @@ from holdfast.core.ranges import (
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.session.calendar import SpecialSession
 from holdfast.core.types import SECOND_NS, Money
+from holdfast.data.layout import Options, Stamp, Unit, options
 from holdfast.errors import ConfigError
 from holdfast.feeds.instruments import InstrumentRules
 from holdfast.feeds.live import Stream
@@ -35,8 +36,11 @@ from holdfast.venue.models import Commission, NoCommission
 from holdfast.venue.presets import PLAIN, PRESETS, Model, Preset
 from holdfast.venue.settings import FillAt, VenueSettings
 
-REPLAYABLE = ("file", "synthetic")
+REPLAYABLE = ("file", "catalogue", "synthetic")
 """The kinds of feeds that can be played again; all others are adapters' own, and live."""
+
+LAYOUT_KEYS = tuple(name for name in Options.__struct_fields__ if name != "bar")
+"""The keys of ``[feed]`` that say how files are laid out; those of ``holdfast data import`` are the same."""
 
 BasisPoints = Annotated[Decimal, Within(0, 10_000, below=True)]
 """Hundredths of a percent, less than all."""
@@ -58,7 +62,9 @@ class FeedConfig(Section, frozen=True):
     """Where market data comes from.
 
     ``file``: ``path``; ``start`` and ``end`` (ISO dates or times, UTC unless they say otherwise) bound what is traded, what
-    lies before ``start`` warms the strategies up; ``actions`` is a file of splits and dividends. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
+    lies before ``start`` warms the strategies up; ``actions`` is a file of splits and dividends. ``paths`` in place of it: several files and
+    folders; ``symbol`` to ``holds``: their layout, as far as it can't be seen (docs/data.md). ``catalogue``: ``path`` of one that ``holdfast
+    data import`` made; ``symbols`` and ``bar`` choose in it. ``synthetic``: ``seed``, ``symbols``, ``days``, ``start`` (a date),
     ``history_days``. ``speed``: 1 is real pace, N is N times as fast, max is flat out. ``bar``: the length of the bars
     where it can't be seen from the data, of all or by symbol (``{ SPY = "1Min", VIX = "1Day" }``). The name of an adapter: its live
     data of ``symbols`` (those of the strategies), as ``streams`` says, by its ``login``;
@@ -69,6 +75,21 @@ class FeedConfig(Section, frozen=True):
     kind: str = "file"
     login: str = ""
     path: str | None = None
+    paths: list[str] | None = None
+    symbol: str | None = None
+    columns: dict[str, Annotated[int, Within(1, 1_000)] | str] | None = None
+    timezone: str | None = None
+    unit: Unit | None = None
+    stamp: Stamp | None = None
+    day_first: bool | None = None
+    separator: str | None = None
+    header: bool | None = None
+    skip: Annotated[int, Within(0, 1_000_000)] | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    price_scale: Annotated[float, Within(0.000000000001, 1_000_000_000)] | None = None
+    holds: Literal["bars", "trades", "quotes"] | None = None
     actions: str | None = None
     speed: str | float = "max"
     start: str | None = None
@@ -82,6 +103,10 @@ class FeedConfig(Section, frozen=True):
     streams: list[Stream] = msgspec.field(default_factory=lambda: [Stream.BARS])
     warm_up_minutes: Annotated[int, Within(0, 1_000_000)] = 390
     stale_after_s: Seconds = 300.0
+
+    def layout(self) -> Options:
+        """What is said of the files' layout. Raises :class:`~holdfast.errors.InvalidValue`."""
+        return options(**{name: getattr(self, name) for name in LAYOUT_KEYS if getattr(self, name) is not None})
 
     @property
     def is_live(self) -> bool:

@@ -32,7 +32,7 @@ def from_frame(
     rows. Bars are stamped at their start unless ``stamp="end"``.
 
     ``timezone`` is the zone of times that have none. Days without a time need none: they are those of the exchange whose ``calendar``
-    (``XNYS`` by default) is named. ``said`` are further options: ``columns`` (``{"close": "Adj Close"}``), ``kind``, ``unit``,
+    (``XNYS`` by default) is named. ``said`` are further options: ``columns`` (``{"close": "Adj Close"}``), ``holds`` (``trades``), ``unit``,
     ``price_scale``, ``stamp``, ``decimal``, ``thousands``, ``day_first``.
 
     Raises :class:`~holdfast.errors.InvalidValue` for what can't be known, naming the option that says it, and

@@ -142,7 +142,7 @@ class _Guesser(TimeGuesser):
         given = self.given
         if self.wide:
             return BARS, {"ts": 1}
-        kind = KINDS[given.kind] if given.kind else self._kind()
+        kind = KINDS[given.holds] if given.holds else self._kind()
         by_name = self.part.has_names
         found = roles_of(self.named, kind) if by_name else dict(self.known.columns) or self._by_value(style)
         if given.columns:

@@ -20,10 +20,14 @@ TIME_ROLES = ("ts", "date", "time")
 MEANINGLESS_COLUMNS = 1_000
 
 
+SIGNS = {"tab": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|", "point": ".", "none": ""}
+"""Signs that are hard to type, or to see."""
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a person says of a file; what is None is to be found out. The words are those of `Layout`."""
 
-    kind: Literal["bars", "trades", "quotes"] | None = None
+    holds: Literal["bars", "trades", "quotes"] | None = None
     columns: dict[str, Column] | None = None
     separator: str | None = None
     header: bool | None = None
@@ -87,6 +91,9 @@ def options(**said: Any) -> Options:
             near = get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise InvalidValue(f"there is no option {name!r}; {hint}")
+    for name in ("separator", "decimal", "thousands"):
+        if said.get(name) in SIGNS:
+            said[name] = SIGNS[said[name]]
     try:
         found = msgspec.convert(said, Options)
     except msgspec.ValidationError as error:
@@ -99,7 +106,7 @@ def _check(given: Options) -> None:
     if given.timezone is not None:
         zone_of(given.timezone)
     if given.columns is not None:
-        _check_columns(given.columns, None if given.kind is None else KINDS[given.kind])
+        _check_columns(given.columns, None if given.holds is None else KINDS[given.holds])
     for name, length in (("separator", 1), ("decimal", 1)):
         text = getattr(given, name)
         if text is not None and len(text) != length:
@@ -108,8 +115,8 @@ def _check(given: Options) -> None:
         raise InvalidValue(f"thousands is one character, or nothing, not {given.thousands!r}")
     if given.skip is not None and given.skip < 0:
         raise InvalidValue(f"skip is a number of lines, not {given.skip}")
-    if given.price_scale is not None and not 0 < given.price_scale < float("inf"):
-        raise InvalidValue(f"price_scale is a number above zero, not {given.price_scale}")
+    if given.price_scale is not None and not 1e-12 <= given.price_scale <= 1e9:
+        raise InvalidValue(f"price_scale is from 0.000000000001 to 1000000000, not {given.price_scale}")
     if given.symbol is not None and not given.symbol.strip():
         raise InvalidValue("symbol is empty; name the instrument, such as SPY")
 

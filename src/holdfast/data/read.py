@@ -144,6 +144,28 @@ def read_one(
     return starts(table, layout, name), converter.tally
 
 
+def preview(each: Opened, count: int, *, unit_is_guess: bool = True) -> tuple[pa.Table | None, str]:
+    """The first rows as they will be read, and what is wrong with those looked at; none while it isn't known how to read them."""
+    unsure = {doubt.option for doubt in each.doubts if doubt.guess is None}
+    if unsure & {"unit", "day_first", "decimal", "columns"}:
+        return None, "rows can be shown when the doubts are settled"
+    layout, words = each.guess.layout, ""
+    if "timezone" in unsure:
+        layout, words = (
+            msgspec.structs.replace(layout, timezone="UTC"),
+            "times are shown as they stand: their zone isn't known",
+        )
+    calendar = each.guess.calendar or next((doubt.guess for doubt in each.doubts if doubt.option == "calendar"), None)
+    converter = Converter(
+        each.part.name, layout, zone_of_calendar(calendar) if calendar else None, unit_is_guess=unit_is_guess
+    )
+    try:
+        table = order.in_order(converter.convert(each.part.sample), layout.of_kind, converter.tally, each.part.name)
+        return starts(table, layout, each.part.name).slice(0, count), words
+    except (DataError, InvalidValue) as error:
+        return None, str(error)
+
+
 def starts(table: pa.Table, layout: Layout, source: str) -> pa.Table:
     """The bars stamped at their start. Raises :class:`~holdfast.errors.DataError` where their length can't be told."""
     if layout.of_kind is not BARS or layout.stamp == "start":

@@ -10,6 +10,7 @@ import pyarrow as pa
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import FeedEvent, MarketEvent, Quote, Trade
 from holdfast.core.types import SECOND_NS, iso_time
+from holdfast.data.kinds import BARS, QUOTES, TRADES
 from holdfast.errors import DataError, InvalidValue
 from holdfast.feeds.actions import with_actions
 from holdfast.feeds.fingerprint import fingerprint
@@ -17,7 +18,7 @@ from holdfast.feeds.jumps import Jump, Jumps
 from holdfast.feeds.lengths import Length, bar_lengths
 from holdfast.feeds.order import bars_in_order
 from holdfast.feeds.rows import Floats, Integers, RowReader, Rows, symbols_in
-from holdfast.feeds.tables import BARS, QUOTES, TRADES, FrameTable, layout_of, open_table
+from holdfast.feeds.tables import FrameTable, Table, kind_of, open_table
 
 Progress = Callable[[int, int | None], None]
 """Is told how many events are done, and of how many, if that is known."""
@@ -35,7 +36,7 @@ class FileFeed:
     ``ts`` is a bar's start; the bar is an event at its end, in the order of ends. How long a symbol's bars are is ``bar_ns`` (of
     all, or by symbol), or else told from the times between them (:mod:`holdfast.feeds.lengths`). ``symbols`` leaves out all others.
     ``actions`` gives the splits and dividends of symbols (:mod:`holdfast.feeds.actions`). ``frame`` is data in memory in place of a file;
-    ``path`` is then only what it is called.
+    ``path`` is then only what it is called; ``table`` are rows that come from elsewhere.
     Rows whose ``ts`` is at or after ``end_ns`` are left out; events before ``start_ns`` are history. All times are UTC nanoseconds.
 
     Raises :class:`~holdfast.errors.DataError` for a file that isn't market data, or lacks a wanted symbol, and
@@ -54,11 +55,14 @@ class FileFeed:
         bar_ns: int | Mapping[str, int] | None = None,
         actions: Callable[[Sequence[str]], Sequence[CorporateAction]] = lambda _: (),
         frame: pa.Table | None = None,
+        table: Table | None = None,
     ) -> None:
         _check_settings(symbols, start_ns, end_ns, bar_ns)
         self._path = Path(path)
-        self._table = open_table(self._path) if frame is None else FrameTable(self._path, frame)
-        self._layout = layout_of(self._path, self._table.names)
+        if table is None:
+            table = open_table(self._path) if frame is None else FrameTable(self._path, frame)
+        self._table = table
+        self._layout = kind_of(self._path, self._table.names)
         self._table.check_types(self._layout)
         self._wanted = None if symbols is None else sorted(set(symbols))
         self._end_ns = end_ns
@@ -74,6 +78,8 @@ class FileFeed:
         """Splits and dividends of the symbols, in order of time."""
         self.jumps: tuple[Jump, ...] = ()
         """What looks like a split that is not among them; known once the file was checked."""
+        self.notes: tuple[str, ...] = ()
+        """What a person is to know of how the data were read."""
 
     @property
     def name(self) -> str:

@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from holdfast.core.types import iso_time
+from holdfast.data.kinds import BARS, Kind
 from holdfast.errors import DataError
-from holdfast.feeds.tables import BARS, Layout, Table
+from holdfast.feeds.tables import Table
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -86,7 +87,7 @@ class RowReader:
     """Reads one table from start to end, once, keeping what checks need to know of the rows before."""
 
     def __init__(
-        self, path: Path, table: Table, layout: Layout, wanted: Collection[str] | None, end_ns: int | None
+        self, path: Path, table: Table, layout: Kind, wanted: Collection[str] | None, end_ns: int | None
     ) -> None:
         self._path = path
         self._table = table

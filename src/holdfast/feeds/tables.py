@@ -9,11 +9,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from holdfast.data.catalogue import Entry
+from holdfast.data.kinds import BARS, QUOTES, TRADES, Kind
+from holdfast.data.kinds import KINDS as KINDS_BY_NAME
+from holdfast.data.stored import windows
 from holdfast.errors import DataError
 
 BATCH_ROWS = 16_384
@@ -24,23 +27,7 @@ PARQUET_BUFFER_BYTES = 1 << 18
 """Read ahead in each column; without it a whole column of a row group is held."""
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """The columns of one kind of market data. ``above_zero`` of its ``numbers`` must be so; the others may be zero."""
-
-    name: str
-    numbers: tuple[str, ...]
-    above_zero: tuple[str, ...]
-
-    @property
-    def columns(self) -> list[str]:
-        """Every column that is read."""
-        return ["symbol", "ts", *self.numbers]
-
-
-BARS = Layout("bars", ("open", "high", "low", "close", "volume"), above_zero=("open", "high", "low", "close"))
-TRADES = Layout("trades", ("price", "size"), above_zero=("price",))
-QUOTES = Layout("quotes", ("bid", "bid_size", "ask", "ask_size"), above_zero=())
-LAYOUTS = (BARS, TRADES, QUOTES)
+KINDS = (BARS, TRADES, QUOTES)
 
 
 class Table(Protocol):
@@ -54,7 +41,7 @@ class Table(Protocol):
     def row_count(self) -> int | None:
         """How many rows, if the file says so itself."""
 
-    def check_types(self, layout: Layout) -> None:
+    def check_types(self, layout: Kind) -> None:
         """Raises :class:`~holdfast.errors.DataError` for a column whose declared type can't carry its values."""
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -76,7 +63,7 @@ def open_table(path: Path) -> Table:
     raise DataError(f"{path}: market data is read from .parquet, .csv and .csv.gz files, not {path.suffix or 'this'!r}")
 
 
-def layout_of(path: Path, names: Sequence[str]) -> Layout:
+def kind_of(path: Path, names: Sequence[str]) -> Kind:
     """The first of bars, trades, quotes whose columns are all there.
 
     Raises :class:`~holdfast.errors.DataError` saying what the nearest of them lacks.
@@ -84,7 +71,7 @@ def layout_of(path: Path, names: Sequence[str]) -> Layout:
     for name in {"symbol", "ts"}.intersection(names):
         if names.count(name) > 1:
             raise DataError(f"{path}: column {name} is there {names.count(name)} times; keep one")
-    nearest = min(LAYOUTS, key=lambda layout: len(_missing(layout, names)) / len(layout.columns))
+    nearest = min(KINDS, key=lambda layout: len(_missing(layout, names)) / len(layout.columns))
     missing = _missing(nearest, names)
     if not missing:
         return nearest
@@ -94,7 +81,7 @@ def layout_of(path: Path, names: Sequence[str]) -> Layout:
     )
 
 
-def _missing(layout: Layout, names: Sequence[str]) -> list[str]:
+def _missing(layout: Kind, names: Sequence[str]) -> list[str]:
     return [column for column in layout.columns if column not in names]
 
 
@@ -106,6 +93,23 @@ def _rename_hint(missing: Sequence[str], names: Sequence[str]) -> str:
         if (match := get_close_matches(name, by_folded, n=1, cutoff=0.65))
     ]
     return f" (rename {', '.join(f'{have!r} to {want}' for have, want in near)}?)" if near else ""
+
+
+class CatalogueTable:
+    """Rows of a catalogue's entries, all of one kind."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        self.names: Sequence[str] = KINDS_BY_NAME[entries[0].kind].columns
+        self.row_count: int | None = sum(entry.rows for entry in entries)
+
+    def check_types(self, layout: Kind) -> None:
+        """They are those of the kind."""
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """`BATCH_ROWS` at a time."""
+        for window in windows(self._entries, columns):
+            yield from window.combine_chunks().to_batches(BATCH_ROWS)
 
 
 class Declared:
@@ -121,7 +125,7 @@ class Declared:
         names: list[str] = self._schema.names
         return names
 
-    def check_types(self, layout: Layout) -> None:
+    def check_types(self, layout: Kind) -> None:
         """Text, a time with its zone, numbers."""
         self._check_type("symbol", _is_text, "text")
         self._check_type("ts", pa.types.is_timestamp, "a timestamp with a time zone")
@@ -192,7 +196,7 @@ class CsvTable:
         if any("\0" in name for name in self.names):  # UTF-16 of plain letters is UTF-8 with a zero byte beside each
             raise _not_utf8(path)
 
-    def check_types(self, layout: Layout) -> None:
+    def check_types(self, layout: Kind) -> None:
         """Nothing is declared in a CSV file."""
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

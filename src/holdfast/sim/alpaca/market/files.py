@@ -7,10 +7,11 @@ import numpy as np
 
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import DAY_NS, MINUTE_NS
+from holdfast.data.kinds import BARS, TRADES, Kind
 from holdfast.errors import DataError
 from holdfast.feeds.files import FileFeed
 from holdfast.feeds.rows import RowReader, Rows
-from holdfast.feeds.tables import BARS, TRADES, Layout, layout_of, open_table
+from holdfast.feeds.tables import kind_of, open_table
 from holdfast.sim.alpaca.market.assets import canonical_symbol
 from holdfast.sim.alpaca.market.columns import Bars, Floats, Integers, Quotes, Trades, no_quotes, no_trades
 from holdfast.sim.alpaca.market.derive import SymbolData, complete
@@ -68,7 +69,7 @@ class FileSource:
                 if not inside.name.endswith(ENDINGS):
                     continue
                 try:
-                    layout_of(inside, open_table(inside).names)
+                    kind_of(inside, open_table(inside).names)
                 except DataError as error:
                     self.skipped.append(str(error))
                 else:
@@ -76,7 +77,7 @@ class FileSource:
 
     def _read(self, path: Path, parts: dict[str, _Parts]) -> None:
         table = open_table(path)
-        layout = layout_of(path, table.names)
+        layout = kind_of(path, table.names)
         table.check_types(layout)
         lengths_ns = FileFeed(path).lengths_ns if layout is BARS else {}
         shortest_ns = min(lengths_ns.values(), default=MINUTE_NS)
@@ -94,7 +95,7 @@ class FileSource:
                         parts.setdefault(canonical_symbol(name), _Parts()), layout, lengths_ns.get(name), rows, mine
                     )
 
-    def _add(self, parts: _Parts, layout: Layout, bar_ns: int | None, rows: Rows, mine: Integers) -> None:
+    def _add(self, parts: _Parts, layout: Kind, bar_ns: int | None, rows: Rows, mine: Integers) -> None:
         ts, numbers = rows.ts[mine], [column[mine] for column in rows.numbers]
         if bar_ns is not None:
             is_daily_share = bar_ns == DAY_NS and "/" not in canonical_symbol(rows.names[int(rows.codes[mine[0]])])
