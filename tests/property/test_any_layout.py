@@ -99,7 +99,7 @@ def read_or_asked(path: Path, said: dict[str, Any]) -> list[tuple[object, ...]]:
         raise
 
 
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(20))
 @given(case=written())
 def test_never_silently_another(
     tmp_path_factory: Any, case: tuple[bytes, dict[str, Any], list[tuple[object, ...]]]

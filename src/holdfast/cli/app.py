@@ -308,13 +308,13 @@ def data_import(
     """Read files of any layout into a catalogue. Shows what it found, and asks what the data don't tell."""
     from holdfast.cli import data
 
-    wish = data.Wish(tuple(paths), to, calendar, adjustment, replace, yes, as_json)
+    request = data.ImportRequest(tuple(paths), to, calendar, adjustment, replace, yes, as_json)
     layout = {
         "symbol": symbol, "timezone": timezone, "stamp": stamp, "unit": unit, "day_first": day_first, "separator": separator,
         "header": header, "skip": skip, "encoding": encoding, "decimal": decimal, "thousands": thousands,
         "price_scale": price_scale, "holds": holds, "bar": bar,
     }  # fmt: skip
-    raise typer.Exit(data.import_files(wish, columns or [], **layout))
+    raise typer.Exit(data.import_files(request, columns or [], **layout))
 
 
 @app.command(rich_help_panel="Act")

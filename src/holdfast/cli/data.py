@@ -29,7 +29,7 @@ MOST_NOTES = 20
 MOST_QUESTIONS = 20
 
 
-class Wish(msgspec.Struct, frozen=True):
+class ImportRequest(msgspec.Struct, frozen=True):
     """What the command was asked for, beside the layout."""
 
     paths: tuple[Path, ...]
@@ -41,29 +41,29 @@ class Wish(msgspec.Struct, frozen=True):
     as_json: bool
 
 
-def import_files(wish: Wish, columns: Sequence[str], **said: Any) -> int:
+def import_files(request: ImportRequest, columns: Sequence[str], **said: Any) -> int:
     """Show what is found in the files, ask what the data don't tell, and add them to the catalogue. Raises HoldfastError."""
     given = _options(columns, said)
-    console = terminal.console(stderr=wish.as_json)
-    opened = _open(wish, given)
+    console = terminal.console(stderr=request.as_json)
+    opened = _open(request, given)
     doubts = doubts_of(opened)
-    can_ask = terminal.is_interactive() and not wish.as_json and not wish.yes
+    can_ask = terminal.is_interactive() and not request.as_json and not request.yes
     _show(console, opened, given)
     for _ in range(MOST_QUESTIONS):
         if not doubts or not can_ask:
             break
-        given, wish = _asked(console, doubts[0], given, wish)
-        opened = _open(wish, given)
+        given, request = _asked(console, doubts[0], given, request)
+        opened = _open(request, given)
         doubts = doubts_of(opened)
         if not doubts:
             _show(console, opened, given)
-    if any(doubt.guess is None or not wish.yes for doubt in doubts):
-        return _unsettled(wish, opened, doubts)
+    if any(doubt.guess is None or not request.yes for doubt in doubts):
+        return _unsettled(request, opened, doubts)
     opened = accepted(opened)
-    if can_ask and not _agreed(console, opened, wish):
+    if can_ask and not _agreed(console, opened, request):
         terminal.say("nothing was imported")
         return 1
-    return _import(console, wish, given, opened)
+    return _import(console, request, given, opened)
 
 
 def _options(columns: Sequence[str], said: dict[str, Any]) -> Options:
@@ -80,11 +80,11 @@ def _options(columns: Sequence[str], said: dict[str, Any]) -> Options:
     return options(**{**said, "columns": named or None})
 
 
-def _open(wish: Wish, given: Options) -> list[Opened]:
-    return open_files(wish.paths, given, wish.calendar)
+def _open(request: ImportRequest, given: Options) -> list[Opened]:
+    return open_files(request.paths, given, request.calendar)
 
 
-def _asked(console: Console, doubt: Doubt, given: Options, wish: Wish) -> tuple[Options, Wish]:
+def _asked(console: Console, doubt: Doubt, given: Options, request: ImportRequest) -> tuple[Options, ImportRequest]:
     """One answer of a person, asked again until it can be used."""
     while True:
         console.print()
@@ -95,36 +95,36 @@ def _asked(console: Console, doubt: Doubt, given: Options, wish: Wish) -> tuple[
         if not answer:
             continue
         try:
-            return _with_answer(doubt, str(answer), given, wish)
+            return _with_answer(doubt, str(answer), given, request)
         except InvalidValue as error:
             terminal.say(str(error))
 
 
-def _with_answer(doubt: Doubt, answer: str, given: Options, wish: Wish) -> tuple[Options, Wish]:
+def _with_answer(doubt: Doubt, answer: str, given: Options, request: ImportRequest) -> tuple[Options, ImportRequest]:
     if doubt.option == "calendar":
         from holdfast.calendars import trading_calendar
 
         trading_calendar(answer)
-        return given, msgspec.structs.replace(wish, calendar=answer)
+        return given, msgspec.structs.replace(request, calendar=answer)
     said = given.given()
     if doubt.option == "columns":
-        return _options([answer], {**said, "columns": None}), wish
+        return _options([answer], {**said, "columns": None}), request
     value: Any = answer
     if doubt.option == "day_first":
         value = answer.strip().casefold() in ("y", "yes", "true", "1", "day")
     elif doubt.option == "price_scale":
         value = float(answer)
-    return options(**{**said, doubt.option: value}), wish
+    return options(**{**said, doubt.option: value}), request
 
 
-def _agreed(console: Console, opened: Sequence[Opened], wish: Wish) -> bool:
+def _agreed(console: Console, opened: Sequence[Opened], request: ImportRequest) -> bool:
     files = len({each.source for each in opened})
-    question = f"Import {files:,} file{'s' if files > 1 else ''} into {wish.folder}?"
+    question = f"Import {files:,} file{'s' if files > 1 else ''} into {request.folder}?"
     return Prompt.ask(question, console=console, choices=["y", "n"], default="y") == "y"
 
 
-def _unsettled(wish: Wish, opened: Sequence[Opened], doubts: Sequence[Doubt]) -> int:
-    if wish.as_json:
+def _unsettled(request: ImportRequest, opened: Sequence[Opened], doubts: Sequence[Doubt]) -> int:
+    if request.as_json:
         terminal.print_json(
             {"imported": False, "doubts": [msgspec.to_builtins(doubt) for doubt in doubts], "layouts": _layouts(opened)}
         )
@@ -251,8 +251,8 @@ def _layouts(opened: Sequence[Opened]) -> list[dict[str, Any]]:
 # --- importing ----------------------------------------------------------------------------------------------------------
 
 
-def _import(console: Console, wish: Wish, given: Options, opened: Sequence[Opened]) -> int:
-    catalogue = Catalogue(wish.folder)
+def _import(console: Console, request: ImportRequest, given: Options, opened: Sequence[Opened]) -> int:
+    catalogue = Catalogue(request.folder)
     total, notes = len(opened), []
     added: dict[tuple[str, str, str], list[int]] = {}
     waiting: list[tuple[Opened, Any]] = []
@@ -268,14 +268,14 @@ def _import(console: Console, wish: Wish, given: Options, opened: Sequence[Opene
                 or sum(len(part) for _, part in waiting) >= FLUSH_ROWS
                 or _differs(each, opened[place + 1])
             ):
-                for one in _flush(catalogue, waiting, wish, given):
+                for one in _flush(catalogue, waiting, request, given):
                     counts = added.setdefault((one.kind, one.symbol, one.length), [0, 0])
                     counts[0] += one.new
                     counts[1] += one.there
                 waiting = []
     for note in list(dict.fromkeys(notes))[:MOST_NOTES]:
         terminal.say(note)
-    _report(console, wish, rows, added, opened)
+    _report(console, request, rows, added, opened)
     return 0
 
 
@@ -297,28 +297,40 @@ def _zone(each: Opened) -> str:
     return each.guess.layout.timezone or (f"days of {each.guess.calendar}" if each.guess.calendar else "")
 
 
-def _flush(catalogue: Catalogue, waiting: Sequence[tuple[Opened, Any]], wish: Wish, given: Options) -> list[Added]:
+def _flush(
+    catalogue: Catalogue, waiting: Sequence[tuple[Opened, Any]], request: ImportRequest, given: Options
+) -> list[Added]:
     first = waiting[0][0]
     kind = first.guess.layout.of_kind
     table, _ = together([table for _, table in waiting], kind)
     names = dict.fromkeys(each.source.path.name for each, _ in waiting)
-    about = About(sources=tuple(names), zone=_zone(first), adjustment=wish.adjustment or first.guess.adjustment)
+    about = About(sources=tuple(names), zone=_zone(first), adjustment=request.adjustment or first.guess.adjustment)
     lengths = None
     if given.bar is not None:
         lengths = dict.fromkeys(table.column("symbol").unique().to_pylist(), parse_timeframe(given.bar))
-    return catalogue.add(table, kind, about, lengths_ns=lengths, replace=wish.replace)
+    return catalogue.add(table, kind, about, lengths_ns=lengths, replace=request.replace)
 
 
 def _report(
-    console: Console, wish: Wish, rows: int, added: dict[tuple[str, str, str], list[int]], opened: Sequence[Opened]
+    console: Console,
+    request: ImportRequest,
+    rows: int,
+    added: dict[tuple[str, str, str], list[int]],
+    opened: Sequence[Opened],
 ) -> None:
-    if wish.as_json:
+    if request.as_json:
         symbols = [
             {"kind": kind, "symbol": symbol, "length": length, "new": new, "there": there}
             for (kind, symbol, length), (new, there) in sorted(added.items())
         ]
         terminal.print_json(
-            {"imported": True, "folder": str(wish.folder), "rows": rows, "added": symbols, "layouts": _layouts(opened)}
+            {
+                "imported": True,
+                "folder": str(request.folder),
+                "rows": rows,
+                "added": symbols,
+                "layouts": _layouts(opened),
+            }
         )
         return
     columns = [terminal.Column("symbol"), terminal.Column("kind"), terminal.Column("bars")]
@@ -328,4 +340,4 @@ def _report(
         for (kind, symbol, length), (new, there) in sorted(added.items())
     ]
     console.print(terminal.table(columns, lines, console.width))
-    console.print(f"{rows:,} rows were read into {wish.folder}", markup=False)
+    console.print(f"{rows:,} rows were read into {request.folder}", markup=False)

@@ -155,6 +155,7 @@ class _Guesser(TimeGuesser):
         if given.symbol is not None and "symbol" not in (given.columns or {}):
             found.pop("symbol", None)
         self._check_there(found, kind)
+        self._check_single(found)
         return kind, found
 
     def _kind(self) -> Kind:
@@ -192,12 +193,28 @@ class _Guesser(TimeGuesser):
             return {**found, "volume": ticks}
         return found
 
+    def _check_single(self, columns: Mapping[str, Column]) -> None:
+        """A name that is there twice says nothing; nobody has chosen one of the two."""
+        said = (self.given.columns or {}).values()
+        if self.part.head is None or not self.part.has_names:
+            return
+        for column in columns.values():
+            again = re.compile(rf"{re.escape(str(column))}\.\d+")
+            if column not in said and any(map(again.fullmatch, self.part.sample.column_names)):
+                raise InvalidValue(
+                    f"{self.part.name} has several columns {column!r}; name the one that is meant by its place, by columns"
+                )
+
     def _check_there(self, columns: Mapping[str, Column], kind: Kind) -> None:
         there = (
             ", ".join(self.part.sample.column_names)
             if self.part.has_names
             else f"{self.part.sample.num_columns} columns without names"
         )
+        if not columns and not self.part.has_names:
+            raise InvalidValue(
+                f"{self.part.name} has {there}, and their values don't tell which is what; name them by columns, such as ts=1,open=2,high=3,low=4,close=5"
+            )
         if "ts" not in columns and not {"date", "time"} <= set(columns):
             raise InvalidValue(
                 f"{self.part.name} has no column of times that is known (it has {there}); name it by columns, as ts"

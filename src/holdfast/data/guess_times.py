@@ -69,7 +69,7 @@ class TimeGuesser(Asker):
             gaps = np.diff(np.unique(found.ns[good]))
             intraday = bool((gaps < NIGHT_NS).any()) if len(gaps) else timed
             return self._stamped(layout, intraday=intraday and (timed or bool(found.zoned[good].any())))
-        if unit is not None or not times.is_numeric(texts):
+        if all(doubt.option not in ("day_first", "unit") for doubt in self.doubts):
             raise InvalidValue(
                 f"{self.part.name}: {first_text(texts)!r} is no time that can be read; name the column of times by columns, as ts"
             )

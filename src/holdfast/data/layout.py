@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from holdfast.data.kinds import KINDS, Kind
 from holdfast.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 Column = str | int
 """A column by its name, or by its place; the first is 1."""
@@ -133,8 +135,10 @@ def _check_columns(columns: Mapping[str, Column], kind: Kind | None) -> None:
             raise InvalidValue(f"columns.{role} is the column {column}; the first is 1")
 
 
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str) -> "ZoneInfo":
     """The zone of this name. Raises :class:`~holdfast.errors.InvalidValue`, naming the nearest."""
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, LookupError):

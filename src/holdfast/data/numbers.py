@@ -28,7 +28,7 @@ def read(column: pa.Array, decimal: str = ".", thousands: str = "") -> tuple[Flo
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan), np.full(len(column), True)
     text = text_of(column)
-    if decimal == "." and not thousands:
+    if decimal == ".":  # no number with a thousands sign can be read so
         try:
             values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:

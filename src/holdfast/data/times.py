@@ -75,8 +75,11 @@ def read(column: pa.Array, unit: Unit | None, day_first: bool, date: str | None 
     if unit is not None:
         return counted(column, unit, date)
     text = text_of(column)
-    quick = _iso_utc(text)
-    return quick if quick is not None else _texts(text, day_first)
+    for quick in (_iso_utc, _iso_wall):
+        found = quick(text)
+        if found is not None:
+            return found
+    return _texts(text, day_first)
 
 
 def _typed(column: pa.Array) -> Times:
@@ -95,6 +98,17 @@ def _iso_utc(text: pa.Array) -> Times | None:
     except pa.ArrowInvalid:
         return None
     return _typed(ns)
+
+
+def _iso_wall(text: pa.Array) -> Times | None:
+    """All at once, where each is ISO 8601 without an offset."""
+    try:
+        ns = pc.cast(text, pa.timestamp("ns"))
+    except pa.ArrowInvalid:
+        return None
+    found = _typed(ns)
+    found.timed = pc.fill_null(pc.greater(pc.utf8_length(text), 10), False).to_numpy(zero_copy_only=False)
+    return found
 
 
 def counted(column: pa.Array, unit: Unit, date: str | None = None) -> Times:
@@ -317,7 +331,7 @@ def is_numeric(column: pa.Array) -> bool:
 def day_first_of(column: pa.Array) -> bool | None:
     """Whether dates such as 13/02/2024 begin with the day, as all of them together tell; None where they don't.
 
-    False where no date is written so. Dots are between day, month and year in this order wherever they are used.
+    False where no date is written so. Of years of two digits only a second number above 12 tells. Dots are between day, month and year in this order wherever they are used.
     """
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return False
@@ -328,7 +342,8 @@ def day_first_of(column: pa.Array) -> bool | None:
     if not len(fields):
         return False
     first, second = (pc.max(pc.cast(pc.struct_field(fields, name), pa.int64())).as_py() for name in "ab")
+    if pc.any(pc.less(pc.utf8_length(pc.struct_field(fields, "y")), 4)).as_py():  # 24/01/02 may begin with the year
+        return False if second > 12 else None
     if first > 12 or second > 12:
         return bool(first > 12)
-    short = pc.any(pc.less(pc.utf8_length(pc.struct_field(fields, "y")), 4)).as_py()
-    return True if pc.all(pc.equal(pc.struct_field(fields, "s"), ".")).as_py() and not short else None
+    return True if pc.all(pc.equal(pc.struct_field(fields, "s"), ".")).as_py() else None

@@ -12,6 +12,7 @@ import pytest
 
 from holdfast.data.layout import options
 from holdfast.data.read import doubts_of, open_files, read_files
+from holdfast.errors import HoldfastError
 
 NEW_YORK = "America/New_York"
 Write = Callable[..., Path]
@@ -152,3 +153,32 @@ def test_parquet_of_pandas(tmp_path: Path) -> None:
     frame = pd.DataFrame(ROWS, columns=["Open", "High", "Low", "Close", "Volume"], index=MINUTES)
     frame.to_parquet(tmp_path / "SPY.parquet")
     check(tmp_path / "SPY.parquet", {"symbol": "SPY", "stamp": "start"}, None, MINUTES)
+
+
+HEAD = "Date,Open,High,Low,Close,Volume\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (HEAD + "24/01/02,1,2,1,2,5\n24/01/03,1,2,1,2,5\n", "whether day or month comes first"),
+        (HEAD + "02/01/2024,1,2,1,2,5\n03/01/2024,1,2,1,2,5\n", "whether day or month comes first"),
+        (HEAD.replace("Volume", "Close") + "2024-01-02,1,2,1,2,3\n2024-01-03,1,2,1,2,3\n", "several columns 'Close'"),
+        (
+            HEAD.replace("Date", "time") + "1704067200,1,2,1,2,5\n1704067260000,1,2,1,2,5\n",
+            "nothing says what they count",
+        ),
+        (
+            HEAD.replace(",", ";") + "2024-01-02;1,250;1,500;1,100;1,200;5\n2024-01-03;1,250;1,500;1,100;1,200;5\n",
+            "decimal",
+        ),
+        ("20240102,1,2,1,2,5\n20240103,1,2,1,2,5\n", "their values don't tell which is what"),
+        (HEAD + "2024-01-02,1,2,1,2,5\n2024-01-03 16:00,1,2,1,2,5\n", "no time zone"),
+        (HEAD + "2024-01-02,1,2,1,2,5\n2024-01-03,1,2,1,2,5,9\n", "line 3 has 7 values"),
+        ("", "is empty"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_asked(write: Write, text: str, words: str) -> None:
+    """Nothing of it is read without a word of a person."""
+    with pytest.raises(HoldfastError, match=words):
+        read_files([write("file.csv", text)], options(symbol="X", stamp="start"), "XNYS")
