@@ -1,6 +1,6 @@
 """What a backtest in Python gives back: frames, numbers, the fine print; to show, to save and to load again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from holdfast.report import Sweep
     from holdfast.statistics import Benchmark, Curve, RoundTrip, Statistics
 
 
@@ -247,6 +248,23 @@ class Result:
 
         made: Figure = figure(self)
         return made
+
+    def report(
+        self,
+        path: Path | str,
+        *,
+        compare: "Sequence[Result]" = (),
+        sweep: "Sweep | None" = None,
+        title: str | None = None,
+    ) -> Path:
+        """Write a page of it: one HTML file that needs nothing else (docs/report.md). With others to ``compare`` they are side by side.
+
+        ``sweep`` is a table of many runs by two parameters (`holdfast.report.sweep_table`). Raises :class:`~holdfast.errors.DataError` where the
+        file can't be written.
+        """
+        from holdfast.backtesting.report import report_of, write
+
+        return write(report_of([self, *compare], title=title, sweep=sweep), path)
 
     def __repr__(self) -> str:
         return as_text(self)

@@ -185,12 +185,27 @@ def backtest(
         int,
         typer.Option(min=1, help="How many runs this is the best of: the deflated Sharpe ratio takes it into account."),
     ] = 1,
+    page: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.html", help="The results as a page for a browser.")
+    ] = None,
 ) -> None:
     """Run the strategies over the past, each account over its own feed. Keeps no journal."""
     from holdfast.cli import backtest
 
     shown = backtest.Shown(monthly=monthly, benchmark=benchmark, trials=trials)
-    raise typer.Exit(backtest.backtest(config, data, json_to, feed, save, shown))
+    raise typer.Exit(backtest.backtest(config, data, json_to, feed, save, shown, page))
+
+
+@app.command(rich_help_panel="Look")
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Results that `backtest --save` kept.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.html", help="The page.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="The page's heading.")] = None,
+) -> None:
+    """A page for a browser of a backtest that was kept; of several: side by side."""
+    from holdfast.cli import report_page
+
+    raise typer.Exit(report_page.report(folders, out, title))
 
 
 @app.command(rich_help_panel="Look")

@@ -19,6 +19,7 @@ from holdfast.backtesting.run import Backtest
 from holdfast.cli import report, terminal
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.progress import progress, watched
+from holdfast.cli.report_page import check_page, write_page
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.config import AccountConfig, Config
 from holdfast.core.types import ZERO, iso_time, plain
@@ -30,7 +31,7 @@ from holdfast.views.positions import holding
 
 if TYPE_CHECKING:
     from holdfast.feeds.files import FileFeed
-    from holdfast.statistics import Statistics
+    from holdfast.statistics import Benchmark, Statistics
 
 Run = tuple[AccountResult, Recorder, Feed, Backtest]
 HOLD = "hold"
@@ -68,6 +69,7 @@ def backtest(
     only: str | None = None,
     save: Path | None = None,
     shown: Shown = USUAL,
+    page: Path | None = None,
 ) -> int:
     """Check the data, run, prove what was kept, report. Exit status 0, or 1 where a strategy was stopped; raises HoldfastError.
 
@@ -76,6 +78,8 @@ def backtest(
     target = target_of(json_to)
     if save is not None:
         check_folder(save)
+    if page is not None:
+        check_page(page)
     config = _with_data(_on_feed(config_for_reading(config_file), only), data)
     feeds = {source.name: build_feed(config, source) for source in config.sources}
     for source in config.sources:
@@ -97,8 +101,7 @@ def backtest(
         stopped = [row for result, *_ in runs for row in result.strategies if row.stopped]
         for row in stopped:
             terminal.say(f"strategy {row.strategy} was stopped, and what it held was kept to the end: {row.stopped}")
-        if save is not None:
-            _save(runs, save)
+        _keep(runs, shown, save, page)
         numbers = [_numbers(run, shown) for run in runs]
         if json_to == STDOUT:
             _write_json(runs, numbers, feeds, print_piece)
@@ -111,27 +114,41 @@ def backtest(
 
 
 def _numbers(run: Run, shown: Shown) -> Numbers:
-    from holdfast.backtesting.api import compared_with
     from holdfast.backtesting.numbers import numbers_of
 
     outcome, recorder, feed, made = run
     config, account = made.config, made.account
-    symbols = sorted({symbol for row in config.strategies_on(account.name) for symbol in row.symbols})
-    compared = compared_with(symbols if shown.benchmark == HOLD else shown.benchmark, feed, calendar_of(account))
-    statistics = numbers_of(account, outcome, recorder, benchmark=compared, trials=shown.trials)
+    statistics = numbers_of(account, outcome, recorder, benchmark=_compared(run, shown), trials=shown.trials)
     file = _file(feed)
     source, jumps = (None, 0) if file is None else (config.feed_of(account), len(file.jumps))
     return Numbers(statistics, fine_print(outcome, config.venue, source, jumps=jumps, trials=shown.trials))
 
 
-def _save(runs: list[Run], folder: Path) -> None:
-    """One account's result goes into the folder, several into one of each account's name."""
+def _compared(run: Run, shown: Shown) -> "Benchmark | None":
+    from holdfast.backtesting.api import compared_with
+
+    _, _, feed, made = run
+    config, account = made.config, made.account
+    symbols = sorted({symbol for row in config.strategies_on(account.name) for symbol in row.symbols})
+    return compared_with(symbols if shown.benchmark == HOLD else shown.benchmark, feed, calendar_of(account))
+
+
+def _keep(runs: list[Run], shown: Shown, folder: Path | None, page: Path | None) -> None:
+    """One account's result goes into the folder, several into one of each account's name; a page has all of them."""
+    if folder is None and page is None:
+        return
     from holdfast.backtesting.api import result_of
 
-    for outcome, _, feed, made in runs:
-        own = folder if len(runs) == 1 else folder / outcome.account
+    results = {}
+    for run in runs:
+        outcome, _, feed, made = run
         notes = [*timeframe_notes(made.config.strategies_on(outcome.account), feed), *split_notes(feed)]
-        result_of(made, outcome, notes).save(own)
+        results[outcome.account] = result_of(made, outcome, notes, _compared(run, shown))
+    for name, result in results.items():
+        if folder is not None:
+            result.save(folder if len(runs) == 1 else folder / name)
+    if page is not None:
+        write_page(results, page, trials=shown.trials)
 
 
 def check_data(feed: Feed) -> int | None:
