@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Wma,
         ZScore,
     )
+    from holdfast.sweeping.api import sweep
 
 __all__ = [
     "Annotated",
@@ -96,12 +97,14 @@ __all__ = [
     "ZScore",
     "above_zero",
     "backtest",
+    "sweep",
 ]
 
 _HOMES = {
     "typing": ("Annotated",),
     "msgspec": ("Meta",),
     "holdfast.backtesting.api": ("backtest",),
+    "holdfast.sweeping.api": ("sweep",),
     "holdfast.core.adjustments": ("CorporateAction",),
     "holdfast.core.messages": ("Bar", "Quote", "Trade"),
     "holdfast.core.orders.order": ("OrderState",),

@@ -382,7 +382,7 @@ def build_runner(config: StrategyConfig, feed: Feed | LiveFeed, strategy_class: 
 
 def _made(config: StrategyConfig, strategy_class: type[Strategy]) -> Strategy:
     """The strategy with its parameters. What its own ``__init__`` does wrong is told in one line."""
-    params = _params(config, strategy_class)
+    params = params_of(config, strategy_class)
     try:
         strategy = strategy_class(params)
     except Exception as error:
@@ -433,7 +433,8 @@ def _is_strategy(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Strategy) and value is not Strategy
 
 
-def _params(config: StrategyConfig, strategy_class: type[Strategy]) -> Any:
+def params_of(config: StrategyConfig, strategy_class: type[Strategy]) -> Any:
+    """A strategy's parameters, those by default included. Raises ConfigError."""
     known = strategy_class.Params.__struct_fields__
     for key in config.params:
         if key not in known:

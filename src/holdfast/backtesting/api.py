@@ -8,7 +8,7 @@ from decimal import Decimal, getcontext, setcontext
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -83,24 +83,12 @@ def backtest(
     Raises :class:`~holdfast.errors.InvalidValue` and :class:`~holdfast.errors.ConfigError` for arguments that can't be meant, and
     :class:`~holdfast.errors.DataError` for data that can't be true.
     """
+    said = {**locals()}
     own = getcontext()
     try:
-        shared = _given({"timeframe": timeframe, "exits": exits, "params": dict(params or {})})
-        strategies = strategies_of(strategy, shared)
-        check_keywords(parameters, strategies, signature(backtest).parameters)
-        strategies.share(parameters)
-        feed: dict[str, Any] = {"bar": bar, "start": _iso(start), "end": _iso(end), "actions": actions}
-        source = Source(data, {**feed, "symbol": symbol, "timezone": timezone}, calendar)
-        strategies.trade(source.symbols if symbols is None else _names(symbols))
-        if symbols is not None:
-            feed["symbols"] = sorted({*strategies.symbols, *_names(benchmark)})
-        account = {"cash": cash, "currency": currency, "calendar": calendar, "risk": risk}
-        said = {**(venue or {}), **_given({"fill": fill, "commission": fees, "seed": seed})}
-        config = config_of(
-            strategies, {**feed, "path": source.path}, account, {"venue": said, "instruments": instruments}
-        )
-        opened = source.open(config)
-        result = run(config, opened, strategies.classes, benchmark=benchmark, has_timeframe=timeframe is not None)
+        made = prepare(said)
+        opened = made.source.open(made.config)
+        result = run(made.config, opened, made.classes, benchmark=benchmark, has_timeframe=timeframe is not None)
     finally:
         setcontext(own)
     for name, why in result.stopped.items():
@@ -108,36 +96,63 @@ def backtest(
     return result
 
 
+class Prepared(NamedTuple):
+    """What is to be run: the configuration that was meant, its data, and the strategies that are at hand, by id."""
+
+    config: Config
+    source: "Source"
+    classes: Classes
+
+
+def prepare(said: Mapping[str, Any], caller: str = "backtest") -> Prepared:
+    """The configuration that arguments of :func:`backtest` mean, all of them by name. Raises as it does; changes the thread's decimal context."""
+    shared = _given({"timeframe": said["timeframe"], "exits": said["exits"], "params": dict(said["params"] or {})})
+    strategies = strategies_of(said["strategy"], shared)
+    check_keywords(said["parameters"], strategies, signature(backtest).parameters, caller)
+    strategies.share(said["parameters"])
+    feed = {"bar": said["bar"], "start": _iso(said["start"]), "end": _iso(said["end"]), "actions": said["actions"]}
+    symbols, calendar = said["symbols"], said["calendar"]
+    source = Source(said["data"], {**feed, "symbol": said["symbol"], "timezone": said["timezone"]}, calendar)
+    strategies.trade(source.symbols if symbols is None else _names(symbols))
+    if symbols is not None:
+        feed["symbols"] = sorted({*strategies.symbols, *_names(said["benchmark"])})
+    account = {"cash": said["cash"], "currency": said["currency"], "calendar": calendar, "risk": said["risk"]}
+    short = _given({"fill": said["fill"], "commission": said["fees"], "seed": said["seed"]})
+    sections = {"venue": {**(said["venue"] or {}), **short}, "instruments": said["instruments"]}
+    config = config_of(strategies, {**feed, "path": source.path}, account, sections)
+    return Prepared(config, source, strategies.classes)
+
+
 class Source:
-    """The data of a backtest: a frame, the path of a file, or a feed, which knows all that could be ``said`` of the others."""
+    """The data of a backtest: a ``frame``, the ``path`` of a file, or a ``feed``, which knows all that could be ``said`` of the others."""
 
     def __init__(self, data: Any, said: Mapping[str, Any], calendar: str | None) -> None:
-        self._frame: pa.Table | None = None
-        self._feed: Feed | None = None
+        self.frame: pa.Table | None = None
+        self.feed: Feed | None = None
         self.path = FRAME
         if isinstance(data, (str, Path)):
             self.path = str(data)
         elif hasattr(data, "events") and hasattr(data, "trading_from_ns"):
-            self._feed = data
+            self.feed = data
             for name in _given(said):
                 raise InvalidValue(f"{name} goes with a frame or a file; a feed knows its own")
         else:
-            self._frame = from_frame(data, symbol=said["symbol"], timezone=said["timezone"], calendar=calendar)
+            self.frame = from_frame(data, symbol=said["symbol"], timezone=said["timezone"], calendar=calendar)
 
     @property
     def symbols(self) -> Sequence[str]:
         """Those of the data, sorted."""
-        if self._feed is not None:
-            return self._feed.symbols
-        frame = self._frame
+        if self.feed is not None:
+            return self.feed.symbols
+        frame = self.frame
         return FileFeed(self.path).symbols if frame is None else sorted(frame["symbol"].unique().to_pylist())
 
     def open(self, config: Config) -> Feed:
         """The feed. Raises ConfigError and DataError in the words of Python's arguments."""
-        if self._feed is not None:
-            return self._feed
+        if self.feed is not None:
+            return self.feed
         try:
-            return build_feed(config, frame=self._frame)
+            return build_feed(config, frame=self.frame)
         except (ConfigError, DataError) as error:
             raise type(error)(in_arguments(str(error))) from None
 

@@ -144,7 +144,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def check_keywords(said: Mapping[str, Any], strategies: Strategies, known: Iterable[str]) -> None:
+def check_keywords(
+    said: Mapping[str, Any], strategies: Strategies, known: Iterable[str], caller: str = "backtest"
+) -> None:
     """Keywords that no argument has are parameters of the strategies. Raises InvalidValue for one that none of them has."""
     names = {name for found in strategies.classes.values() for name in found.Params.__struct_fields__}
     for key in said:
@@ -154,4 +156,4 @@ def check_keywords(said: Mapping[str, Any], strategies: Strategies, known: Itera
             hint = (
                 f"did you mean {near[0]}?" if near else f"{classes} takes {', '.join(sorted(names)) or 'no parameters'}"
             )
-            raise InvalidValue(f"backtest has no argument {key!r}, and {classes} no such parameter; {hint}")
+            raise InvalidValue(f"{caller} has no argument {key!r}, and {classes} no such parameter; {hint}")

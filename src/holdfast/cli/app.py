@@ -10,7 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from holdfast.cli import research
 from holdfast.cli.interrupts import INTERRUPTED, only_once
+from holdfast.cli.options import ConfigFile, Json
 from holdfast.core.arithmetic import use_exact
 from holdfast.core.types import Side, TimeInForce
 from holdfast.errors import HoldfastError, InvalidValue
@@ -44,10 +46,6 @@ def _finite(seconds: float) -> float:
     return seconds
 
 
-ConfigFile = Annotated[
-    Path | None, typer.Option("-c", "--config", metavar="FILE", help="Configuration file.  [default: holdfast.toml]")
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON value on stdout, and nothing else there.")]
 Account = Annotated[str | None, typer.Option("-a", "--account", help="Which account; may be left out if there is one.")]
 Limit = Annotated[
     int | None,
@@ -206,6 +204,9 @@ def report(
     from holdfast.cli import report_page
 
     raise typer.Exit(report_page.report(folders, out, title))
+
+
+research.add_to(app)
 
 
 @app.command(rich_help_panel="Look")

@@ -80,7 +80,7 @@ def backtest(
         check_folder(save)
     if page is not None:
         check_page(page)
-    config = _with_data(_on_feed(config_for_reading(config_file), only), data)
+    config = with_data(_on_feed(config_for_reading(config_file), only), data)
     feeds = {source.name: build_feed(config, source) for source in config.sources}
     for source in config.sources:
         strategies = config.strategies_on(*(account.name for account in config.accounts_on(source)))
@@ -183,7 +183,8 @@ def split_notes(feed: Feed) -> list[str]:
     return notes + ([f"{len(jumps) - MOST_JUMPS} more jumps look like splits"] if len(jumps) > MOST_JUMPS else [])
 
 
-def _with_data(config: Config, data: Path | None) -> Config:
+def with_data(config: Config, data: Path | None) -> Config:
+    """The configuration with a file in place of its feeds."""
     if data is None:
         return config
     kind = "catalogue" if (data / CATALOGUE_MARK).exists() else "file"
