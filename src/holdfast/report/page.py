@@ -84,7 +84,7 @@ LINKS = {
 }
 
 
-def _header(report: Report) -> Html:
+def _header(report: Report) -> list[Html]:
     run = report.runs[0]
     statistics = run.statistics
     if len(report.runs) > 1:
@@ -97,12 +97,8 @@ def _header(report: Report) -> Html:
         there.add("sweep")
     links = [tag("a", text, href=f"#{name}") for name, text in LINKS.items() if name in there]
     toggle = tag("button", "Theme", type="button", id="theme", hidden=True, aria_label="Theme: as the system has it")
-    return tag(
-        "header",
-        tag("div", tag("h1", report.title), toggle, class_="top"),
-        tag("p", said),
-        tag("nav", links, aria_label="Parts of the page"),
-    )
+    top = tag("div", tag("h1", report.title), toggle, class_="top")
+    return [tag("header", top, tag("p", said)), tag("nav", links, aria_label="Parts of the page")]
 
 
 def _footer(report: Report) -> Html:

@@ -418,6 +418,7 @@
       if (view.x(low) > 0 && view.x(low) < view.inner) draw(layer, "text", { x: view.x(low).toFixed(1), y: panel.top + panel.height - 5, class: "mid label" }, String(i + 1));
     });
     const worth = linePanel("Equity", 270, lines);
+    const bench = lines[0];
     const paint = worth.paint;
     worth.paint = function (layer, view) {
       draw(layer, "path", { d: `M0 ${this.y(run.deposit).toFixed(1)}H${view.inner}`, class: "zero" });
@@ -427,7 +428,7 @@
     const paintFall = fall.paint;
     fall.paint = function (layer, view) { paintFall.call(this, layer, view); shades(this, layer, view); };
     const held = areaPanel("Exposure", 60, run.exposure, "held", { floor: true });
-    new Chart(box, box.dataset.label, byClock(run.t[0] - 1, run.t[run.t.length - 1] + 1), [worth, fall, held], (t) => {
+    const chart = new Chart(box, box.dataset.label, byClock(run.t[0] - 1, run.t[run.t.length - 1] + 1), [worth, fall, held], (t) => {
       const i = latest(run.t, t), parts = [make("span", {}, make("b", {}, moment(run.t[i]))), said("equity", `${money(run.equity.v[i])} (${signed((run.equity.v[i] / run.deposit - 1) * 100)} %)`, "s0")];
       if (run.benchmark) {
         const v = run.benchmark.v[latest(run.benchmark.p, t)];
@@ -437,6 +438,14 @@
       parts.push(said("exposure", money(run.exposure.v[i]), "held"));
       return parts;
     });
+    if (!run.benchmark) return;
+    const toggle = button("Benchmark", null, () => {
+      if (lines.length > 1) lines.shift(); else lines.unshift(bench);
+      toggle.setAttribute("aria-pressed", String(lines.length > 1));
+      chart.render();
+    });
+    toggle.setAttribute("aria-pressed", "true");
+    chart.tools.prepend(toggle);
   }
 
   function compareChart(box, data) {
@@ -551,6 +560,7 @@
       chart = new Chart(place_, `Prices of ${symbol} with ${trades.length} round trips`, axis, panels, (p, view, isIdle) => {
         const i = Math.max(0, Math.min(rows.t.length - 1, Math.round(p)));
         const parts = [make("span", {}, make("b", {}, rows.t.length ? moment(rows.t[i]) : "–"))];
+        if (state.each > 1) parts.push(said("each candle", `${state.each} bars`));
         if (rows.t.length) parts.push(said("open", price(rows.o[i])), said("high", price(rows.h[i])), said("low", price(rows.l[i])), said("close", price(rows.c[i])));
         for (const line of lines) { const k = latest(line.p, p); if (line.p.length && line.p[k] <= p + 1) parts.push(said(line.title, price(+line.v[k].toPrecision(6)), line.colour)); }
         const found = isIdle ? [] : trades.filter((trade) => trade.from <= p && p <= trade.to);
@@ -665,8 +675,22 @@
     set(now);
   }
 
+  // A meaning stands below its word, and inside the window, whatever scrolls around it.
+  function tips() {
+    for (const tip of document.querySelectorAll(".tip")) {
+      const put = () => {
+        const word = tip.parentElement.getBoundingClientRect(), box = tip.getBoundingClientRect(), below = word.bottom + 6;
+        tip.style.left = `${Math.max(8, Math.min(word.left - 8, document.documentElement.clientWidth - box.width - 8))}px`;
+        tip.style.top = `${below + box.height > window.innerHeight ? Math.max(8, word.top - box.height - 6) : below}px`;
+      };
+      for (const kind of ["pointerenter", "focus"]) tip.parentElement.addEventListener(kind, put);
+      tip.parentElement.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.parentElement.blur(); });
+    }
+  }
+
   async function start() {
     theme();
+    tips();
     const data = await load(), shared = { trades: data.trades ? tradesOf(data.trades, data.words) : [], onPick() {} };
     for (const box of document.querySelectorAll("[data-chart]")) {
       ({ worth: worthChart, compare: compareChart, candles: candleChart })[box.dataset.chart](box, data, shared);

@@ -258,14 +258,16 @@ def distributions(run: Run) -> Html:
     closed = [trade for trade in run.trades if not trade.is_open]
     profits = np.array([trade.profit for trade in closed])
     returns = np.asarray(run.sessions.returns, dtype=np.float64) * 100
+    flat_ = int((returns == 0).sum())
+    without = f" ({flat_:,} of {len(returns):,} sessions without one are left out)" if flat_ else ""
     boxes = [
         _box(
             "Profit of each round trip",
             _histogram(profits, "How many round trips earned how much", words.gained, figures.short_money),
         ),
         _box(
-            "Return of each session, percent",
-            _histogram(returns, "How many sessions returned how much", words.change, _short),
+            f"Return of each session, percent{without}",
+            _histogram(returns[returns != 0], "How many sessions returned how much", words.change, _short),
         ),
     ]
     multiples = np.array([trade.r_multiple for trade in closed if trade.r_multiple is not None])

@@ -106,5 +106,5 @@ def _candles(draw: random.Random, times: Any, bars: int | None) -> Candles:
     if bars is not None:
         times = times[0] + np.arange(bars, dtype=np.int64) * 60_000_000_000
     closes = np.round(100 * np.cumprod([1 + draw.gauss(0, 0.01 if bars is None else 0.0005) for _ in times]), 2)
-    opens = np.concatenate(([100.0], closes[:-1]))
+    opens = np.concatenate(([100.0], closes))[:-1]
     return Candles(times, opens, np.maximum(opens, closes) + 0.25, np.minimum(opens, closes) - 0.25, closes)
