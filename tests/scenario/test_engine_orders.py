@@ -124,9 +124,9 @@ def test_an_order_fills_in_parts() -> None:
 
 def test_a_rejection_ends_the_order_and_nothing_else() -> None:
     """The exchange's no is recorded with its reason, the open quantity is free again, the account is idle."""
-    desk = Desk(Scripted({1: buy(10, trail_percent=150)})).closes(1, 100)
+    desk = Desk(Scripted({1: buy(10, trail_percent=50, time_in_force="opg")})).closes(1, 100)
     assert desk.order(1).state is OrderState.REJECTED
-    assert "trail_percent between 0 and 100" in desk.of(OrderRejected)[0].reason
+    assert "opg takes market and limit orders" in desk.of(OrderRejected)[0].reason
     assert (desk.state.orders.open_buys, desk.position(), desk.state.account_state) == ({}, 0, AccountState.IDLE)
 
 

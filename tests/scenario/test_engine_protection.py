@@ -154,7 +154,7 @@ def test_what_is_on_its_way_out_is_not_protected_as_well() -> None:
 
 def test_protection_comes_back_when_the_way_out_fails() -> None:
     """A reduce-only order that the exchange refuses leaves the position, and its protection is placed again."""
-    script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=150)}
+    script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=50, time_in_force="opg")}
     desk = Desk(Scripted(script)).closes(1, 100, 101)
     assert desk.position() == 100
     assert covered(desk)

@@ -199,7 +199,7 @@ class Slow(Picky):
 
 def test_a_way_out_that_comes_to_nothing_is_no_gap_when_the_legs_are_back() -> None:
     """While a close is under way nothing is to be protected; when it fails the clock starts, and stops with the new legs."""
-    script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=150)}
+    script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=50, time_in_force="opg")}
     desk = Desk(Scripted(script)).closes(1, 100, 101)
     assert [order.state for order in desk.state.orders.finished.values()].count(OrderState.REJECTED) == 1
     assert covered(desk)
