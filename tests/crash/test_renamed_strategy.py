@@ -79,8 +79,8 @@ def test_what_is_not_renamed(tmp_path: Path) -> None:
         ("nobody", "new", "has traded in no account"),
         ("mr", "manual", "can't be a strategy's id"),
         ("external", "new", "can't be a strategy's id"),
-        ("mr", "a\nb", "can't be a strategy's id"),
-        ("mr", "x" * 65, "can't be a strategy's id"),
+        ("mr", "a\nb", "a strategy's id has 1 to 64 printable characters"),
+        ("mr", "x" * 65, "a strategy's id has 1 to 64 printable characters"),
     ]:
         with pytest.raises(InvalidValue, match=text):
             rename_strategy(url, None, old, new)

@@ -4,6 +4,7 @@ No deadlock and no wait for a lock reaches any of them, no order is with two of 
 """
 
 import json
+import logging
 import os
 import random
 import subprocess
@@ -23,6 +24,7 @@ from holdfast.journal.claims import Claims
 from holdfast.journal.database import open_database
 from holdfast.journal.lease import Lease
 from holdfast.journal.verify import verify
+from holdfast.observe.logs import LogFormat, set_up_logs
 from tests.budget import by_tier
 from tests.databases import KINDS, fresh_database
 from tests.unit.journal.trader import Trader
@@ -154,4 +156,5 @@ def is_left(url: str) -> bool:
 
 
 if __name__ == "__main__":
+    set_up_logs(LogFormat.CONSOLE, logging.ERROR)  # a slow database is no fault here, and no part of the result
     sys.stdout.write(json.dumps(work(sys.argv[1], int(sys.argv[2]))))

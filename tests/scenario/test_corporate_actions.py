@@ -175,7 +175,7 @@ class Once(Strategy):
 
 
 def configured(folder: Path, monkeypatch: pytest.MonkeyPatch, feed: str, strategy: str, symbol: str) -> Path:
-    """A configuration with one strategy."""
+    """A configuration with one strategy, whose orders fill at the close that it saw: what it could pay for then, it can pay for."""
     module = f"acting_{folder.name}"
     (folder / f"{module}.py").write_text(STRATEGIES)
     monkeypatch.syspath_prepend(str(folder))
@@ -183,6 +183,8 @@ def configured(folder: Path, monkeypatch: pytest.MonkeyPatch, feed: str, strateg
     path.write_text(f"""
 [feed]
 {feed}
+[venue]
+fill = "close"
 [[accounts]]
 name = "a"
 [[strategies]]

@@ -103,7 +103,7 @@ def test_a_commit_is_cut_before_or_after(cut: Cut, arrives: bool, tmp_path: Path
                 answer = client.recv(10)
             assert answer == b""
         assert proxy.fired == {cut: 1}
-        proxy.close()
+    proxy.close()  # now that the server has read to the end: the client is cut first, and closing would cut the server too
     assert (b"COMMIT" in seen) is arrives
 
 

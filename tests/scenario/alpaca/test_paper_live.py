@@ -127,7 +127,7 @@ def test_what_the_market_did_while_the_engine_was_down_is_not_made_up_for_and_is
             price_moves(server, price * 0.8)
             becomes(again, found, OrderState.FILLED)
         (said,) = [line["event"] for line in lines if "saw nothing of the market" in line["event"]]
-        assert "its 1 open orders" in said
+        assert "its 1 open order" in said
 
 
 @pytest.mark.process

@@ -227,7 +227,7 @@ def test_what_was_not_seen_is_said_at_the_start() -> None:
     assert first == []
     assert paper.told == [unseen("p", 160, 1)]
     assert [line["event"] for line in again] == [unseen("p", 160, 1)]
-    assert "1 open orders" in unseen("p", 160, 1)
+    assert "1 open order" in unseen("p", 160, 1)
     assert "no order was open" in unseen("p", 160, 0)
 
 
