@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.core.adjustments import CorporateAction
+from holdfast.data.splits import ratio_of
 from holdfast.feeds.files import FileFeed
-from holdfast.feeds.jumps import ratio_of
 
 
 @pytest.mark.parametrize(
