@@ -333,6 +333,53 @@ def data_import(
     raise typer.Exit(data.import_files(request, columns or [], **layout))
 
 
+CatalogueFolder = Annotated[Path, typer.Option("--catalogue", metavar="FOLDER", help="The catalogue.")]
+
+
+@data_app.command("list")
+def data_list(
+    folder: Annotated[Path, typer.Argument(metavar="[CATALOGUE]")] = Path("data"), as_json: Json = False
+) -> None:
+    """What a catalogue has: symbols, lengths of bars, from when to when, how many rows."""
+    from holdfast.cli import data_looks
+
+    raise typer.Exit(data_looks.list_entries(folder, as_json))
+
+
+@data_app.command("check")
+def data_check(
+    path: Annotated[Path, typer.Argument(metavar="[CATALOGUE|FILE]")] = Path("data"),
+    calendar: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The exchange whose sessions they are held against: XNYS, 24/7.")
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="This one alone; of a file, whose data it is.")] = None,
+    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help="Of a file's times that name none.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What is doubtful in bars: gaps, duplicates, outliers, splits, stale runs. Exit status 1 when something is an error."""
+    from holdfast.cli import data_looks
+
+    raise typer.Exit(data_looks.check(path, calendar, symbol, timezone, as_json))
+
+
+@data_app.command("show")
+def data_show(
+    symbol: str,
+    catalogue: CatalogueFolder = Path("data"),
+    bar: Annotated[str | None, typer.Option(metavar="LENGTH", help="Where it is there in several: 1Min, 1Day.")] = None,
+    start: Annotated[str | None, typer.Option("--from", metavar="TIME", help="Such as 2024-01-02T09:30.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="A date is included.")] = None,
+    rows: Annotated[int, typer.Option("-n", "--rows", min=1, max=100_000, help="How many, of both ends.")] = 10,
+    calendar: Annotated[str | None, typer.Option(metavar="NAME", help="On whose clocks times are shown.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The rows of a symbol as they are read, the first and the last, on the clocks of its exchange."""
+    from holdfast.cli import data_looks
+
+    request = data_looks.ShowRequest(symbol, catalogue, bar, start, end, rows, calendar, as_json)
+    raise typer.Exit(data_looks.show(request))
+
+
 @app.command(rich_help_panel="Act")
 def buy(
     symbol: str,
