@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from msgspec import Meta
 
     from holdfast.backtesting.api import backtest
+    from holdfast.bias.api import lookahead
     from holdfast.core.adjustments import CorporateAction
     from holdfast.core.messages import Bar, Quote, Trade
     from holdfast.core.messages import OrderFilled as Fill
@@ -97,6 +98,7 @@ __all__ = [
     "ZScore",
     "above_zero",
     "backtest",
+    "lookahead",
     "sweep",
 ]
 
@@ -104,6 +106,7 @@ _HOMES = {
     "typing": ("Annotated",),
     "msgspec": ("Meta",),
     "holdfast.backtesting.api": ("backtest",),
+    "holdfast.bias.api": ("lookahead",),
     "holdfast.sweeping.api": ("sweep",),
     "holdfast.core.adjustments": ("CorporateAction",),
     "holdfast.core.messages": ("Bar", "Quote", "Trade"),

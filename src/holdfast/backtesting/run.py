@@ -33,6 +33,10 @@ class Backtest:
         self._replay = Replay(self._state, exchange, self.recorder, self.recorder.look)
         self.recorder.follow(self._replay)
 
+    def mute(self) -> None:
+        """Leave the strategies' own words (`Context.log`) unsaid: for one of many runs."""
+        self._state.host.log = lambda _line: None
+
     @property
     def done(self) -> int:
         """How many market events have been taken; may be asked from another thread."""

@@ -11,6 +11,7 @@ from holdfast.cli.options import ConfigFile, Json
 def add_to(app: typer.Typer) -> None:
     """Give the program these commands."""
     app.command(rich_help_panel="Trade")(sweep)
+    app.command(rich_help_panel="Trade")(lookahead)
 
 
 def sweep(
@@ -33,7 +34,8 @@ def sweep(
     by: Annotated[str, typer.Option(metavar="FIGURE", help="What trials are compared by.")] = "sharpe",
     random: Annotated[int | None, typer.Option(metavar="N", help="Only so many combinations, by chance.")] = None,
     optuna: Annotated[
-        int | None, typer.Option(metavar="N", help="So many, each suggested by those before (holdfast[optuna]).")
+        int | None,
+        typer.Option(metavar="N", help="So many, each suggested by those before (pip install 'holdfast\\[optuna]')."),
     ] = None,
     seed: Annotated[int, typer.Option(help="With --random and --optuna: another choice.")] = 1,
     train: Annotated[str | None, typer.Option(metavar="FROM:TO", help="Choose by these sessions: 2018:2021.")] = None,
@@ -53,3 +55,24 @@ def sweep(
 
     asked = Asked(by, random, optuna, seed, train, test, walk_forward, jobs, None, out)
     raise typer.Exit(command.sweep(command.Wanted(config, data, strategy, param or [], as_json), asked))
+
+
+def lookahead(
+    strategy: Annotated[
+        str | None,
+        typer.Argument(metavar="[STRATEGY]", help="An id of the configuration, module:Class, or one that ships."),
+    ] = None,
+    config: ConfigFile = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Market data in place of the configured feed.")
+    ] = None,
+    cuts: Annotated[int, typer.Option(metavar="N", help="At how many decisions the future is changed.")] = 8,
+    warm_up: Annotated[
+        int | None, typer.Option(metavar="BARS", help="How much history it gets.  [ten times what it waits for]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a strategy's decisions change with what comes after them, or with how much history there is."""
+    from holdfast.cli import lookahead as command
+
+    raise typer.Exit(command.lookahead(strategy, config, data, cuts, warm_up, as_json))

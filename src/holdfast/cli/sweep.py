@@ -40,7 +40,7 @@ def sweep(wanted: Wanted, asked: "Asked") -> int:
     """Check, run what is not done yet, show. Exit status 0; 1 where no trial went through, 130 after Ctrl-C."""
     params = _params(wanted.params)
     config = with_data(config_for_reading(wanted.config), wanted.data)
-    config, row = _of_strategy(config, wanted.strategy)
+    config, row = of_strategy(config, wanted.strategy)
     plan = _checked(config, row, params, asked)
     try:
         found = _run(plan)
@@ -98,7 +98,7 @@ def _params(said: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _of_strategy(config: Config, name: str | None) -> tuple[Config, StrategyConfig]:
+def of_strategy(config: Config, name: str | None) -> tuple[Config, StrategyConfig]:
     """The configuration of the first account that the strategy is on, with all strategies of that account. Raises InvalidValue."""
     names = [row.id for row in config.strategies]
     if not names:

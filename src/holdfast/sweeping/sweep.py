@@ -95,7 +95,7 @@ class Sweep:
         return None if place is None else self.returns.trials[place]
 
     def heatmap(self, x: str | None = None, y: str | None = None, by: str | None = None) -> "pd.DataFrame":
-        """A figure by two parameters: ``x`` are the columns, ``y`` the rows. Of several trials in one place the best counts.
+        """A figure by two parameters: ``x`` are the columns, ``y`` the rows. Of several trials in one place it is the median, which no lucky one decides.
 
         Raises :class:`~holdfast.errors.InvalidValue` for what was not swept.
         """
@@ -112,8 +112,7 @@ class Sweep:
             raise InvalidValue(f"there is no figure {figure!r}; there is {', '.join(near)}")
         columns = names_of(self.about.space)
         grouped = self.table.groupby([columns[y], columns[x]] if x != y else [columns[x]], sort=True)[figure]
-        lowest = figure.removeprefix("train_").removeprefix("test_") in LOWER_IS_BETTER
-        found = grouped.min() if lowest else grouped.max()
+        found = grouped.median()
         return found.unstack() if x != y else found.to_frame()
 
     @cached_property

@@ -117,6 +117,7 @@ def _run(study: Study, feed: Feed, number: int, combination: Combination) -> Tri
     config = with_params(study.config, study.strategy, combination)
     with tempfile.TemporaryDirectory(prefix="holdfast-trial-") as folder:
         made = Backtest(config, config.accounts[0], feed, Path(folder), study.classes)
+        made.mute()
         result = result_of(made, made.run())
     if study.strategy in result.stopped:
         return Trial(number, combination, f"stopped: {result.stopped[study.strategy]}")

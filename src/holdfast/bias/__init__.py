@@ -1,0 +1,1 @@
+"""Whether a strategy decides by what it could know: poisoned futures and shortened histories (docs/lookahead.md)."""
