@@ -61,6 +61,15 @@ def test_a_trade_stands_on_the_candle_it_was_made_in(made: Result, tmp_path: Pat
         assert candle["low"] - 0.01 <= price <= candle["high"] + 0.01
 
 
+def test_falls_have_the_dates_of_their_sessions(made: Result, tmp_path: Path) -> None:
+    """A daily bar ends at midnight in New York, which is the next day in UTC; its date is that of its session."""
+    text = Seen(made.report(tmp_path / "run.html").read_text(encoding="utf-8")).text
+    fall = made.summary.drawdown
+    ends = pd.Timestamp(fall.low_ns, tz="UTC").tz_convert("America/New_York")
+    assert str((ends - pd.Timedelta(1, "ns")).date()) in text
+    assert ends.hour == 0
+
+
 def test_the_call_on_the_page_makes_the_run_again(made: Result, tmp_path: Path) -> None:
     """With the same data it comes to the same equity and trades."""
     text = Seen(made.report(tmp_path / "run.html").read_text(encoding="utf-8")).text

@@ -1,18 +1,22 @@
 """What a report is made from, out of a result: docs/report.md."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from pprint import pformat
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from holdfast.core.types import iso_time
 from holdfast.errors import DataError
 from holdfast.report import Candles, Counts, Indicator, Part, Report, Run, Sweep, Trade, page
-from holdfast.statistics import daily
+from holdfast.statistics import Sessions, daily
 
 if TYPE_CHECKING:
     from holdfast.backtesting.result import Result
+    from holdfast.statistics.record import Times
 
 MOST_NAMES = 3
 INDICATOR = ("strategy", "symbol", "indicator", "output", "panel")
@@ -47,6 +51,7 @@ def write(report: Report, path: Path | str) -> Path:
 def run_of(result: "Result", name: str, trials: int = 1) -> Run:
     """A result as the report takes it."""
     head, account = result.head, result.account
+    sessions = daily(result.curve, result.calendar, float(account.deposit))
     facts = {
         "Holdfast": head.holdfast_version,
         "Account": account.account,
@@ -62,7 +67,8 @@ def run_of(result: "Result", name: str, trials: int = 1) -> Run:
         name=name,
         statistics=result.summary if trials == 1 else result.summarize(trials=trials),
         curve=result.curve,
-        sessions=daily(result.curve, result.calendar, float(account.deposit)),
+        sessions=sessions,
+        session_starts_ns=_starts(result, sessions),
         trades=list(_trades(result)),
         candles=dict(_candles(result.tables.get("prices"))),
         indicators=list(_indicators(result.tables["indicators"])),
@@ -77,6 +83,12 @@ def run_of(result: "Result", name: str, trials: int = 1) -> Run:
         settings=head.settings,
         again=_again(result),
     )
+
+
+def _starts(result: "Result", sessions: Sessions) -> "Times":
+    """When each of the sessions begins."""
+    starts = {day.date: day.start_ns for day in result.calendar.days}
+    return np.array([starts[date] for date in sessions.dates], dtype=np.int64)
 
 
 def _names(results: Sequence["Result"]) -> list[str]:
@@ -199,17 +211,15 @@ def _again(result: "Result") -> str:
     ]
     for row in strategies:
         row.pop("account", None)
-    lines = [
-        "from holdfast import backtest",
-        "",
-        f"data = {head.data!r}  # the same data: a path, or the frames",
-        "result = backtest(",
-        f"    {strategies!r},",
-        "    data,",
-        f"    cash={str(account.deposit)!r},",
-        f"    calendar={head.calendar!r},",
-        f"    venue={given(settings.get('venue', {}))!r},",
-        f"    risk={given(settings.get('risk', {}))!r},",
-        ")",
+    arguments = {"cash": str(account.deposit), "calendar": head.calendar, "venue": given(settings.get("venue", {}))}
+    said = [_written("", strategies), "    data,"]
+    said += [
+        _written(f"{name}=", value) for name, value in {**arguments, "risk": given(settings.get("risk", {}))}.items()
     ]
-    return "\n".join(lines)
+    before = f"data = {head.data!r}  # the same data: a path, or the frames"
+    return "\n".join(["from holdfast import backtest", "", before, "result = backtest(", *said, ")"])
+
+
+def _written(name: str, value: Any) -> str:
+    """An argument, on as many lines as it needs."""
+    return textwrap.indent(f"{name}{pformat(value, width=96 - len(name), sort_dicts=False)},", "    ")

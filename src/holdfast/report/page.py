@@ -121,6 +121,7 @@ def _single_data(run: Run) -> dict[str, object]:
         counted[trade.symbol] = counted.get(trade.symbol, 0) + 1
     symbols = sorted(run.candles, key=lambda symbol: (-counted.get(symbol, 0), symbol))
     return {
+        "fill": run.fill,
         "runs": [_curve(run)],
         "candles": [{"symbol": symbol, **candles(run.candles[symbol])} for symbol in symbols],
         "indicators": [
@@ -162,6 +163,12 @@ def _columns(trades: list[Trade], names: Names) -> dict[str, object]:
     }
 
 
+def _days(run: Run) -> list[int]:
+    """The dates of the sessions: days since 1970, the first and then differences."""
+    days = np.array(list(run.sessions.dates), dtype="datetime64[D]").astype(np.int64)
+    return [int(step) for step in np.diff(days, prepend=0)]
+
+
 def _curve(run: Run) -> dict[str, object]:
     deposit = run.statistics.deposit
     time_ns, below = under_water(run.curve, deposit)
@@ -175,6 +182,7 @@ def _curve(run: Run) -> dict[str, object]:
     return {
         "name": run.name,
         "deposit": deposit,
+        "sessions": [times(run.session_starts_ns[: len(run.sessions.dates)]), _days(run)],
         "t": times(run.curve.time_ns),
         "equity": numbers(run.curve.equity, 2),
         "exposure": numbers(run.curve.exposure, 0),

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from holdfast.errors import InvalidValue
+from holdfast.report import words
 from holdfast.statistics import Benchmark, Curve, RoundTrip, Sessions, Statistics
 from holdfast.statistics.record import Floats, Times
 
@@ -74,7 +76,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Run(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One run.
 
-    ``trades`` are those that are over and those still open. ``fine_print`` says what the result rests on, ``notes`` what was said of the
+    ``session_starts_ns`` are when the ``sessions`` begin. ``trades`` are those that are over and those still open. ``fine_print`` says what the result rests on, ``notes`` what was said of the
     data before. ``facts`` are shown as they are (data, versions), ``parameters`` by strategy, ``settings`` by section; ``again`` is how to run it
     once more.
     """
@@ -83,6 +85,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     statistics: Statistics
     curve: Curve
     sessions: Sessions
+    session_starts_ns: Times
     trades: Sequence[Trade] = ()
     candles: Mapping[str, Candles] = {}
     indicators: Sequence[Indicator] = ()
@@ -96,6 +99,12 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     parameters: Mapping[str, Mapping[str, Any]] = {}
     settings: Mapping[str, Any] = {}
     again: str = ""
+
+    def session_of(self, time_ns: int) -> str:
+        """The date of the session that a mark belongs to. What ends as a day begins (a daily bar) belongs to the day before."""
+        place = int(np.searchsorted(self.session_starts_ns, time_ns, side="left")) - 1
+        dates = self.sessions.dates
+        return dates[min(max(place, 0), len(dates) - 1)] if len(dates) else words.day(time_ns)
 
 
 class Sweep(msgspec.Struct, frozen=True):

@@ -401,9 +401,16 @@
     const below = numbers(run.below).map((v) => -v);
     return {
       name: run.name, deposit, t, equity: { p: t, v: numbers(run.equity) }, exposure: { p: t, v: numbers(run.exposure), stepped: true },
+      session: sums(run.sessions[0]), days: sums(run.sessions[1]),
       below: { p: t.slice(0, below.length), v: below }, falls: run.falls,
       benchmark: run.benchmark && { name: run.benchmark.name, p: sums(run.benchmark.t), v: numbers(run.benchmark.y) },
     };
+  }
+
+  // A mark's time, and the session it belongs to: a daily bar ends as the next day begins, and is of the day before.
+  function when(run, t) {
+    const i = place(run.session, t) - 1;
+    return i < 0 ? moment(t) : `${day(run.days[i] * DAY)}, until ${moment(t).replace(`${day(run.days[i] * DAY)} `, "")} UTC`;
   }
 
   function worthChart(box, data) {
@@ -429,7 +436,7 @@
     fall.paint = function (layer, view) { paintFall.call(this, layer, view); shades(this, layer, view); };
     const held = areaPanel("Exposure", 60, run.exposure, "held", { floor: true });
     const chart = new Chart(box, box.dataset.label, byClock(run.t[0] - 1, run.t[run.t.length - 1] + 1), [worth, fall, held], (t) => {
-      const i = latest(run.t, t), parts = [make("span", {}, make("b", {}, moment(run.t[i]))), said("equity", `${money(run.equity.v[i])} (${signed((run.equity.v[i] / run.deposit - 1) * 100)} %)`, "s0")];
+      const i = latest(run.t, t), parts = [make("span", {}, make("b", {}, when(run, run.t[i]))), said("equity", `${money(run.equity.v[i])} (${signed((run.equity.v[i] / run.deposit - 1) * 100)} %)`, "s0")];
       if (run.benchmark) {
         const v = run.benchmark.v[latest(run.benchmark.p, t)];
         parts.push(said(run.benchmark.name, `${money(v)} (${signed((v / run.deposit - 1) * 100)} %)`, "bench"));
@@ -530,11 +537,21 @@
       said("profit", signed(trade.profit)), ...(trade.r === null ? [] : [said("R", fixed(trade.r, 2))]), ...(trade.tag ? [said("tag", trade.tag)] : [])];
   }
 
+  // The candle that a fill was in. What has the time at which a candle begins was filled at its open, or within the one before, whose
+  // end that is: the price tells.
+  function placeOf(rows, axis, time, price_, fill) {
+    const i = latest(rows.t, time), before = i - 1;
+    if (before < 0 || rows.t[i] !== time) return axis.at(time);
+    const fromOpen = Math.abs(price_ - rows.o[i]), inside = rows.l[before] <= price_ && price_ <= rows.h[before];
+    const isBefore = fill === "close" ? Math.abs(price_ - rows.c[before]) <= fromOpen : fromOpen > 0.003 * Math.abs(price_);
+    return isBefore && inside ? before : i;
+  }
+
   function candleChart(box, data, shared) {
     const state = { picked: -1, each: 1 };
     const choose = make("select", { "aria-label": "Symbol" }, ...data.candles.map((row, i) => make("option", { value: i }, row.symbol)));
     const place_ = make("div");
-    const hint = make("p", { class: "hint" });
+    const hint = make("p", { class: "hint hand" });
     box.replaceChildren(place_, hint);
     let chart = null, current = null;
 
@@ -543,10 +560,13 @@
       if (row < 0) return false;
       choose.value = String(row);
       const rows = candlesOf(data.candles[row]), axis = byCandle(rows.t);
-      const trades = shared.trades.filter((trade) => trade.symbol === symbol).map((trade) => ({ ...trade, from: axis.at(trade.entry), to: axis.at(trade.exit) }));
-      const lines = data.indicators.filter((one) => one.symbol === symbol).map((one, i) => {
+      const trades = shared.trades.filter((trade) => trade.symbol === symbol).map((trade) => ({
+        ...trade, from: placeOf(rows, axis, trade.entry, trade.entry_price, data.fill),
+        to: trade.isOpen ? axis.at(trade.exit) : placeOf(rows, axis, trade.exit, trade.exit_price, data.fill),
+      }));
+      const lines = data.indicators.filter((one) => one.symbol === symbol).map((one) => { // a value is of the candle that ended with it
         const t = sums(one.t);
-        return { title: (one.output === "value" ? one.name : `${one.name} ${one.output}`), key: `${one.strategy} ${one.name}`, panel: one.panel, name: one.name, p: t.map(axis.at), v: numbers(one.y), t, place: i };
+        return { title: (one.output === "value" ? one.name : `${one.name} ${one.output}`), key: `${one.strategy} ${one.name}`, panel: one.panel, name: one.name, p: t.map((time) => latest(rows.t, time - 1)), v: numbers(one.y) };
       });
       const own = new Map();
       lines.forEach((line) => { if (line.panel !== "price") own.set(line.key, [...(own.get(line.key) || []), line]); });
@@ -562,7 +582,7 @@
         const parts = [make("span", {}, make("b", {}, rows.t.length ? moment(rows.t[i]) : "–"))];
         if (state.each > 1) parts.push(said("each candle", `${state.each} bars`));
         if (rows.t.length) parts.push(said("open", price(rows.o[i])), said("high", price(rows.h[i])), said("low", price(rows.l[i])), said("close", price(rows.c[i])));
-        for (const line of lines) { const k = latest(line.p, p); if (line.p.length && line.p[k] <= p + 1) parts.push(said(line.title, price(+line.v[k].toPrecision(6)), line.colour)); }
+        for (const line of lines) { const k = latest(line.p, i); if (line.p.length && line.p[k] <= i) parts.push(said(line.title, price(+line.v[k].toPrecision(6)), line.colour)); }
         const found = isIdle ? [] : trades.filter((trade) => trade.from <= p && p <= trade.to);
         if (found.length) parts.push(...tradeWords(found[found.length - 1]));
         return parts;
@@ -582,7 +602,7 @@
     function focus(trade) {
       state.picked = trade.place;
       if (!current || current.symbol !== trade.symbol) { if (!show(trade.symbol)) return; }
-      const from = current.axis.at(trade.entry), to = current.axis.at(trade.exit), pad = Math.max(20, (to - from) * 0.6);
+      const { from, to } = current.trades.find((one) => one.place === trade.place), pad = Math.max(20, (to - from) * 0.6);
       chart.show(from - pad, to + pad);
       chart.point(from);
     }

@@ -42,7 +42,7 @@ def alarms(run: Run) -> list[Html]:
     ]
     if run.statistics.ruined_on:
         found.append(
-            f"The account was ruined: its worth came to zero or below in the session of {run.statistics.ruined_on}. Returns end there; what came after is none."
+            f"The account was ruined: its worth came to zero or below in the session of {run.statistics.ruined_on}. Returns end there, and what the account did afterwards is none."
         )
     if run.fill == "close":
         found.append("Orders filled at the close of the bar that they were decided on. Nobody can have that price.")
@@ -72,7 +72,12 @@ def key_numbers(run: Run) -> Html:
             )
         )
     return tag(
-        "section", tag("h2", "Key numbers", class_="out"), tag("dl", tiles, class_="tiles"), _doubt(run), id="numbers"
+        "section",
+        tag("h2", "Key numbers", class_="out"),
+        tag("dl", tiles, class_="tiles"),
+        _doubt(run),
+        id="numbers",
+        class_="bare",
     )
 
 
@@ -180,10 +185,17 @@ def worth(run: Run) -> Html:
     worst = deepest(time_ns, below, FALLS)
     rows = []
     for place, fall in enumerate(worst, 1):
-        end = words.NONE if fall.recovered_ns is None else words.day(fall.recovered_ns)
+        end = words.NONE if fall.recovered_ns is None else run.session_of(fall.recovered_ns)
         length = words.years(fall.high_ns, fall.end_ns) + ("" if fall.recovered_ns is not None else ", not over")
         rows.append(
-            [f"{place}", words.percent(fall.depth_pct), words.day(fall.high_ns), words.day(fall.low_ns), end, length]
+            [
+                f"{place}",
+                words.percent(fall.depth_pct),
+                run.session_of(fall.high_ns),
+                run.session_of(fall.low_ns),
+                end,
+                length,
+            ]
         )
     falls_ = (
         table(

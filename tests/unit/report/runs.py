@@ -63,6 +63,7 @@ def run(
         statistics=statistics,
         curve=curve,
         sessions=daily(curve, CALENDAR, DEPOSIT),
+        session_starts_ns=np.array([day.start_ns for day in days], dtype=np.int64),
         trades=made,
         **{**facts, **said},
     )
