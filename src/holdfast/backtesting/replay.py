@@ -1,14 +1,15 @@
 """Driving one account's core and venue over a feed: virtual time, no journal."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from holdfast.core import lifecycle
+from holdfast.core.adjustments import CashDeposited
 from holdfast.core.engine import step
 from holdfast.core.engine.market import show
 from holdfast.core.instant import Instant, instants
-from holdfast.core.messages import FeedEvent, Heartbeat, Report, SubmitOrder
+from holdfast.core.messages import FeedEvent, Heartbeat, PositionAdopted, Report, SubmitOrder
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Money
@@ -56,6 +57,16 @@ class Replay:
         state = self.state
         self._work(lifecycle.start(state, 1, version, "backtest"))
         self._work(lifecycle.deposit(state, deposit, lifecycle.OPENING_CASH, balances))
+        state.host.start(0)
+
+    def begin_with(self, opening: Sequence[CashDeposited | PositionAdopted], version: str) -> None:
+        """Begin as an account of which the records know what it had: its cash and positions."""
+        state = self.state
+        self._work(lifecycle.start(state, 1, version, "backtest"))
+        turn = Turn(state, "runtime")
+        for body in opening:
+            turn.record(body)
+        self._work(turn)
         state.host.start(0)
 
     def run(self, events: Iterable[FeedEvent], trading_from_ns: int) -> None:

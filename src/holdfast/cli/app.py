@@ -208,6 +208,35 @@ research.add_to(app)
 
 
 @app.command(rich_help_panel="Look")
+def parity(
+    config: ConfigFile = None,
+    account: Account = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Market data of the session's time in place of the feed.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Show what was decided from then on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Compare up to then.")] = None,
+    within: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, callback=_finite, help="How far apart in time the same decision may be."
+        ),
+    ] = 60,
+    all_trades: Annotated[bool, typer.Option("--all", help="Show every trade, not only those that differ.")] = False,
+    json_to: Annotated[
+        str | None, typer.Option("--json", metavar="OUT|-", help="The comparison as JSON; - is stdout.")
+    ] = None,
+) -> None:
+    """Run a recorded session again as a backtest, and say trade by trade where the difference comes from."""
+    from holdfast.cli import parity
+
+    asked = parity.Asked(account, data, since, until, within, all_trades)
+    raise typer.Exit(parity.parity(config, asked, json_to))
+
+
+@app.command(rich_help_panel="Look")
 def orders(
     config: ConfigFile = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only those that may still trade.")] = False,
