@@ -2,9 +2,11 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -259,3 +261,24 @@ def test_an_executor_that_loses_a_trial_costs_that_trial(data: Data) -> None:
 def test_nothing_to_do_is_nothing(data: Data) -> None:
     """No tasks, no trials, whatever would run them."""
     assert list(conduct(b"", [], None, 4)) == []
+
+
+def test_the_page_says_what_the_text_says_and_loads_nothing(data: Data, tmp_path: Path) -> None:
+    """The HTML file has every sentence and a heat map, is the same for the same sweep, and a name in it is only a name."""
+    found = sweep("EmaCross", {"AA": prices(2400)}, params=GRID, jobs=1, walk_forward=1, by="total_return_pct")
+    path = tmp_path / "s.html"
+    text = found.report(path)
+    made = path.read_text()
+    sentences = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+    assert sentences
+    for sentence in sentences:
+        assert escape(sentence, quote=True) in made
+    assert 'id="walk"' in made
+    assert "total_return_pct by fast and slow" in made
+    assert "<script" not in made
+    assert "http" not in made.replace("http-equiv", "")
+    found.report(tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == made
+    other = Sweep(msgspec.structs.replace(found.about, strategy="<img src=x>"), found.trials)
+    other.report(path)
+    assert "<img" not in path.read_text()

@@ -47,6 +47,9 @@ def sweep(
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="All trials as Parquet; the same sweep again goes on with it.")
     ] = Path("sweep.parquet"),
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Also as a page for a browser: one HTML file.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Backtest a strategy with many combinations of its parameters, and say what the best of them is worth."""
@@ -54,7 +57,7 @@ def sweep(
     from holdfast.sweeping.asked import Asked
 
     asked = Asked(by, random, optuna, seed, train, test, walk_forward, jobs, None, out)
-    raise typer.Exit(command.sweep(command.Wanted(config, data, strategy, param or [], as_json), asked))
+    raise typer.Exit(command.sweep(command.Wanted(config, data, strategy, param or [], report, as_json), asked))
 
 
 def lookahead(

@@ -11,10 +11,11 @@ from rich.console import Console
 from holdfast.adapters.registry import nearest
 from holdfast.assembly import build_feed, load_strategy, tick_notes, timeframe_notes
 from holdfast.cli import terminal
-from holdfast.cli.backtest import split_notes, with_data
+from holdfast.cli.backtest import data_notes, split_notes, with_data
 from holdfast.cli.interrupts import INTERRUPTED
 from holdfast.cli.place import config_for_reading
 from holdfast.cli.progress import progress
+from holdfast.cli.report_page import check_page
 from holdfast.config import Config, StrategyConfig
 from holdfast.errors import InvalidValue
 
@@ -33,11 +34,14 @@ class Wanted(NamedTuple):
     data: Path | None
     strategy: str | None
     params: Sequence[str]
+    page: Path | None
     as_json: bool
 
 
 def sweep(wanted: Wanted, asked: "Asked") -> int:
     """Check, run what is not done yet, show. Exit status 0; 1 where no trial went through, 130 after Ctrl-C."""
+    if wanted.page is not None:
+        check_page(wanted.page)
     params = _params(wanted.params)
     config = with_data(config_for_reading(wanted.config), wanted.data)
     config, row = of_strategy(config, wanted.strategy)
@@ -46,6 +50,9 @@ def sweep(wanted: Wanted, asked: "Asked") -> int:
         found = _run(plan)
     except KeyboardInterrupt:
         return _interrupted(plan)
+    if wanted.page is not None:
+        found.report(wanted.page)
+        terminal.say(f"report: {wanted.page}")
     if wanted.as_json:
         terminal.print_json(_as_json(found))
     else:
@@ -60,7 +67,7 @@ def _checked(config: Config, row: StrategyConfig, params: dict[str, str], asked:
 
     feed = build_feed(config, config.feed_of(config.accounts[0]))
     plan = planned(Study(config, row.id, {}), load_strategy(row.class_path), params, asked, feed)
-    for note in (*timeframe_notes(config.strategies, feed), *tick_notes(config), *split_notes(feed)):
+    for note in (*data_notes(feed), *timeframe_notes(config.strategies, feed), *tick_notes(config), *split_notes(feed)):
         terminal.say(note)
     return plan
 

@@ -129,8 +129,15 @@ class Sweep:
             failed=len(self.trials) - len(self.returns.trials),
         )
 
-    def report(self) -> str:
-        """The best trials and the over-fitting page as text."""
+    def report(self, path: Path | str | None = None) -> str:
+        """The best trials and the over-fitting page as text; with ``path`` also written as one HTML file, with walk-forward and a heat map.
+
+        Raises :class:`~holdfast.errors.DataError` where the file can't be written.
+        """
+        if path is not None:
+            from holdfast.sweeping.html import write as write_page
+
+            write_page(self, Path(path))
         lines = [f"sweep of {self.about.strategy} on {self.about.data}", *self.notes, ""]
         top = self.top()
         if len(top):
