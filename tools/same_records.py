@@ -142,6 +142,12 @@ class Told(Dice):
         context.close(context.symbols[0])
 
 
+class Longer(Told):
+    """One that has bars of five minutes besides."""
+
+    timeframes = ("5Min",)
+
+
 def bars(symbols: Iterable[str], count: int, seed: int = 1) -> Iterator[Bar]:
     """Random walks, a bar a minute in New York's hours, of some symbols in step; now and then one is missing."""
     chance = random.Random(seed)  # noqa: S311
@@ -337,7 +343,24 @@ def _many() -> str:
     return run.over(bars(names, 60, 7))
 
 
+def _alone() -> str:
+    """Each bar alone in its instant: two strategies, one of which has timers and bars of five minutes."""
+    run = Run(SIX[:1], FREE, ROUGH)
+    run.add("one", Dice(13, "target market close pair trail", 20))
+    run.add("two", Longer(14, "target limit stop cancel sized", 20))
+    return run.over(bars(SIX[:1], 1500, 8), {700: Halt("lunch"), 760: Resume("back")})
+
+
+def _alone_with(kinds: str) -> str:
+    run = Run(SIX[:1], FREE, NO_LATENCY)
+    run.add("one", Dice(15, kinds))
+    run.add("two", Dice(16, kinds))
+    return run.over(bars(SIX[:1], 1000, 9))
+
+
 RUNS: dict[str, Callable[[], str]] = {
+    "alone": _alone,
+    "alone and plain": lambda: _alone_with("target pair"),
     "market": _market,
     "protection": _protection,
     "limits": _limits,

@@ -39,7 +39,7 @@ class Replay:
     """
 
     def __init__(
-        self, state: EngineState, exchange: Exchange, recorder: Recorder, look: Callable[[], object] = lambda: None
+        self, state: EngineState, exchange: Exchange, recorder: Recorder, look: Callable[[], object] | None = None
     ) -> None:
         """``look`` is called when an instant is over, and prices may be others."""
         self.state = state
@@ -99,7 +99,8 @@ class Replay:
             turn = step(state, instant)
             if turn is not None:
                 self._work(turn)
-            look()
+            if look is not None:
+                look()
         self.instant = ()
         if trading:
             self._close_session()

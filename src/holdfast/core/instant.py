@@ -27,7 +27,12 @@ def in_order(events: Iterable[FeedEvent]) -> Instant:
     By symbol; of one symbol bars come first, for what they tell of is over, the one that began first before the others;
     then quotes, then trades. Quotes and trades of one symbol keep the order in which they were given: it is the exchange's.
     """
-    return tuple(sorted(events, key=_place))
+    found, last = tuple(events), ""
+    for event in found:  # most feeds have them in order: nothing to sort where each symbol comes after the one before
+        if event.symbol <= last:
+            return tuple(sorted(found, key=_place))
+        last = event.symbol
+    return found
 
 
 def instants(events: Iterable[FeedEvent]) -> Iterator[Instant]:

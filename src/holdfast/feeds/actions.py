@@ -65,9 +65,10 @@ def read_actions(path: Path, calendar: TradingCalendar, symbols: Sequence[str]) 
 
 def with_actions(events: Iterator[FeedEvent], actions: Sequence[CorporateAction]) -> Iterator[FeedEvent]:
     """A feed's events with the actions among them, as far as the feed goes: what comes after its last event concerns nobody."""
-    if not actions:
-        yield from events
-        return
+    return _merged(events, actions) if actions else events
+
+
+def _merged(events: Iterator[FeedEvent], actions: Sequence[CorporateAction]) -> Iterator[FeedEvent]:
     merged = heapq.merge(actions, events, key=lambda event: event.time_ns)
     held: list[FeedEvent] = []
     for event in merged:

@@ -170,11 +170,11 @@ class Host(Measuring):
         self._bar_routes: dict[str, list[Runner]] = {}
         self._quote_routes: dict[str, list[Runner]] = {}
         self._trade_routes: dict[str, list[Runner]] = {}
-        self._direct: dict[str, tuple[int, list[Runner], bool]] = {}  # by symbol: for bars of so many nanoseconds
+        self.direct: dict[str, tuple[int, list[Runner], bool]] = {}  # by symbol: for bars of so many nanoseconds
         self.built: BuiltBars[Runner] = BuiltBars(calendar)
         self._builds_of_ticks = False
         self._traded: set[str] = set()
-        self._together: list[Runner] = []
+        self.gathered: list[Runner] = []
 
     # --- set-up -------------------------------------------------------------------------------------------------------
 
@@ -207,12 +207,12 @@ class Host(Measuring):
     def see_bar(self, bar: Bar, calls: list[Call]) -> None:
         """Take a bar into the history of those whose timeframe isn't longer, and build it into longer ones for the others."""
         length_ns = bar.time_ns - bar.start_ns
-        known = self._direct.get(bar.symbol)
+        known = self.direct.get(bar.symbol)
         if known is None or known[0] != length_ns:
             readers = self._bar_routes.get(bar.symbol, [])
             direct = [runner for runner in readers if runner.timeframe_ns <= length_ns]
             has_longer = len(direct) < len(readers) or bar.symbol in self.lanes.symbols
-            known = self._direct[bar.symbol] = length_ns, direct, has_longer
+            known = self.direct[bar.symbol] = length_ns, direct, has_longer
         _, runners, has_longer = known
         if runners:
             self._remember(bar, runners)
@@ -280,9 +280,9 @@ class Host(Measuring):
 
     def call_together(self) -> None:
         """Show the bars of an instant to those strategies that want them together, after each has been shown by itself."""
-        if not self._together:
+        if not self.gathered:
             return
-        runners, self._together = sorted(self._together, key=_by_id), []
+        runners, self.gathered = sorted(self.gathered, key=_by_id), []
         for runner in runners:
             bars, runner.together = dict(sorted(runner.together.items())), {}
             self.event_ns = max(bar.time_ns for bar in bars.values())

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from holdfast.core.arithmetic import use_exact
+from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.messages import Bar
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.lanes import IndicatorView, Lane, Lanes
@@ -30,8 +30,14 @@ class Measuring:
         event_ns: int
         muted: bool
         runners: dict[StrategyId, Runner]
-        _together: list[Runner]
-        _direct: dict[str, tuple[int, list[Runner], bool]]
+        gathered: list[Runner]
+        calling: Runner | None
+        called: Callable[[Runner], None] | None
+
+        def _raised(self, runner: Runner, error: BaseException) -> None: ...
+        def _after(self, runner: Runner) -> None: ...
+
+        direct: dict[str, tuple[int, list[Runner], bool]]
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self.lanes = Lanes(calendar, lambda runner, act: self._call(runner, lambda _: act()))
@@ -63,12 +69,34 @@ class Measuring:
 
     def open_lane(self, runner: "Runner", timeframe_ns: int) -> Lane:
         """A strategy's bars of a timeframe. Raises InvalidValue for one that the feed can't have."""
-        self._direct.clear()
+        self.direct.clear()
         return self.lanes.open(runner, timeframe_ns, self._feed_bar_ns)
 
     def indicators(self) -> list[IndicatorView]:
         """The strategies' indicators as they stand."""
         return self.lanes.views()
+
+    def take_bar(self, bar: Bar, runners: "list[Runner]") -> None:
+        """Take a bar into the history of those who read it, then show it to them: `_remember` and `call` at once."""
+        symbol = bar.symbol
+        for runner in runners:
+            if runner.running:
+                runner.history[symbol].append(bar)
+                if runner.has_more:
+                    self._remember_more(bar, runner)
+        self.event_ns = bar.time_ns
+        for runner in runners:
+            if runner.running:
+                self.calling = runner
+                if runner.arithmetic is not None:
+                    setcontext(runner.arithmetic)
+                try:
+                    runner.strategy.on_bar(runner.context, bar)
+                except BaseException as error:  # noqa: BLE001 - whatever it is: see `_raised`
+                    self._raised(runner, error)
+                self.calling = None
+                if getcontext() is not EXACT or self.called is not None:
+                    self._after(runner)
 
     def _remember_more(self, bar: Bar, runner: "Runner") -> None:
         lane = self.lanes.own.get(runner.id)
@@ -76,7 +104,7 @@ class Measuring:
             self.lanes.feed(lane, bar)
         if runner.wants_together:
             if not runner.together:
-                self._together.append(runner)
+                self.gathered.append(runner)
             runner.together[bar.symbol] = bar
 
     def _call(self, runner: "Runner", callback: Callable[..., None], *event: Any) -> None:
