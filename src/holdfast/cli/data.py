@@ -14,8 +14,9 @@ from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import iso_time
 from holdfast.data.asking import Doubt
 from holdfast.data.catalogue import About, Added, Catalogue
-from holdfast.data.kinds import Kind
+from holdfast.data.kinds import BARS, Kind
 from holdfast.data.layout import Layout, Options, options
+from holdfast.data.order import lengths_of
 from holdfast.data.read import Opened, accepted, doubts_of, open_files, preview, read_one, together
 from holdfast.errors import InvalidValue
 
@@ -256,23 +257,26 @@ def _import(console: Console, request: ImportRequest, given: Options, opened: Se
     total, notes = len(opened), []
     added: dict[tuple[str, str, str], list[int]] = {}
     waiting: list[tuple[Opened, Any]] = []
+    lengths: dict[str, int] = {}
     rows = 0
     with progress("importing", "rows") as update:
         for place, each in enumerate(opened):
             table, tally = read_one(each, unit_is_guess=given.unit is None, told=_from(rows, update))
             rows += tally.rows
             notes += tally.words(each.part.name)
+            mine = _lengths(table, each, given)
+            if any(lengths.get(name, length) != length for name, length in mine.items()):
+                _count(added, _flush(catalogue, waiting, request, given))
+                waiting, lengths = [], {}
+            lengths |= mine
             waiting.append((each, table))
             if (
                 place == total - 1
                 or sum(len(part) for _, part in waiting) >= FLUSH_ROWS
                 or _differs(each, opened[place + 1])
             ):
-                for one in _flush(catalogue, waiting, request, given):
-                    counts = added.setdefault((one.kind, one.symbol, one.length), [0, 0])
-                    counts[0] += one.new
-                    counts[1] += one.there
-                waiting = []
+                _count(added, _flush(catalogue, waiting, request, given))
+                waiting, lengths = [], {}
     for note in list(dict.fromkeys(notes))[:MOST_NOTES]:
         terminal.say(note)
     _report(console, request, rows, added, opened)
@@ -291,6 +295,20 @@ def _differs(one: Opened, other: Opened) -> bool:
         _zone(other),
         other.guess.adjustment,
     )
+
+
+def _count(added: dict[tuple[str, str, str], list[int]], those: Sequence[Added]) -> None:
+    for one in those:
+        counts = added.setdefault((one.kind, one.symbol, one.length), [0, 0])
+        counts[0] += one.new
+        counts[1] += one.there
+
+
+def _lengths(table: Any, each: Opened, given: Options) -> dict[str, int]:
+    """Of the bars of each symbol, where they tell. Bars of two lengths that are read together would be taken for one."""
+    if each.guess.layout.of_kind is not BARS or given.bar is not None:
+        return {}
+    return {name: length for name, length in lengths_of(table).items() if length}
 
 
 def _zone(each: Opened) -> str:

@@ -134,3 +134,9 @@ def test_a_feed_that_is_not_known_is_refused(folder: Path) -> None:
     }.items():
         with pytest.raises(ConfigError, match=words):
             feed_of(folder, feed)
+
+
+def test_days_and_minutes_of_one_symbol_stay_apart(folder: Path) -> None:
+    """In one import too: rows of two lengths are two entries, and not one that has both."""
+    assert run("SPY.csv", "minutes.csv", "--yes", "--symbol", "SPY", "--timezone", "America/New_York")[0] == 0
+    assert [(entry.length, entry.rows) for entry in Catalogue(folder / "data").entries()] == [("1Day", 3), ("1Min", 3)]
