@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from holdfast.brokers.breaker import Breaker
+from holdfast.brokers.history import BarHistory
 from holdfast.brokers.port import LiveBroker
 from holdfast.brokers.replayed import ReplayedBroker
 from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules, FeeBounds
@@ -139,6 +140,10 @@ class Adapter(Generic[S]):
         Raises :class:`~holdfast.errors.ConfigError` for keys that are missing.
         """
         raise NotImplementedError
+
+    def history(self, login: Any) -> BarHistory | None:  # noqa: ARG002
+        """The past of its market data, asked by a login of its own. None: it offers none."""
+        return None
 
     async def prove(self, section: S, proof: Proof) -> None:
         """Prove the way to the broker and back, step by step. Raises :class:`~holdfast.errors.ConfigError` for keys that are missing."""

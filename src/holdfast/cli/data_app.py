@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli.options import Json
+from holdfast.cli.options import ConfigFile, Json
 
 app = typer.Typer(help="Market data that you have, for backtests.", no_args_is_help=True)
 
@@ -116,3 +116,30 @@ def data_show(
 
     request = data_looks.ShowRequest(symbol, catalogue, bar, start, end, rows, calendar, as_json)
     raise typer.Exit(data_looks.show(request))
+
+
+@app.command("download")
+def data_download(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL ...")],
+    start: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, of the exchange.")],
+    end: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.")],
+    bar: Annotated[str, typer.Option(metavar="LENGTH", help="1Min, 1Hour, 1Day ...")] = "1Min",
+    broker: Annotated[str, typer.Option(help="Whose history.")] = "alpaca",
+    login: Annotated[str, typer.Option(metavar="NAME", help="The login, where there are several.")] = "",
+    adjustment: Annotated[
+        str, typer.Option(metavar="WORD", help="raw, splits, or all: for dividends too. It changes with each split.")
+    ] = "raw",
+    catalogue: CatalogueFolder = Path("data"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Ask for all again; where bars differ, take the new ones.")
+    ] = False,
+    config: ConfigFile = None,
+    as_json: Json = False,
+) -> None:
+    """The history of a broker into a catalogue. Stop it and start it again: what is there isn't asked for twice."""
+    from holdfast.cli import data_download as command
+
+    request = command.DownloadRequest(
+        tuple(symbols), start, end, bar, broker, login, adjustment, catalogue, replace, as_json
+    )
+    raise typer.Exit(command.download(config, request))

@@ -294,6 +294,14 @@ def read_month(path: Path) -> tuple[pa.Table, About]:
     return table.replace_schema_metadata(None), _about(path, table.schema.metadata)
 
 
+def read_about(path: Path) -> About:
+    """What is known of the rows of one file. Raises :class:`~holdfast.errors.DataError` for what is none of ours."""
+    try:
+        return _about(path, pa.parquet.read_schema(path).metadata)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
 def _about(path: Path, metadata: Mapping[bytes, bytes] | None) -> About:
     try:
         return msgspec.json.decode((metadata or {})[ABOUT], type=About)

@@ -11,6 +11,7 @@ from holdfast.adapters.alpaca.connection.environment import AlpacaSection, check
 from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
 from holdfast.adapters.alpaca.trading.capability import ALPACA_FEES, ALPACA_RULES
 from holdfast.brokers.adapter import Adapter, FeedRequest, Proof, Watched
+from holdfast.brokers.history import BarHistory
 from holdfast.brokers.port import LiveBroker
 from holdfast.core.messages import BrokerName
 from holdfast.feeds.live import LiveFeed
@@ -100,6 +101,12 @@ class AlpacaAdapter(Adapter[AlpacaSection]):
         """Keys come from the environment, else a ``.env`` file, else the section."""
         quieten("alpaca")
         return AlpacaLogin(load_alpaca(environment, DOTENV, section, name), watched)
+
+    def history(self, login: AlpacaLogin) -> BarHistory:
+        """Bars of stocks and coins."""
+        from holdfast.adapters.alpaca.market_data.bars import AlpacaBars
+
+        return AlpacaBars(login.rest, login.settings.stock_feed)
 
     async def prove(self, section: AlpacaSection, proof: Proof) -> None:
         """Keys, account, history, both streams and an order's round trip."""
