@@ -126,6 +126,18 @@ def test_it_is_used_by_hand(browser: Browser, single: Path) -> None:
     assert browser.errors == []
 
 
+def test_crowds_are_counted(browser: Browser, tmp_path: Path) -> None:
+    """Thousands of trades in view don't cover the candles: they are counted until one zooms in."""
+    path = tmp_path / "long.html"
+    path.write_text(page(Report(title="Long", runs=[run(bars=3_000, sessions=3, trades=3_000)])), encoding="utf-8")
+    browser.open(path)
+    button = "[...document.querySelectorAll('#trades .tools button')].find((one) => one.textContent === 'All').click()"
+    browser.value(button)
+    assert "3,000 round trips: zoom in" in browser.value("document.querySelector('#trades .plot').textContent")
+    assert browser.value("document.querySelectorAll('#trades .trade').length") == 0
+    assert browser.errors == []
+
+
 def test_on_paper_there_are_no_buttons(browser: Browser, single: Path) -> None:
     """Paper is white in a dark room too, and has the best and the worst trades in place of pages of all."""
     browser.open(single, scheme="dark", media="print")

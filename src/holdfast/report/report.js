@@ -509,11 +509,22 @@
         for (const line of overlays) draw(layer, "path", { d: pathOf(line, view, this.y), class: line.class });
         this.marks(layer, view);
       },
+      // Too many to tell apart: how many began where, as bars at the foot, and a word.
+      crowd(layer, view, seen) {
+        const wide = 4, counts = new Map(), foot = this.top + this.height;
+        for (const trade of seen) { const x = Math.floor(view.x(trade.from) / wide); counts.set(x, (counts.get(x) || 0) + 1); }
+        const most = Math.max(...counts.values());
+        let bars = "";
+        for (const [x, many] of counts) bars += `M${x * wide} ${foot}v${(-24 * many / most).toFixed(1)}h${wide - 1}V${foot}Z`;
+        draw(layer, "path", { d: bars, class: "entry" });
+        draw(layer, "text", { x: view.inner - 4, y: this.top + 13, class: "name end" }, `${seen.length.toLocaleString("en-US")} round trips: zoom in to see each`);
+      },
       marks(layer, view) {
         const lines = { up: "", down: "" };
         let entries = "", exits = "", picked = "";
-        for (const trade of trades) {
-          if (trade.to < view.from || trade.from > view.to) continue;
+        const seen = trades.filter((trade) => trade.to >= view.from && trade.from <= view.to);
+        if (seen.length > view.inner / 5) { this.crowd(layer, view, seen); return; }
+        for (const trade of seen) {
           const a = view.x(trade.from), b = view.x(trade.to), y = this.y(trade.entry_price), z = this.y(trade.exit_price);
           const path = `M${a.toFixed(1)} ${y.toFixed(1)}L${b.toFixed(1)} ${z.toFixed(1)}`;
           lines[trade.profit > 0 ? "up" : "down"] += path;
@@ -591,11 +602,13 @@
         button("Previous trade", null, () => step(-1)), button("Next trade", null, () => step(1)));
       chart.pick = (p) => { const found = trades.filter((trade) => trade.from - 1 <= p && p <= trade.to + 1).pop(); if (found) { state.picked = found.place; chart.render(); shared.onPick(found.place); } };
       current = { symbol, trades, axis, rows };
-      const step_ = rows.t.length > 1 ? Math.min(...rows.t.slice(1, 200).map((t, i) => t - rows.t[i]).filter((d) => d > 0)) : 0;
+      const step_ = rows.t.length > 1 ? rows.t.slice(1, 400).map((t, i) => t - rows.t[i]).sort((a, b) => a - b)[Math.min(199, (rows.t.length - 1) >> 1)] : 0;
       const span = step_ >= DAY ? `${Math.round(step_ / DAY)} day${step_ >= 2 * DAY ? "s" : ""}` : step_ >= 3600000 ? `${+(step_ / 3600000).toFixed(1)} h` : `${+(step_ / 60000).toFixed(1)} min`;
-      hint.textContent = `Each candle is at least ${span}; where there is no room for all, one stands for several and keeps their highest and lowest. Triangles are entries, crosses exits, a line is green where the round trip earned. Drag to zoom, Shift and drag to move, Ctrl and wheel to zoom, double click for all.`;
-      const start = rows.t.length > 400 && trades.length ? Math.max(0, trades[trades.length - 1].to - 240) : axis.start;
-      if (rows.t.length > 400) chart.show(start, Math.min(axis.end, start + 280));
+      hint.textContent = `A candle is ${span}; where there is no room for all, one stands for several and keeps their highest and lowest. Triangles are entries, crosses exits, a line is green where the round trip earned. Drag to zoom, Shift and drag to move, Ctrl and wheel to zoom, double click for all.`;
+      if (rows.t.length > 400) { // the last trades, as many as can be told apart
+        const last = trades.length ? trades[trades.length - 1].to + 10 : axis.end, some = trades.length > 40 ? trades[trades.length - 40].from : 0;
+        chart.show(Math.max(axis.start, last - 280, some), Math.min(axis.end, last));
+      }
       return true;
     }
 
