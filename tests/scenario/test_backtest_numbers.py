@@ -1,7 +1,7 @@
 """The numbers of a backtest on the command line, and what they rest on."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from holdfast.calendars import trading_calendar
 from holdfast.cli.backtest import Shown, backtest
 
 DAYS = [day.date for day in trading_calendar("XNYS").days if "2023-11-01" <= day.date < "2024-03-01"]
-MISSING = DAYS[20]
+MISSING = 20
 Run = Callable[..., dict[str, Any]]
 
 
@@ -19,12 +19,12 @@ Run = Callable[..., dict[str, Any]]
 def run(tmp_path: Path) -> Run:
     """A backtest of the crossing of averages over four months of two symbols, without one session; gives back the account's JSON."""
 
-    def run(venue: str, shown: Shown, volume: int = 1000) -> dict[str, Any]:
+    def run(venue: str, shown: Shown, volume: int = 1000, days: Sequence[str] = DAYS) -> dict[str, Any]:
         rows = ["symbol,ts,open,high,low,close,volume"]
-        for number, date in enumerate(DAYS):
+        for number, date in enumerate(days):
             for symbol, swing in (("AAA", 7), ("BBB", 11)):
                 price = 100 + (number % swing) * (1 if number // swing % 2 else -1)
-                if date != MISSING:
+                if number != MISSING:
                     rows.append(f"{symbol},{date}T05:00:00Z,{price},{price + 1},{price - 1},{price},{volume}")
         (tmp_path / "bars.csv").write_text("\n".join(rows) + "\n")
         (tmp_path / "holdfast.toml").write_text(
@@ -53,6 +53,15 @@ def test_the_result_says_what_it_rests_on(run: Run, capsys: pytest.CaptureFixtur
     shown = " ".join(capsys.readouterr().out.split())
     assert "no data in 1 session" in shown
     assert "with 7 trials" in shown
+
+
+def test_days_at_a_fixed_hour_are_told_and_do_not_count_as_missing(run: Run) -> None:
+    """At 05:00 UTC all summer each Monday would seem to be missing; told is the one day that is, as data check counts, and what is wrong."""
+    summer = [day.date for day in trading_calendar("XNYS").days if "2023-06-01" <= day.date < "2023-10-01"]
+    account = run("", Shown(), days=summer)
+    assert account["missing_sessions"] == 1
+    assert account["shifted_days"] > 50
+    assert "end in another session than their own" in " ".join(account["fine_print"])
 
 
 def test_the_costs_are_those_that_were_paid(run: Run) -> None:

@@ -62,6 +62,11 @@ def _large(result: AccountResult) -> str:
 def _data(result: AccountResult, feed: FeedConfig | None, jumps: int) -> Iterator[str]:
     if result.missing_sessions:
         yield f"no data in {_many(result.missing_sessions, 'session')} of the calendar: prices stood still there"
+    if result.shifted_days:
+        yield (
+            f"{_many(result.shifted_days, 'day')} of the data end in another session than their own: strategies saw them a session late; "
+            "holdfast data check says how to import them"
+        )
     if feed is not None and feed.kind == "file":
         if feed.actions is None:
             yield "splits and dividends are not applied (no actions): prices are taken as adjusted"

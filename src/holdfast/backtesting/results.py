@@ -90,7 +90,8 @@ class AccountResult(msgspec.Struct, frozen=True):
     and close leave open what happened, so that the worse was taken. ``trips`` are the round trips that are over, ``turnover`` is all that was
     bought and sold, in the account's currency. ``slippage`` is what spread and slippage have cost, ``borrow`` and ``interest`` what holding has, above zero; borrowing
     is part of the round trips, interest on cash is nobody's. ``large_fills`` took more than `LARGE_SHARE` of their bar's volume, ``bars_without_volume`` kept orders from
-    filling that the volume was to bound; ``missing_sessions`` are those of the calendar from first to last in which there was no data at all.
+    filling that the volume was to bound; ``missing_sessions`` are those of the calendar from first to last in which there was no data at all;
+    ``shifted_days`` are daily bars that end in another session than the one they are of.
     """
 
     account: str
@@ -123,6 +124,7 @@ class AccountResult(msgspec.Struct, frozen=True):
     large_fills: int = 0
     bars_without_volume: int = 0
     missing_sessions: int = 0
+    shifted_days: int = 0
 
     @property
     def return_pct(self) -> Decimal:

@@ -12,6 +12,8 @@ from holdfast.backtesting.recorder import Recorder
 from holdfast.backtesting.replay import Replay
 from holdfast.backtesting.results import AccountResult
 from holdfast.config import AccountConfig, Config
+from holdfast.core.session.calendar import TradingCalendar
+from holdfast.core.types import DAY_NS
 from holdfast.feeds.port import Feed
 
 
@@ -56,4 +58,24 @@ class Backtest:
         self._replay.run(self.feed.events(), self.feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()
-        return self.recorder.result(deposit, seconds, self._replay.tally(), self.config.venue.preset.fill.value)
+        outcome = self.recorder.result(deposit, seconds, self._replay.tally(), self.config.venue.preset.fill.value)
+        return by_days(outcome, self.feed, self._state.calendar)
+
+
+def by_days(outcome: AccountResult, feed: Feed, calendar: TradingCalendar) -> AccountResult:
+    """Of daily bars sessions without data are counted as ``holdfast data check`` does: by the days that were meant.
+
+    Where they stand in another session than their own, counting what happened in each would tell of hundreds that are missing.
+    """
+    days: Any = getattr(feed, "days_ns", ())
+    if not len(days):
+        return outcome
+    from holdfast.data.sessions import missing_sessions, own_session, played_session, sessions_of
+
+    sessions = sessions_of(calendar)
+    days = days[(days >= max(outcome.start_ns - DAY_NS, sessions.starts[0])) & (days < outcome.end_ns)]
+    own = own_session(days, sessions)
+    shifted = (own >= 0) & (played_session(days, sessions) != own)
+    return msgspec.structs.replace(
+        outcome, missing_sessions=len(missing_sessions(own)), shifted_days=int(shifted.sum())
+    )

@@ -322,6 +322,7 @@ def _account(result: AccountResult) -> Json:
         "large_fills": result.large_fills,
         "bars_without_volume": result.bars_without_volume,
         "missing_sessions": result.missing_sessions,
+        "shifted_days": result.shifted_days,
         "slippage": plain(result.slippage),
         "borrow": plain(result.borrow),
         "interest": plain(result.interest),

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import FeedEvent, MarketEvent, Quote, Trade
-from holdfast.core.types import SECOND_NS, iso_time
+from holdfast.core.types import DAY_NS, SECOND_NS, iso_time
 from holdfast.data.kinds import BARS, QUOTES, TRADES
 from holdfast.errors import DataError, InvalidValue
 from holdfast.feeds.actions import with_actions
@@ -78,6 +78,8 @@ class FileFeed:
         """Splits and dividends of the symbols, in order of time."""
         self.jumps: tuple[Jump, ...] = ()
         """What looks like a split that is not among them; known once the file was checked."""
+        self.days_ns: Integers = np.empty(0, np.int64)
+        """When each daily bar begins, each time once; none where any bars are shorter. Known once the file was checked."""
         self.notes: tuple[str, ...] = ()
         """What a person is to know of how the data were read."""
 
@@ -173,8 +175,11 @@ class FileFeed:
         """Reads the whole file and returns how many events it has. Raises what `events` would."""
         count = 0
         jumps = Jumps(self.actions)
+        days = [self.days_ns[:0]]
         for rows in self._rows(self._end_ns):
             count += len(rows.ts)
+            if self.bar_ns == DAY_NS:
+                days.append(np.unique(rows.ts))
             if rows.error:
                 raise rows.error
             if self._layout is BARS and len(rows.ts):
@@ -182,6 +187,7 @@ class FileFeed:
             if progress:
                 progress(count, self.total)
         self.jumps = tuple(jumps.found)
+        self.days_ns = np.unique(np.concatenate(days))
         return count
 
     def _events(self, end_ns: int | None) -> Iterator[MarketEvent]:
