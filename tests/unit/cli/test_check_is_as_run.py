@@ -122,14 +122,14 @@ MISTAKES = {
     "streams of a file": Bad('bar = "1Min"', 'streams = ["trades"]', "streams is for live feeds"),
     "login of a made-up market": Bad('kind = "file"\npath = "bars.csv"', 'kind = "synthetic"\nlogin = "x"', "login is for live feeds"),
     "days of a file": Bad('bar = "1Min"', "days = 5", "days is for synthetic feeds"),
-    "path of a made-up market": Bad('kind = "file"', 'kind = "synthetic"', "path is for file feeds"),
+    "path of a made-up market": Bad('kind = "file"', 'kind = "synthetic"', "path is for file and catalogue feeds"),
     "date": Bad('bar = "1Min"', 'start = "yesterday"', "feed.start is no ISO date"),
 }  # fmt: skip
 LIVE_MISTAKES = {
     "one login under two names": Bad("[[strategies]]", SAME_KEYS + "[[strategies]]", "have the same keys"),
     "keys that are missing": Bad("[[strategies]]", WITHOUT_KEYS + "[[strategies]]", "account two: ALPACA_NOBODY_PAPER_API_KEY"),
     "feed's keys": Bad('kind = "alpaca"', 'kind = "alpaca"\nlogin = "data"', "the feed: ALPACA_DATA_PAPER_API_KEY"),
-    "path of a live feed": Bad('kind = "alpaca"', 'kind = "alpaca"\npath = "bars.csv"', "the feed is of kind alpaca, and path is for file feeds"),
+    "path of a live feed": Bad('kind = "alpaca"', 'kind = "alpaca"\npath = "bars.csv"', "the feed is of kind alpaca, and path is for file and catalogue feeds"),
     "login's name": Bad('broker = "alpaca"', 'broker = "alpaca"\nlogin = "A B"', "small letters"),
     "live strategy's parameter": Bad('symbols = ["SPY"]', 'symbols = ["SPY"]\nparams = { fats = 2 }', "did you mean fast?"),
     "no rate, live": Bad("[alpaca]", '[instruments.SPY]\ncurrency = "EUR"\n[alpaca]', "no rate of it in USD"),
