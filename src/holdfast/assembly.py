@@ -91,8 +91,10 @@ def _pairs(strategy: StrategyConfig) -> list[str]:
     return [symbol for symbol in strategy.symbols if "/" in symbol]
 
 
-def build_feed(config: Config, source: FeedConfig | None = None, frame: "pa.Table | None" = None) -> Feed:
-    """A feed that can be played again: ``source``, or the only one. ``frame`` is what is in memory in place of a file.
+def build_feed(
+    config: Config, source: FeedConfig | None = None, frame: "pa.Table | None" = None, name: str = FRAME
+) -> Feed:
+    """A feed that can be played again: ``source``, or the only one. ``frame`` is what is in memory in place of a file, and its ``name``.
 
     Raises ConfigError or DataError.
     """
@@ -120,11 +122,11 @@ def build_feed(config: Config, source: FeedConfig | None = None, frame: "pa.Tabl
     if feed.is_live:
         other = ", --feed NAME a feed that can" if len(config.sources) > 1 else ""
         raise ConfigError(f"{feed.label} is live and can't be played again; --data PATH names data that can{other}")
-    return _stored_feed(config, feed, bar_ns, frame)
+    return _stored_feed(config, feed, bar_ns, frame, name)
 
 
 def _stored_feed(
-    config: Config, feed: FeedConfig, bar_ns: int | dict[str, int] | None, frame: "pa.Table | None" = None
+    config: Config, feed: FeedConfig, bar_ns: int | dict[str, int] | None, frame: "pa.Table | None", name: str
 ) -> Feed:
     """The feed of files, of a catalogue, or of ``frame`` in their place."""
     paths = [Path(path) for path in feed.paths or ([feed.path] if feed.path is not None else [])]
@@ -140,7 +142,7 @@ def _stored_feed(
         lambda symbols: _actions(config, feed, symbols),
     )
     if frame is not None:
-        return frame_feed(Path(FRAME), frame, settings)
+        return frame_feed(Path(name), frame, settings)
     if feed.kind == "catalogue":
         wanted = feed.symbols or _strategy_symbols(config, feed) or None
         return catalogue_feed(paths[0], msgspec.structs.replace(settings, symbols=wanted))

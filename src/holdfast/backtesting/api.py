@@ -8,7 +8,7 @@ from decimal import Decimal, getcontext, setcontext
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -21,17 +21,35 @@ from holdfast.backtesting.result import Head, Result
 from holdfast.backtesting.results import AccountResult
 from holdfast.backtesting.run import Backtest
 from holdfast.backtesting.tables import PRICES, TIME, tables_of
-from holdfast.backtesting.wiring import StrategyLike, check_keywords, config_of, in_arguments, strategies_of
+from holdfast.backtesting.wiring import (
+    StrategyLike,
+    check_fees,
+    check_keywords,
+    config_of,
+    in_arguments,
+    names_of,
+    strategies_of,
+)
 from holdfast.config import Config
+from holdfast.config.sections import LAYOUT_KEYS
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.data import from_frame
+from holdfast.data.catalogue import Catalogue
+from holdfast.data.frames import DEFAULT_CALENDAR
+from holdfast.data.kinds import CATALOGUE_MARK
+from holdfast.data.layout import options
+from holdfast.data.read import read_files
 from holdfast.errors import ConfigError, DataError, InvalidValue
 from holdfast.feeds.files import FileFeed
+from holdfast.feeds.opened import is_other_layout
+from holdfast.feeds.outside import outside_note
 from holdfast.feeds.port import Feed
 from holdfast.statistics import Benchmark, buy_and_hold
 
 CANDLES = 20_000
 """So many coarse bars of the prices are kept for charts, of all symbols together."""
+MOST_NOTES = 10
+"""Of how a file was read so many things are told."""
 MOST_CHARTS = 100
 """Of more symbols than this no prices are kept."""
 
@@ -69,8 +87,8 @@ def backtest(
     ``strategy`` is a class, the name of one that ships (``"EmaCross"``), ``"module:Class"``, a table of the keys of ``[[strategies]]`` whose
     ``class`` is any of these, or a list of several. ``params``, and keywords that are no arguments, are their parameters.
 
-    ``data`` is a frame of pandas, polars or pyarrow (bars of one ``symbol``, or with a column of symbols), a mapping from symbols to frames, or
-    the path of a file. A feed (`holdfast.feeds.port`) is taken as it is. Times without a zone are those of ``timezone``. ``bar`` is the bars' length where it can't be told.
+    ``data`` is a frame of pandas, polars or pyarrow (bars of one ``symbol``, or with a column of symbols), a mapping from symbols to frames, the
+    path of a file, folder or catalogue. What these don't say of themselves is said by the keys of ``[feed]`` as keywords (``unit="s"``, ``columns={"close": "Adj Close"}``). A feed (`holdfast.feeds.port`) is taken as it is. Times without a zone are those of ``timezone``. ``bar`` is the bars' length where it can't be told.
     ``symbols`` are those that are read and traded (all of the data), ``timeframe`` the bars that strategies are shown. Trading begins at ``start``: what
     lies before warms up; data from ``end`` on is left out.
 
@@ -88,7 +106,7 @@ def backtest(
     try:
         made = prepare(said)
         opened = made.source.open(made.config)
-        result = run(made.config, opened, made.classes, benchmark=benchmark, has_timeframe=timeframe is not None)
+        result = run(made.config, opened, made.classes, benchmark=made.compared, has_timeframe=timeframe is not None)
     finally:
         setcontext(own)
     for name, why in result.stopped.items():
@@ -97,64 +115,93 @@ def backtest(
 
 
 class Prepared(NamedTuple):
-    """What is to be run: the configuration that was meant, its data, and the strategies that are at hand, by id."""
+    """What is to be run: the configuration that was meant, its data, the strategies that are at hand, by id, and the benchmark's symbols."""
 
     config: Config
     source: "Source"
     classes: Classes
+    compared: list[str]
 
 
 def prepare(said: Mapping[str, Any], caller: str = "backtest") -> Prepared:
     """The configuration that arguments of :func:`backtest` mean, all of them by name. Raises as it does; changes the thread's decimal context."""
+    check_fees(said["fees"])
+    wanted, compared = names_of(said["symbols"], "symbols"), names_of(said["benchmark"], "benchmark")
     shared = _given({"timeframe": said["timeframe"], "exits": said["exits"], "params": dict(said["params"] or {})})
     strategies = strategies_of(said["strategy"], shared)
-    check_keywords(said["parameters"], strategies, signature(backtest).parameters, caller)
-    strategies.share(said["parameters"])
-    feed = {"bar": said["bar"], "start": _iso(said["start"]), "end": _iso(said["end"]), "actions": said["actions"]}
-    symbols, calendar = said["symbols"], said["calendar"]
-    source = Source(said["data"], {**feed, "symbol": said["symbol"], "timezone": said["timezone"]}, calendar)
-    strategies.trade(source.symbols if symbols is None else _names(symbols))
-    if symbols is not None:
-        feed["symbols"] = sorted({*strategies.symbols, *_names(said["benchmark"])})
+    layout, parameters = strategies.apart(said["parameters"], LAYOUT_KEYS)
+    check_keywords(parameters, strategies, [*signature(backtest).parameters, *LAYOUT_KEYS], caller)
+    strategies.share(parameters)
+    feed: dict[str, Any] = {"bar": said["bar"], "start": _iso(said["start"]), "end": _iso(said["end"])}
+    feed["actions"], calendar = said["actions"], said["calendar"]
+    source = Source(said["data"], feed, {"symbol": said["symbol"], "timezone": said["timezone"], **layout}, calendar)
+    strategies.trade(wanted or source.symbols)
+    if wanted:
+        feed["symbols"] = sorted({*strategies.symbols, *compared})
     account = {"cash": said["cash"], "currency": said["currency"], "calendar": calendar, "risk": said["risk"]}
     short = _given({"fill": said["fill"], "commission": said["fees"], "seed": said["seed"]})
     sections = {"venue": {**(said["venue"] or {}), **short}, "instruments": said["instruments"]}
-    config = config_of(strategies, {**feed, "path": source.path}, account, sections)
-    return Prepared(config, source, strategies.classes)
+    config = config_of(strategies, {**feed, **source.where}, account, sections)
+    return Prepared(config, source, strategies.classes, compared)
 
 
 class Source:
-    """The data of a backtest: a ``frame``, the ``path`` of a file, or a ``feed``, which knows all that could be ``said`` of the others."""
+    """The data of a backtest: a frame, files, a catalogue, or a feed, which knows all that could be ``said`` of the others.
 
-    def __init__(self, data: Any, said: Mapping[str, Any], calendar: str | None) -> None:
+    ``layout`` is what is said of how frames and files are laid out: the keys of ``[feed]`` (docs/data.md).
+    """
+
+    def __init__(self, data: Any, said: Mapping[str, Any], layout: Mapping[str, Any], calendar: str | None) -> None:
         self.frame: pa.Table | None = None
         self.feed: Feed | None = None
-        self.path = FRAME
+        self._notes: Sequence[str] = ()
+        self.where: dict[str, str] = {"path": FRAME}
+        layout = _given(layout)
+        if isinstance(layout.get("symbol", ""), str) is False:
+            raise InvalidValue(f"symbol is the one of all rows, not {layout['symbol']!r}; symbols names several")
         if isinstance(data, (str, Path)):
-            self.path = str(data)
+            self._locate(Path(data), layout, calendar)
         elif hasattr(data, "events") and hasattr(data, "trading_from_ns"):
             self.feed = data
-            for name in _given(said):
+            for name in _given({**said, **layout}):
                 raise InvalidValue(f"{name} goes with a frame or a file; a feed knows its own")
         else:
-            self.frame = from_frame(data, symbol=said["symbol"], timezone=said["timezone"], calendar=calendar)
+            self.frame = from_frame(data, calendar=calendar, **layout)
+
+    def _locate(self, path: Path, layout: Mapping[str, Any], calendar: str | None) -> None:
+        """A catalogue and a file in Holdfast's own columns are streamed; any other is read here."""
+        self.where = {"path": str(path)}
+        if (path / CATALOGUE_MARK).exists():
+            for name in layout:
+                raise InvalidValue(f"{name} goes with a frame or a file; {path} is a catalogue, which knows its own")
+            self.where["kind"] = "catalogue"
+        elif layout or is_other_layout(path):
+            read = read_files([path], options(**layout), calendar or DEFAULT_CALENDAR)
+            self.frame, self._notes = read.table, read.notes
 
     @property
     def symbols(self) -> Sequence[str]:
         """Those of the data, sorted."""
         if self.feed is not None:
             return self.feed.symbols
-        frame = self.frame
-        return FileFeed(self.path).symbols if frame is None else sorted(frame["symbol"].unique().to_pylist())
+        if self.frame is not None:
+            return sorted(self.frame["symbol"].unique().to_pylist())
+        path = Path(self.where["path"])
+        if "kind" in self.where:
+            return sorted({entry.symbol for entry in Catalogue(path).entries()})
+        return FileFeed(path).symbols
 
     def open(self, config: Config) -> Feed:
         """The feed. Raises ConfigError and DataError in the words of Python's arguments."""
         if self.feed is not None:
             return self.feed
         try:
-            return build_feed(config, frame=self.frame)
+            feed = build_feed(config, frame=self.frame, name=self.where["path"])
         except (ConfigError, DataError) as error:
             raise type(error)(in_arguments(str(error))) from None
+        if isinstance(feed, FileFeed):
+            feed.notes = (*feed.notes, *self._notes)
+        return feed
 
 
 def run(
@@ -170,7 +217,8 @@ def run(
     notes = [*(timeframe_notes(config.strategies, feed) if has_timeframe else ())]
     if isinstance(feed, FileFeed):
         feed.check()
-        notes += [jump.words for jump in feed.jumps]
+        notes += [*feed.notes[:MOST_NOTES], *(jump.words for jump in feed.jumps)]
+        notes += [note for note in (outside_note(feed, calendar_of(account)),) if note]
     compared = compared_with(benchmark, feed, calendar_of(account))
     with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
         made = Backtest(config, account, feed, Path(folder), classes)
@@ -208,10 +256,6 @@ def result_of(
     return Result(head, tables)
 
 
-def _names(said: str | Sequence[str] | None) -> list[str]:
-    return [said] if isinstance(said, str) else list(said or ())
-
-
 def _as_json(value: Any) -> Any:
     """As it comes back from a file."""
     return msgspec.json.decode(msgspec.json.encode(value))
@@ -219,7 +263,7 @@ def _as_json(value: Any) -> Any:
 
 def compared_with(benchmark: str | Sequence[str] | None, feed: Feed, calendar: TradingCalendar) -> Benchmark | None:
     """What the account is to be compared with: the prices of symbols at the end of each session."""
-    symbols = _names(benchmark)
+    symbols = names_of(benchmark, "benchmark")
     if not symbols:
         return None
     if not isinstance(feed, FileFeed):
@@ -237,4 +281,6 @@ def _given(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _iso(moment: Moment | None) -> str | None:
+    if type(moment).__module__ == "numpy":
+        moment = cast(Any, moment).astype("datetime64[us]").item()
     return moment.isoformat() if isinstance(moment, dt.date) else moment

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from holdfast.backtesting.hints import hint_of
 from holdfast.backtesting.replay import Replay, Tally
 from holdfast.backtesting.results import (
     BORROWED,
@@ -300,7 +301,7 @@ class Recorder:
             self.refusals.add(RefusalEntry(envelope.time_ns, *row))
 
     def _stopped(self, envelope: Envelope, body: StrategyStopped) -> None:
-        why = f"{body.reason}: {body.detail}, at market time {iso_time(envelope.time_ns)}"
+        why = f"{body.reason}: {body.detail}{hint_of(body.detail)}, at market time {iso_time(envelope.time_ns)}"
         self._strategies[body.strategy].stopped = why
 
     def _day(self, envelope: Envelope, _body: TradingDayStarted) -> None:

@@ -33,9 +33,10 @@ class Tally(NamedTuple):
 
 
 class Replay:
-    """One account over one feed; ``state`` holds the books, while it runs and after. ``events`` counts what was taken.
+    """One account over one feed; ``state`` holds the books, while it runs and after.
 
-    ``instant`` is what is being taken; ``is_in_venue`` while what it led to in the venue is booked, before strategies see it.
+    ``events`` counts what was taken; ``has_traded``: not all of it was history. ``instant`` is what is being taken; ``is_in_venue`` while what
+    it led to in the venue is booked, before strategies see it.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Replay:
         self._inbox: deque[Report] = deque()
         self._market_ns = 0
         self.events = 0
+        self.has_traded = False
         self.instant: Instant = ()
         self.is_in_venue = False
 
@@ -135,6 +137,7 @@ class Replay:
                 self._work(turn)
 
     def _start_trading(self) -> None:
+        self.has_traded = True
         lifecycle.warmed_up(self.state)
         self._work(lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)))
 

@@ -13,7 +13,8 @@ from holdfast.backtesting.replay import Replay
 from holdfast.backtesting.results import AccountResult
 from holdfast.config import AccountConfig, Config
 from holdfast.core.session.calendar import TradingCalendar
-from holdfast.core.types import DAY_NS
+from holdfast.core.types import DAY_NS, iso_time
+from holdfast.errors import DataError
 from holdfast.feeds.port import Feed
 
 
@@ -58,6 +59,11 @@ class Backtest:
         self._replay.run(self.feed.events(), self.feed.trading_from_ns)
         seconds = time.perf_counter() - started_s
         self.recorder.finish()
+        if self._replay.events and not self._replay.has_traded:
+            raise DataError(
+                f"{self.feed.name}: all of it lies before start ({iso_time(self.feed.trading_from_ns)}), the last at "
+                f"{iso_time(self._state.now_ns)}: nothing could be traded; give an earlier start"
+            )
         outcome = self.recorder.result(deposit, seconds, self._replay.tally(), self.config.venue.preset.fill.value)
         return by_days(outcome, self.feed, self._state.calendar)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.assembly import check_shape, load_strategy
-from holdfast.config import Config, parse_config
+from holdfast.config import Config, VenueConfig, parse_config
+from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.strategy.api import Strategy
 from holdfast.errors import ConfigError, InvalidValue
 
@@ -50,6 +51,16 @@ class Strategies:
         for row in self.rows:
             fields = self.classes[row["id"]].Params.__struct_fields__
             row["params"] |= {key: value for key, value in parameters.items() if key in fields}
+
+    def apart(self, said: Mapping[str, Any], words: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What is ``said`` by these ``words`` that no strategy has as a parameter, and the rest."""
+        mine = {key: value for key, value in said.items() if key in words and key not in self.parameters}
+        return mine, {key: value for key, value in said.items() if key not in mine}
+
+    @property
+    def parameters(self) -> set[str]:
+        """The names of all their parameters."""
+        return {name for found in self.classes.values() for name in found.Params.__struct_fields__}
 
     @property
     def symbols(self) -> list[str]:
@@ -144,14 +155,48 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _in_a_table(key: str) -> list[str]:
+    """Where a word belongs that other programs have as an argument, and the configuration in one of its sections."""
+    for section, fields in (("venue", VenueConfig.__struct_fields__), ("risk", RiskLimits.__struct_fields__)):
+        near = get_close_matches(key, fields, n=1, cutoff=0.7)
+        if near == ["commission"]:
+            return ["fees"]
+        if near:
+            return [f"{section}={{{near[0]!r}: ...}}"]
+    return []
+
+
+def check_fees(fees: object) -> None:
+    """Raises InvalidValue for fees that don't say what they are a part of."""
+    if fees is not None and fees != "none" and not isinstance(fees, Mapping):
+        raise InvalidValue(
+            f"fees={fees!r} doesn't say of what; give {{'type': 'bps', 'bps': 10}} (0.1 % of each fill's worth), "
+            "{'type': 'per_share', 'rate': '0.005', 'minimum': '1'}, or another of docs/venue.md"
+        )
+
+
+def names_of(said: object, what: str) -> list[str]:
+    """One symbol or several as a list. Raises InvalidValue for what is neither."""
+    if said is None:
+        return []
+    if isinstance(said, str):
+        return [said]
+    if isinstance(said, Iterable) and not isinstance(said, Mapping):
+        names = list(said)
+        if all(isinstance(name, str) for name in names):
+            return names
+    raise InvalidValue(f"{what} is a symbol, or a list of them, not {said!r}")
+
+
 def check_keywords(
     said: Mapping[str, Any], strategies: Strategies, known: Iterable[str], caller: str = "backtest"
 ) -> None:
     """Keywords that no argument has are parameters of the strategies. Raises InvalidValue for one that none of them has."""
-    names = {name for found in strategies.classes.values() for name in found.Params.__struct_fields__}
+    names = strategies.parameters
     for key in said:
         if key not in names:
-            near = get_close_matches(key, [*names, *known], n=1)
+            near = get_close_matches(key, [*names, *known], n=1, cutoff=0.7) or _in_a_table(key)
+            near = near or get_close_matches(key, [*names, *known], n=1)
             classes = ", ".join(sorted({found.__name__ for found in strategies.classes.values()}))
             hint = (
                 f"did you mean {near[0]}?" if near else f"{classes} takes {', '.join(sorted(names)) or 'no parameters'}"

@@ -23,6 +23,7 @@ from holdfast.cli.report_page import check_page, write_page
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.config import AccountConfig, Config
 from holdfast.core.types import ZERO, iso_time, plain
+from holdfast.data.kinds import CATALOGUE_MARK
 from holdfast.errors import InvalidValue
 from holdfast.feeds.port import Feed
 from holdfast.views.encode import Json, as_json
@@ -56,8 +57,6 @@ class Numbers(NamedTuple):
     fine_print: list[str]
 
 
-CATALOGUE_MARK = ".lock"
-"""A folder that has it is a catalogue."""
 MOST_JUMPS = 10
 """Jumps that look like splits are told one by one up to here."""
 
@@ -89,7 +88,7 @@ def backtest(
     for note in tick_notes(config):
         terminal.say(note)
     totals = {name: check_data(feed) for name, feed in feeds.items()}
-    for note in _notes(feeds):
+    for note in (*_notes(feeds), *_outside(config, feeds)):
         terminal.say(note)
     with tempfile.TemporaryDirectory(prefix="holdfast-backtest-") as folder:
         runs = []
@@ -173,6 +172,19 @@ def data_notes(feed: Feed) -> tuple[str, ...]:
     """What is to be known of how files were read."""
     file = _file(feed)
     return () if file is None else file.notes[:MOST_JUMPS]
+
+
+def _outside(config: Config, feeds: Mapping[str, Feed]) -> Iterator[str]:
+    """Feeds whose bars lie outside the sessions of the calendar of an account on them."""
+    from holdfast.feeds.outside import outside_note
+
+    for source in config.sources:
+        file = _file(feeds[source.name])
+        calendars = {account.calendar: calendar_of(account) for account in config.accounts_on(source)}
+        for calendar in calendars.values():
+            note = "" if file is None else outside_note(file, calendar)
+            if file is not None and note:
+                yield f"{file.name}: {note}"
 
 
 def split_notes(feed: Feed) -> list[str]:

@@ -136,6 +136,10 @@ def to_decimal(value: object, name: str) -> Decimal:
     if type(value) is Decimal:
         number = value
     elif isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        if type(value).__module__ == "numpy" and hasattr(
+            value, "item"
+        ):  # np.int64 and np.float32 are no int and no float
+            return to_decimal(value.item(), name)
         raise InvalidValue(f"{name} must be a number, not {value!r}")
     else:
         if isinstance(value, str) and _NUMBER.fullmatch(value) is None:

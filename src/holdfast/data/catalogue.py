@@ -26,7 +26,7 @@ import pyarrow.parquet
 from holdfast.core.strategy.timeframe import timeframe_name
 from holdfast.core.types import DAY_NS, iso_time
 from holdfast.data import order
-from holdfast.data.kinds import BARS, KINDS, Kind
+from holdfast.data.kinds import BARS, CATALOGUE_MARK, KINDS, Kind
 from holdfast.errors import DataError, InvalidValue, Refused
 
 DEFAULT_FOLDER = "data"
@@ -34,7 +34,7 @@ ABOUT = b"holdfast"
 """The key of our words in a file's metadata."""
 MOST_SOURCES = 50
 ROW_GROUP = 65_536
-LOCK = ".lock"
+LOCK = CATALOGUE_MARK
 CALENDAR_LENGTHS_NS = ((28, 31), (90, 92), (365, 366))
 """Months, quarters and years in days; the longest counts."""
 

@@ -103,8 +103,16 @@ def raw_table(data: Any, source: str = FRAME) -> pa.Table:
         return data
     if hasattr(data, "collect") and not hasattr(data, "__arrow_c_stream__"):  # a lazy frame of polars
         data = data.collect()
+    if type(data).__name__ == "Series":
+        raise InvalidValue(
+            f"{source} is a Series, which is one column; bars need open, high, low and close: give the DataFrame. Of closes alone "
+            "make one, which knows nothing of what lay between: pd.DataFrame({name: series for name in ('open', 'high', 'low', 'close')})"
+        )
     if hasattr(data, "__arrow_c_stream__"):
-        return pa.table(data)
+        try:
+            return pa.table(data)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise InvalidValue(f"{source} is a {type(data).__name__} that can't be taken as columns: {error}") from None
     raise InvalidValue(
         f"{source} is a {type(data).__name__}; give a DataFrame of pandas or polars, a table of pyarrow, or a mapping from symbols to them"
     )
@@ -123,10 +131,24 @@ def _from_pandas(frame: Any) -> pa.Table:
     for place, level in enumerate(levels):
         name = _level_name(level, has_time=has_time, has_symbol="symbol" in columns, is_only=len(levels) == 1)
         if name is not None and name not in columns:
-            parts[name if name not in parts else f"{name}{place}"] = pa.array(level)
-    arrays = [*parts.values(), *(pa.array(frame.iloc[:, place]) for place in range(len(columns)))]
+            parts[name if name not in parts else f"{name}{place}"] = _array(level, f"the index {name}")
+    arrays = [
+        *parts.values(),
+        *(_array(frame.iloc[:, place], f"column {name!r}") for place, name in enumerate(columns)),
+    ]
     flat = [pa.concat_arrays(each.chunks) if isinstance(each, pa.ChunkedArray) else each for each in arrays]
     return pa.table(flat, names=[*parts, *columns])
+
+
+def _array(values: Any, what: str) -> pa.Array:
+    """A column as Arrow has it. Raises :class:`~holdfast.errors.InvalidValue` for one of several kinds of value."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        line = " ".join(str(error).split())
+        raise InvalidValue(
+            f"{what} of the frame has values that are not of one kind ({line}); make them all numbers, or all text"
+        ) from None
 
 
 def _level_name(level: Any, *, has_time: bool, has_symbol: bool, is_only: bool) -> str | None:

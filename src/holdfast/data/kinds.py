@@ -4,6 +4,9 @@ from typing import Any
 
 import msgspec
 
+CATALOGUE_MARK = ".lock"
+"""A folder that has it is a catalogue."""
+
 
 class Kind(msgspec.Struct, frozen=True):
     """The columns of one kind of market data. ``above_zero`` of its ``numbers`` must be so; the others may be zero."""

@@ -1,6 +1,7 @@
 """The names under which columns of market data go."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from holdfast.data.kinds import BARS, QUOTES, TRADES, Kind
@@ -10,27 +11,33 @@ TIMES = (
     "ts", "ts_event", "window_start", "sip_timestamp", "participant_timestamp", "timestamp", "open_time", "unix", "unix_timestamp",
     "unix_time", "epoch", "datetime", "date_time", "gmt_time", "local_time", "utc_time", "time_utc", "utc", "start", "start_time",
     "bar_start", "begins_at", "begin", "candle_begin_time", "t", "time", "date", "trade_date", "trading_date", "trading_day",
-    "business_date", "day", "timestamp_utc", "ts_utc", "quote_time", "trade_time", "trd_dt", "trad_dt", "created_at",
+    "business_date", "day", "timestamp_utc", "ts_utc", "quote_time", "trade_time", "trd_dt", "trad_dt", "created_at", "zeitstempel", "datum",
+    "fecha", "data",
 )  # fmt: skip
-"""Of the time, the likeliest first."""
+"""Of the time, the likeliest first. Names in German, French, Spanish, Italian and Portuguese are known too, without their accents."""
 END_TIMES = ("end", "end_time", "bar_end", "close_time")
 """Of a bar's end."""
-DATES = ("date", "day", "trade_date", "trading_date", "yyyymmdd", "dtyyyymmdd", "local_date")
-CLOCKS = ("time", "hour", "time_of_day", "hhmmss", "ms_of_day")
+DATES = ("date", "day", "trade_date", "trading_date", "yyyymmdd", "dtyyyymmdd", "local_date", "datum", "fecha", "data")
+CLOCKS = ("time", "hour", "time_of_day", "hhmmss", "ms_of_day", "zeit", "uhrzeit", "heure", "hora", "ora")
 """Of the time of day beside a date."""
 SYMBOLS = (
     "symbol", "ticker", "sym", "instrument", "secid", "tradingsymbol", "trading_symbol", "act_symbol", "code", "ric", "asset", "pair",
     "market", "stock", "security", "tckr_symb", "stock_code", "ts_code", "underlying", "root", "name",
 )  # fmt: skip
 _ROLES: dict[str, tuple[str, ...]] = {
-    "open": ("open", "o", "open_price", "opening_price", "price_open", "opn_pric", "first", "open_rate"),
-    "high": ("high", "h", "high_price", "price_high", "highest", "max", "hgh_pric", "day_high"),
-    "low": ("low", "l", "low_price", "price_low", "lowest", "min", "lw_pric", "day_low"),
+    "open": ("open", "o", "open_price", "opening_price", "price_open", "opn_pric", "first", "open_rate",
+             "eroffnung", "eroffnungskurs", "erster", "ouverture", "ouv", "apertura", "abertura"),
+    "high": ("high", "h", "high_price", "price_high", "highest", "max", "hgh_pric", "day_high",
+             "hoch", "hochst", "hochstkurs", "tageshoch", "haut", "plus_haut", "maximo", "massimo", "alto"),
+    "low": ("low", "l", "low_price", "price_low", "lowest", "min", "lw_pric", "day_low",
+             "tief", "tiefst", "tiefstkurs", "tagestief", "bas", "plus_bas", "minimo", "minima", "basso", "bajo"),
     "close": ("close", "c", "close_price", "closing_price", "price_close", "close_last", "cls_pric", "last", "last_price", "settle",
-              "settlement", "price", "ltp"),
+              "settlement", "price", "ltp",
+             "schluss", "schlusskurs", "cloture", "clot", "dernier", "cierre", "chiusura", "fechamento", "ultimo"),
     "volume": ("volume", "v", "vol", "share_volume", "shares_traded", "traded_volume", "total_traded_quantity", "ttl_trd_qnty", "tottrdqty",
                "ttl_trad_vol", "no_of_shares", "real_volume", "volume_from", "base_volume", "tot_vol", "size", "qty", "quantity",
-               "tick_volume", "tickvol"),
+               "tick_volume", "tickvol",
+             "volumen", "stuck", "volumi"),
     "price": ("price", "p", "trade_price", "last_price", "px", "last", "rate"),
     "size": ("size", "s", "qty", "quantity", "amount", "trade_size", "volume", "last_size", "q", "vol", "shares"),
     "bid": ("bid", "bid_price", "bp", "best_bid", "best_bid_price", "bid_px_00", "bid_px", "bidprice", "b"),
@@ -45,9 +52,10 @@ NOT_A_KEY = ("volume", "size", "bid_size", "ask_size")
 
 
 def folded(name: str) -> str:
-    """A name without its dress: ``<OPEN>``, ``Open ``, ``1. open`` and ``openPrice`` become open, open, open, open_price."""
+    """A name without its dress: ``<OPEN>``, ``Open ``, ``1. open`` and ``openPrice`` become open, open, open, open_price; ``Eröffnung`` eroffnung."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", str(name).strip())
-    text = re.sub(r"[^0-9a-z]+", "_", text.casefold()).strip("_")
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
+    text = re.sub(r"[^0-9a-z]+", "_", plain).strip("_")
     return re.sub(r"^\d+_(?=[a-z])", "", text)
 
 

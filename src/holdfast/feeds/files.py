@@ -190,6 +190,18 @@ class FileFeed:
         self.days_ns = np.unique(np.concatenate(days))
         return count
 
+    def first_bars(self, count: int) -> tuple[Integers, Integers]:
+        """When the first ``count`` bars or somewhat more begin and end; none for trades and quotes, and before a row that can't be read."""
+        times, ends, have = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], 0
+        for rows in self._rows(self._end_ns) if self._layout is BARS else ():
+            lengths = np.array([self.lengths_ns.get(name, 0) for name in rows.names], dtype=np.int64)
+            times.append(rows.ts)
+            ends.append(rows.ts + lengths[rows.codes])
+            have += len(rows.ts)
+            if have >= count:
+                break
+        return np.concatenate(times), np.concatenate(ends)
+
     def _events(self, end_ns: int | None) -> Iterator[MarketEvent]:
         if self._layout is BARS:
             yield from bars_in_order(self._rows(end_ns), self.lengths_ns)

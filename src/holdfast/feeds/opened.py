@@ -51,6 +51,11 @@ def frame_feed(name: Path, frame: pa.Table, settings: FeedSettings) -> FileFeed:
     return FileFeed(name, frame=frame, **settings.given())
 
 
+def is_other_layout(path: Path) -> bool:
+    """Whether there is a file or folder that is laid out otherwise than Holdfast's own."""
+    return path.exists() and not _is_own(path)
+
+
 def _is_own(path: Path) -> bool:
     """Whether a file has Holdfast's own columns, and what is wrong with it is told as such."""
     if not path.is_file() or not path.name.endswith((".csv", ".csv.gz", ".parquet")):

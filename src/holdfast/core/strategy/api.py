@@ -79,8 +79,8 @@ class Strategy:
     history_bars: ClassVar[int] = 500
     timeframes: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, params: Any) -> None:
-        self.params = params
+    def __init__(self, params: Any = None) -> None:
+        self.params = self.Params() if params is None else params
 
     def on_start(self, context: Context) -> None:
         """Once, before the first event; the place to set timers and to ask for indicators."""

@@ -7,6 +7,13 @@ from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS
 from holdfast.errors import InvalidValue
 
 _UNITS = {"Min": MINUTE_NS, "Hour": HOUR_NS, "Day": DAY_NS}
+_OTHERS = {
+    **dict.fromkeys(("m", "t", "min", "minute"), "Min"),
+    **dict.fromkeys(("h", "hour", "hr"), "Hour"),
+    **dict.fromkeys(("d", "day", "daily", "b"), "Day"),
+    **dict.fromkeys(("w", "wk", "week", "weekly"), "Week"),
+    **dict.fromkeys(("mo", "month", "monthly"), "Month"),
+}
 _NAMED = {"1Week": WEEK_NS, "1Month": MONTH_NS}
 
 
@@ -20,12 +27,19 @@ def parse_timeframe(text: str) -> int:
     match = re.fullmatch(r"([1-9][0-9]*)(Min|Hour|Day)", text)
     if match is None:
         raise InvalidValue(
-            f"timeframe {text!r} is not a number and Min, Hour or Day, such as 1Min, 15Min, 1Hour or 1Day, nor 1Week or 1Month"
+            f"timeframe {text!r} is not a number and Min, Hour or Day, such as 1Min, 15Min, 1Hour or 1Day, nor 1Week or 1Month{_meant(text)}"
         )
     length_ns = int(match[1]) * _UNITS[match[2]]
     if length_ns > DAY_NS:
         raise InvalidValue(f"timeframe {text!r} is longer than a day; of those there are 1Week and 1Month")
     return length_ns
+
+
+def _meant(text: str) -> str:
+    """What other programs' spelling (``5m``, ``1h``, ``D``) is called here."""
+    match = re.fullmatch(r"([1-9][0-9]*)?\s*([A-Za-z]+)", text)
+    unit = None if match is None else "Month" if match[2] == "M" else _OTHERS.get(match[2].lower().removesuffix("s"))
+    return "" if match is None or unit is None else f"; did you mean {match[1] or 1}{unit}?"
 
 
 def timeframe_name(length_ns: int) -> str:
