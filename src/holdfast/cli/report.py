@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.backtesting.results import AccountResult, StrategyResult
+from holdfast.calendars import trading_calendar
 from holdfast.cli.terminal import (
     BAD,
     DIM,
@@ -84,7 +85,10 @@ def _outcome(result: AccountResult, numbers: "Statistics") -> list[tuple[str, Ce
     pairs: list[tuple[str, Cell]] = [
         (
             "period",
-            f"{when(result.start_ns)[:10]} to {when(result.end_ns)[:10]}, {sessions}, {result.bars:,} bars{rate}",
+            (
+                f"{numbers.first_session or when(result.start_ns)[:10]} to {numbers.last_session or when(result.end_ns)[:10]}, "
+                f"{sessions}, {result.bars:,} bars{rate}"
+            ),
         ),
         ("equity", _equity(result)),
     ]
@@ -120,8 +124,13 @@ def _fall(result: AccountResult, numbers: "Statistics") -> str:
     text = f"{result.max_drawdown_pct:.2f}%"
     if fall.days is None or fall.high_ns is None:
         return text
-    end = f"to {when(fall.recovered_ns)[:10]}" if fall.recovered_ns is not None else "and not made good"
-    return f"{text}, {fall.days:,.0f} days from {when(fall.high_ns)[:10]} {end}"
+    calendar = trading_calendar(numbers.calendar)
+
+    def session(mark_ns: int) -> str:  # a daily bar is a mark at its end, when the next day has begun
+        return calendar.day_at(mark_ns - 1).date
+
+    end = f"to {session(fall.recovered_ns)}" if fall.recovered_ns is not None else "and not made good"
+    return f"{text}, {fall.days:,.0f} days from {session(fall.high_ns)} {end}"
 
 
 def _sharpe(numbers: "Statistics") -> str:
