@@ -125,7 +125,12 @@ PARTS: tuple[Part, ...] = (
     Kills("kills-postgres", "engines killed, journal in PostgreSQL", 6, "postgres", 100),
     Kills("kills-mariadb", "engines killed, journal in MariaDB", 7, "mariadb", 100),
     Worlds("worlds", "new seeds of the seeded world", 5, 20_000),
-    Tests("properties", "properties, searched at random", 6, (("tests/property",),)),
+    Tests(
+        "properties",
+        "properties, searched at random",
+        6,
+        (("tests/property",), ("-m", "campaign", "tests/process/test_sweep_dask.py")),
+    ),
     Tests("combinations", "all of the exhaustive part, and the fixed seeds", 4, (("tests/world",),)),
     Tests("cuts", "journals cut after every batch, runs killed fifty times", 8, (("tests/crash",),)),
     Tests(

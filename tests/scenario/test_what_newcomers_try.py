@@ -143,7 +143,7 @@ def test_how_a_frame_is_laid_out_is_said_by_the_words_of_the_file() -> None:
     assert backtest(Holds, named, symbol="SPY", columns={"close": "Mine"}).account.value.equity == plain
     one = backtest(Holds, seconds, symbol="SPY", unit="s", calendar="24/7")
     assert one.account.bars == len(DAYS)
-    assert told(InvalidValue, data=named).endswith("name them by columns")
+    assert told(DataError, data=named).endswith("name them by columns")
 
 
 def test_files_that_people_have_are_backtested_as_they_are(tmp_path: Path) -> None:

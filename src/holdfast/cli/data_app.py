@@ -124,7 +124,7 @@ def data_download(
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="The first day, of the exchange.")],
     end: Annotated[str, typer.Option("--to", metavar="DATE", help="The last day, included.")],
     bar: Annotated[str, typer.Option(metavar="LENGTH", help="1Min, 1Hour, 1Day ...")] = "1Min",
-    broker: Annotated[str, typer.Option(help="Whose history.")] = "alpaca",
+    broker: Annotated[str, typer.Option(metavar="NAME", help="Whose history, where there are several.")] = "",
     login: Annotated[str, typer.Option(metavar="NAME", help="The login, where there are several.")] = "",
     adjustment: Annotated[
         str, typer.Option(metavar="WORD", help="raw, splits, or all: for dividends too. It changes with each split.")
@@ -140,6 +140,6 @@ def data_download(
     from holdfast.cli import data_download as command
 
     request = command.DownloadRequest(
-        tuple(symbols), start, end, bar, broker, login, adjustment, catalogue, replace, as_json
+        tuple(symbols), start, end, bar, broker or command.only_broker(), login, adjustment, catalogue, replace, as_json
     )
     raise typer.Exit(command.download(config, request))

@@ -15,6 +15,7 @@ from holdfast.brokers.history import BarHistory, BarRequest, BarRow
 from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.config import DEFAULT_PATH, Config, load_config
+from holdfast.core.messages import PAPER
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import DAY_NS, iso_time
 from holdfast.data.catalogue import About, Catalogue, read_about
@@ -62,6 +63,14 @@ class Tally(msgspec.Struct):
     there: int = 0
     months: int = 0
     finished_before: int = 0
+
+
+def only_broker() -> str:
+    """The broker that there is beside paper. Raises InvalidValue where there are several."""
+    there = [name for name in registry.names() if name != PAPER]
+    if len(there) != 1:
+        raise InvalidValue(f"several brokers have a history; say which: --broker {' or --broker '.join(there)}")
+    return there[0]
 
 
 def download(config_file: Path | None, request: DownloadRequest) -> int:

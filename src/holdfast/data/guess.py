@@ -167,7 +167,7 @@ class _Guesser(TimeGuesser):
             return BARS
         found = kind_of(self.named)
         if found is None:
-            raise InvalidValue(
+            raise DataError(
                 f"{self.part.name} has {', '.join(map(repr, self.named.names)) or 'no columns'}; bars need open, high, low, close (and volume), "
                 "trades price and size, quotes bid and ask: name them by columns"
             )
@@ -216,12 +216,12 @@ class _Guesser(TimeGuesser):
                 f"{self.part.name} has {there}, and their values don't tell which is what; name them by columns, such as ts=1,open=2,high=3,low=4,close=5"
             )
         if "ts" not in columns and not {"date", "time"} <= set(columns):
-            raise InvalidValue(
+            raise DataError(
                 f"{self.part.name} has no column of times that is known (it has {there}); name it by columns, as ts"
             )
         missing = [name for name in kind.prices if name not in columns]
         if missing:
-            raise InvalidValue(
+            raise DataError(
                 f"{self.part.name} has no {', '.join(missing)} (it has {there}); {kind.name} need {' '.join(kind.columns)}: name them by columns"
             )
         try:

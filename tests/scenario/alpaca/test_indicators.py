@@ -1,5 +1,6 @@
 """Indicators at the local Alpaca: warmed up by the history that is fetched, told of where that is too short, and the strategy's last call."""
 
+import io
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from holdfast import Bar, Context, Sma, Strategy
+from holdfast.observe.logs import LogFormat, set_up_logs
 from tests.local_alpaca import local_alpaca
 from tests.scenario.alpaca.breaking import started_engine
 from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, configuration
@@ -33,10 +35,10 @@ class Measured(Strategy):
         raise RuntimeError("at the very end")
 
 
-def test_the_history_warms_indicators_up_and_the_end_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_history_warms_indicators_up_and_the_end_is_told(tmp_path: Path) -> None:
     """From the first live bar on they have their value; one that needs more is named; on_end comes once, and what it does harms nothing."""
+    said = io.StringIO()
+    set_up_logs(LogFormat.JSON, stream=said)
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=2400) as server:
         config = configuration(server, tmp_path)
         measured: Any = msgspec.structs.replace(
@@ -57,6 +59,5 @@ def test_the_history_warms_indicators_up_and_the_end_is_told(
     assert {(row.symbol, row.name, row.minutes) for row in cold} == {(symbol, "SMA(500)", 501) for symbol in SYMBOLS}
     assert Measured.ended == 1
     assert not [record for _, record in running.records if "StrategyStopped" in type(record.body).__name__]
-    printed = capsys.readouterr()
-    assert "a larger feed.warm_up_minutes" in printed.out + printed.err
-    assert "at the very end" in printed.out + printed.err
+    assert "a larger feed.warm_up_minutes" in said.getvalue()
+    assert "at the very end" in said.getvalue()

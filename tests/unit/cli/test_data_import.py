@@ -32,6 +32,7 @@ timeframe = "1Day"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # tests that run side by side are given one, and lines are cut at it
     (tmp_path / "SPY.csv").write_text(DAYS)
     (tmp_path / "minutes.csv").write_text(MINUTES)
     return tmp_path

@@ -26,6 +26,7 @@ BAD = """Date,Open,High,Low,Close,Volume
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)  # tests that run side by side are given one, and lines are cut at it
     (tmp_path / "SPY.csv").write_text(DAYS)
     assert run("import", "SPY.csv", "--yes", "--adjustment", "raw")[0] == 0
     return tmp_path

@@ -168,7 +168,7 @@ def test_hour_shown_twice() -> None:
         (frame(), {"symbol": "X", "calendar": "XNY"}, ConfigError, "XNYS"),
         (frame(), {"symbol": "X", "stamp": "middle"}, InvalidValue, "stamp"),
         (frame([5, 6, 7]), {"symbol": "X"}, InvalidValue, "unit"),
-        (frame().rename(columns={"Open": "What"}), {"symbol": "X"}, InvalidValue, "bars need open"),
+        (frame().rename(columns={"Open": "What"}), {"symbol": "X"}, DataError, "bars need open"),
         (frame().assign(High=0.5), {"symbol": "X"}, DataError, "high 0.5 is below low 1"),
         (frame().assign(Open=-1.0), {"symbol": "X"}, DataError, "open is -1; it must be a finite number above zero"),
         (frame().assign(Open="1;5"), {"symbol": "X"}, DataError, "open is '1;5', which is not a number"),
