@@ -15,7 +15,10 @@ from holdfast.errors import Refused
 
 GROUP = "holdfast.adapters"
 """An entry point's name is the broker's; its value, such as ``package.module:ADAPTER``, is an instance of `Adapter`."""
-SHIPPED = {name: EntryPoint(name, f"holdfast.adapters.{name}.adapter:ADAPTER", GROUP) for name in ("paper", "alpaca")}
+SHIPPED = {
+    name: EntryPoint(name, f"holdfast.adapters.{name}.adapter:ADAPTER", GROUP)
+    for name in ("paper", "alpaca", "zerodha")
+}
 
 
 def names() -> Sequence[str]:

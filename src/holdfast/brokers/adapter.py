@@ -11,6 +11,7 @@ from holdfast.brokers.breaker import Breaker
 from holdfast.brokers.history import BarHistory
 from holdfast.brokers.port import LiveBroker
 from holdfast.brokers.replayed import ReplayedBroker
+from holdfast.brokers.sessions import NoSessions, Person, SessionNote, Sessions
 from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules, FeeBounds
 from holdfast.core.messages import BrokerName
 from holdfast.core.ranges import Ranged
@@ -18,8 +19,11 @@ from holdfast.core.session.calendar import TradingCalendar
 
 if TYPE_CHECKING:  # the configuration is read by commands that need none of these
     from holdfast.feeds.live import LiveFeed, Stream
-    from holdfast.observe.metrics import ApiMetrics
+    from holdfast.telemetry.metrics import ApiMetrics
     from holdfast.venue.exchange import Exchange
+
+
+NO_SESSIONS = NoSessions()
 
 
 class NoSettings(Ranged, frozen=True, forbid_unknown_fields=True):
@@ -27,11 +31,15 @@ class NoSettings(Ranged, frozen=True, forbid_unknown_fields=True):
 
 
 class Watched(NamedTuple):
-    """Who is told of a login's requests. The breakers hold requests back after failures; without one every request is made."""
+    """Who is told of a login's requests. The breakers hold requests back after failures; without one every request is made.
+
+    ``sessions`` are where `Adapter.begin_session` has kept what it began.
+    """
 
     metrics: "ApiMetrics"
     trading: Breaker | None = None
     market_data: Breaker | None = None
+    sessions: Sessions = NO_SESSIONS
 
 
 class FeedRequest(NamedTuple):
@@ -89,6 +97,7 @@ class Proof(NamedTuple):
     symbol: str
     send: bool
     tell: Callable[[Step], None]
+    sessions: Sessions = NO_SESSIONS
 
 
 class InMemory(NamedTuple):
@@ -143,6 +152,17 @@ class Adapter(Generic[S]):
 
     def history(self, login: Any) -> BarHistory | None:  # noqa: ARG002
         """The past of its market data, asked by a login of its own. None: it offers none."""
+        return None
+
+    def begin_session(self, section: S, name: str, sessions: Sessions, person: Person) -> str:
+        """Begin the session of a login that ends by the clock, with a person's help, and keep it; what came of it, in words.
+
+        Raises :class:`~holdfast.errors.HoldfastError`.
+        """
+        raise NotImplementedError
+
+    def session_note(self, section: S, name: str, sessions: Sessions) -> SessionNote | None:  # noqa: ARG002
+        """What a person should know of the session of a login. None: its logins need none. Raises ConfigError for keys that are missing."""
         return None
 
     async def prove(self, section: S, proof: Proof) -> None:

@@ -10,7 +10,7 @@ at once when the time is up.
 import threading
 from collections.abc import Callable
 
-from holdfast.observe.clock import boot_time_s
+from holdfast.telemetry.clock import boot_time_s
 
 FIRST_BACK_OFF_S, LONGEST_BACK_OFF_S = 0.5, 15.0
 SERVER_ERROR = 500
@@ -53,7 +53,7 @@ class Breaker:
     """
 
     def __init__(self, threshold: int, on_change: OnChange, now_s: Callable[[], float] = boot_time_s) -> None:
-        self._threshold = threshold
+        self.threshold = threshold
         self._on_change = on_change
         self._now_s = now_s
         self._lock = threading.Lock()
@@ -62,18 +62,18 @@ class Breaker:
     @property
     def is_closed(self) -> bool:
         """Whether everything goes."""
-        return all(count.failures < self._threshold for count in self._counts.values())
+        return all(count.failures < self.threshold for count in self._counts.values())
 
     def wait_s(self, kind: str = ALL) -> float:
         """How long a question of a kind has to wait; 0 when it may go now. While it is open, one a back-off may."""
         with self._lock:
             now_s = self._now_s()
             counts = [self._counts[name] for name in {kind, ALL} if name in self._counts]
-            wait_s = max((count.held_s(self._threshold, now_s) for count in counts), default=0.0)
+            wait_s = max((count.held_s(self.threshold, now_s) for count in counts), default=0.0)
             if wait_s > 0:
                 return wait_s
             for count in counts:
-                if count.failures >= self._threshold:
+                if count.failures >= self.threshold:
                     count.back_off_s = min(2 * count.back_off_s, LONGEST_BACK_OFF_S)
                     count.retry_s = now_s + count.back_off_s
             return 0.0
@@ -97,7 +97,7 @@ class Breaker:
     def _count(self, name: str, ok: bool) -> None:
         count = self._counts.setdefault(name, _Count())
         count.failures = 0 if ok else count.failures + 1
-        if count.failures == self._threshold:
+        if count.failures == self.threshold:
             count.back_off_s = FIRST_BACK_OFF_S
             count.retry_s = self._now_s() + FIRST_BACK_OFF_S
 
@@ -105,8 +105,8 @@ class Breaker:
         """One failure more opens it again, a success is as good as ever."""
         now_s = self._now_s()
         for name, count in self._counts.items():
-            if name.startswith(_WRITES) and count.failures >= self._threshold and now_s >= count.retry_s:
-                count.failures = self._threshold - 1
+            if name.startswith(_WRITES) and count.failures >= self.threshold and now_s >= count.retry_s:
+                count.failures = self.threshold - 1
 
 
 def kind_of(method: str, path: str) -> str:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
 from holdfast.brokers.transport import OrderEvent
+from holdfast.core.codec import is_external
 from holdfast.core.messages import OrderTerms
 from holdfast.core.orders.order import Order
 from holdfast.core.types import ClientOrderId
@@ -63,8 +64,12 @@ class KnownOrders:
             self.learn(order.broker_order_id, order.terms.client_order_id)
 
     def learn(self, broker_order_id: str, client_order_id: ClientOrderId) -> list[OrderEvent]:
-        """The broker's id of an order of ours; the events about it that came before it was known."""
-        self._ours[broker_order_id] = client_order_id
+        """The broker's id of an order of ours; the events about it that came before it was known.
+
+        An adopted order that has turned out to be one of ours is that one from then on.
+        """
+        if not is_external(client_order_id) or broker_order_id not in self._ours:
+            self._ours[broker_order_id] = client_order_id
         self._broker_ids[client_order_id] = broker_order_id
         if len(self._ours) > REMEMBERED:
             _, gone = self._ours.popitem(last=False)

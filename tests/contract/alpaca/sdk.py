@@ -15,7 +15,8 @@ import requests
 
 from holdfast.core.messages import Quote, Trade
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
-from tests.local_alpaca import PATIENCE_S, LocalAlpaca
+from tests.local_alpaca import LocalAlpaca
+from tests.local_server import PATIENCE_S
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports a part of websockets that is to go some day
@@ -69,16 +70,16 @@ class Bot:
         assert response.status_code == 200, response.text
 
     @property
-    def desk(self) -> TradingAccount:
+    def trading(self) -> TradingAccount:
         """The account in the server."""
-        desk = self.server.call(lambda: self.server.world.desks.find(self.key))
-        assert desk is not None
-        return desk
+        trading = self.server.call(lambda: self.server.world.accounts.find(self.key))
+        assert trading is not None
+        return trading
 
     def order_when(self, order_id: str, status: str) -> dict[str, Any]:
         """The order as soon as it has the status. Awaited in the server: asking again and again would meet the rate limit."""
-        desk = self.desk
-        self.server.wait_for(lambda: desk.orders.get(order_id).status == status, f"order {order_id} to be {status}")
+        trading = self.trading
+        self.server.wait_for(lambda: trading.orders.get(order_id).status == status, f"order {order_id} to be {status}")
         order: dict[str, Any] = self.raw.get_order_by_id(order_id)
         return order
 
@@ -145,5 +146,5 @@ def trade_updates(bot: Bot, *, raw: bool = True) -> Iterator[Listening]:
 
 def wait_until_heard(bot: Bot, so: bool = True) -> None:
     """Until the account's updates are told to somebody, or to nobody."""
-    desk = bot.desk
-    bot.server.wait_for(lambda: desk.hub.is_heard is so, f"the stream of {bot.key}")
+    trading = bot.trading
+    bot.server.wait_for(lambda: trading.hub.is_heard is so, f"the stream of {bot.key}")

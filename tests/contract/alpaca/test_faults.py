@@ -124,8 +124,8 @@ def test_invisible_order(client: Bot) -> None:
             read(name)
         assert refused.value.status_code == 404
     assert names(client) == []
-    desk = client.desk
-    client.server.wait_for(lambda: not desk.is_hidden(desk.orders.get(order["id"])), "the order to be seen")
+    trading = client.trading
+    client.server.wait_for(lambda: not trading.is_hidden(trading.orders.get(order["id"])), "the order to be seen")
     assert names(client) == ["a"]
     assert client.raw.get_order_by_id(order["id"])["status"] == "filled"
 

@@ -9,7 +9,7 @@ import requests
 
 from tests.contract.alpaca import openapi
 from tests.contract.alpaca.sdk import Bot
-from tests.local_alpaca import PATIENCE_S
+from tests.local_server import PATIENCE_S
 
 TRADING = (
     "/v2/account",

@@ -29,7 +29,7 @@ class Trader:
         self.answers: Counter[str] = Counter()
         self._session = requests.Session()
         self._session.headers.update({"APCA-API-KEY-ID": bot.key, "APCA-API-SECRET-KEY": bot.secret})
-        bot.desk.limit = RateLimit(0)  # not what this is about
+        bot.trading.limit = RateLimit(0)  # not what this is about
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """One request; its JSON. Refusals are counted, errors of the server fail the test."""

@@ -141,4 +141,4 @@ def test_changing_the_account(bot: Bot) -> None:
             keys = {"key_id": one.key, "secret_key": one.secret}
             socket.send(json.dumps({"action": "authenticate", "data": keys}))
             assert json.loads(socket.recv(20))["data"]["status"] == "authorized"
-        assert not bot.desk.hub.is_taken
+        assert not bot.trading.hub.is_taken

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.brokers import cache
 from holdfast.brokers.cache import Cached, CachedByKey
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 
 LONG_S = 60.0
 

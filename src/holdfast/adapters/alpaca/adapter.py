@@ -15,7 +15,7 @@ from holdfast.brokers.history import BarHistory
 from holdfast.brokers.port import LiveBroker
 from holdfast.core.messages import BrokerName
 from holdfast.feeds.live import LiveFeed
-from holdfast.observe.logs import quieten
+from holdfast.telemetry.logs import quieten
 
 if TYPE_CHECKING:
     from holdfast.adapters.alpaca.connection.rest import AlpacaRest

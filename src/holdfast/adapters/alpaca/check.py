@@ -3,8 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from decimal import Decimal
 
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
@@ -14,10 +13,11 @@ from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
 from holdfast.adapters.alpaca.market_data.market_data import AlpacaMarketData
 from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
 from holdfast.brokers.adapter import Proof, Step, Verdict
-from holdfast.brokers.port import AtBroker, BrokerOrder, StreamStatus, Unavailable
+from holdfast.brokers.port import AtBroker, BrokerOrder, Unavailable
+from holdfast.brokers.proving import PATIENCE_S, Found, Wrong, feed_status, stream_status, take_step
 from holdfast.calendars import trading_calendar
 from holdfast.core.instruments import CRYPTO, US_EQUITY
-from holdfast.core.messages import CancelOrder, MarketEvent, OrderTerms, Report, SubmitOrder
+from holdfast.core.messages import CancelOrder, OrderTerms, Report, SubmitOrder
 from holdfast.core.types import (
     DAY_NS,
     SECOND_NS,
@@ -32,12 +32,9 @@ from holdfast.core.types import (
     plain,
     to_price,
 )
-from holdfast.errors import HoldfastError
-from holdfast.feeds.live import FeedStatus, Stream
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.feeds.live import Stream
+from holdfast.telemetry.metrics import ApiMetrics
 
-PATIENCE_S = 20.0
-"""How long any one step may take."""
 SKEW_S = 2.0
 """How far the machine's clock may be from Alpaca's before that is worth a word."""
 FAR = Decimal("0.5")
@@ -45,11 +42,6 @@ FAR = Decimal("0.5")
 POLL_S = 0.1
 
 OK, NOTE, FAIL, SKIPPED = Verdict.OK, Verdict.NOTE, Verdict.FAIL, Verdict.SKIPPED
-Found = tuple[Verdict, str]
-
-
-class Wrong(HoldfastError):
-    """A step that failed, and what to do about it."""
 
 
 async def prove(settings: AlpacaSettings, proof: Proof) -> None:
@@ -62,6 +54,7 @@ class _Check:
 
     def __init__(self, settings: AlpacaSettings, proof: Proof) -> None:
         self._settings = settings
+        self._proof = proof
         self._symbol = proof.symbol
         self._send = proof.send
         self._tell = proof.tell
@@ -80,7 +73,7 @@ class _Check:
         self._tell(Step("keys", OK, where))
         self._broker.open(self._reports.append, lambda _: None, lambda _key, _filled: None, lambda: self._now_ns)
         try:
-            if await self._step("connection", self._connection):
+            if await take_step(self._proof, "connection", self._connection):
                 for what, step in (
                     ("account", self._account),
                     ("history", self._history),
@@ -89,22 +82,10 @@ class _Check:
                     ("market data", self._market_data),
                     ("round trip", self._round_trip),
                 ):
-                    await self._step(what, step)
+                    await take_step(self._proof, what, step)
         finally:
             self._broker.close()
             self._rest.close()
-
-    async def _step(self, what: str, step: Callable[[], Awaitable[Found]]) -> bool:
-        started_s = time.perf_counter()
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                verdict, text = await step()
-        except TimeoutError:
-            verdict, text = FAIL, f"nothing came within {PATIENCE_S:.0f} s: is a firewall or proxy in between?"
-        except HoldfastError as error:
-            verdict, text = FAIL, " ".join(str(error).split())
-        self._tell(Step(what, verdict, text, time.perf_counter() - started_s))
-        return verdict != FAIL
 
     async def _connection(self) -> Found:
         try:
@@ -142,14 +123,7 @@ class _Check:
         return OK, f"{self._symbol} at {price:g}"
 
     async def _order_events(self) -> Found:
-        told: asyncio.Queue[StreamStatus] = asyncio.Queue()
-        stream = asyncio.create_task(self._broker.run(told.put))
-        try:
-            status = await told.get()
-        finally:
-            stream.cancel()
-            with suppress(asyncio.CancelledError):
-                await stream
+        status = await stream_status(self._broker)
         if not status.connected:
             raise Wrong(f"{status.reason}; another program may be connected with these keys (Alpaca allows one)")
         return OK, "listening"
@@ -163,23 +137,7 @@ class _Check:
             calendar=trading_calendar("24/7" if is_crypto(self._symbol) else "XNYS"),
             warm_up_minutes=0,
         )
-        told: asyncio.Queue[FeedStatus] = asyncio.Queue()
-        events: list[MarketEvent] = []
-
-        async def deliver(event: MarketEvent) -> None:
-            events.append(event)
-
-        running = asyncio.create_task(feed.run(deliver, told.put_nowait))
-        telling = asyncio.create_task(told.get())
-        try:
-            await asyncio.wait({running, telling}, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                running.result()
-            status = telling.result()
-        finally:
-            for task in (running, telling):
-                task.cancel()
-            await asyncio.gather(running, telling, return_exceptions=True)
+        status = await feed_status(feed)
         if not status.connected:
             raise Wrong(f"{status.reason}; another program may be connected with these keys (Alpaca allows one)")
         return OK, f"subscribed to bars of {self._symbol}"

@@ -43,7 +43,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.types import Money, iso_time, many
 from holdfast.errors import InvalidValue
 from holdfast.feeds.live import Deliver, LiveFeed, TellStatus
-from holdfast.observe.crash_points import CrashPoint, reach
+from holdfast.telemetry.crash_points import CrashPoint, reach
 from holdfast.venue.exchange import Exchange
 
 LIVE_PAPER = Capability(

@@ -1,10 +1,8 @@
 """The HTTP and websocket server around a world."""
 
-import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -13,25 +11,29 @@ from aiohttp import web
 from holdfast.calendars import trading_calendar
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import iso_time
-from holdfast.errors import ConfigError
 from holdfast.feeds.synthetic import SYMBOLS
-from holdfast.sim.alpaca.clock import MarketClock
 from holdfast.sim.alpaca.errors import answer_errors
 from holdfast.sim.alpaca.faults import control
-from holdfast.sim.alpaca.faults.http import middleware
-from holdfast.sim.alpaca.faults.registry import Faults, load_faults
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
+from holdfast.sim.alpaca.faults.http import manners
 from holdfast.sim.alpaca.market import absent, markets, opening, reference, rest, stream
-from holdfast.sim.alpaca.market.replay import Replay
+from holdfast.sim.alpaca.market.place import marketplace
 from holdfast.sim.alpaca.trading import rest as trading_rest
 from holdfast.sim.alpaca.trading import updates
-from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.trading.trading_accounts import REQUESTS_PER_MINUTE, TradingAccounts
 from holdfast.sim.alpaca.world import WORLD, World
+from holdfast.sim.chassis import server as chassis
+from holdfast.sim.chassis.clock import MarketClock
+from holdfast.sim.chassis.faults.audit import Audit
+from holdfast.sim.chassis.faults.http import middleware
+from holdfast.sim.chassis.faults.registry import Faults
+from holdfast.sim.chassis.market.start import file_start_ns, synthetic_start_ns
+from holdfast.sim.chassis.server import LOOPBACK
+from holdfast.sim.chassis.state import State
 
 CALENDAR = "XNYS"
-LOOPBACK = "127.0.0.1"
-CLOSE_WITHIN_S = 2.0
-"""How long an ending server waits for its clients."""
+AUDITED = ("/v2/orders", "/v2/positions")
+"""How the paths begin that can place, change, cancel or close."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -64,23 +66,25 @@ class Built(msgspec.Struct, frozen=True):
 def build_world(settings: Settings) -> Built:
     """Reads the data and puts everything together. Raises :class:`~holdfast.errors.HoldfastError`."""
     calendar = trading_calendar(CALENDAR)
+    place = marketplace(calendar)
+    faults = FAULTS.load(settings.faults) if settings.faults else ()
     state = State(settings.state) if settings.state else None
     start_ns, notes = _start(settings, state)
     skipped: Sequence[str] = ()
     if settings.data:
-        store, skipped = opening.file_store(settings.data, calendar)
-        start_ns = opening.file_start_ns(store) if start_ns is None else start_ns
+        store, skipped = opening.file_store(settings.data, place)
+        start_ns = file_start_ns(store) if start_ns is None else start_ns
     else:
         if start_ns is None:
             wall_ns = opening.wall_ns()
-            start_ns = opening.synthetic_start_ns(calendar, wall_ns, settings.symbols)
+            start_ns = synthetic_start_ns(place, wall_ns, settings.symbols)
             notes += _closed_notes(calendar, wall_ns, start_ns)
-        store = opening.synthetic_store(settings.seed, settings.symbols, calendar, start_ns)
+        store = opening.synthetic_store(settings.seed, settings.symbols, place, start_ns)
     calendar.day_at(start_ns)  # an error for a time that the calendar doesn't cover comes now, not with a request
-    world = World(MarketClock(start_ns, settings.speed), calendar, store)
+    world = World(MarketClock(start_ns, settings.speed), place, store)
     world.has_fees = settings.has_fees
-    world.faults = Faults(load_faults(settings.faults) if settings.faults else ())
-    world.desks = TradingAccounts(
+    world.faults = Faults(faults, audit=Audit(AUDITED))
+    world.accounts = TradingAccounts(
         world,
         accounts=settings.accounts,
         requests_per_minute=settings.requests_per_minute,
@@ -117,7 +121,7 @@ def _closed_notes(calendar: TradingCalendar, wall_ns: int, start_ns: int) -> lis
 
 def build_app(world: World) -> web.Application:
     """Every endpoint, over one world."""
-    app = web.Application(middlewares=[middleware(world), answer_errors])
+    app = web.Application(middlewares=[middleware(world, manners()), answer_errors])
     app[WORLD] = world
     for room in (absent, rest, reference, markets, stream, trading_rest, updates, control):
         app.add_routes(room.routes(world))
@@ -132,26 +136,8 @@ async def serving(
 
     Raises :class:`~holdfast.errors.ConfigError` when the port can't be had.
     """
-    runner = web.AppRunner(build_app(world), access_log=None, shutdown_timeout=CLOSE_WITHIN_S)
-    await runner.setup()
     try:
-        world.clock.begin()
-        replay = Replay(world)
-        site = web.TCPSite(runner, host, port, ssl_context=tls)
-        try:
-            await site.start()
-        except OSError as error:
-            text = os.strerror(error.errno) if error.errno else str(error)
-            raise ConfigError(f"can't listen on {host}:{port} ({text}); choose another port, or 0 for any") from None
-        playing = asyncio.create_task(replay.run())
-        try:
-            yield runner.addresses[0][1]
-        finally:
-            world.faults.connections.closing = True
-            playing.cancel()
-            with suppress(asyncio.CancelledError):
-                await playing
-            world.hub.close()
+        async with chassis.serving(world, build_app(world), host, port, tls) as bound:
+            yield bound
     finally:
-        await runner.cleanup()
-        world.desks.close()
+        world.accounts.close()

@@ -37,13 +37,11 @@ NAME = "Holdfast's Alpaca on this machine"
 def certificates(folder: Path) -> tuple[Path, Path]:
     """The authority that clients are to trust, and the server's certificate with its key; made when they aren't there or run out.
 
-    Raises :class:`~holdfast.errors.ConfigError` without the library for it, or when the folder can't be written.
+    Raises :class:`~holdfast.errors.ConfigError` when the folder can't be written.
     """
     authority, server = folder / "ca.pem", folder / "server.pem"
-    try:
-        from cryptography import x509
-    except ImportError:
-        raise ConfigError("--tls makes a certificate, and needs: pip install 'holdfast[tls]'") from None
+    from cryptography import x509
+
     try:
         if authority.exists() and server.exists():
             ends = x509.load_pem_x509_certificate(server.read_bytes()).not_valid_after_utc

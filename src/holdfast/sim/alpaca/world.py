@@ -5,33 +5,34 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from holdfast.core.messages import MarketEvent
-from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import iso_time
-from holdfast.sim.alpaca.clock import MarketClock
 from holdfast.sim.alpaca.market.assets import Assets
 from holdfast.sim.alpaca.market.hub import Hub
-from holdfast.sim.alpaca.market.store import Store
-from holdfast.sim.alpaca.market.view import MarketView
+from holdfast.sim.chassis.clock import MarketClock
+from holdfast.sim.chassis.market.place import Marketplace
+from holdfast.sim.chassis.market.store import Store
+from holdfast.sim.chassis.market.view import MarketView
 
 if TYPE_CHECKING:
-    from holdfast.sim.alpaca.faults.registry import Faults
     from holdfast.sim.alpaca.trading.trading_accounts import TradingAccounts
+    from holdfast.sim.chassis.faults.registry import Faults
 
 
 class World:
     """One simulated market with its accounts. Used from one event loop only.
 
-    The market begins with the last known of everything before the clock's time. ``faults`` and ``desks`` are put in by
-    whoever builds the world, since desks are made around it. ``has_fees`` says whether trades cost what they do at Alpaca.
+    The market begins with the last known of everything before the clock's time. ``faults`` and ``accounts`` are put in by
+    whoever builds the world, since accounts are made around it. ``has_fees`` says whether trades cost what they do at Alpaca.
     """
 
     faults: "Faults"
-    desks: "TradingAccounts"
+    accounts: "TradingAccounts"
     has_fees: bool = False
 
-    def __init__(self, clock: MarketClock, calendar: TradingCalendar, history: Store) -> None:
+    def __init__(self, clock: MarketClock, place: Marketplace, history: Store) -> None:
         self.clock = clock
-        self.calendar = calendar
+        self.place = place
+        self.calendar = place.calendar
         self.history = history
         self.assets = Assets(history.data)
         self.market = MarketView(lambda symbol: history.previous_close(symbol, clock.now_ns))
@@ -46,8 +47,8 @@ class World:
         """An event happens: the clock comes to it, the market sees it, every account, then whoever streams it."""
         self.clock.advance(event.time_ns)
         self.market.see(event)
-        for desk in self.desks.all():
-            desk.on_market(event)
+        for trading in self.accounts.all():
+            trading.on_market(event)
         self.hub.tell(event)
 
     def show(self, event: MarketEvent) -> None:
@@ -59,8 +60,8 @@ class World:
     def pass_time(self, now_ns: int) -> None:
         """Time goes on without an event (a session opens or closes)."""
         self.clock.advance(now_ns)
-        for desk in self.desks.all():
-            desk.on_time(now_ns)
+        for trading in self.accounts.all():
+            trading.on_time(now_ns)
 
     def status(self) -> dict[str, Any]:
         """How the market stands, for `/_sim/status`: ``events`` have happened, ``over`` when there are no more."""

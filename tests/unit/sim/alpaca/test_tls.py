@@ -15,7 +15,8 @@ from websockets.sync.client import connect
 
 from holdfast.errors import ConfigError
 from holdfast.sim.alpaca import tls
-from tests.local_alpaca import PATIENCE_S, LocalAlpaca, local_alpaca
+from tests.local_alpaca import LocalAlpaca, local_alpaca
+from tests.local_server import PATIENCE_S
 
 
 @pytest.fixture(scope="module")

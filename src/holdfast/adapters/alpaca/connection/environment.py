@@ -1,15 +1,10 @@
-"""Where Alpaca's settings come from: the environment, else a ``.env`` file, else the section of the configuration file.
+"""Where Alpaca's settings come from: the environment, else a ``.env`` file, else the section of the configuration file."""
 
-The ``.env`` file is read, never put into the environment of this process or those it starts.
-"""
-
-import ipaddress
 import logging
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -22,10 +17,11 @@ from holdfast.adapters.alpaca.connection.settings import (
     Mode,
     StockFeed,
 )
+from holdfast.brokers.environment import Lookup, address_of, check_login, key_of, lookup_in
 from holdfast.core.ranges import Count, Ranged, Seconds
 from holdfast.errors import ConfigError
-from holdfast.observe.redact import protect
-from holdfast.observe.secret import Secret
+from holdfast.telemetry.redact import protect
+from holdfast.telemetry.secret import Secret
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +29,6 @@ LIVE_CONSENT = "I want to trade real money"
 """What ``ALPACA_LIVE_CONSENT`` has to say, letter by letter, before a live account is touched."""
 
 KEYS_PAGE = "https://app.alpaca.markets"
-PLACEHOLDER = re.compile(
-    r"(?i)your[ _-]|[_-]here$|^(change[_-]?me|placeholder|example|x+|\*+|\.+|todo)$|^<.*>$|^\$\{.*\}$"
-)
-"""What example files have in the place of keys. Real ones (observed) are letters and digits and nothing else."""
-
 KEY_PREFIX = {Mode.PAPER: "PK", Mode.LIVE: "AK"}
 """How Alpaca's keys begin (observed, not promised)."""
 
@@ -47,12 +38,6 @@ _ADDRESSES = {
     "data_stream_url": (DATA_STREAM_URL, ("wss", "ws", "https", "http")),
 }
 """Each address with what it is by default and the schemes it may have."""
-
-Lookup = Callable[[str], str | None]
-
-
-LOGIN = re.compile("[a-z][a-z0-9_]*")
-"""How logins are named: their variables have the name in capitals."""
 
 
 class AlpacaLoginSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,7 +91,7 @@ def load_alpaca(
 
     Raises :class:`~holdfast.errors.ConfigError`, which says what to set where, and shows no value of a key.
     """
-    lookup = _lookup(environment, _read_dotenv(dotenv_path))
+    lookup = lookup_in(environment, dotenv_path)
     section = _section_of(section, login)
     prefix = f"ALPACA_{login.upper()}_" if login else "ALPACA_"
     mode = _mode(lookup(f"{prefix}MODE"), f"{prefix}MODE")
@@ -133,8 +118,7 @@ def _section_of(section: AlpacaSection, login: str) -> AlpacaSection:
     """The section as a login has it: keys, mode and plan are its own, the rest is shared."""
     if not login:
         return section
-    if not LOGIN.fullmatch(login):
-        raise ConfigError(f"alpaca: a login is named by small letters, digits and _, not {login!r}")
+    check_login("alpaca", login)
     if section.logins and login not in section.logins:
         logger.info("[alpaca.logins.%s] is not there; its keys are looked for in the environment", login)
     own = section.logins.get(login, AlpacaLoginSection())
@@ -146,25 +130,6 @@ def _section_of(section: AlpacaSection, login: str) -> AlpacaSection:
         stock_feed=own.stock_feed or section.stock_feed,
         symbol_limit=own.symbol_limit or section.symbol_limit,
     )
-
-
-def _lookup(environment: Mapping[str, str], dotenv: Mapping[str, str | None]) -> Lookup:
-    def lookup(name: str) -> str | None:
-        """The value, or None where it is missing or empty, as the lines of an example file are."""
-        return (environment.get(name) or "").strip() or (dotenv.get(name) or "").strip() or None
-
-    return lookup
-
-
-def _read_dotenv(path: Path | None) -> Mapping[str, str | None]:
-    if path is None:
-        return {}
-    try:
-        from dotenv import dotenv_values
-
-        return dotenv_values(path, interpolate=False)  # a secret may have a dollar sign in it
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} can't be read ({type(error).__name__}); mend it or take it away") from None
 
 
 def _mode(text: str | None, source: str) -> Mode | None:
@@ -198,21 +163,12 @@ def _keys(lookup: Lookup, section: AlpacaSection, mode: Mode, prefix: str) -> tu
             "environment or a .env file. Without an account: run `holdfast sim alpaca`, take any two words as paper keys, "
             "and set ALPACA_TRADING_URL, ALPACA_DATA_URL and ALPACA_DATA_STREAM_URL to the addresses it prints"
         )
-    key, secret = (_secret(name, str(value)) for name, value in zip(names, values, strict=True))
+    key, secret = (key_of(name, str(value), KEYS_PAGE) for name, value in zip(names, values, strict=True))
     protect(key, secret)
     other = Mode.LIVE if mode is Mode.PAPER else Mode.PAPER
     if key.reveal().startswith(KEY_PREFIX[other]):
         logger.warning("%s looks like a key of a %s account; Alpaca refuses it for %s", names[0], other, mode)
     return key, secret
-
-
-def _secret(name: str, value: str) -> Secret:
-    value = value.strip()
-    if PLACEHOLDER.search(value):
-        raise ConfigError(f"{name} still has the placeholder of an example file; put the key from {KEYS_PAGE} there")
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigError(f"{name} has characters in it that no key has; copy it again from {KEYS_PAGE}")
-    return Secret(value)
 
 
 def _check_consent(consent: str | None, prefix: str) -> None:
@@ -228,11 +184,10 @@ def check_section(section: AlpacaSection) -> None:
     for field, (_, schemes) in _ADDRESSES.items():
         url = getattr(section, field)
         if url is not None:
-            _url(f"alpaca.{field}", url, schemes)
+            address_of(f"alpaca.{field}", url, schemes)
     _stock_feed(section.stock_feed)
     for login, own in section.logins.items():
-        if not LOGIN.fullmatch(login):
-            raise ConfigError(f"alpaca.logins: a login is named by small letters, digits and _, not {login!r}")
+        check_login("alpaca.logins", login)
         _stock_feed(own.stock_feed)
 
 
@@ -241,43 +196,11 @@ def _urls(lookup: Lookup, section: AlpacaSection, mode: Mode) -> dict[str, str]:
     for field, (default, schemes) in _ADDRESSES.items():
         name = f"ALPACA_{field.upper()}"
         standard = LIVE_TRADING_URL if mode is Mode.LIVE and field == "trading_url" else default
-        urls[field] = _url(name, lookup(name) or getattr(section, field) or standard, schemes)
+        urls[field] = address_of(name, lookup(name) or getattr(section, field) or standard, schemes)
     other = PAPER_TRADING_URL if mode is Mode.LIVE else LIVE_TRADING_URL
     if urlsplit(urls["trading_url"]).hostname == urlsplit(other).hostname:
         raise ConfigError(f"the mode is {mode} and ALPACA_TRADING_URL is {urls['trading_url']}: make them agree")
     return urls
-
-
-def _url(name: str, text: str, schemes: tuple[str, ...]) -> str:
-    """A base URL with no slash at its end. What is wrong is told without the URL: there may be a password in it."""
-    try:
-        parts = urlsplit(text.strip())
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigError(f"{name} is not a URL") from None
-    if parts.scheme not in schemes or not host or not text.isascii() or not text.strip().isprintable():
-        raise ConfigError(f"{name} must be a URL that begins with {schemes[0]}:// and names a host")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise ConfigError(f"{name} must be a plain address, without user, password, query or fragment")
-    if parts.scheme in ("http", "ws") and not _is_loopback(host):
-        raise ConfigError(f"{name}: {parts.scheme}:// to {host} would send the keys in the clear; use {schemes[0]}://")
-    return _without_slash(name, parts)
-
-
-def _without_slash(name: str, parts: SplitResult) -> str:
-    path = parts.path.rstrip("/")
-    if re.search(r"/v\d\w*$", path):
-        raise ConfigError(f"{name} must not end with the version ({path}): it is added to each request")
-    return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _numbers(section: AlpacaSection) -> dict[str, Any]:

@@ -17,22 +17,23 @@ import msgspec
 import requests
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from holdfast.adapters.alpaca.connection.failures import (
-    ErrorAnswer,
+from holdfast.adapters.alpaca.connection.failures import ErrorAnswer
+from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
+from holdfast.brokers.breaker import Breaker, is_well, kind_of
+from holdfast.brokers.http.failures import (
     LeftAlone,
     NeverSent,
     NoAnswer,
     RequestFailed,
     Throttled,
     UnreadableAnswer,
+    connection_failure,
 )
-from holdfast.adapters.alpaca.connection.limiter import Limiter, Urgency
-from holdfast.adapters.alpaca.connection.session import AlpacaSession
-from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
-from holdfast.brokers.breaker import Breaker, is_well, kind_of
-from holdfast.observe.crash_points import CrashPoint, reach
+from holdfast.brokers.http.limiter import Limiter, Urgency, minute
+from holdfast.brokers.http.session import OnceSession, Patience
+from holdfast.telemetry.crash_points import CrashPoint, reach
+from holdfast.telemetry.requests import note_request
 
 __all__ = [
     "AlpacaRest",
@@ -56,6 +57,8 @@ LONGEST_PAGE = 10_000
 LONGEST_NUMBER = 18
 """Digits of a number in a header that is one."""
 
+ERRORS = 400
+"""The lowest status that says no."""
 TOO_MANY_REQUESTS = 429
 NO_CONTENT = 204
 
@@ -112,10 +115,10 @@ class AlpacaRest:
         self._settings = settings
         self._observe = observe
         self._local = threading.local()
-        self._sessions: weakref.WeakSet[AlpacaSession] = weakref.WeakSet()
+        self._sessions: weakref.WeakSet[OnceSession] = weakref.WeakSet()
         of_trading, of_market_data = breakers or (None, None)
-        self._trading = Service(Limiter(settings.requests_per_minute), of_trading)
-        self._market_data = Service(Limiter(settings.data_requests_per_minute), of_market_data)
+        self._trading = Service(Limiter([minute(settings.requests_per_minute)]), of_trading)
+        self._market_data = Service(Limiter([minute(settings.data_requests_per_minute)]), of_market_data)
 
     def trading(
         self,
@@ -166,7 +169,9 @@ class AlpacaRest:
                 raw_data=True,
             )
             client._retry = 0  # its constructor takes no zero
-            client._session = AlpacaSession(settings)
+            client._session = OnceSession(
+                Patience(settings.connect_timeout_s, settings.read_timeout_s, settings.answer_timeout_s)
+            )
             self._sessions.add(client._session)
             setattr(self._local, name, client)
         return client
@@ -180,7 +185,7 @@ class AlpacaRest:
         data: dict[str, Any] | None,
     ) -> Any:
         started_s = time.perf_counter()
-        session: AlpacaSession = client._session  # type: ignore[assignment]
+        session: OnceSession = client._session  # type: ignore[assignment]
         session.answer = None
         _pass(method, path, _SENDING)
         try:
@@ -192,11 +197,13 @@ class AlpacaRest:
         except requests.exceptions.JSONDecodeError:
             failure = self._unreadable(method, path, session.answer)
         except requests.RequestException as error:
-            failure = _connection_error(error, f"{method} {path}")
+            failure = connection_failure(error, f"{method} {path}", "Alpaca")
         except (ValueError, RecursionError):  # JSON that Python's own limits refuse
             failure = self._unreadable(method, path, session.answer)
         finally:
-            self._note(method, path, session.answer, service, time.perf_counter() - started_s)
+            seconds = time.perf_counter() - started_s
+            self._note(method, path, session.answer, service, seconds)
+            self._log(method, path, data, session.answer, service, seconds)
         raise failure from None
 
     def _unreadable(self, method: str, path: str, answer: requests.Response | None) -> UnreadableAnswer:
@@ -209,6 +216,30 @@ class AlpacaRest:
         for secret in (self._settings.api_secret, self._settings.api_key):
             text = text.replace(secret.reveal(), repr(secret))
         return text
+
+    def _log(
+        self,
+        method: str,
+        path: str,
+        data: dict[str, Any] | None,
+        answer: requests.Response | None,
+        service: Service,
+        seconds: float,
+    ) -> None:
+        status = answer.status_code if answer is not None else 0
+        note_request(
+            method,
+            path,
+            data,
+            status,
+            seconds,
+            is_market_data=service is self._market_data,
+            remaining=_header_number(answer, "X-RateLimit-Remaining"),
+            request_id=answer.headers.get("X-Request-ID") if answer is not None else None,
+            error=self._without_secrets(answer.text[:LONGEST_BODY])
+            if answer is not None and status >= ERRORS
+            else None,
+        )
 
     def _note(self, method: str, path: str, answer: requests.Response | None, service: Service, seconds: float) -> None:
         remaining = _header_number(answer, "X-RateLimit-Remaining")
@@ -283,28 +314,6 @@ def _error_answer(error: APIError, request: str, clean: Callable[[str], str]) ->
     number = code if isinstance(code, int) else 0
     named = f" (code {number})" if number else ""
     return ErrorAnswer(f"{request}: Alpaca answered {status}{named}: {message}", status, number, message, body)
-
-
-def _connection_error(error: requests.RequestException, request: str) -> RequestFailed:
-    if isinstance(error, requests.TooManyRedirects):
-        return UnreadableAnswer(f"{request}: {error}; check the base URL; what it did is unknown")
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-            return NeverSent(f"{request}: no connection to Alpaca could be made ({type(cause).__name__})")
-        cause = _wrapped(cause)
-    return NoAnswer(f"{request}: no answer came ({type(error).__name__}); it may have been carried out")
-
-
-def _wrapped(error: BaseException) -> BaseException | None:
-    """The error that this one was made of, as requests and urllib3 wrap them.
-
-    Never its context: that may be another request's failure, which the caller was just dealing with.
-    """
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException):
-        return reason
-    return next((part for part in error.args if isinstance(part, BaseException)), None)
 
 
 def _words(text: str) -> str:

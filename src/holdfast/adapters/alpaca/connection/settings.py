@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from holdfast.observe.secret import Secret
+from holdfast.telemetry.secret import Secret
 
 PAPER_TRADING_URL = "https://paper-api.alpaca.markets"
 LIVE_TRADING_URL = "https://api.alpaca.markets"

@@ -1,1 +1,5 @@
 """Market data of Alpaca: as it comes, and asked for."""
+
+from holdfast.telemetry.channels import Channel, join
+
+join(Channel.MARKET, __name__)

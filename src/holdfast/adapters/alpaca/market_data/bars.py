@@ -5,21 +5,15 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from holdfast.adapters.alpaca.connection.failures import (
-    ErrorAnswer,
-    NeverSent,
-    NoAnswer,
-    RequestFailed,
-    Throttled,
-    UnreadableAnswer,
-)
-from holdfast.adapters.alpaca.connection.limiter import Urgency
+from holdfast.adapters.alpaca.connection.failures import ErrorAnswer
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.connection.settings import StockFeed
 from holdfast.adapters.alpaca.connection.symbols import canonical_symbol, is_crypto
 from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.adapters.alpaca.market_data.history import PAGE_ROWS, History
 from holdfast.brokers.history import BarRequest, BarRow
+from holdfast.brokers.http.failures import NeverSent, NoAnswer, RequestFailed, Throttled, UnreadableAnswer
+from holdfast.brokers.http.limiter import Urgency
 from holdfast.core.types import iso_time
 from holdfast.errors import InvalidValue
 

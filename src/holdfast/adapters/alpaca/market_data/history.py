@@ -5,13 +5,12 @@ from typing import Any
 
 import msgspec
 
-from holdfast.adapters.alpaca.connection.failures import UnreadableAnswer
-from holdfast.adapters.alpaca.connection.limiter import Urgency
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.connection.settings import StockFeed
 from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.adapters.alpaca.market_data.wire import Item, Kind, read_row
-from holdfast.core.session.calendar import TradingCalendar
+from holdfast.brokers.http.failures import UnreadableAnswer
+from holdfast.brokers.http.limiter import Urgency
 from holdfast.core.types import MINUTE_NS, iso_time
 from holdfast.errors import InvalidValue
 
@@ -119,15 +118,3 @@ def _read_page(
                 continue
             if item is not None and from_ns <= item[0].time_ns <= until_ns:
                 fetched.items.append(item)
-
-
-def warm_up_from_ns(calendar: TradingCalendar, until_ns: int, minutes: int) -> int:
-    """The time from which on there are so many minutes of regular trading before ``until_ns``, or the calendar's first."""
-    left_ns = minutes * MINUTE_NS
-    day = calendar.day_at(until_ns)
-    for earlier in reversed(calendar.days[: calendar.days.index(day) + 1]):
-        open_for_ns = max(0, min(until_ns, earlier.close_ns) - earlier.open_ns)
-        if open_for_ns >= left_ns:
-            return min(until_ns, earlier.close_ns) - left_ns
-        left_ns -= open_for_ns
-    return calendar.days[0].open_ns

@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import msgspec
 
-from holdfast.adapters.alpaca.connection.failures import ErrorAnswer, RequestFailed
+from holdfast.adapters.alpaca.connection.failures import ErrorAnswer
 from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
 from holdfast.adapters.alpaca.market_data.connection import Connection, Lost, Silent, Timing, TurnedAway, connected
 from holdfast.adapters.alpaca.market_data.counts import Counts
-from holdfast.adapters.alpaca.market_data.history import Fetched, History, warm_up_from_ns
+from holdfast.adapters.alpaca.market_data.history import Fetched, History
 from holdfast.adapters.alpaca.market_data.seam import Seam
 from holdfast.adapters.alpaca.market_data.wire import (
     BarMessage,
@@ -29,10 +29,12 @@ from holdfast.adapters.alpaca.market_data.wire import (
     TradeMessage,
     read_frame,
 )
+from holdfast.brokers.http.failures import RequestFailed
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import MINUTE_NS, SECOND_NS, iso_time
 from holdfast.errors import ConfigError, DataError
 from holdfast.feeds.live import Deliver, FeedStatus, TellStatus
+from holdfast.feeds.warm_up import warm_up_from_ns
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +87,14 @@ class Line:
 
         Raises :class:`~holdfast.errors.DataError`.
         """
+        items = (
+            self._fetch_before(until_ns, minutes) if minutes else []
+        )  # an empty time is no question that Alpaca answers
+        for kind in self.wanted.kinds:
+            self._seam.open(kind, until_ns)
+        return items
+
+    def _fetch_before(self, until_ns: int, minutes: int) -> list[Item]:
         calendar = self.wanted.calendar
         from_ns = until_ns - minutes * MINUTE_NS if calendar is None else warm_up_from_ns(calendar, until_ns, minutes)
         since_ns = dict.fromkeys(self.wanted.symbols, from_ns + MINUTE_NS)  # a bar's time is its end
@@ -97,8 +107,6 @@ class Line:
         if fetched.is_cut:
             raise DataError(f"{self.wanted.name}: {minutes} minutes of bars to warm up on are too many; ask for fewer")
         self._counts.bad += fetched.bad
-        for kind in self.wanted.kinds:
-            self._seam.open(kind, until_ns)
         return fetched.items
 
     async def run(self, deliver: Deliver, tell: TellStatus) -> NoReturn:

@@ -12,16 +12,16 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from holdfast.adapters.alpaca.connection.failures import RequestFailed
-from holdfast.adapters.alpaca.connection.limiter import Urgency
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.connection.settings import AlpacaSettings
 from holdfast.adapters.alpaca.connection.symbols import canonical_symbol, is_crypto
 from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.brokers.cache import CachedByKey
+from holdfast.brokers.http.failures import RequestFailed
+from holdfast.brokers.http.limiter import Urgency
 from holdfast.core.types import iso_time
 from holdfast.errors import InvalidValue
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from holdfast.adapters.alpaca.connection.failures import RequestFailed
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.connection.symbols import canonical_symbol
 from holdfast.brokers.cache import Cached
+from holdfast.brokers.http.failures import RequestFailed
 from holdfast.core.types import ZERO, Money, Quantity, to_decimal
 from holdfast.errors import InvalidValue
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 
 logger = logging.getLogger(__name__)
 

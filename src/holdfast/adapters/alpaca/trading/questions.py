@@ -1,20 +1,20 @@
 """What can be asked of an account at Alpaca: orders, executions, money. An answer that can't be read is no answer."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import msgspec
 
-from holdfast.adapters.alpaca.connection.limiter import Urgency
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest, ErrorAnswer, RequestFailed
 from holdfast.adapters.alpaca.connection.times import parse_time_ns
 from holdfast.adapters.alpaca.trading import wire
 from holdfast.adapters.alpaca.trading.activities import activities_in
 from holdfast.adapters.alpaca.trading.classify import FORBIDDEN, UNAUTHORIZED, is_absent
+from holdfast.brokers.http.limiter import Urgency
 from holdfast.brokers.known_orders import KnownOrders
 from holdfast.brokers.port import AccessDenied, Asset, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
+from holdfast.brokers.threads import in_pool
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.codec import is_external
 from holdfast.core.messages import OrderTerms
@@ -200,9 +200,7 @@ class Questions:
 
     async def _ask(self, path: str, query: dict[str, Any] | None) -> Any:
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._rest.trading, "GET", path, query, Urgency.QUERY
-            )
+            return await in_pool(self._threads, self._rest.trading, "GET", path, query, Urgency.QUERY)
         except ErrorAnswer:
             raise
         except RequestFailed as error:

@@ -1,17 +1,17 @@
 """One account's way to Alpaca for orders and cancels: a request each, in threads, and what its answer means."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from holdfast.adapters.alpaca.connection.limiter import Urgency
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest, RequestFailed
 from holdfast.adapters.alpaca.trading import wire
 from holdfast.adapters.alpaca.trading.classify import cancel_outcome_of, outcome_of
 from holdfast.adapters.alpaca.trading.questions import Questions
+from holdfast.brokers.http.limiter import Urgency
 from holdfast.brokers.outcome import Accepted, CancelOutcome, CancelRequested, Outcome, Unknown
 from holdfast.brokers.port import BrokerOrder
+from holdfast.brokers.threads import in_pool
 from holdfast.brokers.transport import Check
 from holdfast.core.messages import OrderTerms, SubmitOrder
 
@@ -28,13 +28,13 @@ class AlpacaTransport:
 
     async def send(self, orders: Sequence[SubmitOrder], check: Check) -> Outcome:
         """Send one order or a pair, once. Raises Withheld."""
-        outcome: Outcome = await self._in(self._sends, self._post, [order.terms for order in orders], check)
+        outcome: Outcome = await in_pool(self._sends, self._post, [order.terms for order in orders], check)
         self._on_change()
         return outcome
 
     async def cancel(self, broker_order_id: str, check: Check) -> CancelOutcome:
         """Ask for a cancel, once. Raises Withheld."""
-        outcome: CancelOutcome = await self._in(self._cancels, self._delete, broker_order_id, check)
+        outcome: CancelOutcome = await in_pool(self._cancels, self._delete, broker_order_id, check)
         self._on_change()
         return outcome
 
@@ -66,10 +66,6 @@ class AlpacaTransport:
         except RequestFailed as error:
             return cancel_outcome_of(error)
         return CancelRequested()
-
-    @staticmethod
-    async def _in(pool: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
 
 def _body_of(orders: Sequence[OrderTerms]) -> dict[str, Any]:

@@ -4,8 +4,10 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from holdfast.sim.chassis.faults.catalogue import Entry, Parameter, Place
+from holdfast.sim.chassis.faults.spec import Catalogue
 
 
 class FaultName(StrEnum):
@@ -41,45 +43,6 @@ class FaultName(StrEnum):
     RESTART_KEEPING_ORDERS = "restart_keeping_orders"
     RESTART_LOSING_ORDERS = "restart_losing_orders"
 
-
-class Place(StrEnum):
-    """Where a fault bites, which decides what it can be narrowed to."""
-
-    HTTP = "http"  # around a request
-    TRADING = "trading"  # in the life of an order
-    STREAM = "stream"  # on a websocket
-    NOW = "now"  # at once, when it is posted
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One thing that a fault can be told. ``kind`` is one of ``holdfast.sim.alpaca.faults.spec.KINDS``, or the words it may be."""
-
-    meaning: str
-    kind: str | tuple[str, ...]
-    default: object = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What one fault does. ``lasting``: once it fires it goes on for ``seconds`` of the wall clock."""
-
-    place: Place
-    seen: str
-    true: str
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    lasting: bool = False
-
-
-COUNTING: Mapping[str, Parameter] = {
-    "times": Parameter(
-        "how often it fires before it is used up; null: no limit (default 1, with a probability null)", "count"
-    ),
-    "probability": Parameter("how likely each chance fires, 0 to 1; drawn from a generator of its own", "share"),
-    "after": Parameter("how many chances go by first", "count", 0),
-    "seed": Parameter("where the generator of the probability starts", "count", 0),
-}
-"""What every fault can be told that waits for its chance."""
 
 NARROWING: Mapping[Place, Mapping[str, Parameter]] = {
     Place.HTTP: {
@@ -251,12 +214,5 @@ CATALOGUE: Mapping[FaultName, Entry] = {
 }
 
 
-NEEDED = ("price",)
-"""Parameters for which there is no default."""
-
-
-def parameters(name: FaultName) -> Mapping[str, Parameter]:
-    """Everything that this fault can be told, the most particular first."""
-    entry = CATALOGUE[name]
-    narrowing = {key: value for key, value in NARROWING[entry.place].items() if key not in entry.parameters}
-    return {**entry.parameters, **narrowing, **({} if entry.place is Place.NOW else COUNTING)}
+FAULTS = Catalogue(CATALOGUE, NARROWING, {"method": "POST", "path": "/v2/orders$"})
+"""The faults as they are written and read."""

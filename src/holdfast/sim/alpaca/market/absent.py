@@ -11,7 +11,7 @@ from aiohttp import web
 from holdfast.core.types import iso_time
 from holdfast.sim.alpaca.errors import not_found
 from holdfast.sim.alpaca.market.rest import answer
-from holdfast.sim.alpaca.trading.door import desk_of, guarded
+from holdfast.sim.alpaca.trading.door import account_of, guarded
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD, World
 
@@ -57,44 +57,44 @@ def routes(_: World) -> list[web.AbstractRouteDef]:
 
 def _data(body: Mapping[str, Any]) -> Callable[[web.Request], Any]:
     async def handle(request: web.Request) -> web.Response:
-        desk_of(request)
+        account_of(request)
         return answer(body)
 
     return handle
 
 
 def _trading(body: Any) -> Callable[[web.Request, TradingAccount], Any]:
-    async def handle(_request: web.Request, _desk: TradingAccount) -> web.Response:
+    async def handle(_request: web.Request, _trading: TradingAccount) -> web.Response:
         return answer(body)
 
     return handle
 
 
 async def _movers(request: web.Request) -> web.Response:
-    desk_of(request)
+    account_of(request)
     market = request.match_info["market"]
     return answer({"gainers": [], "losers": [], "market_type": market, "last_updated": _now(request)})
 
 
 async def _most_actives(request: web.Request) -> web.Response:
-    desk_of(request)
+    account_of(request)
     return answer({"most_actives": [], "last_updated": _now(request)})
 
 
 async def _auctions(request: web.Request) -> web.Response:
-    desk_of(request)
+    account_of(request)
     return answer({"auctions": [], "symbol": request.match_info["symbol"], **_NO_PAGES})
 
 
-async def _contract(request: web.Request, _desk: TradingAccount) -> web.Response:
+async def _contract(request: web.Request, _trading: TradingAccount) -> web.Response:
     raise not_found(f"option contract {request.match_info['symbol']} not found")
 
 
-async def _announcement(request: web.Request, _desk: TradingAccount) -> web.Response:
+async def _announcement(request: web.Request, _trading: TradingAccount) -> web.Response:
     raise not_found(f"announcement not found for {request.match_info['name']}")
 
 
-async def _exercise(request: web.Request, _desk: TradingAccount) -> web.Response:
+async def _exercise(request: web.Request, _trading: TradingAccount) -> web.Response:
     raise not_found(f"long position not found: {request.match_info['symbol']}")
 
 

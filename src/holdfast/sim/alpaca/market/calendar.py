@@ -11,8 +11,7 @@ import msgspec
 from holdfast.calendars import trading_calendar
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import SECOND_NS
-from holdfast.sim.alpaca.market.timeframe import NEW_YORK
-from holdfast.sim.alpaca.trading.hours import AFTER_CLOSE_NS
+from holdfast.sim.alpaca.market.place import AFTER_CLOSE_NS, NEW_YORK
 
 FIRST_DATE, LAST_DATE = "1970-01-01", "2029-12-31"
 """What Alpaca's calendar covers (documented)."""

@@ -8,10 +8,10 @@ import msgspec
 
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import iso_time
-from holdfast.sim.alpaca.faults.frames import FrameFilter
 from holdfast.sim.alpaca.market import wire
-from holdfast.sim.alpaca.market.store import Store, bar_events
 from holdfast.sim.alpaca.market.subscriptions import SLOW_CLIENT, Subscriptions
+from holdfast.sim.chassis.faults.frames import FrameFilter
+from holdfast.sim.chassis.market.store import Store, bar_events
 
 MOST_MESSAGES = 1_000
 """Of a frame. A message is below 300 bytes, so a frame stays well below the 1 MiB that clients take."""

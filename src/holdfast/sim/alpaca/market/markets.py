@@ -14,10 +14,9 @@ from holdfast.core.session.calendar import TradingCalendar, TradingDay
 from holdfast.core.types import SECOND_NS
 from holdfast.sim.alpaca.errors import not_found, unprocessable
 from holdfast.sim.alpaca.market.calendar import settlement_dates
+from holdfast.sim.alpaca.market.place import AFTER_CLOSE_NS, BEFORE_OPEN_NS, NEW_YORK
 from holdfast.sim.alpaca.market.rest import answer
-from holdfast.sim.alpaca.market.timeframe import NEW_YORK
 from holdfast.sim.alpaca.trading.door import guarded
-from holdfast.sim.alpaca.trading.hours import AFTER_CLOSE_NS, BEFORE_OPEN_NS
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD, World
 

@@ -4,15 +4,14 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
-from holdfast.core.session.calendar import TradingCalendar
-from holdfast.core.types import MINUTE_NS, iso_time
+from holdfast.core.types import iso_time
 from holdfast.errors import DataError, InvalidValue
 from holdfast.sim.alpaca.errors import ApiError
-from holdfast.sim.alpaca.market.assets import canonical_symbol
-from holdfast.sim.alpaca.market.files import FileSource
 from holdfast.sim.alpaca.market.parameters import MARKET_ZONE, time_of
-from holdfast.sim.alpaca.market.store import Store
-from holdfast.sim.alpaca.market.synthetic import SyntheticSource
+from holdfast.sim.chassis.market.files import FileSource
+from holdfast.sim.chassis.market.place import Marketplace
+from holdfast.sim.chassis.market.store import Store
+from holdfast.sim.chassis.market.synthetic import SyntheticSource
 
 
 def time_from(text: str) -> int:
@@ -26,28 +25,16 @@ def time_from(text: str) -> int:
     return time_ns
 
 
-def synthetic_start_ns(calendar: TradingCalendar, wall_ns: int, symbols: Sequence[str]) -> int:
-    """Now, when something trades: coins always do. Of shares alone, with the exchange closed, the open of the last session.
-
-    So a bot that asks for the last minutes of its own clock gets data of all that could have any.
-    """
-    day = calendar.day_at(wall_ns)
-    if any("/" in canonical_symbol(symbol.strip().upper()) for symbol in symbols):
-        return wall_ns
-    if wall_ns < day.open_ns:
-        day = calendar.day_at(day.start_ns - 1)
-    return wall_ns if wall_ns < day.close_ns else day.open_ns
-
-
-def synthetic_store(seed: int, symbols: Sequence[str], calendar: TradingCalendar, start_ns: int) -> Store:
+def synthetic_store(seed: int, symbols: Sequence[str], place: Marketplace, start_ns: int) -> Store:
     """A made-up market that has its history before ``start_ns``."""
-    return Store(SyntheticSource(seed, symbols, calendar, start_ns), calendar)
+    return Store(SyntheticSource(seed, symbols, place, start_ns), place)
 
 
-def file_store(paths: Sequence[Path], calendar: TradingCalendar) -> tuple[Store, Sequence[str]]:
+def file_store(paths: Sequence[Path], place: Marketplace) -> tuple[Store, Sequence[str]]:
     """A market from files, and what was left out of folders."""
-    source = FileSource(paths, calendar)
-    store = Store(source, calendar)
+    source = FileSource(paths, place)
+    store = Store(source, place)
+    calendar = place.calendar
     first_ns, last_ns = calendar.days[0].start_ns, calendar.days[-1].close_ns
     for symbol, data in store.data.items():
         for known in (data.played.known, data.trades.known, data.quotes.known):
@@ -58,23 +45,6 @@ def file_store(paths: Sequence[Path], calendar: TradingCalendar) -> tuple[Store,
                     f"{calendar.days[0].date} to {calendar.days[-1].date} only; leave those rows out"
                 )
     return store, source.skipped
-
-
-def file_start_ns(store: Store) -> int:
-    """Where the finest data begin: ticks if there are any, else the shortest bars. What is before is history."""
-    ticks = [
-        int(known[0]) - 1
-        for data in store.data.values()
-        for known in (data.trades.ts[data.trades.is_met], data.quotes.ts)
-        if len(data.trades.ts[data.trades.is_met]) and len(known)
-    ]
-    if ticks:
-        return min(ticks) // MINUTE_NS * MINUTE_NS
-    bars = [data.played for data in store.data.values() if len(data.played)]
-    if not bars:
-        return min(int(data.quotes.ts[0]) - 1 for data in store.data.values()) // MINUTE_NS * MINUTE_NS
-    shortest_ns = min(int((one.end - one.start).min()) for one in bars)
-    return min(int(one.start[0]) for one in bars if int((one.end - one.start).min()) == shortest_ns)
 
 
 def wall_ns() -> int:

@@ -13,8 +13,10 @@ from aiohttp import web
 from holdfast.core.types import DAY_NS, SECOND_NS
 from holdfast.errors import InvalidValue
 from holdfast.sim.alpaca.errors import ApiError
-from holdfast.sim.alpaca.market.store import EARLIEST_NS, LATEST_NS
-from holdfast.sim.alpaca.market.timeframe import NEW_YORK, Timeframe, parse_timeframe
+from holdfast.sim.alpaca.market.place import NEW_YORK
+from holdfast.sim.alpaca.market.timeframe import parse_timeframe
+from holdfast.sim.chassis.market.store import EARLIEST_NS, LATEST_NS
+from holdfast.sim.chassis.market.timeframe import Timeframe
 
 DEFAULT_LIMIT = 1_000
 LARGEST_LIMIT = 10_000

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from holdfast.sim.alpaca.errors import ApiError
 from holdfast.sim.alpaca.market import wire
-from holdfast.sim.alpaca.market.columns import Bars, Integers, Quotes, Trades
 from holdfast.sim.alpaca.market.parameters import (
     Place,
     Window,
@@ -19,10 +18,11 @@ from holdfast.sim.alpaca.market.parameters import (
     timeframe_of,
     window_of,
 )
-from holdfast.sim.alpaca.market.store import EARLIEST_NS
-from holdfast.sim.alpaca.market.timeframe import Timeframe
-from holdfast.sim.alpaca.trading.door import desk_of
+from holdfast.sim.alpaca.trading.door import account_of
 from holdfast.sim.alpaca.world import World
+from holdfast.sim.chassis.market.columns import Bars, Integers, Quotes, Trades
+from holdfast.sim.chassis.market.store import EARLIEST_NS
+from holdfast.sim.chassis.market.timeframe import Timeframe
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FEEDS = frozenset(("sip", "iex", "otc", "boats", "delayed_sip", "overnight"))
@@ -196,7 +196,7 @@ class MarketData:
         """Keys, and the parameters that change nothing here but must be right."""
         if self._is_crypto:
             return
-        desk_of(request)
+        account_of(request)
         query = request.query
         feed = query.get("feed", "sip")
         if feed not in FEEDS:

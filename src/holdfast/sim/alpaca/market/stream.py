@@ -10,7 +10,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import MINUTE_NS
-from holdfast.sim.alpaca.faults.frames import FrameFilter
+from holdfast.sim.alpaca.faults.catalogue import FaultName
 from holdfast.sim.alpaca.market import wire
 from holdfast.sim.alpaca.market.hub import JSON, MSGPACK, Client, Encoding, error_message
 from holdfast.sim.alpaca.market.subscriptions import (
@@ -25,6 +25,7 @@ from holdfast.sim.alpaca.market.subscriptions import (
     Subscriptions,
 )
 from holdfast.sim.alpaca.world import World
+from holdfast.sim.chassis.faults.frames import FrameFilter
 
 AUTH_WITHIN_S = 10.0
 """From the handshake to the keys (Alpaca, documented)."""
@@ -52,8 +53,8 @@ class Conversation:
         self._socket = web.WebSocketResponse(autoping=True, max_msg_size=LARGEST_MESSAGE)
         is_msgpack = request.headers.get("Content-Type", "") == "application/msgpack"
         encoding: Encoding = MSGPACK if is_msgpack else JSON
-        self._faults = FrameFilter[bytes](streams.world.faults, "data")
-        self._client = Client(encoding, Subscriptions(kind, len(streams.world.assets.all())), self._faults, self._abort)
+        passing = FrameFilter[bytes](streams.world.faults, "data")
+        self._client = Client(encoding, Subscriptions(kind, len(streams.world.assets.all())), passing, self._abort)
         self._open: Open | None = None
 
     async def hold(self) -> web.WebSocketResponse:
@@ -124,9 +125,9 @@ class Conversation:
         key, secret = asked.get("key"), asked.get("secret")
         if not isinstance(key, str) or not isinstance(secret, str):
             raise StreamError(*AUTH_FAILED)
-        if self._streams.world.desks.of_key(key, secret) is None:
+        if self._streams.world.accounts.of_key(key, secret) is None:
             raise StreamError(*AUTH_FAILED)
-        if self._faults.refused():
+        if self._streams.world.faults.take(FaultName.STREAM_REFUSED_406, stream="data"):
             raise StreamError(*CONNECTION_LIMIT)
         self._open = self._streams.join(self._kind, key)
         self._client.say({"T": "success", "msg": "authenticated"})

@@ -9,7 +9,7 @@ import numpy as np
 
 from holdfast.core.messages import Bar, Quote, Trade
 from holdfast.core.types import SECOND_NS, iso_time
-from holdfast.sim.alpaca.market.columns import Bars, Floats, Integers, Quotes, Trades
+from holdfast.sim.chassis.market.columns import Bars, Floats, Integers, Quotes, Trades
 
 EXCHANGE = "V"
 TAPE = "A"

@@ -15,8 +15,8 @@ from holdfast.sim.alpaca.trading.account import Account
 from holdfast.sim.alpaca.trading.books import Execution
 from holdfast.sim.alpaca.trading.hub import Hub
 from holdfast.sim.alpaca.trading.order import Order
-from holdfast.sim.alpaca.trading.state import Kind, State
 from holdfast.sim.alpaca.trading.wire import Json, encode, order_json, time_text
+from holdfast.sim.chassis.state import Kind, State
 
 _ULID_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

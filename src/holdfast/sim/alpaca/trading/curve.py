@@ -12,7 +12,7 @@ import msgspec
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from holdfast.sim.alpaca.errors import invalid
-from holdfast.sim.alpaca.trading.hours import AFTER_CLOSE_NS, BEFORE_OPEN_NS
+from holdfast.sim.alpaca.market.place import AFTER_CLOSE_NS, BEFORE_OPEN_NS
 from holdfast.sim.alpaca.trading.wire import Json
 
 MOST_SAMPLES = 200_000

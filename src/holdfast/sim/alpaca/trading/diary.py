@@ -7,7 +7,7 @@ from holdfast.sim.alpaca.trading.changes import Changes
 from holdfast.sim.alpaca.trading.curve import Curve
 from holdfast.sim.alpaca.trading.executions import Executions
 from holdfast.sim.alpaca.trading.funds import Funds, Worth
-from holdfast.sim.alpaca.trading.state import Kind
+from holdfast.sim.chassis.state import Kind
 
 
 class Diary:

@@ -12,7 +12,7 @@ from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.world import WORLD
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-DeskHandler = Callable[[web.Request, TradingAccount], Awaitable[web.StreamResponse]]
+AccountHandler = Callable[[web.Request, TradingAccount], Awaitable[web.StreamResponse]]
 
 
 def keys_of(request: web.Request) -> tuple[str, str] | None:
@@ -34,31 +34,31 @@ def keys_of(request: web.Request) -> tuple[str, str] | None:
     return (key, secret) if separator else None
 
 
-def desk_of(request: web.Request) -> TradingAccount:
+def account_of(request: web.Request) -> TradingAccount:
     """The account of a request. Raises `ApiError`: 401 without keys, 403 for keys that open no account here."""
     keys = keys_of(request)
     if keys is None:
         raise unauthorized()
-    desk = request.app[WORLD].desks.of_key(*keys)
-    if desk is None:
+    trading = request.app[WORLD].accounts.of_key(*keys)
+    if trading is None:
         raise wrong_keys()
-    return desk
+    return trading
 
 
-def guarded(handle: DeskHandler) -> Handler:
+def guarded(handle: AccountHandler) -> Handler:
     """A handler behind the door: it gets the account, and its refusals become answers; all with the usual headers."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        desk: TradingAccount | None = None
+        trading: TradingAccount | None = None
         try:
-            desk = desk_of(request)
-            desk.limit.spend()
-            response = await handle(request, desk)
+            trading = account_of(request)
+            trading.limit.spend()
+            response = await handle(request, trading)
         except ApiError as error:
             response = error.response()
         response.headers["X-Request-ID"] = uuid.uuid4().hex
-        if desk is not None:
-            response.headers.update(desk.limit.headers())
+        if trading is not None:
+            response.headers.update(trading.limit.headers())
         return response
 
     return answer

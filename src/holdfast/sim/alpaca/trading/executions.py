@@ -11,7 +11,7 @@ from holdfast.sim.alpaca.trading.fees import Fees
 from holdfast.sim.alpaca.trading.hours import new_york
 from holdfast.sim.alpaca.trading.order import Order
 from holdfast.sim.alpaca.trading.orders import APART_NS
-from holdfast.sim.alpaca.trading.state import Kind
+from holdfast.sim.chassis.state import Kind
 
 
 class Executions:

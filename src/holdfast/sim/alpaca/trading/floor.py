@@ -20,7 +20,7 @@ from holdfast.venue.order import VenueOrder
 from holdfast.venue.settings import VenueSettings
 
 if TYPE_CHECKING:
-    from holdfast.sim.alpaca.market.view import MarketView
+    from holdfast.sim.chassis.market.view import MarketView
 
 _ACCOUNT = StrategyId("alpaca")
 _SOME = Quantity(from_float(1.0))

@@ -12,12 +12,11 @@ from zoneinfo import ZoneInfo
 from holdfast.calendars import ALWAYS_OPEN, trading_calendar
 from holdfast.core.messages import Bar, MarketEvent
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
-from holdfast.core.types import HOUR_NS, MINUTE_NS, SECOND_NS, TimeInForce
+from holdfast.core.types import SECOND_NS, TimeInForce
+from holdfast.sim.alpaca.market.place import AFTER_CLOSE_NS, BEFORE_OPEN_NS
 from holdfast.sim.alpaca.trading.order import Order
 
 NEW_YORK = ZoneInfo("America/New_York")
-BEFORE_OPEN_NS = 5 * HOUR_NS + 30 * MINUTE_NS
-AFTER_CLOSE_NS = 4 * HOUR_NS
 GTC_DAYS = 90
 """Alpaca: a gtc order is canceled 90 days after it was made, by a job at 16:15 New York (documented)."""
 _GTC_JOB = dt.time(16, 15)

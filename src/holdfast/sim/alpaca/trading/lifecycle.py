@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.core.messages import MarketEvent, OrderCanceled, OrderExpired, OrderFilled, OrderRejected, Report
 from holdfast.core.types import OrderType, TimeInForce, from_float
-from holdfast.sim.alpaca.faults.registry import Fault, FaultName
+from holdfast.sim.alpaca.faults.catalogue import FaultName
 from holdfast.sim.alpaca.trading.books import Books
 from holdfast.sim.alpaca.trading.changes import Changes, fill_facts, new_id
 from holdfast.sim.alpaca.trading.executions import Executions
@@ -17,6 +17,7 @@ from holdfast.sim.alpaca.trading.floor import Floor
 from holdfast.sim.alpaca.trading.hours import Hours, session_of
 from holdfast.sim.alpaca.trading.order import EXITS, Order, OrderClass, Role, Status
 from holdfast.sim.alpaca.trading.orders import Orders
+from holdfast.sim.chassis.faults.registry import Fault
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.world import World

@@ -5,35 +5,35 @@ from decimal import ROUND_FLOOR, Decimal
 from holdfast.core.types import ZERO, OrderType, Side, TimeInForce, from_float, plain
 from holdfast.sim.alpaca.errors import ApiError, invalid, not_found
 from holdfast.sim.alpaca.market.assets import Asset, make_asset
-from holdfast.sim.alpaca.market.view import MarketView
 from holdfast.sim.alpaca.trading.request import OrderRequest
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.wire import Json, rounded
+from holdfast.sim.chassis.market.view import MarketView
 
 _UNIT = Decimal("1e-9")
 _WHOLE = Decimal(100)
 
 
-def positions_json(desk: TradingAccount, market: MarketView) -> list[Json]:
+def positions_json(trading: TradingAccount, market: MarketView) -> list[Json]:
     """``GET /v2/positions``."""
-    return [position_json(desk, market, make_asset(symbol)) for symbol in sorted(desk.books.ledgers)]
+    return [position_json(trading, market, make_asset(symbol)) for symbol in sorted(trading.books.ledgers)]
 
 
-def position_json(desk: TradingAccount, market: MarketView, asset: Asset) -> Json:
+def position_json(trading: TradingAccount, market: MarketView, asset: Asset) -> Json:
     """One position. Figures per unit and in per cent are fractions, rounded; quantities, costs and values are exact.
 
     A short's quantity, cost and value are below zero (observed; not documented). Raises `ApiError` (404) when flat.
     """
-    ledger = desk.books.ledgers.get(asset.symbol)
+    ledger = trading.books.ledgers.get(asset.symbol)
     if ledger is None:
         raise not_found("position does not exist")
     quantity, cost = ledger.quantity, ledger.cost
-    price = desk.funds.price(asset.symbol) or ledger.average_price
+    price = trading.funds.price(asset.symbol) or ledger.average_price
     previous = market.previous_close(asset.symbol)
     last_day = price if previous is None else from_float(previous)
     value = quantity * price
-    free = abs(quantity) - desk.funds.held(asset.symbol)
-    overnight = _overnight(desk, asset.symbol, quantity)
+    free = abs(quantity) - trading.funds.held(asset.symbol)
+    overnight = _overnight(trading, asset.symbol, quantity)
     day_cost = overnight * last_day + (cost * (quantity - overnight) / quantity)
     return {
         "asset_id": str(asset.id),
@@ -57,22 +57,22 @@ def position_json(desk: TradingAccount, market: MarketView, asset: Asset) -> Jso
     }
 
 
-def _overnight(desk: TradingAccount, symbol: str, quantity: Decimal) -> Decimal:
+def _overnight(trading: TradingAccount, symbol: str, quantity: Decimal) -> Decimal:
     """How much of a position was there when the day began."""
-    before = desk.books.overnight.get(symbol, ZERO)
+    before = trading.books.overnight.get(symbol, ZERO)
     if before * quantity <= 0:
         return ZERO
     return min(before, quantity) if quantity > 0 else max(before, quantity)
 
 
 def closing_request(
-    desk: TradingAccount, asset: Asset, qty: Decimal | None, percentage: Decimal | None
+    trading: TradingAccount, asset: Asset, qty: Decimal | None, percentage: Decimal | None
 ) -> OrderRequest:
     """The market order that closes a position or part of one. Raises `ApiError`.
 
     Alpaca: of whole shares a percentage is whole shares too (documented: a fraction is sold of a fraction only).
     """
-    held = desk.books.quantity(asset.symbol)
+    held = trading.books.quantity(asset.symbol)
     if not held:
         raise not_found("position does not exist")
     if qty is not None and percentage is not None:
@@ -95,10 +95,10 @@ def closing_request(
     )
 
 
-def position_asset(desk: TradingAccount, name: str) -> Asset:
+def position_asset(trading: TradingAccount, name: str) -> Asset:
     """The asset that a position's path names. Raises `ApiError` (404): what is not traded here is held by nobody."""
     try:
-        return desk.asset(name)
+        return trading.asset(name)
     except ApiError as error:
         raise not_found("position does not exist") from error
 

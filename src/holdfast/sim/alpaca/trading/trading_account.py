@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.core.messages import Bar, MarketEvent
 from holdfast.sim.alpaca.errors import ApiError, forbidden, invalid, not_found, unprocessable
-from holdfast.sim.alpaca.faults.registry import Fault, FaultName
+from holdfast.sim.alpaca.faults.catalogue import FaultName
 from holdfast.sim.alpaca.market.assets import Asset
 from holdfast.sim.alpaca.trading import build
 from holdfast.sim.alpaca.trading.account import Account
@@ -32,8 +32,9 @@ from holdfast.sim.alpaca.trading.order import UNSENT, Order, OrderClass, Role, S
 from holdfast.sim.alpaca.trading.orders import Orders
 from holdfast.sim.alpaca.trading.request import OrderRequest, ReplaceRequest
 from holdfast.sim.alpaca.trading.rules import check_exits, check_order, check_stop, cut_quantity
-from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.trading.watchlist import Watchlists
+from holdfast.sim.chassis.faults.registry import Fault
+from holdfast.sim.chassis.state import State
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.world import World

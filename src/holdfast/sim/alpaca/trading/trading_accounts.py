@@ -16,9 +16,9 @@ from holdfast.sim.alpaca.trading.curve import Curve, Sample
 from holdfast.sim.alpaca.trading.hours import Hours
 from holdfast.sim.alpaca.trading.limit import RateLimit
 from holdfast.sim.alpaca.trading.order import Order
-from holdfast.sim.alpaca.trading.state import Kind, State
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.watchlist import Watchlist
+from holdfast.sim.chassis.state import Kind, State
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.world import World
@@ -72,18 +72,18 @@ class TradingAccounts:
 
     def of_key(self, key: str, secret: str) -> TradingAccount | None:
         """The account of a key and its secret; None when they open none. An unknown key opens a new one if it may."""
-        desk = self._known.get((key, secret))
-        if desk is not None or not key or not secret:
-            return desk
-        desk = self._by_key.get(key)
-        if desk is None:
+        trading = self._known.get((key, secret))
+        if trading is not None or not key or not secret:
+            return trading
+        trading = self._by_key.get(key)
+        if trading is None:
             if self._is_listed or len(self._by_key) >= MOST_ACCOUNTS:
                 return None
-            desk = self._open(key, secret, self._deposit)
-        elif not hmac.compare_digest(desk.account.secret_digest, _digest(key, secret)):
+            trading = self._open(key, secret, self._deposit)
+        elif not hmac.compare_digest(trading.account.secret_digest, _digest(key, secret)):
             return None
-        self._known[key, secret] = desk
-        return desk
+        self._known[key, secret] = trading
+        return trading
 
     def close(self) -> None:
         """Keeps the market's time and closes the state file, if there is one."""
@@ -96,22 +96,22 @@ class TradingAccounts:
         account = open_account(key, _digest(key, secret), deposit, now_ns)
         account.closes_ns = self._hours.regular.next_close_ns(now_ns)
         account.day_ends_ns = self._hours.regular.next_start_ns(now_ns)
-        desk = self._desk(account)
-        desk.changes.account()
-        desk.open((), Curve(), now_ns)
-        return desk
+        trading = self._trading(account)
+        trading.changes.account()
+        trading.open((), Curve(), now_ns)
+        return trading
 
     def _restore(self, account: Account) -> None:
-        desk = self._desk(account)
-        desk.executions.load(list(self._kept(Kind.EXECUTION, account.id, Execution)))
-        desk.watchlists.load(self._kept(Kind.WATCHLIST, account.id, Watchlist))
+        trading = self._trading(account)
+        trading.executions.load(list(self._kept(Kind.EXECUTION, account.id, Execution)))
+        trading.watchlists.load(self._kept(Kind.WATCHLIST, account.id, Watchlist))
         curve = Curve(list(self._kept(Kind.EQUITY, account.id, Sample)))
-        desk.open(list(self._kept(Kind.ORDER, account.id, Order)), curve, self._world.clock.now_ns)
+        trading.open(list(self._kept(Kind.ORDER, account.id, Order)), curve, self._world.clock.now_ns)
 
-    def _desk(self, account: Account) -> TradingAccount:
-        desk = TradingAccount(self._world, self._hours, account, RateLimit(self._requests_per_minute), self._state)
-        self._by_key[account.key] = desk
-        return desk
+    def _trading(self, account: Account) -> TradingAccount:
+        trading = TradingAccount(self._world, self._hours, account, RateLimit(self._requests_per_minute), self._state)
+        self._by_key[account.key] = trading
+        return trading
 
     def _kept(self, kind: Kind, account_id: str | None, row_type: type[T]) -> Iterator[T]:
         if self._state is None:

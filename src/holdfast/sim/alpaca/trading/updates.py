@@ -14,11 +14,11 @@ from typing import Any, Final
 from aiohttp import WSMsgType, web
 
 from holdfast.sim.alpaca.errors import too_many_requests
-from holdfast.sim.alpaca.faults.frames import FrameFilter
 from holdfast.sim.alpaca.trading.door import keys_of
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.wire import encode
 from holdfast.sim.alpaca.world import WORLD, World
+from holdfast.sim.chassis.faults.frames import FrameFilter
 
 STREAM: Final = "trade_updates"
 MOST_WAITING = 20_000
@@ -45,10 +45,10 @@ async def _stream(request: web.Request) -> web.StreamResponse:
 
 def _is_full(world: World, keys: tuple[str, str] | None) -> bool:
     if keys is not None:
-        desk = world.desks.of_key(*keys)
-        return desk is not None and desk.hub.is_taken
-    desks = world.desks.all()
-    return bool(desks) and all(desk.hub.is_taken for desk in desks)
+        trading = world.accounts.of_key(*keys)
+        return trading is not None and trading.hub.is_taken
+    accounts = world.accounts.all()
+    return bool(accounts) and all(trading.hub.is_taken for trading in accounts)
 
 
 class _Connection:
@@ -58,7 +58,7 @@ class _Connection:
         self._world = world
         self._request = request
         self._socket = socket
-        self._desk: TradingAccount | None = None
+        self._trading: TradingAccount | None = None
         self._frames: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
         self._filter: FrameFilter[bytes] = FrameFilter(world.faults, STREAM)
 
@@ -78,10 +78,10 @@ class _Connection:
 
     def _leave(self) -> None:
         """Gives up the place at the account it has, if it has one."""
-        if self._desk is not None:
-            self._desk.hub.remove(self._offer)
-            self._desk.hub.is_taken = False
-            self._desk = None
+        if self._trading is not None:
+            self._trading.hub.remove(self._offer)
+            self._trading.hub.is_taken = False
+            self._trading = None
 
     def _offer(self, event: str, frame: bytes) -> None:
         """A trade update for this client."""
@@ -92,8 +92,8 @@ class _Connection:
             try:
                 self._frames.put_nowait(frame)
             except asyncio.QueueFull:
-                if self._desk is not None:
-                    self._desk.hub.remove(self._offer)
+                if self._trading is not None:
+                    self._trading.hub.remove(self._offer)
                 if self._request.transport is not None:
                     self._request.transport.abort()
                 return
@@ -129,20 +129,20 @@ class _Connection:
         given = data if isinstance(data, dict) else message
         key = given.get("key_id") or given.get("key")
         secret = given.get("secret_key") or given.get("secret")
-        desk = self._desk
-        if desk is not None and desk.account.key == key:
+        trading = self._trading
+        if trading is not None and trading.account.key == key:
             return self._authorized("authorized")
-        desk = self._world.desks.of_key(str(key or ""), str(secret or ""))
-        if desk is None:
+        trading = self._world.accounts.of_key(str(key or ""), str(secret or ""))
+        if trading is None:
             return self._authorized("unauthorized")
-        if desk.hub.is_taken:
+        if trading.hub.is_taken:
             self._authorized("unauthorized")
             await self._frames.join()
             await self._socket.close(code=CLOSE_TRY_AGAIN, message=b"connection limit exceeded")
             return False
         self._leave()
-        desk.hub.is_taken = True
-        self._desk = desk
+        trading.hub.is_taken = True
+        self._trading = trading
         return self._authorized("authorized")
 
     def _authorized(self, status: str) -> bool:
@@ -151,16 +151,16 @@ class _Connection:
 
     def _listen(self, message: dict[str, Any]) -> None:
         """Alpaca: the new list replaces the old one; a stream there is not is missing in the answer (documented)."""
-        if self._desk is None:
+        if self._trading is None:
             self._say("authorization", {"status": "unauthorized", "action": "listen"})
             return
         data = message.get("data")
         wanted = data.get("streams") if isinstance(data, dict) else None
         streams = [STREAM] if isinstance(wanted, list) and STREAM in wanted else []
         if streams:
-            self._desk.hub.add(self._offer)
+            self._trading.hub.add(self._offer)
         else:
-            self._desk.hub.remove(self._offer)
+            self._trading.hub.remove(self._offer)
         self._say("listening", {"streams": streams})
 
 

@@ -8,7 +8,7 @@ import msgspec
 from holdfast.sim.alpaca.errors import not_found, unprocessable
 from holdfast.sim.alpaca.market.assets import Asset
 from holdfast.sim.alpaca.trading.changes import Changes, new_id
-from holdfast.sim.alpaca.trading.state import Kind
+from holdfast.sim.chassis.state import Kind
 
 if TYPE_CHECKING:
     from holdfast.sim.alpaca.market.assets import Assets

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from holdfast.sim.alpaca.errors import invalid, unprocessable
 from holdfast.sim.alpaca.market.reference import asset_json
-from holdfast.sim.alpaca.trading.door import DeskHandler, guarded
+from holdfast.sim.alpaca.trading.door import AccountHandler, guarded
 from holdfast.sim.alpaca.trading.request import read_object
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.watchlist import Watchlist
@@ -24,70 +24,70 @@ def routes(world: World) -> list[web.AbstractRouteDef]:  # noqa: ARG001  every r
         web.delete(_ID + "/{symbol:.+}", guarded(_remove)),
         web.delete(_NAME + "/{symbol:.+}", guarded(_remove)),
     ]
-    handlers: dict[str, DeskHandler] = {"GET": _get, "PUT": _change, "POST": _add, "DELETE": _drop}
+    handlers: dict[str, AccountHandler] = {"GET": _get, "PUT": _change, "POST": _add, "DELETE": _drop}
     for path in (_ID, _NAME):
         found += [web.route(method, path, guarded(handle)) for method, handle in handlers.items()]
     return found
 
 
-def _shown(desk: TradingAccount, one: Watchlist, *, with_assets: bool = True) -> Json:
+def _shown(trading: TradingAccount, one: Watchlist, *, with_assets: bool = True) -> Json:
     body: Json = {
         "id": one.id,
-        "account_id": desk.account.id,
+        "account_id": trading.account.id,
         "name": one.name,
         "created_at": time_text(one.created_ns),
         "updated_at": time_text(one.updated_ns),
     }
     if with_assets:
-        body["assets"] = [asset_json(asset) for asset in desk.watchlists.assets(one)]
+        body["assets"] = [asset_json(asset) for asset in trading.watchlists.assets(one)]
     return body
 
 
-def _named(request: web.Request, desk: TradingAccount) -> Watchlist:
+def _named(request: web.Request, trading: TradingAccount) -> Watchlist:
     """The list that the path names by id, or the query by name."""
     list_id = request.match_info.get("list_id")
     if list_id is not None:
-        return desk.watchlists.get(list_id)
+        return trading.watchlists.get(list_id)
     name = request.query.get("name")
     if not name:
         raise invalid("name is required")
-    return desk.watchlists.by_name(name)
+    return trading.watchlists.by_name(name)
 
 
-async def _list(_request: web.Request, desk: TradingAccount) -> web.Response:
-    return answer([_shown(desk, one, with_assets=False) for one in desk.watchlists.all()])
+async def _list(_request: web.Request, trading: TradingAccount) -> web.Response:
+    return answer([_shown(trading, one, with_assets=False) for one in trading.watchlists.all()])
 
 
-async def _make(request: web.Request, desk: TradingAccount) -> web.Response:
+async def _make(request: web.Request, trading: TradingAccount) -> web.Response:
     body = read_object(await request.read())
-    made = desk.watchlists.make(_name(body) or "", _symbols(body) or (), desk.now_ns)
-    return answer(_shown(desk, made))
+    made = trading.watchlists.make(_name(body) or "", _symbols(body) or (), trading.now_ns)
+    return answer(_shown(trading, made))
 
 
-async def _get(request: web.Request, desk: TradingAccount) -> web.Response:
-    return answer(_shown(desk, _named(request, desk)))
+async def _get(request: web.Request, trading: TradingAccount) -> web.Response:
+    return answer(_shown(trading, _named(request, trading)))
 
 
-async def _change(request: web.Request, desk: TradingAccount) -> web.Response:
+async def _change(request: web.Request, trading: TradingAccount) -> web.Response:
     body = read_object(await request.read())
-    one = _named(request, desk)
-    return answer(_shown(desk, desk.watchlists.change(one, _name(body), _symbols(body), desk.now_ns)))
+    one = _named(request, trading)
+    return answer(_shown(trading, trading.watchlists.change(one, _name(body), _symbols(body), trading.now_ns)))
 
 
-async def _add(request: web.Request, desk: TradingAccount) -> web.Response:
+async def _add(request: web.Request, trading: TradingAccount) -> web.Response:
     symbol = read_object(await request.read()).get("symbol")
     if not isinstance(symbol, str) or not symbol:
         raise unprocessable("symbol is required")
-    return answer(_shown(desk, desk.watchlists.add(_named(request, desk), symbol, desk.now_ns)))
+    return answer(_shown(trading, trading.watchlists.add(_named(request, trading), symbol, trading.now_ns)))
 
 
-async def _remove(request: web.Request, desk: TradingAccount) -> web.Response:
-    one = _named(request, desk)
-    return answer(_shown(desk, desk.watchlists.remove(one, request.match_info["symbol"], desk.now_ns)))
+async def _remove(request: web.Request, trading: TradingAccount) -> web.Response:
+    one = _named(request, trading)
+    return answer(_shown(trading, trading.watchlists.remove(one, request.match_info["symbol"], trading.now_ns)))
 
 
-async def _drop(request: web.Request, desk: TradingAccount) -> web.Response:
-    desk.watchlists.drop(_named(request, desk), desk.now_ns)
+async def _drop(request: web.Request, trading: TradingAccount) -> web.Response:
+    trading.watchlists.drop(_named(request, trading), trading.now_ns)
     return web.Response(status=204)
 
 

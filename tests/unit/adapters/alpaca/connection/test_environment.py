@@ -22,7 +22,7 @@ from holdfast.adapters.alpaca.connection.settings import (
     StockFeed,
 )
 from holdfast.errors import ConfigError, InvalidValue
-from holdfast.observe.redact import REDACTOR
+from holdfast.telemetry.redact import REDACTOR
 
 PAPER = {"ALPACA_PAPER_API_KEY": "PKPAPER123456789", "ALPACA_PAPER_API_SECRET": "paperSecret123456789"}
 LIVE = {"ALPACA_LIVE_API_KEY": "AKLIVE1234567890", "ALPACA_LIVE_API_SECRET": "liveSecret1234567890"}

@@ -9,18 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from holdfast.adapters.alpaca.connection.failures import (
-    ErrorAnswer,
-    LeftAlone,
-    NeverSent,
-    NoAnswer,
-    RequestFailed,
-    Throttled,
-    UnreadableAnswer,
-)
-from holdfast.adapters.alpaca.connection.limiter import Urgency
+from holdfast.adapters.alpaca.connection.failures import ErrorAnswer
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest, Breakers, Call
 from holdfast.brokers.breaker import FIRST_BACK_OFF_S, Breaker
+from holdfast.brokers.http.failures import LeftAlone, NeverSent, NoAnswer, RequestFailed, Throttled, UnreadableAnswer
+from holdfast.brokers.http.limiter import Urgency
 from tests.unit.adapters.alpaca.connection.wire import (
     KEY,
     SECRET,

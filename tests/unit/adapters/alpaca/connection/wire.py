@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode
-from holdfast.observe.secret import Secret
+from holdfast.telemetry.secret import Secret
 
 KEY = "PKABCDEFGHIJKLMNOPQR"
 SECRET = "s3cr3tS3CR3Ts3cr3tS3CR3Ts3cr3tS3CR3T"

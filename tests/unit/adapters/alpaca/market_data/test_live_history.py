@@ -10,11 +10,12 @@ import pytest
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest, UnreadableAnswer
 from holdfast.adapters.alpaca.connection.settings import StockFeed
 from holdfast.adapters.alpaca.market_data import history as history_module
-from holdfast.adapters.alpaca.market_data.history import Fetched, History, warm_up_from_ns
+from holdfast.adapters.alpaca.market_data.history import Fetched, History
 from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.core.messages import MarketEvent
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, iso_time
+from holdfast.feeds.warm_up import warm_up_from_ns
 from tests.unit.adapters.alpaca.connection.wire import Seen, WireServer, answers, raw, settings_of, wire_server
 
 NOON_NS = 1_704_304_800 * SECOND_NS

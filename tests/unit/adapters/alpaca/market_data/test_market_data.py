@@ -13,7 +13,7 @@ from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.market_data.market_data import TIMEFRAMES, AlpacaMarketData
 from holdfast.core.types import DAY_NS, MINUTE_NS
 from holdfast.errors import InvalidValue
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.unit.adapters.alpaca.connection.wire import (
     Seen,

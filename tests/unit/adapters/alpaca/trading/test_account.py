@@ -12,7 +12,7 @@ import pytest
 from holdfast.adapters.alpaca.connection.rest import AlpacaRest
 from holdfast.adapters.alpaca.trading.account import AlpacaAccount, Balances
 from holdfast.core.types import Money
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 from tests.local_alpaca import KEY, SECRET, local_alpaca
 from tests.unit.adapters.alpaca.connection.wire import (
     Seen,

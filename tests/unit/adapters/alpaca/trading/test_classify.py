@@ -2,15 +2,9 @@
 
 import pytest
 
-from holdfast.adapters.alpaca.connection.failures import (
-    ErrorAnswer,
-    NeverSent,
-    NoAnswer,
-    RequestFailed,
-    Throttled,
-    UnreadableAnswer,
-)
+from holdfast.adapters.alpaca.connection.failures import ErrorAnswer
 from holdfast.adapters.alpaca.trading.classify import cancel_outcome_of, is_absent, outcome_of
+from holdfast.brokers.http.failures import NeverSent, NoAnswer, RequestFailed, Throttled, UnreadableAnswer
 from holdfast.brokers.outcome import RateLimited, Rejected, Unauthorized, Unknown
 
 

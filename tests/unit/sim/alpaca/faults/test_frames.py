@@ -1,7 +1,8 @@
 """What becomes of the frames on one websocket."""
 
-from holdfast.sim.alpaca.faults.frames import FrameFilter
-from holdfast.sim.alpaca.faults.registry import Faults, FaultSpec
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
+from holdfast.sim.chassis.faults.frames import FrameFilter
+from holdfast.sim.chassis.faults.registry import Faults
 
 
 class Wall:
@@ -15,7 +16,7 @@ class Wall:
 
 def told(*raws: dict[str, object], frames: str = "abcd") -> str:
     """What a client of the trade updates gets of these frames."""
-    passing = FrameFilter[str](Faults([FaultSpec.parse(raw) for raw in raws]), "trade_updates")
+    passing = FrameFilter[str](Faults([FAULTS.parse(raw) for raw in raws]), "trade_updates")
     return "".join("".join(passing.pass_on(frame)) for frame in frames)
 
 
@@ -50,7 +51,7 @@ def test_faults_meet_in_one_frame() -> None:
 def test_silence_lasts_and_loses() -> None:
     """A mute stream loses what was to be sent while it lasts, and goes on after it."""
     wall = Wall()
-    faults = Faults([FaultSpec.parse({"name": "stream_mute", "seconds": 3, "after": 1})], wall)
+    faults = Faults([FAULTS.parse({"name": "stream_mute", "seconds": 3, "after": 1})], wall)
     passing = FrameFilter[str](faults, "data")
     heard = []
     for frame in "abcdef":
@@ -61,12 +62,6 @@ def test_silence_lasts_and_loses() -> None:
 
 def test_an_event_can_be_picked() -> None:
     """A fault narrowed to an event lets the others pass."""
-    passing = FrameFilter[str](Faults([FaultSpec.parse({"name": "stream_drop", "event": "fill"})]), "trade_updates")
+    passing = FrameFilter[str](Faults([FAULTS.parse({"name": "stream_drop", "event": "fill"})]), "trade_updates")
     heard = [passing.pass_on(event, event) for event in ("new", "fill", "fill")]
     assert heard == [["new"], [], ["fill"]]
-
-
-def test_so_many_connections_are_refused() -> None:
-    """Without seconds each firing refuses one connection."""
-    faults = Faults([FaultSpec.parse({"name": "stream_refused_406", "times": 2})])
-    assert [FrameFilter[str](faults, "data").refused() for _ in range(3)] == [True, True, False]

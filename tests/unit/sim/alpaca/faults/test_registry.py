@@ -3,7 +3,8 @@
 import pytest
 
 from holdfast.errors import InvalidValue
-from holdfast.sim.alpaca.faults.registry import MOST_ARMED, FaultName, Faults, FaultSpec
+from holdfast.sim.alpaca.faults.catalogue import FAULTS, FaultName
+from holdfast.sim.chassis.faults.registry import MOST_ARMED, Faults
 
 POST = {"method": "POST", "path": "/v2/orders"}
 
@@ -18,7 +19,7 @@ class Wall:
 
 
 def faults_of(*raws: dict[str, object], wall: Wall | None = None) -> Faults:
-    return Faults([FaultSpec.parse(raw) for raw in raws], wall or Wall())
+    return Faults([FAULTS.parse(raw) for raw in raws], wall or Wall())
 
 
 def fires(faults: Faults, name: FaultName, count: int, **about: object) -> list[bool]:
@@ -126,6 +127,6 @@ def test_there_is_a_limit() -> None:
     """Who arms faults without end is stopped."""
     faults = Faults()
     for _ in range(MOST_ARMED):
-        faults.arm(FaultSpec.parse({"name": "slow"}))
+        faults.arm(FAULTS.parse({"name": "slow"}))
     with pytest.raises(InvalidValue, match="take them off first"):
-        faults.arm(FaultSpec.parse({"name": "slow"}))
+        faults.arm(FAULTS.parse({"name": "slow"}))

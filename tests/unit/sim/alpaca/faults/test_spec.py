@@ -7,36 +7,36 @@ from typing import Any
 import pytest
 
 from holdfast.errors import ConfigError, InvalidValue
-from holdfast.sim.alpaca.faults.catalogue import CATALOGUE, FaultName, Place, parameters
-from holdfast.sim.alpaca.faults.spec import FaultSpec, load_faults, parse_faults
+from holdfast.sim.alpaca.faults.catalogue import CATALOGUE, FAULTS, FaultName
+from holdfast.sim.chassis.faults.catalogue import Place
 
 
 def test_a_name_is_enough() -> None:
     """A fault that is told nothing but its name fires once, at the first chance, on POST /v2/orders."""
-    spec = FaultSpec.parse({"name": "accepted_then_504"})
+    spec = FAULTS.parse({"name": "accepted_then_504"})
     assert (spec.name, spec.times, spec.after, spec.probability) == (FaultName.ACCEPTED_THEN_504, 1, 0, None)
     assert (spec.params["method"], spec.params["path"]) == ("POST", "/v2/orders$")
 
 
 def test_a_probability_has_no_end() -> None:
     """With a probability a fault goes on for ever, unless it is told how often; null says for ever too."""
-    assert FaultSpec.parse({"name": "slow", "probability": 0.5}).times is None
-    assert FaultSpec.parse({"name": "slow", "probability": 0.5, "times": 3}).times == 3
-    assert FaultSpec.parse({"name": "slow", "times": None}).times is None
+    assert FAULTS.parse({"name": "slow", "probability": 0.5}).times is None
+    assert FAULTS.parse({"name": "slow", "probability": 0.5, "times": 3}).times == 3
+    assert FAULTS.parse({"name": "slow", "times": None}).times is None
 
 
 def test_either_filter_widens_the_other() -> None:
     """Who names a method or a path gets every path, or every method, with it."""
-    assert FaultSpec.parse({"name": "slow", "method": "get"}).params["path"] is None
-    assert FaultSpec.parse({"name": "slow", "method": "get"}).params["method"] == "GET"
-    assert FaultSpec.parse({"name": "slow", "path": "/v2/account"}).params["method"] is None
+    assert FAULTS.parse({"name": "slow", "method": "get"}).params["path"] is None
+    assert FAULTS.parse({"name": "slow", "method": "get"}).params["method"] == "GET"
+    assert FAULTS.parse({"name": "slow", "path": "/v2/account"}).params["method"] is None
 
 
 @pytest.mark.parametrize("name", FaultName)
 def test_every_fault_can_be_asked_for(name: FaultName) -> None:
     """Each fault is in the catalogue, can be asked for by name, and what it was told can be sent again as it is."""
-    spec = FaultSpec.parse({"name": name.value, **({"price": "1"} if "price" in parameters(name) else {})})
-    assert FaultSpec.parse(spec.as_json()) == spec
+    spec = FAULTS.parse({"name": name.value, **({"price": "1"} if "price" in FAULTS.parameters(name) else {})})
+    assert FAULTS.parse(spec.as_json()) == spec
 
 
 @pytest.mark.parametrize(
@@ -61,19 +61,19 @@ def test_every_fault_can_be_asked_for(name: FaultName) -> None:
 def test_what_is_wrong_is_said(raw: Any, said: str) -> None:
     """A fault that can't be used is refused with what it should have been."""
     with pytest.raises(InvalidValue) as wrong:
-        FaultSpec.parse(raw)
+        FAULTS.parse(raw)
     assert said in str(wrong.value)
 
 
 def test_both_kinds_of_file(tmp_path: Path) -> None:
     """TOML tables, a JSON list and a JSON object with a list say the same."""
-    expected = (FaultSpec.parse({"name": "slow", "seconds": 1}), FaultSpec.parse({"name": "reset_after"}))
+    expected = (FAULTS.parse({"name": "slow", "seconds": 1}), FAULTS.parse({"name": "reset_after"}))
     tables = [{"name": "slow", "seconds": 1}, {"name": "reset_after"}]
     (tmp_path / "a.toml").write_text('[[faults]]\nname = "slow"\nseconds = 1\n[[faults]]\nname = "reset_after"\n')
     (tmp_path / "b.json").write_text(json.dumps(tables))
     (tmp_path / "c.json").write_text(json.dumps({"faults": tables}))
-    assert [load_faults(tmp_path / name) for name in ("a.toml", "b.json", "c.json")] == [expected] * 3
-    assert parse_faults(tables[0]) == expected[:1]
+    assert [FAULTS.load(tmp_path / name) for name in ("a.toml", "b.json", "c.json")] == [expected] * 3
+    assert FAULTS.parse_all(tables[0]) == expected[:1]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path, name: str, text: str, sai
     """A file that can't be read or used stops the start, by its name and with the reason."""
     (tmp_path / name).write_text(text)
     with pytest.raises(ConfigError) as wrong:
-        load_faults(tmp_path / name)
+        FAULTS.load(tmp_path / name)
     assert said in str(wrong.value)
     assert name in str(wrong.value)
 
@@ -98,10 +98,10 @@ def test_a_file_that_is_wrong_is_named(tmp_path: Path, name: str, text: str, sai
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """A missing file is an error of the configuration."""
     with pytest.raises(ConfigError, match=r"none\.toml"):
-        load_faults(tmp_path / "none.toml")
+        FAULTS.load(tmp_path / "none.toml")
 
 
 def test_what_happens_at_once_waits_for_nothing() -> None:
     """Only faults that wait for a chance can be told when."""
     for name in FaultName:
-        assert ("times" in parameters(name)) == (CATALOGUE[name].place is not Place.NOW)
+        assert ("times" in FAULTS.parameters(name)) == (CATALOGUE[name].place is not Place.NOW)

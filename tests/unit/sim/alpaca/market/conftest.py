@@ -15,7 +15,8 @@ with warnings.catch_warnings():
     from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
     from alpaca.trading.client import TradingClient
 
-from tests.local_alpaca import KEY, PATIENCE_S, SECRET, LocalAlpaca, local_alpaca
+from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
+from tests.local_server import PATIENCE_S
 
 
 class Bot:

@@ -16,15 +16,19 @@ from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import HOUR_NS, MINUTE_NS, SECOND_NS
 from holdfast.errors import DataError, InvalidValue
 from holdfast.feeds.synthetic import SyntheticFeed
-from holdfast.sim.alpaca.clock import MarketClock
 from holdfast.sim.alpaca.market import opening
-from holdfast.sim.alpaca.market.schedule import boundaries, happenings
-from holdfast.sim.alpaca.market.store import Store
-from holdfast.sim.alpaca.market.timeframe import MINUTELY
-from tests.local_alpaca import PATIENCE_S, START, local_alpaca
+from holdfast.sim.alpaca.market.place import marketplace
+from holdfast.sim.chassis.clock import MarketClock
+from holdfast.sim.chassis.market.schedule import boundaries, happenings
+from holdfast.sim.chassis.market.start import file_start_ns, synthetic_start_ns
+from holdfast.sim.chassis.market.store import Store
+from holdfast.sim.chassis.market.timeframe import MINUTELY
+from tests.local_alpaca import START, local_alpaca
+from tests.local_server import PATIENCE_S
 
 NEW_YORK = ZoneInfo("America/New_York")
 CALENDAR = trading_calendar("XNYS")
+PLACE = marketplace(CALENDAR)
 
 
 def at(text: str) -> int:
@@ -40,7 +44,7 @@ def write(path: Path, header: str, rows: list[str]) -> Path:
 
 def store_of(*paths: Path) -> Store:
     """The history of files."""
-    return opening.file_store(paths, CALENDAR)[0]
+    return opening.file_store(paths, PLACE)[0]
 
 
 def two_days(folder: Path) -> Path:
@@ -87,7 +91,7 @@ def test_trades_alone_make_bars_and_quotes(tmp_path: Path) -> None:
 def test_the_finest_data_are_played_and_the_coarser_are_history(shared_data: Path) -> None:
     """With minutes and days the market starts with the minutes, and knows all the days before."""
     store = store_of(shared_data / "us_daily.parquet", shared_data / "us_minute_trades.parquet")
-    start_ns = opening.file_start_ns(store)
+    start_ns = file_start_ns(store)
     assert start_ns == at("2013-10-07T04:00")
     assert store.previous_close("SPY", start_ns) == 168.89
     played = [one.event for one in happenings(store, start_ns) if one.event.symbol == "SPY"]
@@ -97,7 +101,7 @@ def test_the_finest_data_are_played_and_the_coarser_are_history(shared_data: Pat
 def test_the_synthetic_market_is_the_one_of_every_synthetic_feed() -> None:
     """Bar for bar what `SyntheticFeed` makes of the same seed and symbols, and the next days come when they are needed."""
     symbols = ["AVOR", "BRYX"]
-    store = opening.synthetic_store(3, symbols, CALENDAR, at("2024-07-10T09:30"))
+    store = opening.synthetic_store(3, symbols, PLACE, at("2024-07-10T09:30"))
     feed = SyntheticFeed(3, CALENDAR, symbols=symbols)
     wanted = [bar for bar in _until(feed, at("2024-07-12T16:00")) if bar.time_ns > at("2024-07-10T09:30")]
     found = []
@@ -121,11 +125,26 @@ def _until(feed: SyntheticFeed, end_ns: int) -> list[MarketEvent]:
 
 def test_a_made_up_market_is_the_same_whenever_it_is_looked_at() -> None:
     """Started a week later, the days that both know have the same bars."""
-    early, late = (opening.synthetic_store(3, ["AVOR"], CALENDAR, at(f"2024-07-{day}T09:30")) for day in (10, 17))
+    early, late = (opening.synthetic_store(3, ["AVOR"], PLACE, at(f"2024-07-{day}T09:30")) for day in (10, 17))
     start_ns, end_ns = at("2024-07-01T00:00"), at("2024-07-10T00:00")
     frames = [store.bars("AVOR", MINUTELY, start_ns, end_ns, end_ns).close.tolist() for store in (early, late)]
     assert frames[0] == frames[1]
     assert len(frames[0]) > 1000
+
+
+def test_a_market_that_was_begun_before_begins_anew() -> None:
+    """The history is made once in a process; what plays one of its markets on, the others don't see, and none can write into it."""
+    first, second = (opening.synthetic_store(3, ["AVOR", "BTC/USD"], PLACE, at("2024-07-10T09:30")) for _ in range(2))
+    minutes = {symbol: len(data.played) for symbol, data in second.data.items()}
+    assert first.grow()
+    assert {symbol: len(data.played) for symbol, data in second.data.items()} == minutes
+    assert second.grow()
+    third = opening.synthetic_store(3, ["AVOR", "BTC/USD"], PLACE, at("2024-07-10T09:30"))
+    for symbol, data in first.data.items():
+        assert len(data.layers[MINUTE_NS]) > len(third.data[symbol].layers[MINUTE_NS])
+        assert (data.trades.price == second.data[symbol].trades.price).all()
+        with pytest.raises(ValueError, match="read-only"):
+            third.data[symbol].played.close[0] = 0.0
 
 
 def test_a_made_up_market_is_on_when_the_exchange_is() -> None:
@@ -136,22 +155,22 @@ def test_a_made_up_market_is_on_when_the_exchange_is() -> None:
         ("2024-07-10T18:00", "2024-07-10T09:30"),
         ("2024-07-14T12:00", "2024-07-12T09:30"),
     ):
-        assert opening.synthetic_start_ns(CALENDAR, at(wall), ["AVOR", "BRYX"]) == at(start)
+        assert synthetic_start_ns(PLACE, at(wall), ["AVOR", "BRYX"]) == at(start)
         for coins in (["BTC/USD"], ["AVOR", "ethusd"]):
-            assert opening.synthetic_start_ns(CALENDAR, at(wall), coins) == at(wall)
+            assert synthetic_start_ns(PLACE, at(wall), coins) == at(wall)
 
 
 def test_a_market_of_coins_has_the_last_minutes_on_a_sunday() -> None:
     """Made on a Sunday evening there are minute bars of the five minutes before, of the coin and of no share."""
     now_ns = at("2024-07-14T19:00")
-    store = opening.synthetic_store(1, ["AVOR", "BTC/USD"], CALENDAR, now_ns)
+    store = opening.synthetic_store(1, ["AVOR", "BTC/USD"], PLACE, now_ns)
     for symbol, there in (("BTC/USD", 5), ("AVOR", 0)):
         assert len(store.bars(symbol, MINUTELY, now_ns - 5 * MINUTE_NS, now_ns - 1, now_ns)) == there
 
 
 def test_sessions_begin_and_end_at_their_hours() -> None:
     """Extended hours and regular hours, an early close included."""
-    found = [one.time_ns for one in boundaries(CALENDAR, at("2024-07-03T00:00"))][:4]
+    found = [one.time_ns for one in boundaries(PLACE, at("2024-07-03T00:00"))][:4]
     assert found == [at(f"2024-07-03T{time}") for time in ("04:00", "09:30", "13:00", "17:00")]
 
 
@@ -270,7 +289,7 @@ def test_a_folder_serves_what_is_market_data(tmp_path: Path) -> None:
     two_days(tmp_path)
     write(tmp_path / "notes.csv", "what,when", ["this,that"])
     (tmp_path / "read.me").write_text("not data")
-    store, skipped = opening.file_store([tmp_path], CALENDAR)
+    store, skipped = opening.file_store([tmp_path], PLACE)
     assert list(store.data) == ["ACME"]
     assert len(skipped) == 1
     assert "notes.csv" in skipped[0]
@@ -286,6 +305,6 @@ def test_a_start_that_is_no_time_is_refused(text: str) -> None:
 def test_no_symbols_are_no_market() -> None:
     """A made-up market of nothing is refused, and one before its history."""
     with pytest.raises(InvalidValue, match="symbols"):
-        opening.synthetic_store(1, [" "], CALENDAR, at("2024-07-10T09:30"))
+        opening.synthetic_store(1, [" "], PLACE, at("2024-07-10T09:30"))
     with pytest.raises(InvalidValue, match="60 days"):
-        opening.synthetic_store(1, ["AVOR"], CALENDAR, at("1970-01-10T09:30"))
+        opening.synthetic_store(1, ["AVOR"], PLACE, at("1970-01-10T09:30"))

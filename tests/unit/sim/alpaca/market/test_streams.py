@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from holdfast.core.messages import Bar, Quote, Trade
-from tests.local_alpaca import KEY, OTHER_KEY, PATIENCE_S, SECRET, LocalAlpaca, local_alpaca
+from tests.local_alpaca import KEY, OTHER_KEY, SECRET, LocalAlpaca, local_alpaca
+from tests.local_server import PATIENCE_S
 from tests.unit.sim.alpaca.market.conftest import read
 
 AUTH = {"action": "auth", "key": KEY, "secret": SECRET}

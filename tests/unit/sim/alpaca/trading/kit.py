@@ -9,19 +9,20 @@ import msgspec
 from holdfast.calendars import trading_calendar
 from holdfast.core.messages import Bar, MarketEvent, Quote, Trade
 from holdfast.core.types import MINUTE_NS, SECOND_NS
-from holdfast.sim.alpaca.clock import MarketClock
-from holdfast.sim.alpaca.faults.registry import Faults
-from holdfast.sim.alpaca.faults.spec import FaultSpec
-from holdfast.sim.alpaca.market.columns import no_quotes, no_trades
-from holdfast.sim.alpaca.market.derive import SymbolData, complete
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
 from holdfast.sim.alpaca.market.opening import time_from
-from holdfast.sim.alpaca.market.store import Store
+from holdfast.sim.alpaca.market.place import marketplace, rules_of
 from holdfast.sim.alpaca.trading.order import Order
 from holdfast.sim.alpaca.trading.request import read_object, read_order, read_replace
-from holdfast.sim.alpaca.trading.state import State
 from holdfast.sim.alpaca.trading.trading_account import TradingAccount
 from holdfast.sim.alpaca.trading.trading_accounts import TradingAccounts
 from holdfast.sim.alpaca.world import World
+from holdfast.sim.chassis.clock import MarketClock
+from holdfast.sim.chassis.faults.registry import Faults
+from holdfast.sim.chassis.market.columns import no_quotes, no_trades
+from holdfast.sim.chassis.market.derive import SymbolData, complete
+from holdfast.sim.chassis.market.store import Store
+from holdfast.sim.chassis.state import State
 
 OPEN = time_from("2024-07-10T13:30:00Z")
 MORNING = OPEN + 30 * MINUTE_NS
@@ -36,7 +37,7 @@ class EmptyMarket:
     name = "nothing"
 
     def load(self) -> Sequence[SymbolData]:
-        return [complete(symbol, {}, no_trades(), no_quotes()) for symbol in SYMBOLS]
+        return [complete(symbol, rules_of(symbol), {}, no_trades(), no_quotes()) for symbol in SYMBOLS]
 
     def more(self) -> Sequence[SymbolData]:
         return ()
@@ -48,18 +49,18 @@ class Bench:
     def __init__(
         self, now_ns: int = MORNING, *faults: dict[str, Any], state: Path | None = None, has_fees: bool = False
     ) -> None:
-        calendar = trading_calendar("XNYS")
+        place = marketplace(trading_calendar("XNYS"))
         self.state = None if state is None else State(state)
         kept_ns = None if self.state is None else self.state.market_time_ns
-        self.world = World(MarketClock(kept_ns or now_ns), calendar, Store(EmptyMarket(), calendar))
+        self.world = World(MarketClock(kept_ns or now_ns), place, Store(EmptyMarket(), place))
         self.world.has_fees = has_fees
-        self.world.faults = Faults([FaultSpec.parse(fault) for fault in faults])
-        self.world.desks = TradingAccounts(self.world, requests_per_minute=0, state=self.state)
+        self.world.faults = Faults([FAULTS.parse(fault) for fault in faults])
+        self.world.accounts = TradingAccounts(self.world, requests_per_minute=0, state=self.state)
         self.heard: list[dict[str, Any]] = []
-        desk = self.world.desks.of_key(KEY, SECRET)
-        assert desk is not None
-        self.desk: TradingAccount = desk
-        desk.hub.add(self._hear)
+        trading = self.world.accounts.of_key(KEY, SECRET)
+        assert trading is not None
+        self.trading: TradingAccount = trading
+        trading.hub.add(self._hear)
 
     def _hear(self, event: str, frame: bytes) -> None:
         self.heard.append(msgspec.json.decode(frame)["data"])
@@ -77,7 +78,7 @@ class Bench:
     def happen(self, event: MarketEvent) -> None:
         self.world.clock.advance(event.time_ns)
         self.world.market.see(event)
-        self.desk.on_market(event)
+        self.trading.on_market(event)
 
     def quote(self, bid: float, ask: float, symbol: str = "AVOR", after_s: int = 1) -> None:
         self.happen(Quote(symbol, self.now_ns + after_s * SECOND_NS, bid, 100.0, ask, 100.0))
@@ -97,7 +98,7 @@ class Bench:
     def go_to(self, time_ns: int) -> None:
         """Time passes to where a session begins or ends."""
         self.world.clock.advance(time_ns)
-        self.desk.on_time(time_ns)
+        self.trading.on_time(time_ns)
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
@@ -106,22 +107,22 @@ class Bench:
         whole = {"symbol": "AVOR", "side": "buy", "type": "market", "time_in_force": "day"} | body
         if not {"qty", "notional"} & whole.keys():
             whole["qty"] = "10"
-        return self.desk.submit(read_order(read_object(msgspec.json.encode(whole))))
+        return self.trading.submit(read_order(read_object(msgspec.json.encode(whole))))
 
     def place(self, **body: Any) -> Order:
         """`send`, and what it leads to."""
         order = self.send(**body)
-        self.desk.settle()
+        self.trading.settle()
         return order
 
     def replace(self, order: Order, **body: Any) -> Order:
-        new = self.desk.replace(order.id, read_replace(read_object(msgspec.json.encode(body))))
-        self.desk.settle()
+        new = self.trading.replace(order.id, read_replace(read_object(msgspec.json.encode(body))))
+        self.trading.settle()
         return new
 
     def cancel(self, order: Order) -> None:
-        self.desk.cancel(order.id)
-        self.desk.settle()
+        self.trading.cancel(order.id)
+        self.trading.settle()
 
     def bracket(self, **body: Any) -> tuple[Order, Order, Order]:
         """A bracket around ten shares bought at market: entry, take-profit, stop-loss."""
@@ -131,5 +132,5 @@ class Bench:
             "stop_loss": {"stop_price": "90"},
         }
         entry = self.place(**(terms | body))
-        profit, loss = self.desk.orders.legs(entry)
+        profit, loss = self.trading.orders.legs(entry)
         return entry, profit, loss

@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.core.types import HOUR_NS
 from holdfast.sim.alpaca.errors import ApiError
-from holdfast.sim.alpaca.faults.spec import FaultSpec
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
 from holdfast.sim.alpaca.market.assets import make_asset
 from holdfast.sim.alpaca.trading.account import account_json
 from holdfast.sim.alpaca.trading.activities import ActivityRequest, activities_json
@@ -20,11 +20,11 @@ CLOSE = OPEN + 6 * HOUR_NS + HOUR_NS // 2
 
 
 def account(bench: Bench) -> dict[str, Any]:
-    return account_json(bench.desk.account, bench.desk.funds)
+    return account_json(bench.trading.account, bench.trading.funds)
 
 
 def position(bench: Bench, symbol: str = "AVOR") -> dict[str, str]:
-    return position_json(bench.desk, bench.world.market, make_asset(symbol))
+    return position_json(bench.trading, bench.world.market, make_asset(symbol))
 
 
 def test_cash_is_exact() -> None:
@@ -35,12 +35,12 @@ def test_cash_is_exact() -> None:
         bench.price(31.37 + number * 0.07)
         order = bench.place(qty=f"{number / 7:.9f}", side="buy" if number % 3 else "sell")
         expected -= sum(
-            (one.price * one.quantity * order.side.sign for one in bench.desk.executions.all()[-1:]), Decimal(0)
+            (one.price * one.quantity * order.side.sign for one in bench.trading.executions.all()[-1:]), Decimal(0)
         )
         assert order.status == "filled"
-    assert bench.desk.books.cash == expected
-    sums = sum(one.price * one.quantity * one.side.sign for one in bench.desk.executions.all())
-    assert bench.desk.books.cash == 100_000 - sums
+    assert bench.trading.books.cash == expected
+    sums = sum(one.price * one.quantity * one.side.sign for one in bench.trading.executions.all())
+    assert bench.trading.books.cash == 100_000 - sums
 
 
 def test_held_shares_are_not_available() -> None:
@@ -139,12 +139,12 @@ def test_closing_a_part_of_a_position() -> None:
     bench.price(100)
     bench.place(qty="7.5")
     asset = make_asset("AVOR")
-    third = closing_request(bench.desk, asset, None, Decimal("33.3"))
+    third = closing_request(bench.trading, asset, None, Decimal("33.3"))
     assert (third.qty, third.side, third.time_in_force) == (Decimal("2.4975"), "sell", "day")
     with pytest.raises(ApiError):
-        closing_request(bench.desk, asset, Decimal(1), Decimal(1))
+        closing_request(bench.trading, asset, Decimal(1), Decimal(1))
     with pytest.raises(ApiError) as none:
-        closing_request(bench.desk, make_asset("BRYX"), None, None)
+        closing_request(bench.trading, make_asset("BRYX"), None, None)
     assert (none.value.status, none.value.message) == (404, "position does not exist")
 
 
@@ -155,34 +155,36 @@ def test_fills_are_activities_in_pages() -> None:
     for _ in range(5):
         bench.place(qty="1")
         bench.price(100)
-    desk = bench.desk
+    trading = bench.trading
     seen: list[str] = []
     token = None
     while True:
         wanted = ActivityRequest(types=frozenset({"FILL"}), page_size=2, page_token=token)
-        rows = activities_json(desk.account, desk.executions.all(), wanted)
+        rows = activities_json(trading.account, trading.executions.all(), wanted)
         if not rows:
             break
         seen += [row["id"] for row in rows]
         token = seen[-1]
-    assert seen == [one.activity_id for one in reversed(desk.executions.all())]
+    assert seen == [one.activity_id for one in reversed(trading.executions.all())]
     assert seen[-1].startswith("20240710100001")
-    assert seen[-1].endswith(desk.executions.all()[0].id)
-    everything = activities_json(desk.account, desk.executions.all(), ActivityRequest(ascending=True))
+    assert seen[-1].endswith(trading.executions.all()[0].id)
+    everything = activities_json(trading.account, trading.executions.all(), ActivityRequest(ascending=True))
     assert [row["activity_type"] for row in everything] == ["JNLC"] + ["FILL"] * 5
-    after = ActivityRequest(after_ns=desk.executions.all()[3].time_ns)
-    assert len(activities_json(desk.account, desk.executions.all(), after)) == 1
+    after = ActivityRequest(after_ns=trading.executions.all()[3].time_ns)
+    assert len(activities_json(trading.account, trading.executions.all(), after)) == 1
 
 
 def test_a_partial_fill_says_what_is_left() -> None:
     """The FILL rows of an order in pieces count up, and only the last is a fill."""
     bench = Bench()
-    bench.world.faults.arm(FaultSpec.parse({"name": "partial_fills", "fraction": 0.4, "times": 2}))
+    bench.world.faults.arm(FAULTS.parse({"name": "partial_fills", "fraction": 0.4, "times": 2}))
     bench.price(100)
     order = bench.place(qty="10")
     bench.price(100)
     bench.price(100)
-    rows = activities_json(bench.desk.account, bench.desk.executions.all(), ActivityRequest(types=frozenset({"FILL"})))
+    rows = activities_json(
+        bench.trading.account, bench.trading.executions.all(), ActivityRequest(types=frozenset({"FILL"}))
+    )
     figures = [(row["type"], row["qty"], row["cum_qty"], row["leaves_qty"]) for row in reversed(rows)]
     assert figures == [("partial_fill", "4", "4", "6"), ("partial_fill", "2", "6", "4"), ("fill", "4", "10", "0")]
     assert order.status == "filled"
@@ -194,13 +196,13 @@ def test_a_busted_fill_never_was() -> None:
     bench.price(100)
     bench.place(qty="4")
     second = bench.place(qty="6")
-    assert bench.desk.bust_last_fill()
-    assert bench.desk.books.cash == 100_000 - 4 * Decimal("100.01")
-    assert (bench.desk.books.quantity("AVOR"), second.filled_qty) == (Decimal(4), Decimal(0))
-    assert [one.order_id for one in bench.desk.executions.all()] != [second.id]
+    assert bench.trading.bust_last_fill()
+    assert bench.trading.books.cash == 100_000 - 4 * Decimal("100.01")
+    assert (bench.trading.books.quantity("AVOR"), second.filled_qty) == (Decimal(4), Decimal(0))
+    assert [one.order_id for one in bench.trading.executions.all()] != [second.id]
     assert bench.heard[-1]["event"] == "trade_bust"
     assert bench.heard[-1]["position_qty"] == "4"
-    assert not Bench().desk.bust_last_fill()
+    assert not Bench().trading.bust_last_fill()
 
 
 def test_a_corrected_fill_has_another_price() -> None:
@@ -208,9 +210,9 @@ def test_a_corrected_fill_has_another_price() -> None:
     bench = Bench()
     bench.price(100)
     order = bench.place(client_order_id="mine")
-    assert bench.desk.correct_last_fill("mine", Decimal("99"))
+    assert bench.trading.correct_last_fill("mine", Decimal("99"))
     assert (order.filled_qty, order.filled_cost) == (Decimal(10), Decimal(990))
-    assert bench.desk.books.cash == 99_010
+    assert bench.trading.books.cash == 99_010
     data = bench.heard[-1]
     assert (data["event"], data["price"], data["order"]["filled_avg_price"]) == ("trade_correct", "99", "99")
 
@@ -237,7 +239,7 @@ def test_the_history_follows_the_account() -> None:
         bench.price(100 + minute, after_s=60)
     start, end, frame = read_history("1D", "1Min", None, None, bench.now_ns)
     body = history_json(
-        bench.desk.curve, bench.world.calendar, HistoryRequest(start_ns=start, end_ns=end, timeframe=frame)
+        bench.trading.curve, bench.world.calendar, HistoryRequest(start_ns=start, end_ns=end, timeframe=frame)
     )
     assert body["timestamp"][0] == MORNING // 10**9
     assert body["equity"] == [100_000.0, 100_000.0, 100_009.9, 100_019.9, 100_029.9, 100_039.9]
@@ -253,4 +255,4 @@ def test_the_history_begins_with_the_account() -> None:
     for period, name in (("1D", "1Min"), ("1D", "5Min"), ("1W", "15Min"), ("1M", "1H"), ("1M", None)):
         start, end, frame = read_history(period, name, None, None, bench.now_ns)
         wanted = HistoryRequest(start_ns=start, end_ns=end, timeframe=frame)
-        assert history_json(bench.desk.curve, bench.world.calendar, wanted)["equity"][-1] == 100_000
+        assert history_json(bench.trading.curve, bench.world.calendar, wanted)["equity"][-1] == 100_000

@@ -25,21 +25,21 @@ def bench_with_fees(price: float = 40_000, **more: Any) -> Bench:
 
 
 def listed(bench: Bench, *types: str) -> list[dict[str, Any]]:
-    wanted = ActivityRequest(now_ns=bench.desk.now_ns, types=frozenset(types))
-    return activities_json(bench.desk.account, bench.desk.executions.all(), wanted)
+    wanted = ActivityRequest(now_ns=bench.trading.now_ns, types=frozenset(types))
+    return activities_json(bench.trading.account, bench.trading.executions.all(), wanted)
 
 
 def test_a_bought_coin_is_less_than_was_bought() -> None:
     """Of 0.1 bought there are 0.09975, the order says 0.1, and selling what was bought is refused; what is there can be sold."""
     bench = bench_with_fees()
     order = bench.place(**COIN, qty="0.1")
-    assert (order.filled_qty, bench.desk.books.quantity("BTC/USD")) == (Decimal("0.1"), Decimal("0.09975"))
+    assert (order.filled_qty, bench.trading.books.quantity("BTC/USD")) == (Decimal("0.1"), Decimal("0.09975"))
     assert bench.heard[-1]["position_qty"] == "0.09975"
-    assert bench.desk.books.cash == 96_000
+    assert bench.trading.books.cash == 96_000
     with pytest.raises(ApiError, match=r"insufficient balance for BTC \(requested: 0.1, available: 0.09975\)"):
         bench.send(**COIN, qty="0.1", side="sell")
     assert bench.place(**COIN, qty="0.09975", side="sell").status == "filled"
-    assert not bench.desk.books.ledgers
+    assert not bench.trading.books.ledgers
 
 
 def test_a_sold_coin_brings_less_money() -> None:
@@ -47,18 +47,18 @@ def test_a_sold_coin_brings_less_money() -> None:
     bench = bench_with_fees()
     bench.place(**COIN, qty="0.1")
     bench.place(**COIN, qty="0.09975", side="sell")
-    assert bench.desk.books.cash == Decimal(96_000) + Decimal(3990) - Decimal("9.975")
+    assert bench.trading.books.cash == Decimal(96_000) + Decimal(3990) - Decimal("9.975")
 
 
 def test_who_waits_in_the_book_pays_less() -> None:
     """A limit that rested pays 0.15 %, one that met a quote at once 0.25 %."""
     bench = bench_with_fees()
     bench.place(**COIN, qty="0.1", type="limit", limit_price="40000")
-    assert bench.desk.books.quantity("BTC/USD") == Decimal("0.09975")
+    assert bench.trading.books.quantity("BTC/USD") == Decimal("0.09975")
     rests = bench.place(**COIN, qty="0.1", type="limit", limit_price="39000")
     bench.trade(38_900, "BTC/USD")
     assert rests.status == "filled"
-    assert bench.desk.books.quantity("BTC/USD") == Decimal("0.09975") + Decimal("0.09985")
+    assert bench.trading.books.quantity("BTC/USD") == Decimal("0.09975") + Decimal("0.09985")
 
 
 def test_who_trades_much_pays_less() -> None:
@@ -79,8 +79,8 @@ def test_who_trades_much_pays_less() -> None:
 
 def taken(bench: Bench, order: Order) -> Decimal:
     """The fee of an order's one fill, in whatever it was taken."""
-    (fill,) = (one for one in bench.desk.executions.all() if one.order_id == order.id)
-    (fee,) = (one for one in bench.desk.account.bookings if one.id.endswith(f"::{fill.id}"))
+    (fill,) = (one for one in bench.trading.executions.all() if one.order_id == order.id)
+    (fee,) = (one for one in bench.trading.account.bookings if one.id.endswith(f"::{fill.id}"))
     return -fee.qty or -fee.net_amount
 
 
@@ -102,7 +102,7 @@ def test_a_coins_fee_is_listed_in_the_evening() -> None:
         "net_amount": "0",
         "status": "executed",
     }
-    assert bench.desk.books.quantity("BTC/USD") == Decimal("0.09975")
+    assert bench.trading.books.quantity("BTC/USD") == Decimal("0.09975")
 
 
 def test_the_regulators_fees_of_a_day() -> None:
@@ -112,14 +112,14 @@ def test_the_regulators_fees_of_a_day() -> None:
     for _ in range(2):
         bench.quote(100, 100)
         bench.place(qty="100", side="sell")
-    assert bench.desk.books.cash == 100_000
+    assert bench.trading.books.cash == 100_000
     bench.go_to(POSTED)
     rows = {row["activity_sub_type"]: row for row in listed(bench, "FEE")}
     assert {name: row["net_amount"] for name, row in rows.items()} == {"REG": "-0.42", "TAF": "-0.04", "CAT": "-0.01"}
     assert rows["REG"]["description"] == "REG fee for proceed of $20000 on 2024-07-10"
     assert rows["TAF"]["description"] == "TAF fee for proceed of 200 shares (2 trades) on 2024-07-10"
     assert all(row["created_at"].startswith("2024-07-11T00:15") for row in rows.values())
-    assert bench.desk.books.cash == Decimal(100_000) - Decimal("0.47")
+    assert bench.trading.books.cash == Decimal(100_000) - Decimal("0.47")
     bench.go_to(POSTED + 3 * DAY_NS)
     assert len(listed(bench, "FEE")) == 3
 
@@ -153,10 +153,10 @@ def test_a_trade_that_is_taken_back_costs_nothing() -> None:
     """The bust of a coin's purchase takes its fee along: neither coins nor a debt of them are left."""
     bench = bench_with_fees()
     bench.place(**COIN, qty="0.1")
-    assert bench.desk.bust_last_fill()
-    assert bench.desk.books.cash == 100_000
-    assert not bench.desk.books.ledgers
-    assert not bench.desk.account.bookings
+    assert bench.trading.bust_last_fill()
+    assert bench.trading.books.cash == 100_000
+    assert not bench.trading.books.ledgers
+    assert not bench.trading.account.bookings
 
 
 def test_fees_outlive_a_restart(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ def test_fees_outlive_a_restart(tmp_path: Path) -> None:
     assert old.state is not None
     old.state.close()
     new = Bench(has_fees=True, state=path)
-    assert new.desk.books.quantity("BTC/USD") == Decimal("0.09975")
-    assert new.desk.books.cash == 95_500
+    assert new.trading.books.quantity("BTC/USD") == Decimal("0.09975")
+    assert new.trading.books.cash == 95_500
     new.go_to(POSTED)
     assert (len(listed(new, "CFEE")), len(listed(new, "FEE"))) == (1, 1)
 
@@ -180,5 +180,5 @@ def test_they_can_be_turned_off() -> None:
     bench.quote(40_000, 40_000, "BTC/USD")
     bench.place(**COIN, qty="0.1")
     bench.go_to(POSTED)
-    assert bench.desk.books.quantity("BTC/USD") == Decimal("0.1")
+    assert bench.trading.books.quantity("BTC/USD") == Decimal("0.1")
     assert listed(bench, "CFEE", "FEE") == []

@@ -119,11 +119,11 @@ def test_paging_by_time(box: LocalAlpaca) -> None:
 
     paged_orders = paged("/v2/orders", "submitted_at", status="all", limit=2)
     paged_fills = paged("/v2/account/activities/FILL", "transaction_time", page_size=1)
-    desk = box.world.desks.find(key)
-    assert desk is not None
+    trading = box.world.accounts.find(key)
+    assert trading is not None
     assert (len(paged_orders), len(paged_fills)) == (6, 3)
-    assert paged_orders == [order.id for order in desk.orders.all()]
-    assert paged_fills == [one.activity_id for one in desk.executions.all()]
+    assert paged_orders == [order.id for order in trading.orders.all()]
+    assert paged_fills == [one.activity_id for one in trading.executions.all()]
 
 
 def test_lists_of_orders(box: LocalAlpaca) -> None:
@@ -273,7 +273,9 @@ def test_an_account_has_one_stream(box: LocalAlpaca) -> None:
         with connect(box.stream_url) as other:
             login = {"action": "auth", "key": OTHER_KEY, "secret": SECRET}
             assert say(other, login)["data"]["status"] == "authorized"
-    box.wait_for(lambda: not any(desk.hub.is_taken for desk in box.world.desks.all()), "the streams to be free")
+    box.wait_for(
+        lambda: not any(trading.hub.is_taken for trading in box.world.accounts.all()), "the streams to be free"
+    )
     with connect(box.stream_url + "/", additional_headers=HEADERS) as socket:
         assert say(socket, LOGIN)["data"]["status"] == "authorized"
 
@@ -303,7 +305,7 @@ def test_what_nobody_foresaw(
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:
-        broken.setattr(box.world.desks, "of_key", fail)
+        broken.setattr(box.world.accounts, "of_key", fail)
         answer = ask(box, "GET", "/v2/account")
     assert (answer.status_code, answer.json()) == (500, {"message": "internal server error"})
     assert "GET /v2/account" in caplog.text

@@ -19,13 +19,13 @@ def test_a_market_order_is_accepted_then_new_then_filled() -> None:
     bench.price(100.10)
     order = bench.send(qty="3")
     assert (order.status, bench.heard) == ("accepted", [])
-    bench.desk.settle()
+    bench.trading.settle()
     assert order.status == "filled"
     assert bench.events(order) == ["pending_new", "new", "fill"]
     fill = bench.heard[-1]
     assert (fill["price"], fill["qty"], fill["position_qty"]) == ("100.11", "3", "3")
     assert fill["order"]["filled_avg_price"] == "100.11"
-    assert bench.desk.books.cash == Decimal("99699.67")
+    assert bench.trading.books.cash == Decimal("99699.67")
 
 
 def test_a_coin_is_answered_pending_new() -> None:
@@ -34,10 +34,10 @@ def test_a_coin_is_answered_pending_new() -> None:
     bench.price(30_000, "BTC/USD")
     order = bench.send(symbol="BTCUSD", qty=None, notional="100", time_in_force="gtc")
     assert (order.status, order.symbol) == ("pending_new", "BTC/USD")
-    bench.desk.settle()
+    bench.trading.settle()
     assert order.status == "filled"
     assert order.filled_qty == Decimal("0.003333332")
-    assert bench.desk.books.cash == 100_000 - Decimal("0.003333332") * Decimal("30000.01")
+    assert bench.trading.books.cash == 100_000 - Decimal("0.003333332") * Decimal("30000.01")
 
 
 def test_a_limit_order_waits_for_its_price() -> None:
@@ -136,7 +136,7 @@ def test_a_stop_buy_keeps_a_limit() -> None:
     bench = Bench()
     bench.price(100)
     bench.place(side="sell", type="stop", stop_price="90")
-    seller = bench.desk.orders.all()[-1]
+    seller = bench.trading.orders.all()[-1]
     bench.price(80)
     assert (seller.status, seller.filled_cost) == ("filled", Decimal(800))
     buyer = bench.place(type="stop", stop_price="100")
@@ -154,7 +154,7 @@ def test_a_trailing_stop_follows_the_market() -> None:
     order = bench.place(side="sell", type="trailing_stop", trail_price="2")
     assert (order.hwm, order.stop_price) == (Decimal("99.99"), Decimal("97.99"))
     bench.price(110)
-    shown = bench.desk.find(order.id)
+    shown = bench.trading.find(order.id)
     assert (shown.hwm, shown.stop_price) == (Decimal(110), Decimal(108))
     bench.price(107)
     assert order.status == "filled"
@@ -169,10 +169,10 @@ def test_cancel_and_its_refusals() -> None:
     assert bench.events(order)[-2:] == ["pending_cancel", "canceled"]
     filled = bench.place()
     with pytest.raises(ApiError, match='order is already in "filled" state') as caught:
-        bench.desk.cancel(filled.id)
+        bench.trading.cancel(filled.id)
     assert (caught.value.status, caught.value.code) == (422, 42210000)
     with pytest.raises(ApiError) as unknown:
-        bench.desk.cancel("0" * 36)
+        bench.trading.cancel("0" * 36)
     assert (unknown.value.status, unknown.value.code) == (404, 40410000)
 
 
@@ -181,8 +181,8 @@ def test_cancel_all() -> None:
     bench = Bench(EVENING)
     bench.price(100)
     orders = [bench.place(type="limit", limit_price=price) for price in ("90", "91")]
-    assert bench.desk.cancel_all() == orders
-    bench.desk.settle()
+    assert bench.trading.cancel_all() == orders
+    bench.trading.settle()
     assert [order.status for order in orders] == ["canceled", "canceled"]
 
 
@@ -262,7 +262,7 @@ def test_every_order_and_fill_has_a_time_of_its_own() -> None:
     bench.cancel(moved)
     orders = [entry, profit, loss, resting, moved, last]
     assert [order.created_ns - bench.now_ns for order in orders] == [0, 1_000, 2_000, 3_000, 4_000, 5_000]
-    first_fill, second_fill = bench.desk.executions.all()
+    first_fill, second_fill = bench.trading.executions.all()
     assert (first_fill.time_ns, second_fill.time_ns) == (entry.created_ns, last.created_ns)
     assert moved.canceled_ns == moved.cancel_requested_ns == moved.created_ns
     assert all(order.updated_ns >= order.created_ns for order in orders)
@@ -287,7 +287,7 @@ def test_one_event_fills_several_orders_one_after_the_other() -> None:
     orders = [bench.place(type="limit", limit_price=price) for price in ("90", "91", "92")]
     bench.heard.clear()
     bench.trade(89)
-    fills = bench.desk.executions.all()
+    fills = bench.trading.executions.all()
     assert [fill.time_ns - bench.now_ns for fill in fills] == [0, 1_000, 2_000]
     assert [parse_time(data["timestamp"]) for data in bench.heard] == [fill.time_ns for fill in fills]
     assert sorted(order.filled_ns or 0 for order in orders) == [fill.time_ns for fill in fills]

@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.core.types import HOUR_NS
 from holdfast.sim.alpaca.errors import ApiError
-from holdfast.sim.alpaca.faults.spec import FaultSpec
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
 from holdfast.sim.alpaca.trading.orders import Listing
 from tests.unit.sim.alpaca.trading.kit import OPEN, Bench
 
@@ -17,7 +17,7 @@ def test_exits_are_held_until_the_entry_has_filled_whole() -> None:
     """A part of the entry's fill leaves its exits held; the last part sets both to work, and the stop-loss stays held."""
     bench = Bench()
     bench.price(100)
-    bench.world.faults.arm(FaultSpec.parse(PARTS))
+    bench.world.faults.arm(FAULTS.parse(PARTS))
     entry, profit, loss = bench.bracket()
     assert (entry.status, entry.filled_qty) == ("partially_filled", Decimal(5))
     assert [profit.status, loss.status] == ["held", "held"]
@@ -47,7 +47,7 @@ def test_one_exit_fills_and_the_other_is_canceled() -> None:
     _, profit, loss = bench.bracket()
     bench.price(111)
     assert [profit.status, loss.status] == ["filled", "canceled"]
-    assert not bench.desk.books.ledgers
+    assert not bench.trading.books.ledgers
     assert bench.events(loss) == []
 
 
@@ -60,7 +60,7 @@ def test_a_stop_that_fires_takes_its_twins_place() -> None:
     assert (profit.status, profit.replaced_by, loss.status) == ("replaced", loss.id, "filled")
     told = [(data["event"], data["order"]["id"]) for data in bench.heard if data["order"]["id"] != entry.id]
     assert told == [("new", profit.id), ("replaced", profit.id), ("fill", loss.id)]
-    assert not bench.desk.books.ledgers
+    assert not bench.trading.books.ledgers
 
 
 def test_a_stop_limit_that_fires_and_does_not_trade_is_new() -> None:
@@ -70,9 +70,9 @@ def test_a_stop_limit_that_fires_and_does_not_trade_is_new() -> None:
     _, profit, loss = bench.bracket(stop_loss={"stop_price": "90", "limit_price": "89.5"})
     bench.price(85)
     assert (profit.status, loss.status, bench.events(loss)) == ("replaced", "new", ["new"])
-    assert bench.desk.orders.list(Listing(status="open")) == [loss]
+    assert bench.trading.orders.list(Listing(status="open")) == [loss]
     bench.price(89.6)
-    assert (loss.status, bench.desk.books.quantity("AVOR")) == ("filled", Decimal(0))
+    assert (loss.status, bench.trading.books.quantity("AVOR")) == ("filled", Decimal(0))
 
 
 def test_a_part_of_a_stop_leaves_the_rest_without_a_twin() -> None:
@@ -80,11 +80,11 @@ def test_a_part_of_a_stop_leaves_the_rest_without_a_twin() -> None:
     bench = Bench()
     bench.price(100)
     _, profit, loss = bench.bracket()
-    bench.world.faults.arm(FaultSpec.parse(PARTS))
+    bench.world.faults.arm(FAULTS.parse(PARTS))
     bench.trade(89)
     assert (profit.status, loss.status, loss.filled_qty) == ("replaced", "partially_filled", Decimal(5))
     bench.price(88)
-    assert (loss.status, bench.desk.books.quantity("AVOR")) == ("filled", Decimal(0))
+    assert (loss.status, bench.trading.books.quantity("AVOR")) == ("filled", Decimal(0))
 
 
 def test_a_shorts_stop_is_held_and_fires_too() -> None:
@@ -95,7 +95,7 @@ def test_a_shorts_stop_is_held_and_fires_too() -> None:
     _, profit, loss = bench.bracket(side="sell", **exits)
     assert [profit.status, loss.status] == ["new", "held"]
     bench.price(106)
-    assert (profit.status, loss.status, bench.desk.books.quantity("AVOR")) == ("replaced", "filled", Decimal(0))
+    assert (profit.status, loss.status, bench.trading.books.quantity("AVOR")) == ("replaced", "filled", Decimal(0))
 
 
 def test_a_bar_that_holds_both_exits_fills_the_stop() -> None:
@@ -106,7 +106,7 @@ def test_a_bar_that_holds_both_exits_fills_the_stop() -> None:
     bench.price(100, after_s=60)
     bench.bar(100, 111, 89, 100)
     assert [profit.status, loss.status] == ["replaced", "filled"]
-    assert not bench.desk.books.ledgers
+    assert not bench.trading.books.ledgers
 
 
 def test_a_part_of_one_exit_shrinks_the_other() -> None:
@@ -114,14 +114,14 @@ def test_a_part_of_one_exit_shrinks_the_other() -> None:
     bench = Bench()
     bench.price(100)
     _, profit, loss = bench.bracket()
-    bench.world.faults.arm(FaultSpec.parse(PARTS))
+    bench.world.faults.arm(FAULTS.parse(PARTS))
     bench.trade(111)
     bench.quote(99.99, 100.01)
     assert profit.filled_qty == 5
     assert (loss.qty, loss.status) == (Decimal(5), "held")
     bench.price(89)
     assert (profit.status, loss.status, loss.filled_qty) == ("replaced", "filled", Decimal(5))
-    assert not bench.desk.books.ledgers
+    assert not bench.trading.books.ledgers
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
@@ -159,10 +159,10 @@ def test_an_oco_guards_a_position_once() -> None:
     bench.place()
     exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90", "limit_price": "89"}}
     parent = bench.place(side="sell", type="limit", order_class="oco", **exits)
-    (leg,) = bench.desk.orders.legs(parent)
+    (leg,) = bench.trading.orders.legs(parent)
     assert (parent.limit_price, parent.status, leg.type, leg.status) == (Decimal(110), "new", "stop_limit", "held")
-    assert bench.desk.orders.list(Listing(status="open")) == [parent]
-    assert bench.desk.funds.held("AVOR") == 10
+    assert bench.trading.orders.list(Listing(status="open")) == [parent]
+    assert bench.trading.funds.held("AVOR") == 10
     bench.price(90)
     assert (leg.status, parent.status, parent.replaced_by) == ("filled", "replaced", leg.id)
 
@@ -175,12 +175,12 @@ def test_a_pair_that_waits_for_the_open_is_armed_with_it() -> None:
     bench.go_to(OPEN + 6 * HOUR_NS + HOUR_NS // 2)
     exits = {"take_profit": {"limit_price": "110"}, "stop_loss": {"stop_price": "90"}}
     parent = bench.place(side="sell", type="limit", order_class="oco", time_in_force="gtc", **exits)
-    (leg,) = bench.desk.orders.legs(parent)
+    (leg,) = bench.trading.orders.legs(parent)
     bench.price(80)
     assert [parent.status, leg.status] == ["accepted", "held"]
     bench.go_to(OPEN + 24 * HOUR_NS)
     bench.price(80)
-    assert (leg.status, bench.desk.books.quantity("AVOR")) == ("filled", Decimal(0))
+    assert (leg.status, bench.trading.books.quantity("AVOR")) == ("filled", Decimal(0))
 
 
 def test_an_oto_has_one_exit() -> None:
@@ -188,9 +188,9 @@ def test_an_oto_has_one_exit() -> None:
     bench = Bench()
     bench.price(100)
     entry = bench.send(order_class="oto", stop_loss={"stop_price": "90"})
-    (leg,) = bench.desk.orders.legs(entry)
+    (leg,) = bench.trading.orders.legs(entry)
     assert leg.status == "held"
-    bench.desk.settle()
+    bench.trading.settle()
     assert (entry.status, leg.status) == ("filled", "new")
     bench.price(88)
     assert (entry.status, leg.status) == ("filled", "filled")
@@ -202,7 +202,7 @@ def test_a_leg_can_be_moved() -> None:
     bench.price(100)
     entry, profit, loss = bench.bracket()
     moved = bench.replace(loss, stop_price="95")
-    assert bench.desk.orders.legs(entry) == [profit, moved]
+    assert bench.trading.orders.legs(entry) == [profit, moved]
     with pytest.raises(ApiError, match="only limit_price and stop_price of the legs"):
         bench.replace(moved, qty=5)
     bench.price(94)
@@ -219,7 +219,7 @@ def test_a_moved_entry_keeps_its_exits() -> None:
     assert [entry.status, moved.status, profit.status, loss.status] == ["replaced", "filled", "new", "held"]
     assert (profit.qty, loss.qty) == (Decimal(4), Decimal(4))
     bench.price(88)
-    assert not bench.desk.books.ledgers
+    assert not bench.trading.books.ledgers
 
 
 def test_legs_are_rows_of_their_own_unless_nested() -> None:
@@ -227,7 +227,7 @@ def test_legs_are_rows_of_their_own_unless_nested() -> None:
     bench = Bench()
     bench.price(100)
     entry, profit, loss = bench.bracket()
-    orders = bench.desk.orders
+    orders = bench.trading.orders
     assert orders.list(Listing(status="all")) == [loss, profit, entry]
     assert orders.list(Listing(status="all", nested=True)) == [entry]
     assert orders.list(Listing(status="open")) == [profit]
@@ -238,7 +238,7 @@ def test_legs_are_rows_of_their_own_unless_nested() -> None:
 def test_a_dead_stop_never_fires() -> None:
     """With that fault the stop-loss looks as always and never goes to work."""
     bench = Bench()
-    bench.world.faults.arm(FaultSpec.parse({"name": "leg_dead"}))
+    bench.world.faults.arm(FAULTS.parse({"name": "leg_dead"}))
     bench.price(100)
     entry, profit, loss = bench.bracket()
     bench.price(80)
@@ -248,9 +248,9 @@ def test_a_dead_stop_never_fires() -> None:
 def test_a_bracket_may_come_without_a_leg() -> None:
     """With that fault the stop-loss is never made; the take-profit works."""
     bench = Bench()
-    bench.world.faults.arm(FaultSpec.parse({"name": "leg_missing"}))
+    bench.world.faults.arm(FAULTS.parse({"name": "leg_missing"}))
     bench.price(100)
     entry = bench.place(order_class="bracket", take_profit={"limit_price": "110"}, stop_loss={"stop_price": "90"})
-    (profit,) = bench.desk.orders.legs(entry)
+    (profit,) = bench.trading.orders.legs(entry)
     bench.price(111)
     assert (profit.role, profit.status) == ("take_profit", "filled")

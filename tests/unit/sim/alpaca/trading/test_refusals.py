@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.sim.alpaca.errors import ApiError
-from holdfast.sim.alpaca.faults.spec import FaultSpec
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
 from holdfast.sim.alpaca.market.assets import make_asset
 from holdfast.sim.alpaca.trading.positions import closing_request
 from tests.unit.sim.alpaca.trading.kit import EVENING, MORNING, Bench
@@ -89,8 +89,8 @@ def test_a_refused_stop_leaves_the_position_bare() -> None:
     assert refusal(bench, side="sell", type="trailing_stop", trail_percent="5").message == SHORT
     bench.go_to(MORNING)
     bench.price(100)
-    assert bench.desk.books.quantity("AVOR") == 10
-    assert not bench.desk.orders.open()
+    assert bench.trading.books.quantity("AVOR") == 10
+    assert not bench.trading.orders.open()
 
 
 # --- brackets --------------------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_a_change_that_changes_nothing_is_refused(change: dict[str, Any]) -> Non
     with pytest.raises(ApiError, match="order parameters are not changed") as caught:
         bench.replace(order, **change)
     assert (caught.value.status, caught.value.code) == (422, 42210000)
-    assert (order.status, len(bench.desk.orders.all())) == ("new", 1)
+    assert (order.status, len(bench.trading.orders.all())) == ("new", 1)
 
 
 def test_a_trail_that_is_the_same_is_no_change() -> None:
@@ -211,7 +211,7 @@ def test_a_trail_that_is_the_same_is_no_change() -> None:
 def test_a_quantity_is_above_what_has_filled(qty: int, is_taken: bool) -> None:
     """Seven of ten have filled: five or seven are refused, eight are taken."""
     bench = Bench()
-    bench.world.faults.arm(FaultSpec.parse({"name": "partial_fills", "fraction": 0.7}))
+    bench.world.faults.arm(FAULTS.parse({"name": "partial_fills", "fraction": 0.7}))
     bench.price(100)
     order = bench.place()
     assert (order.filled_qty, order.status) == (Decimal(7), "partially_filled")
@@ -222,7 +222,7 @@ def test_a_quantity_is_above_what_has_filled(qty: int, is_taken: bool) -> None:
         bench.replace(order, qty=qty)
     assert (caught.value.status, caught.value.code) == (422, 42210000)
     bench.price(100)
-    assert bench.desk.books.quantity("AVOR") == 10
+    assert bench.trading.books.quantity("AVOR") == 10
 
 
 @pytest.mark.parametrize("how", ["canceled", "expired", "replaced", "filled"])
@@ -258,7 +258,7 @@ def test_a_percentage_of_whole_shares_is_whole_shares(held: str, percentage: str
     bench = Bench()
     bench.price(100)
     bench.place(qty=held)
-    wanted = closing_request(bench.desk, make_asset("AVOR"), None, Decimal(percentage))
+    wanted = closing_request(bench.trading, make_asset("AVOR"), None, Decimal(percentage))
     assert wanted.qty == Decimal(sold)
 
 
@@ -268,7 +268,7 @@ def test_a_percentage_of_one_share_is_nothing_to_sell() -> None:
     bench.price(100)
     bench.place(qty="1")
     with pytest.raises(ApiError, match="qty must be > 0"):
-        bench.desk.submit(closing_request(bench.desk, make_asset("AVOR"), None, Decimal("50")))
+        bench.trading.submit(closing_request(bench.trading, make_asset("AVOR"), None, Decimal("50")))
 
 
 @pytest.mark.parametrize("body", [{"qty": "0.5"}, {"notional": "50"}])
@@ -277,7 +277,7 @@ def test_fractions_can_be_turned_off(body: dict[str, Any]) -> None:
     bench = Bench()
     bench.price(100)
     bench.price(100, "BTC/USD")
-    bench.desk.configure({"fractional_trading": False})
+    bench.trading.configure({"fractional_trading": False})
     error = refusal(bench, **body)
     assert (error.status, error.code) == (403, 40310000)
     assert bench.place(qty="1").status == "filled"
@@ -302,4 +302,4 @@ def test_exits_of_a_coin_without_a_class_are_left_out_in_silence() -> None:
     bench.price(100, "BTC/USD")
     order = bench.place(symbol="BTC/USD", qty="1", time_in_force="gtc", **EXITS)
     assert (order.status, order.leg_ids) == ("filled", [])
-    assert not bench.desk.orders.open()
+    assert not bench.trading.orders.open()

@@ -95,7 +95,7 @@ def test_what_is_refused(body: dict[str, Any], status: int, code: int, words: st
     error = refusal(bench, **body)
     assert (error.status, error.code) == (status, code)
     assert error.message.startswith(words)
-    assert not bench.desk.orders.all()
+    assert not bench.trading.orders.all()
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_a_suspended_account_takes_no_orders() -> None:
     """An account whose owner suspended trading refuses every order until that is taken back."""
     bench = Bench()
     bench.price(100)
-    bench.desk.configure({"suspend_trade": True, "pdt_check": None})
+    bench.trading.configure({"suspend_trade": True, "pdt_check": None})
     assert refusal(bench).status == 403
-    bench.desk.configure({"suspend_trade": False})
+    bench.trading.configure({"suspend_trade": False})
     assert bench.send().status == "accepted"
 
 
@@ -207,7 +207,7 @@ def test_no_shorting_is_obeyed() -> None:
     """An account set to no_shorting can't sell what it has not."""
     bench = Bench()
     bench.price(100)
-    bench.desk.configure({"no_shorting": "true"})
+    bench.trading.configure({"no_shorting": "true"})
     error = refusal(bench, side="sell")
     assert (error.status, error.message) == (403, "account is not allowed to short")
 

@@ -1,0 +1,1 @@
+"""Zerodha: Indian exchanges, through Kite Connect version 3."""

@@ -1,0 +1,1 @@
+"""What can be made to go wrong at a broker in a box, on purpose, counted and repeatable."""

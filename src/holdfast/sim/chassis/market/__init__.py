@@ -1,0 +1,1 @@
+"""The market: its data, and its clock driven by them."""

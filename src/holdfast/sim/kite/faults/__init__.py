@@ -1,0 +1,1 @@
+"""What goes wrong at the local Kite, on purpose, counted and repeatable."""

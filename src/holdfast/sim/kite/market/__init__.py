@@ -1,0 +1,1 @@
+"""The market as Kite shows it: instruments, quotes, candles, ticks."""

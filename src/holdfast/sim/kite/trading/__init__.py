@@ -1,0 +1,1 @@
+"""Orders, trades, positions, holdings, money, and triggers (GTT)."""
