@@ -2,7 +2,7 @@
 
 ``HOLDFAST_SECTION__KEY`` overrides ``key`` of ``[section]``; lists are counted from 0, as in
 ``HOLDFAST_ACCOUNTS__0__CASH=50000``. Relative paths are meant from the folder of the file. Unknown keys are refused with
-the nearest right one.
+the nearest right one. A text ``secret:NAME`` stands for what the secret store has by that name.
 """
 
 import os
@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -17,6 +18,9 @@ import msgspec
 from holdfast.adapters import registry
 from holdfast.config.checks import FROM_FEED, check, check_watchdog, pair_of
 from holdfast.config.faults import in_words
+from holdfast.config.logs import LogsConfig
+from holdfast.config.observer import ObserverConfig
+from holdfast.config.secrets import SecretsConfig, check_places, secrets_of
 from holdfast.config.sections import (
     SECTIONS,
     AccountConfig,
@@ -33,11 +37,13 @@ from holdfast.config.sections import (
     SupervisorConfig,
     VenueConfig,
     WatchdogConfig,
+    WebConfig,
 )
 from holdfast.core.ranges import Ranged
 from holdfast.core.risk.limits import PROFILES, many_symbols
 from holdfast.errors import ConfigError
 from holdfast.feeds.instruments import read_instruments
+from holdfast.vault.references import resolved
 
 __all__ = [
     "DEFAULT_PATH",
@@ -52,17 +58,22 @@ __all__ = [
     "LeaseConfig",
     "LiveConfig",
     "LocksConfig",
+    "LogsConfig",
     "MetricsConfig",
+    "ObserverConfig",
     "ProtectionConfig",
     "RuntimeConfig",
+    "SecretsConfig",
     "StrategyConfig",
     "SupervisorConfig",
     "VenueConfig",
     "WatchdogConfig",
+    "WebConfig",
     "check_watchdog",
     "load_config",
     "pair_of",
     "parse_config",
+    "read_config",
 ]
 
 PREFIX = "HOLDFAST_"
@@ -72,8 +83,22 @@ LARGEST_FILE = 1 << 20
 """Bytes. A configuration of a thousand strategies has a tenth of it."""
 
 
-def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Config:
-    """Read, override, check. Raises :class:`~holdfast.errors.ConfigError` with every mistake that can be told at once."""
+def load_config(
+    path: Path, environment: Mapping[str, str] | None = None, *, secrets: Sequence[str] | None = None
+) -> Config:
+    """Read, override, put in secrets, check.
+
+    ``secrets`` are the sections whose secrets are needed (all): those of others stay references, for who only looks at a journal.
+
+    Raises :class:`~holdfast.errors.ConfigError` with every mistake that can be told at once.
+    """
+    data, folder = read_config(path, environment), path.resolve().parent
+    check_places(data, str(path))
+    return parse_config(data, str(path), folder, secrets_of(data, str(path), folder, secrets))
+
+
+def read_config(path: Path, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What is written in the file and the environment, unchecked. Raises :class:`~holdfast.errors.ConfigError` when it can't be read."""
     try:
         data = tomllib.loads(_text_of(path))
     except FileNotFoundError:
@@ -89,7 +114,7 @@ def load_config(path: Path, environment: Mapping[str, str] | None = None) -> Con
             raise ConfigError(f"{path} is not valid TOML: {error}") from None
         raise ConfigError(f"the configuration file {path} can't be read: {error}") from None
     _override(data, os.environ if environment is None else environment)
-    return parse_config(data, str(path), path.resolve().parent)
+    return data
 
 
 def _text_of(path: Path) -> str:
@@ -103,8 +128,13 @@ def _text_of(path: Path) -> str:
     return data.decode("utf-8")
 
 
-def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
-    """The configuration that ``data`` means; ``name`` is what errors call it, ``folder`` where relative paths begin."""
+def parse_config(
+    data: dict[str, Any], name: str, folder: Path, secrets: Mapping[str, str] = MappingProxyType({})
+) -> Config:
+    """The configuration that ``data`` means; ``name`` is what errors call it, ``folder`` where relative paths begin.
+
+    Texts that name one of ``secrets`` have its value.
+    """
     _expand_profiles(data, name)
     path = data.get("instruments")
     if isinstance(path, str):
@@ -129,6 +159,8 @@ def parse_config(data: dict[str, Any], name: str, folder: Path) -> Config:
     config = msgspec.structs.replace(
         config, adapters={key: _section(data, key, kind, name) for key, kind in others.items()}
     )
+    if secrets:
+        config = resolved(config, secrets)
     check(config, name)
     return _with_paths(config, folder)
 
@@ -217,11 +249,33 @@ def _set(data: Any, path: list[str], value: str, variable: str) -> None:
 
 def _with_paths(config: Config, folder: Path) -> Config:
     """Relative paths made absolute, from the file's folder."""
-    journal = config.journal
-    if journal.url.startswith(SQLITE):
-        journal = JournalConfig(url=SQLITE + str(folder / journal.url.removeprefix(SQLITE)))
+    observer = msgspec.structs.replace(config.observer, url=_url_in(config.observer.url, folder))
+    config = msgspec.structs.replace(config, observer=observer)
+    journal = JournalConfig(url=_url_in(config.journal.url, folder))
+    web = msgspec.structs.replace(
+        config.web, url=_url_in(config.web.url, folder), results=str(folder / Path(config.web.results).expanduser())
+    )
     feed, *feeds = (_with_feed_paths(source, folder) for source in (config.feed, *config.feeds))
-    return msgspec.structs.replace(config, journal=journal, feed=feed, feeds=feeds)
+    file = config.logs.file
+    logs = msgspec.structs.replace(config.logs, file=None if not file else str(folder / Path(file).expanduser()))
+    audit = msgspec.structs.replace(config.audit, anchor_file=_path_in(config.audit.anchor_file, folder))
+    secrets = msgspec.structs.replace(
+        config.secrets,
+        file=str(folder / Path(config.secrets.file).expanduser()),
+        key_file=_path_in(config.secrets.key_file, folder),
+    )
+    return msgspec.structs.replace(
+        config, journal=journal, web=web, feed=feed, feeds=feeds, logs=logs, audit=audit, secrets=secrets
+    )
+
+
+def _path_in(path: str | None, folder: Path) -> str | None:
+    return None if path is None else str(folder / Path(path).expanduser())
+
+
+def _url_in(url: str, folder: Path) -> str:
+    """A database's URL; that of a file with its path made absolute."""
+    return SQLITE + str(folder / url.removeprefix(SQLITE)) if url.startswith(SQLITE) else url
 
 
 def _with_feed_paths(feed: FeedConfig, folder: Path) -> FeedConfig:

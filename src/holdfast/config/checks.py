@@ -6,6 +6,9 @@ from urllib.parse import urlsplit
 
 from holdfast.adapters import registry
 from holdfast.brokers.adapter import Adapter
+from holdfast.config.alerts import faults_in
+from holdfast.config.outside import check_outside
+from holdfast.config.posts import PostsConfig, check_posts
 from holdfast.config.sections import LAYOUT_KEYS, REPLAYABLE, AccountConfig, Config, FeedConfig, WatchdogConfig
 from holdfast.core.currencies import check_currency
 from holdfast.core.messages import PAPER
@@ -15,7 +18,8 @@ from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import MANUAL, check_name, to_price
 from holdfast.errors import ConfigError, HoldfastError, InvalidValue, Refused
 from holdfast.feeds.pace import parse_speed
-from holdfast.observe.exporter import parse_address
+from holdfast.telemetry.exporter import parse_address
+from holdfast.vault.references import SecretText, is_reference, is_whole_reference
 
 JOURNALS = {
     "sqlite": "sqlite:///holdfast.db",
@@ -49,12 +53,16 @@ def check(config: Config, name: str) -> None:
             )
     for account in config.accounts:
         _check_limits(account.risk, f"{name}: account {account.name}")
+    if faults := list(faults_in(config.alerts)):
+        raise ConfigError(f"{name}: {'; '.join(faults)}")
     _check_feeds(config, name)
     _check_texts(config, name)
     _check_logins(config, name)
     _check_lease(config, name)
     if config.watchdog != WatchdogConfig():  # one that nobody has written says nothing of a lease of another length
         check_watchdog(config, name)
+    if config.posts != PostsConfig():
+        check_posts(config.posts, name)
 
 
 def _check_names(config: Config, name: str) -> None:
@@ -99,11 +107,13 @@ def _check_texts(config: Config, name: str) -> None:
         for strategy in config.strategies:
             parse_timeframe(strategy.timeframe)
         config.venue.settings()
-        if config.metrics.listen is not None:
-            _check_listen(config.metrics.listen)
+        _check_listen("metrics.listen", config.metrics.listen)
+        _check_listen("monitor.listen", config.monitor.listen)
+        check_outside(config.tracing, config.sentry)
         for broker, section in config.adapters.items():
             registry.load(broker).check_section(section)
         _check_currencies(config)
+        _check_token_secret(config.web.access.token_secret)
     except HoldfastError as error:
         raise ConfigError(f"{name}: {error}") from None
     _check_url(f"{name}: journal.url", config.journal.url, JOURNALS)
@@ -120,11 +130,19 @@ def _check_files(source: FeedConfig) -> None:
         )
 
 
-def _check_listen(text: str) -> None:
+def _check_token_secret(text: str | None) -> None:
+    if text is not None and not isinstance(text, SecretText) and not is_whole_reference(text):
+        raise ConfigError(
+            'web.access.token_secret names a secret and is none itself: write it as "secret:NAME", or set JWT_SECRET_KEY'
+        )
+
+
+def _check_listen(key: str, text: str | None) -> None:
     try:
-        parse_address(text)
+        if text is not None:
+            parse_address(text)
     except HoldfastError as error:
-        raise ConfigError(f"metrics.listen: {error}") from None
+        raise ConfigError(f"{key}: {error}") from None
 
 
 FROM_FEED = "feed"
@@ -151,6 +169,8 @@ def pair_of(name: str) -> tuple[str, str]:
 
 def _check_url(what: str, url: str, forms: Mapping[str, str]) -> None:
     """Refuse a URL that is none of ``forms`` (scheme to an example) without showing it: there may be a password in it."""
+    if is_reference(url):
+        return  # it names a secret that who reads this configuration doesn't need
     examples = " or ".join(dict.fromkeys(forms.values()))
     try:
         parts = urlsplit(url)

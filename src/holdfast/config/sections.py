@@ -7,6 +7,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from holdfast.adapters import registry
+from holdfast.config.access import AccessConfig
+from holdfast.config.alerts import AlertsConfig
+from holdfast.config.audit import AuditConfig
+from holdfast.config.logs import LogsConfig
+from holdfast.config.monitor import MonitorConfig
+from holdfast.config.observer import ObserverConfig
+from holdfast.config.outside import SentryConfig, TracingConfig
+from holdfast.config.posts import PostsConfig
+from holdfast.config.secrets import SecretsConfig
 from holdfast.core.carry import Carry
 from holdfast.core.exits import ExitRules
 from holdfast.core.messages import PAPER, BrokerName
@@ -333,9 +342,27 @@ class WatchdogConfig(Section, frozen=True):
 
 
 class MetricsConfig(Section, frozen=True):
-    """``listen``: where the engine serves metrics for Prometheus, such as ``127.0.0.1:9464`` (docs/metrics.md); left out: nowhere."""
+    """``listen``: where the engine serves metrics for Prometheus, such as ``127.0.0.1:9464`` (docs/metrics.md); left out: nowhere.
+
+    A request to a broker that takes longer than ``slow_call_s`` is counted as slow and logged.
+    """
 
     listen: str | None = None
+    slow_call_s: Seconds = 2.0
+
+
+class WebConfig(Section, frozen=True):
+    """How ``holdfast web`` serves the API and the page (docs/web.md).
+
+    ``host`` and ``port`` are where it listens; ``results`` the folder of saved backtests; ``url`` the database that it keeps for
+    itself (users, keys, what was asked for once), left out: ``holdfast-web.db`` beside the configuration; ``access`` who may use it.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Within(0, 65_535)] = 8420
+    results: str = "results"
+    url: str = "sqlite:///holdfast-web.db"
+    access: AccessConfig = AccessConfig()
 
 
 class StrategyConfig(Section, frozen=True, rename={"class_path": "class"}):
@@ -381,6 +408,16 @@ class Config(Section, frozen=True):
     supervisor: SupervisorConfig = SupervisorConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     metrics: MetricsConfig = MetricsConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    tracing: TracingConfig = TracingConfig()
+    sentry: SentryConfig = SentryConfig()
+    web: WebConfig = WebConfig()
+    secrets: SecretsConfig = SecretsConfig()
+    audit: AuditConfig = AuditConfig()
+    logs: LogsConfig = LogsConfig()
+    observer: ObserverConfig = ObserverConfig()
+    posts: PostsConfig = PostsConfig()
+    alerts: AlertsConfig = AlertsConfig()
     accounts: list[AccountConfig] = msgspec.field(default_factory=list)
     strategies: list[StrategyConfig] = msgspec.field(default_factory=list)
     rates: dict[str, str] = msgspec.field(default_factory=dict)

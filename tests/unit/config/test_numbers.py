@@ -87,6 +87,8 @@ def written(place: Place, value: object, data_path: str) -> dict[str, Any]:
     }  # fmt: skip
     if place[0] == "feeds":
         data["feeds"] = [{"name": "one", **data.pop("feed")}]
+    if place[0] == "alerts":
+        data["alerts"] = {"targets": [{"name": "t", "url": "json://localhost"}], "rules": [{"rule": "rejections"}]}
     target: Any = data
     for key, following in zip(place, (*place[1:], None), strict=True):
         if following is None:

@@ -70,7 +70,7 @@ def test_a_word_that_means_nothing_is_refused_when_the_file_is_read(sections: di
         parsed(**sections)
 
 
-@pytest.mark.parametrize("broker", ["zerodha", "ibkr"])
+@pytest.mark.parametrize("broker", ["upstox", "ibkr"])
 @pytest.mark.parametrize("feed", ["synthetic", "file", "alpaca"])
 def test_a_broker_that_there_is_no_code_for_is_refused(broker: str, feed: str) -> None:
     """It would trade on paper, and the journal would call it that broker for ever."""
