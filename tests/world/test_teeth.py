@@ -24,6 +24,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, Side
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.gate import Gate
+from holdfast.runtime.live import linked, unresolved
 from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.torture.exhaustive.cases import Case, Disorder, Script, run_case
 from holdfast.torture.world.exchange import Exchange, TheirFill
@@ -210,6 +211,16 @@ def test_taking_an_exit_on_its_way_for_done_is_found(monkeypatch: pytest.MonkeyP
     assert not aiming(rates, INTACT, is_strict=False)
     monkeypatch.setattr(drafts, "contrary", lambda _state, _signal: None)
     assert "I17" in aiming(rates, is_strict=False)
+
+
+@pytest.mark.proves("I8", "A3")
+def test_one_of_a_pair_taken_for_not_sent_though_the_other_is_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime that asks for each of two orders that went as one, and never for both."""
+    rates = Rates(late=0.25, lag=0.25, frame_lost=0.25)
+    assert not aiming(rates, INTACT, is_strict=False)
+    for module in (linked, unresolved):
+        monkeypatch.setattr(module, "sent_with", lambda _around, _order: None)
+    assert "I8" in aiming(rates, is_strict=False)
 
 
 @pytest.mark.proves("I17")

@@ -4,17 +4,17 @@ import time
 
 import msgspec
 
+from holdfast.control.lives import lives_ns as usual_lives_ns
+from holdfast.control.lives import until
 from holdfast.core.findings import BooksCompared, Reconcile
 from holdfast.core.messages import Command, Flatten, Flattened
-from holdfast.core.types import SECOND_NS, Quantity
+from holdfast.core.types import Quantity
 from holdfast.errors import Refused
 from holdfast.journal.commands import answer_of, file_command
 from holdfast.journal.holder import is_running
-from holdfast.journal.reader import AccountPosition, OrderRow, Reader
+from holdfast.journal.reader import AccountPosition, CommandRow, OrderRow, Reader
 
 POLL_S, LONGEST_POLL_S = 0.05, 0.5
-ORDER_LIVES_NS = 30 * SECOND_NS
-"""After this an order that no engine has taken is refused: the market it was meant for has gone."""
 DONE, PENDING, FILED = "done", "pending", "filed"
 """Statuses of an `Outcome` besides the engine's own ``refused`` and ``expired``."""
 
@@ -37,6 +37,16 @@ class Outcome(msgspec.Struct, frozen=True):
     def is_done(self) -> bool:
         """Whether the engine did what was asked."""
         return self.status == DONE
+
+
+def outcome_of(row: CommandRow, *, is_running: bool) -> Outcome:
+    """What became so far of a command that was filed; ``is_running``: whether an engine trades the account now."""
+    answer = row.answer
+    if answer is not None:
+        return Outcome(row.account, row.id, answer.status, answer.text, answer.client_order_ids)
+    if is_running:
+        return Outcome(row.account, row.id, PENDING, f"the engine of account {row.account} has not answered yet")
+    return Outcome(row.account, row.id, FILED, f"no engine trades account {row.account} now: its next start answers")
 
 
 class Flattening(msgspec.Struct, frozen=True):
@@ -93,14 +103,14 @@ class Client:
             raise Refused(f"no engine trades account {self.account}; start it first (`holdfast run`)")
 
     def ask(self, command: Command, lives_ns: int | None = None) -> Outcome:
-        """File a command and await its answer. ``lives_ns``: how long an engine may take it, in nanoseconds; None is for ever."""
+        """File a command and await its answer. ``lives_ns``: how long an engine may take it, in nanoseconds; None is as `control.lives` says."""
         return self._answer(self._file(command, lives_ns), time.monotonic() + self._timeout_s)
 
     def ask_or_leave(self, command: Command, effect: str) -> Outcome:
         """File a command that an engine carries out now, or where none runs the next start; ``effect`` is what happens then."""
         if self.is_running:
             return self.ask(command)
-        text = f"no engine trades account {self.account} now: {effect} at the next start"
+        text = f"no engine trades account {self.account} now: {effect} at the next start{until(command)}"
         return Outcome(self.account, self._file(command), FILED, text)
 
     def flatten(self, reason: str) -> tuple[Outcome, Flattening | None]:
@@ -131,7 +141,7 @@ class Client:
         return outcome, found
 
     def _file(self, command: Command, lives_ns: int | None = None) -> str:
-        now_ns = time.time_ns()
+        now_ns, lives_ns = time.time_ns(), lives_ns or usual_lives_ns(command)
         expires_ns = None if lives_ns is None else now_ns + lives_ns
         return file_command(self.url, self.account, command, self._source, expires_ns, now_ns)
 

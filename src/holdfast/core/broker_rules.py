@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from holdfast.core.adjustments import CASH
-from holdfast.core.instruments import AssetClass, Instrument
+from holdfast.core.instruments import AssetClass, Instrument, Product
 from holdfast.core.types import (
     NO_MONEY,
     ZERO,
@@ -34,13 +34,14 @@ class HeldExits(msgspec.Struct, frozen=True, gc=False):
 
     ``stop`` is the type that a stop-loss has there. ``pairs``: a stop-loss and a take-profit may be linked. What is no multiple
     of ``step`` is held until the end of the day only, and in no pair (None: nothing of the sort). ``trails``: a stop-loss, linked or
-    not, may follow the market by itself.
+    not, may follow the market by itself. ``overnight``: one may outlive its day.
     """
 
     stop: OrderType = OrderType.STOP
     pairs: bool = True
     step: Decimal | None = None
     trails: bool = False
+    overnight: bool = True
 
     def takes_pair(self, quantity: Decimal) -> bool:
         """Whether it holds a linked stop-loss and take-profit for so much."""
@@ -56,7 +57,7 @@ class HeldExits(msgspec.Struct, frozen=True, gc=False):
 
     def time_in_force(self, quantity: Decimal) -> TimeInForce:
         """How long it holds an order for so much. One that ends with the day is placed anew then."""
-        return TimeInForce.GTC if self.is_whole(quantity) else TimeInForce.DAY
+        return TimeInForce.GTC if self.overnight and self.is_whole(quantity) else TimeInForce.DAY
 
     def limit_of_stop(self, stop: Price, side: Side, instrument: Instrument) -> Price | None:
         """The limit of a stop order on a side; None where it becomes a market order."""
@@ -98,18 +99,20 @@ NO_FEES = FeeBounds()
 class BrokerRules(msgspec.Struct, frozen=True):
     """What a broker takes. ``orders_cross_zero``: one order may turn a position round. ``fees`` are those it takes by itself.
 
-    ``wash_trades``: an order may be able to trade with another of the account.
+    ``wash_trades``: an order may be able to trade with another of the account. ``products`` are those that have exits of their own.
     """
 
     orders_cross_zero: bool = True
     wash_trades: bool = True
     stocks: HeldExits = HeldExits()
     crypto: HeldExits = HeldExits()
+    products: dict[Product, HeldExits] = {}
     fees: FeeBounds = NO_FEES
 
-    def exits(self, asset: AssetClass) -> HeldExits:
-        """Which protective orders it holds for an asset class."""
-        return self.crypto if asset is AssetClass.CRYPTO else self.stocks
+    def exits(self, instrument: Instrument) -> HeldExits:
+        """Which protective orders it holds for an instrument: by its product where that decides, else by its asset class."""
+        by_class = self.crypto if instrument.asset_class is AssetClass.CRYPTO else self.stocks
+        return by_class if instrument.product is None else self.products.get(instrument.product, by_class)
 
 
 ANY_ORDER = BrokerRules()

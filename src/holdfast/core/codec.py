@@ -69,14 +69,15 @@ def is_external(client_order_id: str) -> bool:
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 
 
 def _base36(number: int, width: int) -> str:
     digits = ""
-    for _ in range(width):
-        number, digit = divmod(number, 36)
-        digits = _DIGITS[digit] + digits
-    return digits
+    for _ in range(0, width, 2):
+        number, pair = divmod(number, 1296)
+        digits = _PAIRS[pair] + digits
+    return digits[-width:]
 
 
 class Ids:
@@ -107,7 +108,7 @@ class Ids:
         """The idempotency key of the account's ``counter``-th order: 18 characters of ``[0-9a-z]``, unique for ever.
 
         An ``h``, six characters of the account, four of the epoch, seven of the counter (which never starts again). The
-        narrowest field that must hold it, Zerodha's tag, takes 20 alphanumerics (``facts/kite-ibkr``).
+        narrowest field of a broker that must hold it takes 20 alphanumerics.
         """
         return ClientOrderId(self._order_prefix + _base36(counter, 7))
 

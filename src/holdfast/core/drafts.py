@@ -30,7 +30,8 @@ from holdfast.core.types import (
     to_quantity,
 )
 from holdfast.core.views import exposure_of, risk_view, unexplained, volatility_of
-from holdfast.core.waiting import Wait, contrary, obstacle
+from holdfast.core.waiting import contrary, obstacle
+from holdfast.core.waits import Wait
 from holdfast.errors import InvalidValue
 
 _ACTION_BUY: Final = Action.BUY
@@ -105,18 +106,24 @@ def draft_alone(state: EngineState, signal: Signal, *, reduce_only: bool = False
 
 def _without_fee(state: EngineState, symbol: str, side: Side, quantity: Quantity) -> Quantity:
     """A sale of all the coins that were bought is one of all that are there, without the fee that may have been taken of them."""
-    fee = unsettled_fee(state, symbol)
+    fee = ZERO if side is _SIDE_BUY else unsettled_fee(state, symbol)
+    if not fee:
+        return quantity
     ours = state.portfolio.quantity(symbol)
-    if side is _SIDE_BUY or not fee or not ours - fee < quantity <= ours:
+    if not ours - fee < quantity <= ours:
         return quantity
     return Quantity(held(state, symbol, side))
 
 
 def needs_tick(signal: Signal) -> bool:
     """Whether an order would have a price of its own, or exits that have one."""
-    prices = (signal.limit_price, signal.stop_price, signal.trail_amount, signal.trail_percent)
-    moves_stop = signal.exits is not None and signal.exits.moves_stop
-    return moves_stop or any(value is not None for value in (*prices, signal.stop_loss, signal.take_profit))
+    if signal.exits is not None and signal.exits.moves_stop:
+        return True
+    if signal.stop_loss is not None or signal.take_profit is not None:
+        return True
+    if signal.limit_price is not None or signal.stop_price is not None:
+        return True
+    return signal.trail_amount is not None or signal.trail_percent is not None
 
 
 def _with_exits(state: EngineState, signal: Signal, side: Side, price: Price) -> Signal:

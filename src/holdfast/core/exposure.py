@@ -6,19 +6,19 @@ that they are the walk's to the last digit whatever led there: restarted or not,
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Context, Decimal, Inexact
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from holdfast.core.adjustments import CASH
 from holdfast.core.instruments import AssetClass
 from holdfast.core.orders.order import Order
+from holdfast.core.parts import Exposures, Part, Plain
 from holdfast.core.portfolio.ledger import COST_STEP
-from holdfast.core.portfolio.portfolio import Valuation
+from holdfast.core.portfolio.money import Valuation
 from holdfast.core.protection.legs import at_work
-from holdfast.core.risk.view import Holding, Others
-from holdfast.core.types import NO_QUANTITY, ONE, ZERO, Money, OrderRole, Price, Quantity, Side, StrategyId
+from holdfast.core.risk.view import NO_OTHERS, Holding, Others
+from holdfast.core.types import NO_MONEY, NO_QUANTITY, ONE, ZERO, Money, OrderRole, Price, Quantity, Side, StrategyId
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
@@ -33,13 +33,10 @@ EXACT = Context(prec=200, traps=[Inexact])
 """Sums of parts of up to 28 digits, anywhere between 1e-60 and 1e100, are exact in it; one that is not would raise."""
 
 _add, _subtract = EXACT.add, EXACT.subtract
-Part = tuple[Decimal, Decimal, Decimal, Decimal, Decimal, Decimal, Decimal]
-"""A symbol's part of each sum: market value, cost, gross value; exposure, long, short and cash needed, as `Holding` has them."""
-Plain = tuple[Decimal, Decimal]
-"""What is held of a symbol is worth, signed, and its cost: all parts of it follow from these, as nearly always."""
-
 NOTHING: Part = (ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO)
 _ONE, _TEN = Decimal(1), Decimal(10)
+NEVER_PLAIN = Decimal("1e-11")
+"""A worth that needs rounding to be money: that of a symbol whose price says nothing."""
 
 
 class Exposure:
@@ -59,16 +56,21 @@ class Exposure:
         self._sums: Part = NOTHING
         self._class_of: dict[str, AssetClass] = {}
         self._classes: Counter[AssetClass] = Counter()
-        self._exposures = _Exposures(self._plain, self._parts)
+        self._exposures = Exposures(self._plain, self._parts)
         self._worth: Money | None = None
 
     def value(self, state: "EngineState") -> Valuation:
         """The account at the last prices; a symbol without a price counts at its cost."""
-        total, worth = state.portfolio.total, self._value(state)
-        cost = written(_add(self._cost, self._sums[1]))
-        gross = written(_add(_subtract(self._long, self._short), self._sums[2]))
+        portfolio = state.portfolio
+        total, worth = portfolio.total, self._value(state)
+        if self._parts:
+            cost = written(_add(self._cost, self._sums[1]))
+            gross = written(_add(_subtract(self._long, self._short), self._sums[2]))
+        else:
+            cost = written(self._cost) if self._cost else NO_MONEY
+            gross = written(_subtract(self._long, self._short)) if self._short else worth
         equity, unrealised = Money(total.cash + worth), Money(worth - cost)
-        return Valuation(equity, total.cash, total.realised, unrealised, total.fees, gross, state.portfolio.balances)
+        return Valuation(equity, total.cash, total.realised, unrealised, total.fees, gross, portfolio.balances)
 
     def equity(self, state: "EngineState") -> Money:
         """Cash and positions at the last prices, as :meth:`value` has it."""
@@ -82,9 +84,12 @@ class Exposure:
     def others(self, state: "EngineState", symbol: str) -> Others:
         """What all symbols but one add up to."""
         self._renew(state)
+        asset = self._class_of.get(symbol)
+        if len(self._class_of) == (asset is not None):
+            return NO_OTHERS
         long, short = self._long, self._short
         sums: Sequence[Decimal] = self._sums
-        classes, asset = dict(self._classes), self._class_of.get(symbol)
+        classes = dict(self._classes)
         if asset is not None:
             classes[asset] -= 1
             plain = self._plain.get(symbol)
@@ -109,7 +114,8 @@ class Exposure:
     def _value(self, state: "EngineState") -> Money:
         self._renew(state)
         if self._worth is None:
-            self._worth = written(_add(_add(self._long, self._short), self._sums[0]))
+            net = _add(self._long, self._short)
+            self._worth = written(_add(net, self._sums[0]) if self._parts else net)
         return self._worth
 
     def _renew(self, state: "EngineState") -> None:
@@ -124,22 +130,34 @@ class Exposure:
             self.priced -= moved
             moved.clear()
         if self.priced:
-            for symbol in self.priced:
-                if symbol in self._plain:
-                    self._reprice(state, symbol)
-                elif symbol in self._parts:  # a price alone gives no symbol a part
-                    self._renew_symbol(state, symbol)
+            self._reprice(state)
             self.priced.clear()
 
-    def _reprice(self, state: "EngineState", symbol: str) -> None:
-        """Only the price of a plain symbol has changed."""
-        before, price, quantity = self._plain[symbol], state.price(symbol), state.portfolio.lines[symbol].quantity
-        worth = _worth_of(price, quantity)
-        if worth is None:
+    def _reprice(self, state: "EngineState") -> None:
+        """Prices alone have changed, for many symbols at an instant perhaps: in one loop, without a call for each."""
+        known, lines, price_of = self._plain, state.portfolio.lines, state.price
+        long, short = self._long, self._short
+        others: list[str] = []
+        for symbol in self.priced:
+            plain = known.get(symbol)
+            if plain is None:
+                if symbol in self._parts:  # a price alone gives no symbol a part
+                    others.append(symbol)
+                continue
+            before, price = plain[0], price_of(symbol)
+            worth = price * lines[symbol].quantity if price is not None and price > 0 else NEVER_PLAIN
+            if worth != worth.quantize(COST_STEP, ROUND_HALF_EVEN):
+                others.append(symbol)
+                continue
+            if worth > 0 or before > 0:  # it is held on one side: see `_change`
+                long = _add(long, _subtract(worth, before))
+            else:
+                short = _add(short, _subtract(worth, before))
+            known[symbol] = worth, plain[1]
+            self._worth = None
+        self._long, self._short = long, short
+        for symbol in others:
             self._renew_symbol(state, symbol)
-        else:
-            self._change(worth, before[0])
-            self._plain[symbol] = worth, before[1]
 
     def _change(self, worth: Decimal, before: Decimal) -> None:
         """A symbol that is held on one side is worth so much now, or as it came or goes: then one of both is zero."""
@@ -178,23 +196,6 @@ class Exposure:
         else:
             self._worth = None
             self._sums = tuple(map(_subtract, self._sums, self._parts.pop(symbol)))  # type: ignore[assignment]
-
-
-class _Exposures(Mapping[str, Money]):
-    """The exposure of each symbol that is held or may come to be."""
-
-    def __init__(self, plain: Mapping[str, Plain], parts: Mapping[str, Part]) -> None:
-        self._plain, self._parts = plain, parts
-
-    def __getitem__(self, symbol: str) -> Money:
-        plain = self._plain.get(symbol)
-        return Money(abs(plain[0]) if plain is not None else self._parts[symbol][3])
-
-    def __iter__(self) -> Iterator[str]:
-        return chain(self._plain, self._parts)
-
-    def __len__(self) -> int:
-        return len(self._plain) + len(self._parts)
 
 
 def _asset(state: "EngineState", symbol: str) -> AssetClass:

@@ -8,6 +8,18 @@ from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.body import Body
 from holdfast.core.types import ClientOrderId, Money, Price, Quantity, StrategyId
 
+EXTERNAL_EVENT, LOST = "foreign", "lost"
+"""The events of the anomalies that report an order of somebody else, and an order that the broker no longer shows."""
+
+
+class Told(StrEnum):
+    """Who brought a report, as the source of its record says before the broker's name (``asked:paper``)."""
+
+    BROKER = "broker"
+    """The broker by itself: its stream, or its answer to an order."""
+    ASKED = "asked"
+    """We: the broker was asked what became of it."""
+
 
 class OrderLost(Body, frozen=True, gc=False):
     """The broker no longer shows an order that it had accepted; what is done about it is the account's policy."""

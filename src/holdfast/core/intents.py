@@ -58,8 +58,9 @@ _CAME_TO_NOTHING = frozenset({OrderState.CANCELED, OrderState.EXPIRED, OrderStat
 def note_intent(state: "EngineState", terms: OrderTerms) -> None:
     """Remember an order by what it is for, beside those like it that a draft could still repeat, now or if a cancel is refused."""
     intent = intent_of(terms)
-    before = state.intents.pop(intent, ())
-    kept = (key for key in before if key in state.orders.live or _may_be_repeated(state, key))
-    state.intents[intent] = (*kept, terms.client_order_id)
+    intents, live = state.intents, state.orders.live
+    before = intents.pop(intent, ())
+    kept = [key for key in before if key in live or _may_be_repeated(state, key)] if before else ()
+    intents[intent] = (*kept, terms.client_order_id)
     if len(state.intents) > RECENT_INTENTS:
         state.intents.popitem(last=False)

@@ -8,6 +8,7 @@ from holdfast.core.engine.obligations import conclude, fulfil
 from holdfast.core.engine.obligations.protection import keep_from_trading
 from holdfast.core.engine.operations import drop_waiting, restore
 from holdfast.core.engine.reports import on_report
+from holdfast.core.engine.settings import settle
 from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import (
     CashDeposited,
@@ -64,7 +65,8 @@ def start(state: EngineState, epoch: int, version: str, process: str) -> Turn:
         turn.record(listed, started.id)
     for rate in list(fixed_rates(state)):
         turn.record(rate, started.id)
-    running = (runner for runner in state.host.runners.values() if runner.running and runner.id not in state.stopped)
+    kept = state.stopped | state.off
+    running = (runner for runner in state.host.runners.values() if runner.running and runner.id not in kept)
     for runner in running:
         params = encode_params(runner.strategy.params)
         turn.record(StrategyStarted(runner.id, type(runner.strategy).__name__, runner.symbols, params), started.id)
@@ -161,6 +163,7 @@ def recovered(state: EngineState, report: RecoveryCompleted, *, is_replayed: boo
     ``is_replayed``: its market was played again from the start, so that nothing of it was missed, and its orders are on their way again.
     """
     turn = Turn(state, "recovery")
+    settle(state, turn)
     turn.record(report)
     turn.account(AccountEvent.RECOVERED, "every order is explained")
     _listen_anew(state, turn)
@@ -201,9 +204,9 @@ def warmed_up(state: EngineState) -> None:
     """
     host = state.host
     for runner in host.runners.values():
-        if runner.id in state.stopped:
+        if runner.id in state.stopped or runner.id in state.off:
             runner.running = False
-    host.stops = [stop for stop in host.stops if stop[0].id not in state.stopped]
+    host.stops = [stop for stop in host.stops if stop[0].id not in state.stopped | state.off]
     if state.now_ns:
         host.schedule.begin(state.now_ns, with_open=False)
         host.wake_ns = 0

@@ -21,7 +21,7 @@ from holdfast.core.adjustments import AccountAdjusted, ActivitiesKnown, Corporat
 from holdfast.core.adjustments import CashDeposited as CashDeposited  # noqa: PLC0414  a message like the others
 from holdfast.core.body import Body
 from holdfast.core.exits import Exits
-from holdfast.core.findings import BooksCompared, OrderLost, OrderOverdue, Reconcile, Resolve, SupervisorCycle
+from holdfast.core.findings import BooksCompared, OrderLost, OrderOverdue, Reconcile, Resolve, SupervisorCycle, Told
 from holdfast.core.instruments import Product
 from holdfast.core.listings import CurrencyRate, InstrumentListed
 from holdfast.core.milestones import (
@@ -54,6 +54,8 @@ from holdfast.core.protection.records import (
     StopMoved,
     StopPassed,
 )
+from holdfast.core.settings import Reload, SettingsChanged
+from holdfast.core.steering import ParametersSet, SetParameters, StartStrategy, StopStrategy, StrategySwitched
 from holdfast.core.types import (
     NO_MONEY,
     NO_QUANTITY,
@@ -494,13 +496,6 @@ class Resume(Body, frozen=True, gc=False):
     reason: str = ""
 
 
-class StopStrategy(Body, frozen=True, gc=False):
-    """Give a strategy no more events: an engine that it blocked asks for it, with what was seen, as the last that it does."""
-
-    strategy: StrategyId
-    detail: str = ""
-
-
 class Flatten(Body, frozen=True, gc=False):
     """Halt, cancel every live order, then close every position."""
 
@@ -535,7 +530,8 @@ class CommandDone(Body, frozen=True, gc=False):
     client_order_ids: tuple[ClientOrderId, ...] = ()
 
 
-Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | StopStrategy | Flatten | Protect | Resolve | Reconcile
+Steering = StopStrategy | StartStrategy | SetParameters | Reload
+Command = PlaceOrder | CancelOrders | Halt | Preserve | Resume | Steering | Flatten | Protect | Resolve | Reconcile
 
 BrokerReport = (
     OrderAccepted
@@ -595,6 +591,9 @@ AnyBody = (
     | TradingDayStarted
     | StrategyStarted
     | StrategyStopped
+    | StrategySwitched
+    | ParametersSet
+    | SettingsChanged
     | MarketStale
     | MarketFresh
     | EngineStarted
@@ -641,10 +640,11 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 class Report(msgspec.Struct, frozen=True, gc=False):
-    """An input: what a broker says happened, at its own time."""
+    """An input: what a broker says happened, at its own time, and who brought it."""
 
     time_ns: int
     body: BrokerReport
+    told: Told = Told.BROKER
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

@@ -48,7 +48,7 @@ class Register:
 
     def news(self, held: Iterable[str]) -> Iterator[InstrumentListed]:
         """The records of rules that are offered and not yet recorded."""
-        for symbol in sorted(self.traded.union(held) & self._offered.keys()):
+        for symbol in sorted(self.traded.union(held).intersection(self._offered)):
             instrument, known = self._offered[symbol], self.named.get(symbol)
             if known is not None and symbol in self._silent:
                 instrument = instrument.but(currency=known.currency)

@@ -23,12 +23,14 @@ from holdfast.core.protection.cover import Closing, Cover
 from holdfast.core.protection.legs import Guard
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.counters import Counters
+from holdfast.core.settings import read
 from holdfast.core.state import EngineState
+from holdfast.core.state.settings import take_settings
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId, TimeInForce
-from holdfast.core.waiting import Waiting
+from holdfast.core.waits import Waiting
 from holdfast.errors import JournalCorrupt
 
-VERSION = 15
+VERSION = 17
 """Raised whenever `Snapshot` changes: one of another version is passed over, and the records are read instead."""
 
 Key = tuple[StrategyId, str]
@@ -86,13 +88,16 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     blocked: list[tuple[Key, ClientOrderId]]
     preserved_ns: int
     stopped: list[StrategyId]
+    off: list[StrategyId]
+    parameters: dict[StrategyId, str]
     flattening: bool
     flatten_tries: list[tuple[Key, int]]
     waiting: list[tuple[Key, list[Waiting]]]
     entry_times: list[int]
     intents: list[tuple[Intent, tuple[ClientOrderId, ...]]]
-    refusals: list[tuple[Key, tuple[Side, Quantity, str]]]
+    refusals: list[tuple[Key, tuple[Side | None, Quantity | None, str]]]
     hour: int
+    settings: str
     marks: dict[str, float]
     prices: list[tuple[str, tuple[float, Price]]]
     quotes: dict[str, tuple[float, float]]
@@ -122,8 +127,20 @@ _VALUES = [
     "preserved_ns",
     "listening_ns",
     "hour",
+    "settings",
 ]
-_DICTIONARIES = ("overdue", "gaps", "impairments", "marks", "quotes", "seen_ns", "stale", "impaired_ns", "cadence_ns")
+_DICTIONARIES = (
+    "parameters",
+    "overdue",
+    "gaps",
+    "impairments",
+    "marks",
+    "quotes",
+    "seen_ns",
+    "stale",
+    "impaired_ns",
+    "cadence_ns",
+)
 _PAIRS = ("guards", "covers", "closing", "blocked", "flatten_tries", "waiting", "refusals", "intents")
 """Dictionaries whose keys are more than a text."""
 
@@ -146,6 +163,7 @@ def take(state: EngineState) -> bytes:
             lines=list(portfolio.lines.items()),
             ledgers=list(portfolio.ledgers.items()),
             stopped=sorted(state.stopped),
+            off=sorted(state.off),
             entry_times=list(state.entry_times),
             prices=list(state.exact_prices.items()),
             lists_instruments=state.register.lists,
@@ -169,6 +187,8 @@ def restore(state: EngineState, body: bytes) -> None:
         raise JournalCorrupt(f"a snapshot of account {snapshot.account!r} can't be used for {state.account!r}")
     for name in _VALUES:
         setattr(state, name, getattr(snapshot, name))
+    if state.settings:
+        take_settings(state, read(state.settings))
     for name in (*_DICTIONARIES, *_PAIRS):
         getattr(state, name).update(getattr(snapshot, name))
     if snapshot.lists_instruments:
@@ -181,6 +201,7 @@ def restore(state: EngineState, body: bytes) -> None:
     state.ids = Ids(state.account, state.epoch)
     state.host.now_ns = state.now_ns
     state.stopped.update(snapshot.stopped)
+    state.off.update(snapshot.off)
     state.entry_times.extend(snapshot.entry_times)
     state.exact_prices.update(snapshot.prices)
     for order in (*snapshot.live, *snapshot.finished):

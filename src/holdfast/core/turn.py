@@ -40,11 +40,13 @@ class Turn:
         self.records: list[Envelope] = []
         self.effects: list[Effect] = []
         self._account_events: list[tuple[AccountEvent, str]] = []
-        self.begin_anew()
+        self.touched: dict[str, tuple[str, str]] = {}
+        self._last = "", ""
+        self.is_touched = self.account_is_touched = self.is_due = False
 
     def begin_anew(self) -> None:
         """Forget what was touched: it is dealt with."""
-        self.touched: dict[str, tuple[str, str]] = {}
+        self.touched = {}
         self._last = "", ""
         self.is_touched = self.account_is_touched = self.is_due = False
 
@@ -74,7 +76,7 @@ class Turn:
         return cause
 
     def record(self, body: AnyBody, cause: str = "", source: str = "", correlation_id: str = "") -> Envelope:
-        """Make a record of something that happened, and apply it. Without a cause it begins a chain of its own."""
+        """Make a record of something that happened, and apply it. It is of the turn's chain, or of its cause's; without either it begins one."""
         state = self.state
         sequence = state.sequence + 1
         now_ns = state.now_ns
@@ -85,7 +87,7 @@ class Turn:
             state.account,
             state.broker,
             source or self.source,
-            correlation_id or self.correlation_id or record_id,
+            correlation_id or self.correlation_id or self._chain_of(cause) or record_id,
             cause or record_id,
             sequence,
             state.epoch,
@@ -97,6 +99,12 @@ class Turn:
         if state.host.listens:
             state.host.tell(envelope)
         return envelope
+
+    def _chain_of(self, cause: str) -> str:
+        """The chain of a record of this turn."""
+        if not cause:
+            return ""
+        return next((record.correlation_id for record in reversed(self.records) if record.id == cause), "")
 
     def account(self, event: AccountEvent, reason: str) -> None:
         """Note an event of the account's state machine; :meth:`finish` records where all of a turn's lead."""

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from holdfast.core.exposure import UNPRICED, worst_case
 from holdfast.core.instruments import AssetClass
 from holdfast.core.intents import twin_of
@@ -65,29 +67,30 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0, *,
             unit=state.portfolio.unit(symbol),
             unrated=unrated(state, symbol),
         )
-    equity = state.equity
-    return RiskView(
-        state=state.account_state,
-        mark=state.price(symbol),
-        account=_account_scope(state, account, symbol, equity),
-        equity=equity,
-        cash=state.portfolio.total.cash,
-        touch=None if terms.limit_price is None else _touch(state, symbol, terms.side),
-        strategy=None if limits is None else _strategy_scope(state, strategy, symbol),
-        strategy_limits=limits,
-        instrument=state.instrument_of(symbol),
-        held_exits=state.exits_held(symbol),
-        own=state.host.projected((strategy, symbol)),
-        confidence=confidence,
+    equity, portfolio, instrument = state.equity, state.portfolio, state.instrument_of(symbol)
+    view = RiskView(
+        state.account_state,
+        state.price(symbol),
+        _account_scope(state, account, symbol, equity),
+        equity,
+        portfolio.total.cash,
+        None if terms.limit_price is None else _touch(state, symbol, terms.side),
+        None if limits is None else _strategy_scope(state, strategy, symbol),
+        limits,
+        instrument,
+        state.rules.exits(instrument),
+        state.host.projected((strategy, symbol)),
+        confidence,
         twin=None if may_repeat else twin_of(state, terms),
-        unexplained=unexplained(state, symbol),
+        unexplained=unexplained(state, symbol) if state.overdue else None,
         gap=state.gaps.get(symbol, NO_QUANTITY),
         is_stale=symbol in state.stale,
         permits=state.permits,
-        unit=state.portfolio.unit(symbol),
+        unit=portfolio.unit(symbol),
         unrated=unrated(state, symbol),
-        **_asked_for(state, terms, state.limits, equity),
     )
+    facts = _asked_for(state, terms, state.limits, equity)
+    return replace(view, **facts) if facts else view
 
 
 def _asked_for(state: EngineState, terms: OrderTerms, limits: RiskLimits, equity: Money) -> dict[str, Any]:
@@ -120,6 +123,16 @@ def exposure_of(state: EngineState, symbol: str) -> Scope:
 def _worst(state: EngineState, symbol: str) -> tuple[Quantity, Quantity, Quantity]:
     worst_long, worst_short = worst_case(state, symbol)
     return state.portfolio.quantity(symbol), Quantity(worst_long), Quantity(worst_short)
+
+
+def whole_account(state: EngineState) -> Scope:
+    """All that the account holds and may come to hold: its symbols are the scope's ``others``."""
+    return _account_scope(state, Scope(), "", state.equity)
+
+
+def strategy_scope(state: EngineState, strategy: StrategyId) -> Scope:
+    """The same of one strategy."""
+    return _strategy_scope(state, strategy, "")
 
 
 def _account_scope(state: EngineState, here: Scope, symbol: str, equity: Money) -> Scope:

@@ -6,7 +6,7 @@ held, zero and what is asked for in each of these cases; otherwise what is in it
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,7 +15,8 @@ from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.protection.legs import at_work
 from holdfast.core.protection.policy import OnBlocked
-from holdfast.core.types import ZERO, ClientOrderId, OrderRole, OrderType, Quantity, Side, StrategyId, plain
+from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side, StrategyId, plain
+from holdfast.core.waits import Wait, Waiting
 
 if TYPE_CHECKING:
     from holdfast.core.state import EngineState
@@ -39,35 +40,6 @@ WAITS_NS = 60_000_000_000
 """An intent to buy or sell so much is dropped when it has waited for so long: it was decided at another price. A target holds until it is replaced."""
 MOST_WAITING = 20
 """Intents of a strategy in a symbol that wait; one more is refused."""
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """An intent that waits, and since when; see :class:`~holdfast.core.messages.WishWaits`. The ids tie what comes of it to its chain."""
-
-    signal: Signal
-    until: tuple[ClientOrderId, ...]
-    goal: Quantity | None
-    since_ns: int
-    record_id: str
-    correlation_id: str
-    source: str
-    takes_exits: bool
-    """It waits for the end of exits: what it closes needs none any more."""
-
-    @property
-    def is_target(self) -> bool:
-        """Whether it names a position."""
-        return self.signal.action in (_TARGET, _CLOSE)
-
-
-class Wait(NamedTuple):
-    """An intent can't be carried out yet: ``until`` these orders are over, of which ``cancel`` are to be canceled for it."""
-
-    until: tuple[Order, ...]
-    cancel: tuple[Order, ...]
-    reason: str
-    quantity: Quantity | None = None
-    """What an intent to buy or sell comes to."""
 
 
 def note(state: "EngineState", envelope: Envelope, body: WishWaits) -> None:
@@ -97,8 +69,10 @@ def contrary(state: "EngineState", signal: Signal) -> Wait | None:
     """The open entries of its own that a target can't be reached with: those that lead away from it, or beyond it, or are being canceled."""
     if signal.action in (_ACTION_BUY, _ACTION_SELL):
         return None
-    key = (signal.strategy, signal.symbol)
     sides = state.orders.open_sides
+    if not sides:
+        return None
+    key = (signal.strategy, signal.symbol)
     if (*key, _SIDE_BUY) not in sides and (*key, _SIDE_SELL) not in sides:
         return None
     if signal.quantity is None:
@@ -120,6 +94,8 @@ def obstacle(state: "EngineState", terms: OrderTerms) -> Wait | None:
     Exits that would close what it closes too; and orders that leave open on which side of zero the account is, where the broker
     takes no order through zero.
     """
+    if not state.orders.live:
+        return None
     if state.portfolio.strategy_quantity(terms.strategy, terms.symbol) * terms.side.sign < 0:
         barring = tuple(blockers(state, terms))
         if barring:

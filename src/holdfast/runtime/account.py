@@ -26,15 +26,16 @@ from holdfast.core.milestones import EngineStopped
 from holdfast.core.orders.order import Order
 from holdfast.core.permits import Permits
 from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.settings import Reread
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, StrategyId
 from holdfast.journal.batch import Batch, CommandAnswer, PositionRow
 from holdfast.journal.writer import Journal
-from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.gate import Gate
+from holdfast.telemetry.crash_points import CrashPoint, reach
 
-AnyInput = Report | Request | Health | Comparison | Bookings | Permits | Cycle
+AnyInput = Report | Request | Health | Comparison | Bookings | Permits | Cycle | Reread
 B_co = TypeVar("B_co", bound=Broker, covariant=True)
 
 Watcher = Callable[[Turn], None]

@@ -7,11 +7,13 @@ not have to find that out by its consequences (docs/leases.md, "Names").
 from collections.abc import Iterator
 
 from holdfast.config import AccountConfig, VenueConfig
+from holdfast.core.codec import encode_params
 from holdfast.core.lifecycle import OPENING_CASH
-from holdfast.core.messages import PAPER, CashDeposited
+from holdfast.core.messages import PAPER, CashDeposited, Envelope
 from holdfast.core.milestones import EngineStarted, FeedOpened, StrategyStarted
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.state import EngineState
+from holdfast.core.steering import ParametersSet, StrategySwitched
 from holdfast.core.types import MANUAL, iso_time, plain
 from holdfast.feeds.port import Feed
 from holdfast.journal.reader import Reader
@@ -37,6 +39,7 @@ def changes(
     if feed is not None:
         yield from _feed(state.account, feed, last.time_ns, reader)
     yield from _classes(state, reader)
+    yield from _steered(state, reader)
     yield from _left(state, reader)
 
 
@@ -112,6 +115,30 @@ def _classes(state: EngineState, reader: Reader) -> Iterator[str]:
             yield (
                 f"strategy {runner.id} of account {state.account} was a {former} and is a {name} now: it goes on with what the other one has; if "
                 "it is another strategy, give it another id"
+            )
+
+
+def _steered(state: EngineState, reader: Reader) -> Iterator[str]:
+    """Which strategies people have switched off, or given other parameters than the configuration's."""
+    last: dict[tuple[type, str], tuple[Envelope, ParametersSet | StrategySwitched]] = {}
+    for record in reader.records_of(state.account, (ParametersSet, StrategySwitched)):
+        if isinstance(record.body, ParametersSet | StrategySwitched):
+            last[type(record.body), record.body.strategy] = record, record.body
+    for record, body in last.values():
+        runner = state.host.runners.get(body.strategy)
+        who = f"by {record.source} at {iso_time(record.time_ns)}"
+        if runner is None:
+            continue
+        if isinstance(body, StrategySwitched) and not body.on:
+            yield (
+                f"strategy {runner.id} of account {state.account} was switched off {who}, and stays so: `holdfast strategy start "
+                f"{runner.id}` switches it on"
+            )
+        if isinstance(body, ParametersSet) and body.params:
+            written = encode_params(runner.configured)
+            yield (
+                f"strategy {runner.id} of account {state.account} goes on with the parameters that were set {who}: {body.params}; the configuration's "
+                f"are {written}. `holdfast strategy set {runner.id} --from-file` goes back to those"
             )
 
 

@@ -11,25 +11,28 @@ from urllib.parse import quote
 import msgspec
 
 from holdfast.config import AccountConfig, Config
-from holdfast.core.messages import StopStrategy
 from holdfast.core.state import EngineState
+from holdfast.core.steering import StopStrategy
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
+from holdfast.journal.board import board_path
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.holder import WATCHDOG
 from holdfast.journal.lease import Lease, LeaseTerm, Watch
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
-from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork, Watcher
+from holdfast.runtime.board import BoardWriter
 from holdfast.runtime.changes import changes
 from holdfast.runtime.groups import Groups
 from holdfast.runtime.identity import Beginning, check_names
 from holdfast.runtime.overseer import Overseer, note_stuck
 from holdfast.runtime.parts import Builder, Parts, Shared
+from holdfast.runtime.reloading import Reloader
 from holdfast.runtime.serving import serving
 from holdfast.runtime.settings import Settings
 from holdfast.runtime.standby import Waiting, take_accounts
+from holdfast.telemetry.metrics import ApiMetrics
 
 GUARD_COMPARES_EVERY_S = 5.0
 """Who guards an account may be without the stream of order events, and has to ask."""
@@ -50,6 +53,8 @@ class Engine:
         self.accounts: Sequence[AccountAtWork[Any]] = [at_work[account.name] for account in config.accounts]
         self.metrics_url: str | None = None
         """Where metrics are served; None where they aren't."""
+        self.where: dict[str, str] = {}
+        """What is known of each account that is at a broker elsewhere, and whose money it is, in its login's words."""
         self.settings: Settings | None = None
         """What strategies may not change; None where nothing looks after that."""
 
@@ -66,11 +71,12 @@ def open_engine(
     feeds: Mapping[str, Feed] | None = None,
     waiting: Waiting | None = None,
     beginning: Beginning | None = None,
+    reloader: Reloader | None = None,
 ) -> Iterator[Engine]:
     """An engine ready to run; afterwards its journal is closed, whatever happened. ``watch`` is shown all that happens.
 
     ``feeds`` are those by name that `build_feed` gave for this configuration, if they are there already. ``waiting`` says what to do
-    while others have the accounts. ``beginning`` is what a person says begins anew.
+    while others have the accounts. ``beginning`` is what a person says begins anew. ``reloader`` reads the configuration again when asked.
 
     Raises ConfigError, DataError, JournalError, and Refused when another engine has one of the accounts, or a name is one that
     something else may have had.
@@ -90,14 +96,22 @@ def open_engine(
                 for account, state in zip(parts.accounts, parts.states, strict=True):
                     for change in changes(account, config.venue, state, parts.replayed, reader):
                         waits.tell(change)
+        if reloader is not None and waits.stands_by:
+            reloader.take_over(waits.tell)
         return lease_terms
 
     with ExitStack() as stack:
         builder = Builder(config, process_name(), beginning, waits.tell)
         stack.callback(builder.close)
         serve = stack.enter_context(serving(config.metrics.listen, waits))
-        engine = stack.enter_context(_opened(config, builder, build, take, watch))
+        engine = stack.enter_context(_opened(config, builder, build, take, watch, reloader))
         engine.metrics_url = serve(engine)
+        path = board_path(engine.journal.database, config.accounts[0].name)
+        names = [source.name for source in config.sources]
+        journal = engine.journal
+        metrics = journal.database.metrics
+        board = BoardWriter(path, process_name(), names, engine.loop.groups, lambda: journal.beats, metrics)
+        stack.enter_context(board)
         yield engine
 
 
@@ -129,10 +143,14 @@ def _opened(
     build: Callable[[Builder], Sequence[Parts]],
     take: Callable[[Journal, Sequence[Parts]], list[LeaseTerm]],
     watch: Watcher | None,
+    reloader: Reloader | None = None,
 ) -> Iterator[Engine]:
     with ExitStack() as stack:
         groups = build(builder)  # what the configuration alone can get wrong is found before the journal is touched
         states = [state for parts in groups for state in parts.states]
+        if reloader is not None:
+            reloader.watch(states)
+            reloader.on_change.append(builder.retune)
         journal = Journal.open(config.journal.url)
         stack.callback(journal.close)
         lease_terms = {lease_term.account: lease_term for lease_term in take(journal, groups)}
@@ -148,10 +166,13 @@ def _opened(
             state.host.called = settings.put_back
         stack.enter_context(Overseer(states, budget_s, config.journal.url, stack_file))
         settings.keep_handlers(signal.SIGURG)
-        shared = Shared(journal, lease_terms, reader, commands, watch)
+        shared = Shared(journal, lease_terms, reader, commands, watch, reloader)
         loop = Groups([parts.assemble(shared) for parts in groups], journal)
+        if reloader is not None:
+            reloader.settle()
         engine = Engine(config, loop, journal, builder.metrics)
         engine.settings = settings
+        engine.where = builder.where
         yield engine
 
 

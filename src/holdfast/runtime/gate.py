@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from holdfast.brokers.port import MOVED_ON, Broker
@@ -11,7 +12,8 @@ from holdfast.core.messages import CancelOrder, Effect, OrderNotSent, Report, Su
 from holdfast.core.orders.order import OrderState
 from holdfast.core.state import EngineState
 from holdfast.core.types import ClientOrderId, iso_time
-from holdfast.observe.crash_points import CrashPoint, reach
+from holdfast.telemetry.crash_points import CrashPoint, reach
+from holdfast.telemetry.logs import about
 
 
 class Gate:
@@ -46,15 +48,25 @@ class Gate:
         while self.is_due(watermark):
             _, effect = self.waiting.popleft()
             if isinstance(effect, CancelOrder):
-                self._broker.cancel(effect)
+                with self._about(effect.client_order_id):
+                    self._broker.cancel(effect)
                 continue
             reason = self.reason_to_keep(effect)
             if reason is None:
                 reach(CrashPoint.RELEASED)
-                self._broker.submit(effect)
+                with self._about(effect.terms.client_order_id):
+                    self._broker.submit(effect)
             elif reason != MOVED_ON:
                 not_sent = OrderNotSent(effect.terms.client_order_id, reason)
                 self._inbox.append(Report(self._state.now_ns, not_sent))
+
+    def _about(self, key: ClientOrderId) -> AbstractContextManager[None]:
+        """What is logged of sending an order carries its ids, in whichever task and thread that is."""
+        state, order = self._state, self._state.orders.find(key)
+        if order is None:
+            return about(account=state.account, broker=state.broker, order=key)
+        strategy, trace = order.terms.strategy, order.correlation_id
+        return about(account=state.account, broker=state.broker, order=key, strategy=strategy, trace=trace)
 
     def is_due(self, watermark: int) -> bool:
         """Whether the first effect can be dealt with now."""

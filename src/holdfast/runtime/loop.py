@@ -22,6 +22,7 @@ from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.ending import end_strategies
 from holdfast.runtime.mailbox import Mailbox
 from holdfast.runtime.recovery import Recovery, Seen
+from holdfast.runtime.reloading import Reloader
 
 TURN_S = 0.02
 """How long the loop may run flat out before it lets signals and the mailbox have their turn."""
@@ -41,13 +42,14 @@ class Loop:
         pace: Pace,
         journal: Journal,
         commands: CommandQueue,
+        reloader: Reloader | None = None,
     ) -> None:
         self.accounts = accounts
         self._recoveries = dict(zip([account.name for account in accounts], recoveries, strict=True))
         self.feed = feed
         self._pace = pace
         self._journal = journal
-        self._mailbox = Mailbox(commands, journal, self._wake)
+        self._mailbox = Mailbox(commands, journal, self._wake, reloader)
         self._woken = asyncio.Event()  # a commit, a command or a stop
         self._stop_reason = ""
         self._seen: dict[str, Seen] = {}

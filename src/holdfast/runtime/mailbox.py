@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from holdfast.core.messages import Request
+from holdfast.core.settings import Reload
+from holdfast.core.types import iso_time
 from holdfast.journal.batch import Batch, CommandAnswer
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
 from holdfast.runtime.account import AccountAtWork
+from holdfast.runtime.reloading import Asked, Reloader
 
 COMMANDS_EVERY_S = 0.1
 """How often the journal is asked for commands: quick enough for a person, a thousandth of a core."""
@@ -18,7 +21,11 @@ COMMANDS_EVERY_S = 0.1
 class Mailbox:
     """Reads commands and hands each out once; ``wake`` is called when there was one."""
 
-    def __init__(self, commands: CommandQueue, journal: Journal, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, commands: CommandQueue, journal: Journal, wake: Callable[[], None], reloader: "Reloader | None" = None
+    ) -> None:
+        """``reloader`` takes the commands to read the configuration file again."""
+        self._reloader = reloader
         self._commands = commands
         self._journal = journal
         self._wake = wake
@@ -29,6 +36,8 @@ class Mailbox:
 
         Each look is the loop's sign of life: to wait is to live, to be stuck in a callback is not.
         """
+        if self._reloader is not None:
+            self._reloader.join(accounts, self._wake)
         while True:
             self._journal.beat()
             try:
@@ -41,16 +50,21 @@ class Mailbox:
 
     def read(self, account: AccountAtWork[Any]) -> None:
         """Put what is new for an account into its inbox; what came too late is answered so."""
-        for command_id, source, _, expires_ns, body in self._commands.pending(account.name):
+        for command_id, source, created_ns, expires_ns, body in self._commands.pending(account.name):
             if expires_ns is not None and time.time_ns() > expires_ns:
-                self._refuse_stale(account, command_id)
+                self._refuse_stale(
+                    account, command_id, f"asked for at {iso_time(created_ns)}, good until {iso_time(expires_ns)}"
+                )
+            elif self._reloader is not None and isinstance(body, Reload):
+                self._reloader.ask(Asked(account, command_id, source, body))
             else:
                 account.inbox.append(Request(account.state.now_ns, command_id, source, body))
             self._wake()
 
-    def _refuse_stale(self, account: AccountAtWork[Any], command_id: str) -> None:
+    def _refuse_stale(self, account: AccountAtWork[Any], command_id: str, times: str) -> None:
         state = account.state
-        answer = CommandAnswer(command_id, "expired", "it came too late: no engine was running when it was asked for")
+        text = f"it came too late: {times}, and no engine took it by then; ask again if it is still meant"
+        answer = CommandAnswer(command_id, "expired", text)
         self._journal.append(
             Batch(
                 account=state.account,

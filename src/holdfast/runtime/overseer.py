@@ -25,8 +25,8 @@ from types import FrameType
 
 import structlog
 
-from holdfast.core.messages import StopStrategy
 from holdfast.core.state import EngineState
+from holdfast.core.steering import StopStrategy
 from holdfast.core.strategy.host import Overran, Runner
 from holdfast.errors import HoldfastError
 from holdfast.journal.commands import file_command

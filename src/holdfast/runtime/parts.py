@@ -9,7 +9,7 @@ from typing import NamedTuple
 import structlog
 
 from holdfast.adapters import registry
-from holdfast.assembly import build_exchange, build_feed, build_live_feed, build_state, stale_after_ns
+from holdfast.assembly import build_exchange, build_feed, build_live_feed, build_state, log_in, stale_after_ns
 from holdfast.brokers.adapter import Login, Watched
 from holdfast.brokers.breaker import Breaker
 from holdfast.brokers.port import LiveBroker
@@ -24,7 +24,9 @@ from holdfast.core.protection.records import (
     ProtectionFailed,
     ProtectionLate,
 )
+from holdfast.core.settings import SettingsChanged, read
 from holdfast.core.state import EngineState
+from holdfast.core.state.settings import take_settings
 from holdfast.core.turn import Turn
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import ConfigError
@@ -39,7 +41,6 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
 from holdfast.locks import open_locks
 from holdfast.locks.lock import LockManager
-from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.changes import begun_fill
 from holdfast.runtime.groups import Group
@@ -48,11 +49,14 @@ from holdfast.runtime.live.account_lock import AccountLock
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
+from holdfast.runtime.live.retuned import retune
 from holdfast.runtime.live.supervisor import Stores, Supervisor
 from holdfast.runtime.loop import Loop
 from holdfast.runtime.recovery import Recovery, same_feed_since
+from holdfast.runtime.reloading import Reloader
 from holdfast.runtime.rows import check_rows
 from holdfast.runtime.standby import say_nothing
+from holdfast.telemetry.metrics import ApiMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -85,14 +89,11 @@ def _measured(metrics: ApiMetrics, watch: Watcher | None, turn: Turn) -> None:
         watch(turn)
 
 
-def log_in(config: Config, broker: str, name: str, watched: Watched) -> Login:
-    """A login of a configuration. Raises ConfigError, which says whose it would be."""
-    owners = [f"account {row.name}" for row in config.accounts if (row.broker, row.login) == (broker, name)]
-    owners += [row.label for row in config.sources if (row.kind, row.login) == (broker, name)]
-    try:
-        return registry.load(broker).log_in(config.section(broker), name, watched)
-    except ConfigError as error:
-        raise ConfigError(f"{' and '.join(owners)}: {error}") from None
+def begin_as_recorded(state: EngineState, reader: Reader) -> None:
+    """Have the records applied from the settings on that were in force before the first change that is recorded. Raises JournalError."""
+    first = next(iter(reader.records_of(state.account, (SettingsChanged,))), None)
+    if first is not None and isinstance(first.body, SettingsChanged):
+        take_settings(state, read(first.body.before))
 
 
 class Shared(NamedTuple):
@@ -103,6 +104,7 @@ class Shared(NamedTuple):
     reader: Reader
     commands: CommandQueue
     watch: Watcher | None
+    reloader: Reloader | None = None
 
 
 class Parts(NamedTuple):
@@ -137,7 +139,8 @@ class Builder:
         self._guards = guards
         self._logins: dict[tuple[str, str], Login] = {}
         self._taken: dict[str, Login] = {}
-        self._desks: dict[tuple[str, str], list[LiveAccount]] = {}
+        self._live_accounts: dict[tuple[str, str], list[LiveAccount]] = {}
+        self._breakers: list[Breaker] = []
         self._stores: tuple[Claims, LockManager] | None = None
         self._opened = ExitStack()
         self.metrics: dict[str, ApiMetrics] = {}
@@ -146,6 +149,16 @@ class Builder:
     def close(self) -> None:
         """Close every login, and what pending orders are claimed in."""
         self._opened.close()
+
+    def retune(self, config: Config) -> None:
+        """Take what is another in the configuration and goes for logins."""
+        for breaker in self._breakers:
+            breaker.threshold = config.live.error_threshold
+
+    @property
+    def where(self) -> dict[str, str]:
+        """What the logins of accounts say of themselves, by account."""
+        return {account: login.where for account, login in self._taken.items()}
 
     def build(self, source: FeedConfig, feed: Feed | None = None) -> Parts:
         """A feed and the accounts on it. Raises ConfigError, DataError."""
@@ -172,12 +185,12 @@ class Builder:
                 broker = replayed(account_config.name, build_exchange(config, account_config, state, begun))
                 seen = shared.watch
                 if config.metrics.listen is not None:  # nobody else would look at them
-                    seen = partial(_measured, self.metrics.setdefault(account_config.name, ApiMetrics()), seen)
+                    seen = partial(_measured, self._metrics_of(account_config.name), seen)
                 account = AccountAtWork(state, broker, shared.journal, seen)
                 broker.open(account.inbox.append)
                 at_work.append(account)
                 recoveries.append(self._recovery(account, account_config, feed, shared))
-            return Loop(at_work, recoveries, feed, pace, shared.journal, shared.commands)
+            return Loop(at_work, recoveries, feed, pace, shared.journal, shared.commands, shared.reloader)
 
         return Parts(accounts, states, assemble, feed)
 
@@ -187,6 +200,7 @@ class Builder:
         reader = shared.reader
         since = same_feed_since(reader.last_record(account.name, FeedOpened.__name__), feed)
         recovery = Recovery(account, feed, shared.lease_terms[account.name], reader.records(account.name), since)
+        begin_as_recorded(account.state, reader)
         recovery.check = partial(check_rows, reader=reader)
         recovery.begin(config.deposit, self._process, config.balances)
         return recovery
@@ -204,18 +218,30 @@ class Builder:
         config = self._config
         elsewhere = {row.name: self._broker(row) for row in accounts if registry.load(row.broker).replayed is None}
         states = [build_state(config, account, feed, stale_ns) for account in accounts]
+        for state in states if self._guards else ():
+            state.configured = None  # who only guards goes on with what its engine had
 
         def assemble(shared: Shared) -> Group:
             woken = asyncio.Event()
-            desks, heard = [], feed
+            live_accounts, heard = [], feed
             for account, state in zip(accounts, states, strict=True):
                 broker = elsewhere.get(account.name)
                 if broker is None:
                     broker, heard = self._in_memory(account, state, shared.reader, heard, market)
-                desk = self._desk(account, state, broker, shared, woken)
-                self._desks.setdefault((account.broker, account.login), []).append(desk)
-                desks.append(desk)
-            return LiveLoop(desks, heard, shared.journal, shared.commands, woken, records_stop=not self._guards)
+                live = self._live_account(account, state, broker, shared, woken)
+                self._live_accounts.setdefault((account.broker, account.login), []).append(live)
+                live_accounts.append(live)
+            if shared.reloader is not None:
+                shared.reloader.on_change.append(partial(retune, live_accounts))
+            return LiveLoop(
+                live_accounts,
+                heard,
+                shared.journal,
+                shared.commands,
+                woken,
+                records_stop=not self._guards,
+                reloader=shared.reloader,
+            )
 
         return Parts(accounts, states, assemble)
 
@@ -245,25 +271,26 @@ class Builder:
         self._taken[account.name] = login
         return login.broker(asks_only=self._guards)
 
-    def _desk(
+    def _live_account(
         self, account: AccountConfig, state: EngineState, broker: LiveBroker, shared: Shared, woken: asyncio.Event
     ) -> LiveAccount:
-        config, metrics = self._config, self.metrics.setdefault(account.name, ApiMetrics())
+        config, metrics = self._config, self._metrics_of(account.name)
         clock = LiveClock()
         seen = partial(_measured, metrics, shared.watch)
         recorded = shared.lease_terms[account.name], shared.reader
-        desk = LiveAccount(state, broker, shared.journal, recorded, clock, config.live, woken.set, self._process, seen)
-        desk.check_with(partial(check_rows, reader=shared.reader))
+        begin_as_recorded(state, shared.reader)
+        live = LiveAccount(state, broker, shared.journal, recorded, clock, config.live, woken.set, self._process, seen)
+        live.check_with(partial(check_rows, reader=shared.reader))
         if self._beginning.new_journal:
-            desk.begin_anew()
+            live.begin_anew()
         claims, locks = self._open_stores()
-        stores, unresolved = Stores(claims, locks, self._process), desk.reconciler.unresolved
-        desk.supervise(
-            Supervisor(desk.account, unresolved, clock, config.supervisor, stores, metrics.observe_cycle, woken.set)
+        stores, unresolved = Stores(claims, locks, self._process), live.reconciler.unresolved
+        live.supervise(
+            Supervisor(live.account, unresolved, clock, config.supervisor, stores, metrics.observe_cycle, woken.set)
         )
         if config.locks.url is not None:
-            desk.guard(AccountLock(locks, Lease(config.lease.duration_s, config.lease.margin_s)))
-        return desk
+            live.guard(AccountLock(locks, Lease(config.lease.duration_s, config.lease.margin_s)))
+        return live
 
     def _open_stores(self) -> tuple[Claims, LockManager]:
         if self._stores is None:
@@ -275,23 +302,29 @@ class Builder:
             self._stores = claims, locks
         return self._stores
 
+    def _metrics_of(self, account: str) -> ApiMetrics:
+        if account not in self.metrics:
+            self.metrics[account] = ApiMetrics(self._config.metrics.slow_call_s)
+        return self.metrics[account]
+
     def _login(self, broker: str, name: str) -> Login:
         """A login, opened once. Raises ConfigError."""
         key = (broker, name)
         if key not in self._logins:
             owners = [row.name for row in self._config.accounts if (row.broker, row.login) == key]
-            metrics = self.metrics.setdefault(owners[0], ApiMetrics()) if owners else ApiMetrics()
+            metrics = self._metrics_of(owners[0]) if owners else ApiMetrics(self._config.metrics.slow_call_s)
             most = self._config.live.error_threshold
 
             def on_trading(is_closed: bool, reason: str) -> None:
-                for desk in self._desks.get(key, ()):
-                    desk.on_breaker(is_closed, reason)
+                for live in self._live_accounts.get(key, ()):
+                    live.on_breaker(is_closed, reason)
 
             def on_market_data(is_closed: bool, reason: str) -> None:
                 log.warning("market data can be asked for" if is_closed else "market data is left alone", reason=reason)
                 metrics.set_health("market data requests", is_closed)
 
             watched = Watched(metrics, Breaker(most, on_trading), Breaker(most, on_market_data))
+            self._breakers += [breaker for breaker in (watched.trading, watched.market_data) if breaker is not None]
             login = log_in(self._config, broker, name, watched)
             self._opened.callback(login.close)
             self._logins[key] = login

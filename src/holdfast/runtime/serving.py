@@ -9,8 +9,8 @@ from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState
 from holdfast.errors import Refused
 from holdfast.journal.writer import Journal
-from holdfast.observe.exporter import Exporter, Gauges
 from holdfast.runtime.standby import Waiting
+from holdfast.telemetry.exporter import Exporter, Gauges
 
 if TYPE_CHECKING:
     from holdfast.runtime.compose import Engine

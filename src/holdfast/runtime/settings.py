@@ -5,6 +5,7 @@ handler in the place of ours would keep people from ending it. What the engine d
 working directory (paths were made absolute), the seed of ``random``, threads. What can't be undone is in docs/reliability.md.
 """
 
+import _signal  # type: ignore[import-not-found]  # as C has it: `signal` makes names of handlers, at ninety times the price
 import gc
 import os
 import signal
@@ -74,7 +75,7 @@ class Settings:
                 setattr(sys, name, stream)
                 self._tell(runner, f"sys.{name}")
         for number, handler in self._handlers.items():
-            if signal.getsignal(number) != handler:
+            if _signal.getsignal(number) != handler:
                 signal.signal(number, handler)
                 self._install()
                 self._tell(runner, f"the handler of {number.name}")

@@ -5,25 +5,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from operator import attrgetter
 
-import msgspec
-
-from holdfast.core.messages import OrderTerms
 from holdfast.core.types import NO_QUANTITY, ClientOrderId, Quantity
 from holdfast.venue.market import Market
-from holdfast.venue.order import NEVER_NS, VenueOrder
+from holdfast.venue.order import NEVER_NS, InFlight, VenueOrder
 from holdfast.venue.underway import UnderWay
 
 REMEMBERED = 100_000
 """How many finished orders and linked groups are remembered: far more than can still be asked about, some 20 MB."""
-
-
-class InFlight(msgspec.Struct, frozen=True):
-    """An order, or a cancel (``terms`` None), on its way to the venue."""
-
-    arrival_ns: int
-    released_ns: int
-    client_order_id: ClientOrderId
-    terms: OrderTerms | None
 
 
 _arrival = attrgetter("arrival_ns")

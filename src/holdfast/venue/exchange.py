@@ -20,10 +20,10 @@ from holdfast.core.messages import (
 )
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.types import ClientOrderId, Quantity, TimeInForce
-from holdfast.venue.book import InFlight, OrderBook
+from holdfast.venue.book import OrderBook
 from holdfast.venue.market import Market, price_of, start_ns
 from holdfast.venue.matching import Matching
-from holdfast.venue.order import NEVER_NS, VenueOrder, fault_of, new_order
+from holdfast.venue.order import NEVER_NS, InFlight, VenueOrder, fault_of, new_order
 from holdfast.venue.rules import at_price, on_path, point_at
 from holdfast.venue.settings import VenueSettings
 

@@ -64,7 +64,8 @@ class Matching:
         return rules.tick if rules.ticks else finest_tick
 
     def _rules_of(self, order: VenueOrder) -> Instrument:
-        return instrument_of(order.terms.symbol, self._instrument, self._named).at(order.accepted_ns)
+        rules = instrument_of(order.terms.symbol, self._instrument, self._named)
+        return rules.at(order.accepted_ns) if rules.eras else rules
 
     # --- one order meets the market ----------------------------------------------------------------------------------
 

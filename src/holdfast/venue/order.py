@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from holdfast.core.messages import MarketEvent, OrderTerms
-from holdfast.core.types import NO_QUANTITY, ZERO, OrderType, Price, Quantity, Side, TimeInForce
+from holdfast.core.types import NO_QUANTITY, ZERO, ClientOrderId, OrderType, Price, Quantity, Side, TimeInForce
 from holdfast.venue.path import Point
 
 _LIMIT: Final = OrderType.LIMIT
@@ -76,6 +76,15 @@ class VenueOrder(msgspec.Struct, eq=False):
     def trigger(self) -> None:
         """A stop was reached: from now on a market order, or a limit order."""
         self.working = _TRIGGERED[self.working]
+
+
+class InFlight(msgspec.Struct, frozen=True):
+    """An order, or a cancel (``terms`` None), on its way to the venue."""
+
+    arrival_ns: int
+    released_ns: int
+    client_order_id: ClientOrderId
+    terms: OrderTerms | None
 
 
 def new_order(

@@ -14,6 +14,8 @@ from holdfast.core.types import iso_time, plain
 
 Json = dict[str, Any]
 
+AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+"""Types that JSON has itself."""
 TIME = "_ns"
 """How the name of a field ends that is a point in time."""
 
@@ -22,15 +24,20 @@ def as_json(view: msgspec.Struct) -> Json:
     """The view's fields under their names in JSON, in their order."""
     return {
         key: _time(getattr(view, name)) if is_time else _plain(getattr(view, name))
-        for name, key, is_time in _keys(type(view))
+        for name, key, is_time in keys_of(type(view))
     }
 
 
 @cache
-def _keys(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
-    """Of each field its name, its key in JSON, and whether it is a time."""
-    names = kind.__struct_fields__
-    return tuple((name, name.removesuffix(TIME), name.endswith(TIME)) for name in names)
+def keys_of(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, bool], ...]:
+    """Of each field its name, its key in JSON, and whether it is a time.
+
+    Raises TypeError for a view of whose fields two would have one name in JSON: one of them would be lost.
+    """
+    keys = tuple((name, name.removesuffix(TIME), name.endswith(TIME)) for name in kind.__struct_fields__)
+    if len({key for _, key, _ in keys}) < len(keys):
+        raise TypeError(f"{kind.__name__} has a time and another field that would both be called the same in JSON")
+    return keys
 
 
 def _time(time_ns: int | None) -> str | None:
@@ -38,6 +45,8 @@ def _time(time_ns: int | None) -> str | None:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in AS_THEY_ARE:
+        return value
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, Enum):

@@ -1,15 +1,18 @@
 """What an account is worth and what each strategy has earned, by the journal's own valuations."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
 from holdfast.core.messages import PnlSnapshot
-from holdfast.core.types import ZERO
+from holdfast.core.types import MINUTE_NS, ZERO
 from holdfast.journal.reader import AccountRow, Reader
 
 CURVE = 10_000
 """How many of the latest valuations a curve has at most: one is made at every fill and every hour."""
+STEP_BACK_NS = MINUTE_NS
+"""A curve's time that goes back further than clocks are set is another market's."""
 
 
 class Valuation(msgspec.Struct, frozen=True):
@@ -74,7 +77,7 @@ class Performance(msgspec.Struct, frozen=True):
     strategies: list[StrategyPerformance]
     """By id."""
     curve: list[Point]
-    """Its latest valuations, the oldest first; `CURVE` at most."""
+    """Its latest valuations, the oldest first, and never an earlier one after a later; `CURVE` of them unless fewer are asked for."""
     max_drawdown_pct: Decimal
     """The deepest fall from a peak of the curve, in percent of the peak; paying money out looks like one."""
 
@@ -102,14 +105,30 @@ def valuation(reader: Reader, row: AccountRow) -> Valuation | None:
     )
 
 
-def performance(reader: Reader, account: str) -> Performance:
-    """How an account did. Raises :class:`~holdfast.errors.InvalidValue` when the journal has no such account."""
+def performance(reader: Reader, account: str, points: int = CURVE) -> Performance:
+    """How an account did, by its latest so many valuations. Raises :class:`~holdfast.errors.InvalidValue` when the journal has no such account."""
     row = reader.account(account)
-    newest = reader.last_records(account, CURVE, PnlSnapshot.__name__)
-    curve = [
+    newest = reader.last_records(account, points, PnlSnapshot.__name__)
+    curve = in_order(
         Point(record.time_ns, record.body.equity) for record in reversed(newest) if isinstance(record.body, PnlSnapshot)
-    ]
+    )
     return Performance(account, valuation(reader, row), _strategies(reader, account), curve, _drawdown_pct(curve))
+
+
+def in_order(points: Iterable[Point]) -> list[Point]:
+    """A curve whose times never step back.
+
+    A clock that was set back by moments lets points stand at the same time. Where the market's time goes back further, another market has
+    begun (other data, an earlier day): one line can't show both, and shows what came last.
+    """
+    curve: list[Point] = []
+    for point in points:
+        last_ns = curve[-1].time_ns if curve else point.time_ns
+        if last_ns - point.time_ns > STEP_BACK_NS:
+            curve = [point]
+        else:
+            curve.append(Point(max(point.time_ns, last_ns), point.equity))
+    return curve
 
 
 def _strategies(reader: Reader, account: str) -> list[StrategyPerformance]:

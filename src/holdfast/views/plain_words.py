@@ -23,7 +23,6 @@ from holdfast.core.messages import (
     Protect,
     Resume,
     Signal,
-    StopStrategy,
     WishOver,
     WishWaits,
 )
@@ -37,7 +36,9 @@ from holdfast.core.milestones import (
 )
 from holdfast.core.permits import BrokerPermits
 from holdfast.core.protection.records import ProtectionComplete, StopMoved, StopPassed
-from holdfast.core.types import SECOND_NS, OrderType, plain
+from holdfast.core.settings import Reload
+from holdfast.core.steering import ParametersSet, SetParameters, StartStrategy, StopStrategy, StrategySwitched
+from holdfast.core.types import MANUAL, SECOND_NS, OrderType, plain
 from holdfast.views.numbers import ago, count, many, money, price
 
 
@@ -64,6 +65,10 @@ def intent_text(signal: Signal) -> str:
     return f"{action} {size} {signal.symbol}{kind}" + "".join(
         f", {name} {price(value)}" for name, value in exits if value
     )
+
+
+def _whence(signal: Signal) -> str:
+    return "by hand" if signal.strategy == MANUAL else f"for strategy {signal.strategy}"
 
 
 def _because(text: str, reason: str) -> str:
@@ -125,12 +130,21 @@ PLAIN_WORDS: Mapping[type, Callable[[Any], str]] = {
     OrderFailed: _of_order("has failed"),
     OrderEventIgnored: lambda body: f"{body.client_order_id} {body.state} + {body.event} changes nothing: {body.reason}",
     OrderLost: _of_order("is not to be found at the broker"),
-    PlaceOrder: lambda body: f"wanted by hand: {intent_text(body.signal)}",
+    PlaceOrder: lambda body: f"wanted {_whence(body.signal)}: {intent_text(body.signal)}",
     CancelOrders: _cancel,
     Halt: _wanted("a halt"),
     Preserve: _wanted("PRESERVATION"),
     Resume: _wanted("an end of the halt"),
     Flatten: _wanted("a flat account"),
+    StartStrategy: lambda body: _because(f"strategy {body.strategy} is to run again", body.reason),
+    SetParameters: lambda body: _because(
+        f"strategy {body.strategy} is to have {body.params or 'the parameters of the configuration'}", body.reason
+    ),
+    StrategySwitched: lambda body: _because(f"strategy {body.strategy} was switched {'on' if body.on else 'off'}", body.reason),
+    ParametersSet: lambda body: _because(
+        f"strategy {body.strategy} has {body.params or 'the parameters of the configuration'} from here on", body.reason
+    ),
+    Reload: lambda body: _because("the configuration is to be read again", body.reason),
     StopStrategy: lambda body: _because(f"the end of strategy {body.strategy} is wanted", body.detail),
     Protect: lambda body: _because(
         f"a stop at {price(body.stop_loss)} is wanted for {body.symbol}{f' of {body.strategy}' if body.strategy else ''}", body.reason

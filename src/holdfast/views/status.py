@@ -26,15 +26,21 @@ from holdfast.core.protection.records import (
     ProtectionFailed,
     ProtectionLate,
 )
+from holdfast.core.steering import StrategySwitched
 from holdfast.core.types import SECOND_NS, plain
+from holdfast.journal.board import Commits
 from holdfast.journal.database import public
 from holdfast.journal.reader import AccountRow, Reader
+from holdfast.views.board import commits
 from holdfast.views.encode import Json, as_json
 from holdfast.views.performance import Valuation, valuation
+from holdfast.views.pipeline import Pipelines, PipelineView, worst_of
 from holdfast.views.positions import PositionView, positions
 
 REFUSALS_READ = 1000
 """How many of the latest refusals are counted: enough to see what bars the strategies, and read in no time."""
+LATEST = 1_000
+"""So many of the latest records the pipeline is judged by here; `holdfast pipeline` reads more."""
 PROTECTION = (ProtectionComplete, ProtectionLate, ProtectionFailed, PositionLeft, ExitBlocked)
 SUPERVISED = ("claimed", "submitted", "failed", "retryable", "skipped", "errors", "lock_skips")
 """What a supervisor counts."""
@@ -56,6 +62,8 @@ class StrategyStatus(msgspec.Struct, frozen=True):
     """Whether it was stopped for a fault; the next start of its engine starts it again."""
     why: str
     """Why it doesn't run; empty while it does."""
+    off: bool = False
+    """Whether a person has switched it off; it stays so until a person switches it on."""
 
 
 class Refusals(msgspec.Struct, frozen=True):
@@ -138,6 +146,8 @@ class AccountStatus(msgspec.Struct, frozen=True):
     """How often it was started."""
     valuation: Valuation | None = None
     """What it is worth; None before anything is known of its money."""
+    currency: str = ""
+    """In which all its money is; empty where it has no name."""
     open_orders: int = 0
     """How many orders may still trade."""
     positions: list[PositionView] = []
@@ -160,6 +170,10 @@ class AccountStatus(msgspec.Struct, frozen=True):
     """How many records there are."""
     last_write_age_s: float | None = None
     """Seconds since something was last written, by this machine's clock."""
+    commits: Commits | None = None
+    """How its engine's commits have been since it was started; None where none runs on this machine."""
+    pipeline: PipelineView | None = None
+    """The monitor's verdict on the worst stage of its pipeline; None where no engine runs."""
 
     @property
     def why_unknown(self) -> str:
@@ -180,8 +194,21 @@ def status(config: Config) -> Status:
     """Every account of the configuration. Raises :class:`~holdfast.errors.JournalError` when the journal can't be read."""
     with Reader.open(config.journal.url) as reader:
         known = {row.account: row for row in reader.accounts()}
-        found = [account_status(config, account, known.get(account.name), reader) for account in config.accounts]
+        verdicts = _verdicts(config, reader, list(known))
+        found = [
+            msgspec.structs.replace(
+                account_status(config, account, known.get(account.name), reader), pipeline=verdicts.get(account.name)
+            )
+            for account in config.accounts
+        ]
     return Status(public(config.journal.url), found)
+
+
+def _verdicts(config: Config, reader: Reader, accounts: Sequence[str]) -> dict[str, PipelineView]:
+    """Of each account the monitor's verdict on its pipeline. Where no engine runs nobody waits for a calendar to be read: its end says it all."""
+    if not any(reader.is_running(name) for name in accounts):
+        return {}
+    return {view.account: view for view in worst_of(Pipelines(config, LATEST).stages(reader))}
 
 
 def account_status(config: Config, account: AccountConfig, row: AccountRow | None, reader: Reader) -> AccountStatus:
@@ -199,17 +226,18 @@ def account_status(config: Config, account: AccountConfig, row: AccountRow | Non
     last = reader.last_record(name)
     feed = reader.last_record(name, FeedOpened.__name__)
     since = started.sequence if started else 0
-    stops = _stops(reader.records_of(name, (StrategyStarted, StrategyStopped)))
+    stops, off = _stops(reader.records_of(name, (StrategyStarted, StrategyStopped, StrategySwitched)))
     held = positions(reader, name)
     return AccountStatus(
         name,
         running,
-        [_strategy(strategy.id, strategy.symbols, running, stops) for strategy in configured],
+        [_strategy(strategy.id, strategy.symbols, running, stops, off) for strategy in configured],
         state=row.state,
         broker=row.broker,
         process=row.process,
         ended=_ended(running, stopped, since) if row.last_sequence or running else NEVER_BEGAN,
         epoch=row.epoch,
+        currency=started.body.currency if started and isinstance(started.body, EngineStarted) else "",
         valuation=valuation(reader, row),
         open_orders=len(reader.orders(name, live_only=True)),
         positions=held,
@@ -219,23 +247,23 @@ def account_status(config: Config, account: AccountConfig, row: AccountRow | Non
         missing=_missing(reader.records_of(name, (Impaired, Restored))),
         refusals=_refusals(reader.last_records(name, REFUSALS_READ, RiskRefused.__name__, after=since)),
         protection=alarms(reader.records_of(name, PROTECTION), {row.symbol for row in held}),
-        supervisor=_supervisor(reader, name),
+        supervisor=supervisor(reader, name),
         last_record=row.last_sequence,
         last_write_age_s=round(_age_s(reader, row), 3),
+        commits=commits(reader, name) if running else None,
     )
 
 
 def status_json(found: Status) -> Json:
     """The JSON of ``status --json``: an account's valuation is among its own fields."""
+    return {"journal": found.journal, "accounts": [account_json(account) for account in found.accounts]}
+
+
+def account_json(found: AccountStatus) -> Json:
+    """An account of it, with its valuation among its own fields."""
     unknown = dict.fromkeys(("equity", "cash", "day_pnl", "valued"))
-    accounts = [as_json(account) for account in found.accounts]
-    return {
-        "journal": found.journal,
-        "accounts": [
-            {key: value for key, value in account.items() if key != "valuation"} | (account["valuation"] or unknown)
-            for account in accounts
-        ],
-    }
+    account = as_json(found)
+    return {key: value for key, value in account.items() if key != "valuation"} | (account["valuation"] or unknown)
 
 
 def _age_s(reader: Reader, row: AccountRow) -> float:
@@ -253,21 +281,31 @@ def _ended(running: bool, stopped: Envelope | None, since: int) -> str | None:
     return stopped.body.reason
 
 
-def _stops(records: Iterable[Envelope]) -> dict[str, str]:
-    """The last word on each strategy: a stopped one is not started again after a crash."""
+def _stops(records: Iterable[Envelope]) -> tuple[dict[str, str], dict[str, str]]:
+    """The last word on each strategy: why it was stopped, and why it is switched off. A stopped one is not started again after a crash."""
     stops: dict[str, str] = {}
+    off: dict[str, str] = {}
     for record in records:
-        if isinstance(record.body, StrategyStopped):
-            stops[record.body.strategy] = f"{record.body.reason}: {record.body.detail}"
-        elif isinstance(record.body, StrategyStarted):
-            stops.pop(record.body.strategy, None)
-    return stops
+        body = record.body
+        if isinstance(body, StrategyStopped):
+            stops[body.strategy] = f"{body.reason}: {body.detail}"
+        elif isinstance(body, StrategyStarted):
+            stops.pop(body.strategy, None)
+        elif isinstance(body, StrategySwitched) and body.on:
+            stops.pop(body.strategy, None)
+            off.pop(body.strategy, None)
+        elif isinstance(body, StrategySwitched):
+            off[body.strategy] = f"switched off by {record.source}" + (f": {body.reason}" if body.reason else "")
+    return stops, off
 
 
-def _strategy(name: str, symbols: list[str], running: bool, stops: dict[str, str]) -> StrategyStatus:
-    is_stopped = name in stops
-    why = stops.get(name, "" if running else "the engine is not running")
-    return StrategyStatus(name, symbols, running and not is_stopped, is_stopped, why)
+def _strategy(
+    name: str, symbols: list[str], running: bool, stops: dict[str, str], off: dict[str, str]
+) -> StrategyStatus:
+    is_stopped, is_off = name in stops, name in off
+    why = off.get(name) or stops.get(name, "" if running else "the engine is not running")
+    runs = running and not (is_stopped or is_off)
+    return StrategyStatus(name, symbols, runs, is_stopped and not is_off, why, is_off)
 
 
 def _stale(records: Iterable[Envelope]) -> list[str]:
@@ -304,7 +342,7 @@ def _refusals(newest: Sequence[Envelope]) -> list[Refusals]:
     ]
 
 
-def _supervisor(reader: Reader, account: str) -> Supervisor | None:
+def supervisor(reader: Reader, account: str) -> Supervisor | None:
     """What was last recorded of pending orders; None when there never was one."""
     pending = reader.count("claims", account)
     last = reader.last_record(account, SupervisorCycle.__name__)

@@ -58,6 +58,7 @@ from holdfast.core.protection.records import (
     StopAsked,
 )
 from holdfast.core.session.causes import NOT_YET
+from holdfast.core.settings import SettingsChanged
 from holdfast.core.types import SECOND_NS, Side, plain
 from holdfast.views.numbers import ago, count, many, money, price, when
 from holdfast.views.plain_words import PLAIN_WORDS, intent_text, kind_text
@@ -125,6 +126,11 @@ def is_news(body: object) -> bool:
     """Whether people want to be told of such a record when it comes, and not only when they look for it."""
     row = _TABLE.get(type(body))
     return row is not None and row.is_news
+
+
+def news_types() -> tuple[str, ...]:
+    """The types of records that are news."""
+    return tuple(sorted(kind.__name__ for kind, row in _TABLE.items() if row.is_news))
 
 
 # --- what each says ---------------------------------------------------------------------------------------------------
@@ -302,6 +308,10 @@ _TABLE: dict[type, Row] = {
             lambda body: f"{body.symbol} for {body.strategy}: {body.text}",
             lambda body: f"({body.rule})",
         ),
+        is_news=True,
+    ),
+    SettingsChanged: Row(
+        _word("settings", Tone.WARNING, lambda body: ", ".join(map(str, body.changes)), lambda body: body.reason),
         is_news=True,
     ),
     OrderPrepared: Row(_plain(lambda body: terms_text(body.terms))),

@@ -26,7 +26,7 @@ from holdfast.indicators import (
     ZScore,
 )
 from holdfast.strategies import EmaCross, MeanReversion, Momentum, MonthlyRotation, OpeningRange, Pairs, RsiAtr
-from tests.scenario.desk import Desk
+from tests.scenario.account import Account
 from tests.unit.core.test_strategy_buckets import at
 from tests.unit.core.test_strategy_indicators import bars
 
@@ -89,10 +89,10 @@ CASES: dict[str, tuple[Callable[[], Strategy], Callable[[int], list[Bar]], str]]
 def outcome(make: Callable[[], Strategy], data: list[Bar], calendar: str) -> list[tuple[int, Any]]:
     """All that was recorded and noted, with its times."""
     strategy = make()
-    desk = Desk(strategy, calendar=trading_calendar(calendar), symbols=SYMBOLS)
-    desk.run(*sorted(data, key=lambda one: (one.time_ns, one.symbol)))
-    assert not [record for record in desk.records if isinstance(record.body, StrategyStopped)]
-    return [*[(one.time_ns, one.body) for one in desk.records], *getattr(strategy, "notes", [])]
+    account = Account(strategy, calendar=trading_calendar(calendar), symbols=SYMBOLS)
+    account.run(*sorted(data, key=lambda one: (one.time_ns, one.symbol)))
+    assert not [record for record in account.records if isinstance(record.body, StrategyStopped)]
+    return [*[(one.time_ns, one.body) for one in account.records], *getattr(strategy, "notes", [])]
 
 
 def until(found: list[tuple[int, Any]], time_ns: int) -> list[tuple[int, Any]]:

@@ -244,6 +244,16 @@ def test_an_overfill_is_booked_and_reported(state: OrderState, quantity: int) ->
     assert not writer.book.open_buys
 
 
+def test_an_execution_in_place_of_one_that_was_undone_is_no_overfill() -> None:
+    """A correction is a bust and another execution: within the quantity nothing is wrong with it, beyond it something is."""
+    writer, order = order_in(S.FILLED)
+    writer.apply(body_of(E.BUSTED, order))
+    missing = int(order.quantity - order.filled_quantity)
+    assert missing == 1
+    assert judge(order, fill(missing, "corrected")).kind is Kind.MOVE
+    assert judge(order, fill(missing + 1, "corrected")).reason == "overfill"
+
+
 @pytest.mark.parametrize("quantity", [50, 49, 0, -1])
 def test_a_replacement_leaves_something_open(quantity: int) -> None:
     """A new total of what has filled already, or less, is an anomaly: it would leave less than nothing open."""

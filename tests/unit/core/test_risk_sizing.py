@@ -21,7 +21,7 @@ from holdfast.core.risk.volatility import (
 )
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, ClientOrderId, Money, Price, Quantity, Side, StrategyId
-from tests.scenario.desk import DAYS, OFFICE_HOURS, START_NS, bar
+from tests.scenario.account import DAYS, OFFICE_HOURS, START_NS, bar
 
 D = Decimal
 

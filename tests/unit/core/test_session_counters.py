@@ -11,7 +11,7 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import DAY_NS, MANUAL, Money, StrategyId
 from holdfast.venue.models import PerOrder
 from holdfast.venue.settings import VenueSettings
-from tests.scenario.desk import START_NS, Desk, bar
+from tests.scenario.account import START_NS, Account, bar
 
 S0, S1 = StrategyId("s0"), StrategyId("s1")
 
@@ -59,22 +59,22 @@ def test_a_day_trade_is_forgotten_after_five_days() -> None:
     assert trades((1, 100), (1, -100), (6, 10)).day_trades == []
 
 
-def round_trip(desk: Desk, first: int, entry: float, out: float, symbol: str = "ABC", quantity: int = 10) -> None:
+def round_trip(account: Account, first: int, entry: float, out: float, symbol: str = "ABC", quantity: int = 10) -> None:
     """A person buys at one price and sells at another; each order fills at the last close."""
-    desk.closes(first, entry, symbol=symbol)
-    desk.place(Action.BUY, quantity, symbol)
-    desk.closes(first + 1, out, symbol=symbol)
-    desk.place(Action.SELL, quantity, symbol)
-    assert desk.position(MANUAL, symbol) == 0
+    account.closes(first, entry, symbol=symbol)
+    account.place(Action.BUY, quantity, symbol)
+    account.closes(first + 1, out, symbol=symbol)
+    account.place(Action.SELL, quantity, symbol)
+    assert account.position(MANUAL, symbol) == 0
 
 
 def test_losing_round_trips_in_a_row_are_counted_until_one_loses_nothing() -> None:
     """Two lost, one broken even, one lost: the row is 0, 1, 2, 0, 1, for the strategy and for the account."""
-    desk = Desk()
+    account = Account()
     rows = []
     for number, out in enumerate((110.0, 90.0, 99.99, 100.0, 99.0)):
-        round_trip(desk, 10 * number + 1, 100.0, out)
-        rows.append((desk.state.counters.loss_streaks[MANUAL], desk.state.counters.loss_streaks[ACCOUNT]))
+        round_trip(account, 10 * number + 1, 100.0, out)
+        rows.append((account.state.counters.loss_streaks[MANUAL], account.state.counters.loss_streaks[ACCOUNT]))
     assert rows == [(0, 0), (1, 1), (2, 2), (0, 0), (1, 1)]
 
 
@@ -99,52 +99,52 @@ def test_each_strategy_has_a_row_of_its_own_and_the_account_all_of_them() -> Non
 
 def test_fees_make_a_trip_lose() -> None:
     """Out at a little more than it went in, and more than the little is paid for it."""
-    desk = Desk(venue=VenueSettings(commission=PerOrder(amount=Decimal(1))))
-    round_trip(desk, 1, 100.0, 100.21)
-    assert desk.state.counters.loss_streaks[MANUAL] == 0
-    round_trip(desk, 4, 100.0, 100.19)
-    assert desk.state.counters.loss_streaks[MANUAL] == 1
+    account = Account(venue=VenueSettings(commission=PerOrder(amount=Decimal(1))))
+    round_trip(account, 1, 100.0, 100.21)
+    assert account.state.counters.loss_streaks[MANUAL] == 0
+    round_trip(account, 4, 100.0, 100.19)
+    assert account.state.counters.loss_streaks[MANUAL] == 1
 
 
 def test_a_trip_whose_execution_is_undone_is_neither_won_nor_lost() -> None:
     """The only execution of an entry is undone: flat again, and the next trip is judged by its own result."""
-    desk = Desk().closes(1, 100.0)
-    desk.place(Action.BUY, 10)
-    desk.closes(2, 100.0)
-    (fill,) = desk.of(OrderFilled)
+    account = Account().closes(1, 100.0)
+    account.place(Action.BUY, 10)
+    account.closes(2, 100.0)
+    (fill,) = account.of(OrderFilled)
     bust = FillBusted(fill.client_order_id, fill.execution_id, "ABC", fill.side, fill.quantity, fill.price, fill.fee)
-    desk.take(Report(desk.state.now_ns, bust))
-    assert desk.position(MANUAL) == 0
-    assert desk.state.counters.loss_streaks == {}
-    round_trip(desk, 3, 100.0, 101.0)
-    assert desk.state.counters.loss_streaks[MANUAL] == 0
+    account.take(Report(account.state.now_ns, bust))
+    assert account.position(MANUAL) == 0
+    assert account.state.counters.loss_streaks == {}
+    round_trip(account, 3, 100.0, 101.0)
+    assert account.state.counters.loss_streaks[MANUAL] == 0
 
 
 @pytest.mark.parametrize("amount", [20_000, -20_000])
 def test_money_from_outside_is_neither_a_gain_nor_a_loss_of_the_day(amount: int) -> None:
     """The day's first equity and the peak move with a deposit and a withdrawal; the next day begins with what there is."""
-    desk = Desk().closes(1, 100.0)
-    desk.place(Action.BUY, 100)
-    desk.closes(2, 100.0, 110.0)
-    turn = Turn(desk.state, "test")
+    account = Account().closes(1, 100.0)
+    account.place(Action.BUY, 100)
+    account.closes(2, 100.0, 110.0)
+    turn = Turn(account.state, "test")
     turn.record(CashDeposited(Money(Decimal(amount))))
-    desk.closes(61, 110.0)
-    assert desk.state.day_start_equity == 100_000 + amount
-    assert desk.state.counters.peak_equity == 101_000 + amount
-    assert desk.of(PnlSnapshot)[-1].day_start_equity == 100_000 + amount
-    desk.run(bar(60 * 24 + 1, 110.0))
-    assert desk.of(TradingDayStarted)[-1].day_start_equity == 101_000 + amount
+    account.closes(61, 110.0)
+    assert account.state.day_start_equity == 100_000 + amount
+    assert account.state.counters.peak_equity == 101_000 + amount
+    assert account.of(PnlSnapshot)[-1].day_start_equity == 100_000 + amount
+    account.run(bar(60 * 24 + 1, 110.0))
+    assert account.of(TradingDayStarted)[-1].day_start_equity == 101_000 + amount
 
 
 def test_a_new_day_forgets_what_was_opened_and_remembers_day_trades() -> None:
     """Counted through the engine: a day trade of today is there tomorrow, with the date of its day."""
-    desk = Desk()
-    round_trip(desk, 1, 100.0, 101.0)
-    desk.place(Action.BUY, 5)
-    desk.closes(5, 101.0)
-    assert desk.state.counters.opened_today == {"ABC": Decimal(5)}
-    desk.run(bar(60 * 24 + 1, 101.0))
-    assert desk.state.now_ns > START_NS + DAY_NS
-    assert desk.state.counters.opened_today == {}
-    assert desk.state.counters.day_trades == ["day 0"]
-    assert desk.of(TradingDayStarted)[-1].day_trades_from == "day -1"
+    account = Account()
+    round_trip(account, 1, 100.0, 101.0)
+    account.place(Action.BUY, 5)
+    account.closes(5, 101.0)
+    assert account.state.counters.opened_today == {"ABC": Decimal(5)}
+    account.run(bar(60 * 24 + 1, 101.0))
+    assert account.state.now_ns > START_NS + DAY_NS
+    assert account.state.counters.opened_today == {}
+    assert account.state.counters.day_trades == ["day 0"]
+    assert account.of(TradingDayStarted)[-1].day_trades_from == "day -1"

@@ -18,7 +18,7 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS
 from holdfast.strategies import MonthlyRotation, OpeningRange, Pairs, RsiAtr
-from tests.scenario.desk import Desk
+from tests.scenario.account import Account
 from tests.unit.core.test_strategy_buckets import at
 from tests.unit.core.test_strategy_indicators import bars
 
@@ -28,14 +28,14 @@ ALWAYS, NEW_YORK = trading_calendar("24/7"), trading_calendar("XNYS")
 
 def held(strategy: Strategy, data: list[Bar], calendar: TradingCalendar, symbols: Iterable[str]) -> pd.DataFrame:
     """The positions after each time at which bars end, orders filling at the close."""
-    desk = Desk(strategy, symbols=symbols, calendar=calendar)
+    account = Account(strategy, symbols=symbols, calendar=calendar)
     times: dict[int, list[Bar]] = {}
     for one in sorted(data, key=lambda one: (one.time_ns, one.symbol)):
         times.setdefault(one.time_ns, []).append(one)
     rows = {}
     for time_ns, instant in times.items():
-        desk.run(*instant)
-        rows[time_ns] = {symbol: float(desk.position("s0", symbol)) for symbol in symbols}
+        account.run(*instant)
+        rows[time_ns] = {symbol: float(account.position("s0", symbol)) for symbol in symbols}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -144,8 +144,8 @@ def test_pairs_on_real_days(shared_data: Path) -> None:
 
 def test_pairs_take_two_symbols() -> None:
     """With one, or three, the strategy is stopped with what is wrong."""
-    desk = Desk(Pairs(Pairs.Params()), symbols=("ABC",), calendar=ALWAYS).run(*bars(1))
-    assert "a pair has two symbols, not 1: ABC" in str([record.body for record in desk.records])
+    account = Account(Pairs(Pairs.Params()), symbols=("ABC",), calendar=ALWAYS).run(*bars(1))
+    assert "a pair has two symbols, not 1: ABC" in str([record.body for record in account.records])
 
 
 # --- monthly rotation -------------------------------------------------------------------------------------------------
@@ -269,13 +269,13 @@ def test_opening_range_on_real_minutes(shared_data: Path, symbol: str) -> None:
 def test_opening_range_ends_early_on_a_half_day() -> None:
     """The day after Thanksgiving closes at 13:00: it is flat from 12:55 on."""
     data = bars(240, 22, start_ns=at("XNYS", "2023-11-24T09:10"))
-    desk = Desk(
+    account = Account(
         OpeningRange(OpeningRange.Params(minutes=5, quantity=UNITS, allow_short=True)),
         symbols=("ABC",),
         calendar=NEW_YORK,
     )
-    desk.run(*data)
-    fills = [record for record in desk.records if isinstance(record.body, OrderFilled)]
+    account.run(*data)
+    fills = [record for record in account.records if isinstance(record.body, OrderFilled)]
     assert len(fills) >= 2
-    assert desk.position() == 0
+    assert account.position() == 0
     assert all(record.time_ns <= at("XNYS", "2023-11-24T12:56") for record in fills)

@@ -10,7 +10,7 @@ import pytest
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.types import MINUTE_NS, from_float
 from holdfast.strategies import EmaCross, MeanReversion, Momentum
-from tests.scenario.desk import Desk, bar, price
+from tests.scenario.account import Account, bar, price
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 UNITS = Decimal(7)
@@ -25,11 +25,11 @@ def walk(seed: int, count: int = 600) -> Floats:
 
 def held_after_each_bar(strategy: Strategy, closes: Floats) -> list[Decimal]:
     """The position after each bar, orders filling at the bar's close."""
-    desk = Desk(strategy, symbols=("ABC",))
+    account = Account(strategy, symbols=("ABC",))
     positions = []
     for number, close in enumerate(closes, 1):
-        desk.run(bar(number, float(close), volume=1e9))
-        positions.append(desk.position())
+        account.run(bar(number, float(close), volume=1e9))
+        positions.append(account.position())
     return positions
 
 
@@ -120,8 +120,8 @@ def test_mean_reversion_is_silent_while_nothing_moves() -> None:
 def test_mean_reversion_carries_its_stop() -> None:
     """With ``stop_pct`` the entry's protection is that far below its close, on the tick."""
     strategy = MeanReversion(MeanReversion.Params(window=4, entry=1.5, quantity=UNITS, stop_pct=10.0))
-    desk = Desk(strategy, symbols=("ABC",)).closes(1, 100, 100, 100, 99)
-    entry, stop = desk.order(1), desk.order(2)
+    account = Account(strategy, symbols=("ABC",)).closes(1, 100, 100, 100, 99)
+    entry, stop = account.order(1), account.order(2)
     assert entry.filled_quantity == UNITS
     assert (stop.terms.stop_price, stop.terms.quantity) == (price("89.1"), UNITS)
 
@@ -130,8 +130,8 @@ def test_mean_reversion_carries_its_stop() -> None:
 def test_symbols_are_kept_apart(kind: type[Strategy]) -> None:
     """What happens in one symbol changes nothing in another."""
     closes = walk(9, 300)
-    alone = Desk(kind(kind.Params(quantity=UNITS)), symbols=("ABC",))
-    mixed = Desk(kind(kind.Params(quantity=UNITS)))
+    alone = Account(kind(kind.Params(quantity=UNITS)), symbols=("ABC",))
+    mixed = Account(kind(kind.Params(quantity=UNITS)))
     for number, close in enumerate(closes, 1):
         alone.run(bar(number, float(close)))
         mixed.run(bar(number, float(close)), bar(number, float(closes[-number]), symbol="XYZ"))
@@ -140,8 +140,8 @@ def test_symbols_are_kept_apart(kind: type[Strategy]) -> None:
 
 def test_the_exact_price_is_the_floats_own() -> None:
     """A fill at a bar's close has the decimal that the close prints as."""
-    desk = Desk(EmaCross(EmaCross.Params(fast=1, slow=2, quantity=UNITS)), symbols=("ABC",)).closes(
+    account = Account(EmaCross(EmaCross.Params(fast=1, slow=2, quantity=UNITS)), symbols=("ABC",)).closes(
         1, 100.1, 100.2, 100.3
     )
-    assert desk.order(1).filled_notional == UNITS * from_float(100.3)
-    assert desk.state.now_ns % MINUTE_NS == 0
+    assert account.order(1).filled_notional == UNITS * from_float(100.3)
+    assert account.state.now_ns % MINUTE_NS == 0

@@ -8,7 +8,7 @@ import pytest
 from holdfast.core.arithmetic import EXACT, use_exact
 from holdfast.core.messages import OrderFilled
 from holdfast.core.strategy.api import Bar, Context, Strategy
-from tests.scenario.desk import Desk
+from tests.scenario.account import Account
 
 THIRD = Decimal("0.3333333333333333333333333333")
 
@@ -38,10 +38,10 @@ class Sets(Strategy):
 def test_what_it_sets_is_kept_for_its_next_callback_and_nothing_else() -> None:
     """Two digits in every later callback of its own; orders, fills and average price are computed with all of them."""
     strategy = Sets()
-    desk = Desk(strategy).closes(1, *[123.45] * 5)
+    account = Account(strategy).closes(1, *[123.45] * 5)
     assert decimal.getcontext() is EXACT
     assert set(strategy.thirds) == {Decimal("0.33")}
-    assert desk.position() == 678
+    assert account.position() == 678
     assert strategy.prices[-1] == Decimal("123.45")
 
 

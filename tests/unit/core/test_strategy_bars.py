@@ -17,7 +17,7 @@ from holdfast.core.strategy.host import Host, Runner
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, StrategyId
 from holdfast.errors import InvalidValue
-from tests.scenario.desk import DAYS, START_NS, show_to
+from tests.scenario.account import DAYS, START_NS, show_to
 
 
 class Collector(Strategy):

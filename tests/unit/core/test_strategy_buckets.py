@@ -15,7 +15,7 @@ from holdfast.core.strategy.api import Context, Strategy
 from holdfast.core.strategy.host import Runner
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, StrategyId
-from tests.scenario.desk import new_state
+from tests.scenario.account import new_state
 
 ZONES = {
     "XNYS": "America/New_York",

@@ -26,7 +26,7 @@ from holdfast.core.types import (
     TimeInForce,
 )
 from holdfast.errors import InvalidValue
-from tests.scenario.desk import DAYS, START_NS, bar, minute, show_to
+from tests.scenario.account import DAYS, START_NS, bar, minute, show_to
 
 Act = Callable[[Context, Any], object]
 

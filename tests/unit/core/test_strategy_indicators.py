@@ -22,7 +22,7 @@ from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, StrategyId
 from holdfast.errors import InvalidValue
 from holdfast.indicators import Atr, Bollinger, Ema, Highest, Rsi, Sma, Vwap
-from tests.scenario.desk import new_state
+from tests.scenario.account import new_state
 from tests.unit.core.test_strategy_buckets import at
 
 Step = Callable[[Context, Any], object]

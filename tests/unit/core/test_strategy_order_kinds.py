@@ -10,7 +10,7 @@ import pytest
 
 from holdfast import Context, Exits, InvalidValue, Limit, Market, Stop, StopLimit, TrailingStop
 from holdfast.core.messages import Signal
-from tests.scenario.desk import bar
+from tests.scenario.account import bar
 from tests.unit.core.test_strategy_host import Stage, Watcher, asked
 
 Ask = Callable[..., Any]

@@ -10,7 +10,7 @@ from holdfast.core.milestones import FeedOpened
 from holdfast.core.types import MINUTE_NS
 from holdfast.feeds.files import FileFeed
 from holdfast.runtime.recovery import same_feed_since
-from tests.scenario.desk import Desk
+from tests.scenario.account import Account
 
 BEFORE = {"kind": "file", "name": "bars.csv"}
 """What such a record said when events were counted one by one, but for the fingerprint."""
@@ -24,7 +24,7 @@ def feed(folder: Path, *symbols: str) -> FileFeed:
 
 def opened(data: FileFeed, **more: object) -> Envelope:
     body = msgspec.convert({**BEFORE, "fingerprint": data.fingerprint(), **more}, FeedOpened)
-    return msgspec.structs.replace(Desk().records[0], sequence=7, body=body)
+    return msgspec.structs.replace(Account().records[0], sequence=7, body=body)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ days = 1
 history_days = 0
 
 [[accounts]]
-name = "desk"
+name = "house"
 calendar = "24/7"
 
 [[accounts]]
@@ -28,7 +28,7 @@ calendar = "24/7"
 [[strategies]]
 id = "ema"
 class = "holdfast.strategies:EmaCross"
-account = "desk"
+account = "house"
 symbols = ["AVOR", "BRYX"]
 params = { fast = 5, slow = 15, quantity = 10, allow_short = true }
 """

@@ -11,7 +11,7 @@ from holdfast.views.performance import Point, _drawdown_pct, performance
 
 def test_profit_adds_up_to_the_equity(reader: Reader) -> None:
     """What was paid in and what was earned is what the account is worth, and the strategy's part is all of it."""
-    found = performance(reader, "desk")
+    found = performance(reader, "house")
     value = found.valuation
     assert value is not None
     assert value.realised is not None
@@ -20,12 +20,12 @@ def test_profit_adds_up_to_the_equity(reader: Reader) -> None:
     assert value.equity == 100_000 + value.realised + value.unrealised - value.fees
     (ema,) = found.strategies
     assert (ema.strategy, ema.realised, ema.net) == ("ema", value.realised, value.realised - value.fees)
-    assert ema.fills == reader.count("fills", "desk") > 10
+    assert ema.fills == reader.count("fills", "house") > 10
 
 
 def test_the_curve_goes_forward_and_ends_now(reader: Reader) -> None:
     """Its last point is the newest valuation."""
-    found = performance(reader, "desk")
+    found = performance(reader, "house")
     times = [point.time_ns for point in found.curve]
     assert times == sorted(times)
     assert found.valuation is not None
@@ -41,5 +41,5 @@ def test_a_drawdown_is_from_the_peak_before() -> None:
 
 def test_an_account_that_is_not_there_is_named(reader: Reader) -> None:
     """With those that are."""
-    with pytest.raises(InvalidValue, match="no account 'dusk'; it has desk, idle"):
-        performance(reader, "dusk")
+    with pytest.raises(InvalidValue, match="no account 'hause'; it has house, idle"):
+        performance(reader, "hause")

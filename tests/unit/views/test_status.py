@@ -45,9 +45,9 @@ def test_an_alarm_ends_with_the_protection_or_the_position() -> None:
 
 def test_a_status_is_of_every_configured_account(config: Config) -> None:
     """What was traded and what wasn't, each with its broker, its strategies and what it is worth."""
-    desk, idle = status(config).accounts
-    assert (desk.account, desk.broker, desk.running, desk.ended) == ("desk", "paper", False, "the feed ended")
-    assert [row.strategy for row in desk.strategies] == ["ema"]
+    house, idle = status(config).accounts
+    assert (house.account, house.broker, house.running, house.ended) == ("house", "paper", False, "the feed ended")
+    assert [row.strategy for row in house.strategies] == ["ema"]
     assert idle.valuation is not None
     assert idle.valuation.equity == 100_000
     assert idle.positions == []
@@ -56,7 +56,7 @@ def test_a_status_is_of_every_configured_account(config: Config) -> None:
 def test_a_status_in_json_has_the_worth_among_the_accounts_fields(config: Config) -> None:
     """As programs have read it before there were views."""
     found = status_json(status(config))
-    desk = found["accounts"][0]
-    assert {"equity", "cash", "day_pnl", "valued", "market_time", "open_orders", "last_write_age_s"} <= desk.keys()
-    assert "valuation" not in desk
-    assert isinstance(desk["equity"], str)
+    house = found["accounts"][0]
+    assert {"equity", "cash", "day_pnl", "valued", "market_time", "open_orders", "last_write_age_s"} <= house.keys()
+    assert "valuation" not in house
+    assert isinstance(house["equity"], str)

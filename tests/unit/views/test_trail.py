@@ -17,7 +17,7 @@ from tests.unit.journal.trader import STRATEGY, Trader
 
 def test_a_trail_goes_from_the_signal_to_the_fill(reader: Reader) -> None:
     """Records of one cause, in order, and those of the order are told from the rest."""
-    (order, *_) = reader.orders("desk", limit=1)
+    (order, *_) = reader.orders("house", limit=1)
     chain = trail(reader, order.client_order_id)
     kinds = [type(record.body) for record in chain]
     assert kinds.index(Signal) < kinds.index(OrderPrepared) < kinds.index(OrderFilled)
@@ -46,8 +46,8 @@ def test_an_order_that_is_not_there_is_named(reader: Reader) -> None:
 
 def test_the_tail_ends_with_the_newest(reader: Reader) -> None:
     """Of each account so many; each record's JSON names its broker."""
-    found = tail(reader, ["desk"], 5)
-    last = reader.last_record("desk")
+    found = tail(reader, ["house"], 5)
+    last = reader.last_record("house")
     assert found[-1] == last
     assert [record.sequence for record in found] == sorted(record.sequence for record in found)
     assert record_json(found[0])["broker"] == "paper"

@@ -20,16 +20,18 @@ from holdfast.core.engine.market import on_heartbeat, on_instant, on_market
 from holdfast.core.engine.obligations import conclude
 from holdfast.core.engine.operations import impair, record_value, restore
 from holdfast.core.engine.reports import on_report
+from holdfast.core.engine.settings import on_reread
 from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant
 from holdfast.core.messages import Bar, Cycle, FeedEvent, Health, Heartbeat, Quote, Report, Request, Trade
 from holdfast.core.permits import Permits
 from holdfast.core.portfolio.compare import compare, take_over
 from holdfast.core.session.causes import Cause
+from holdfast.core.settings import Reread
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 
-Input = FeedEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Permits | Cycle
+Input = FeedEvent | Instant | Report | Request | Health | Heartbeat | Comparison | Bookings | Permits | Cycle | Reread
 
 
 def step(state: EngineState, event: Input) -> Turn | None:
@@ -102,4 +104,5 @@ _INPUTS: dict[type, Callable[[EngineState, Any], Turn | None]] = {
     Bookings: on_bookings,
     Permits: on_permits,
     Cycle: on_cycle,
+    Reread: on_reread,
 }

@@ -5,10 +5,12 @@ from typing import Any
 
 from holdfast.core import drafts
 from holdfast.core.engine.clock import turn_at
-from holdfast.core.engine.operations import attend, cancel, drop_waiting, impair, is_closing, on_signal, record_value
+from holdfast.core.engine.operations import cancel, drop_waiting, impair, is_closing, on_signal, record_value
 from holdfast.core.engine.reports import judge_report
+from holdfast.core.engine.steering import set_parameters, start_strategy, stop_strategy
 from holdfast.core.findings import Reconcile, Resolution, Resolve
 from holdfast.core.messages import (
+    Action,
     CancelOrders,
     CommandDone,
     Envelope,
@@ -23,7 +25,6 @@ from holdfast.core.messages import (
     Request,
     Resume,
     RiskRefused,
-    StopStrategy,
 )
 from holdfast.core.milestones import Restored
 from holdfast.core.orders.order import OrderState
@@ -32,10 +33,12 @@ from holdfast.core.protection.policy import Preservation
 from holdfast.core.protection.records import StopAsked
 from holdfast.core.session.account import AccountEvent, AccountState
 from holdfast.core.session.causes import Cause
+from holdfast.core.settings import Reload
 from holdfast.core.state import EngineState
+from holdfast.core.steering import SetParameters, StartStrategy, StopStrategy
 from holdfast.core.turn import Turn
 from holdfast.core.types import StrategyId, many, plain, to_price
-from holdfast.core.waiting import Wait
+from holdfast.core.waits import Wait
 from holdfast.errors import InvalidValue
 
 _CLOSED = {
@@ -61,6 +64,10 @@ def _place(state: EngineState, turn: Turn, command: PlaceOrder, record: Envelope
         return CommandDone(accepted=False, text=f"nothing was ordered: {fault}")
     if is_closing(state, command.signal):
         text = f"nothing was ordered: the engine is closing {command.signal.symbol}, order when that is done"
+        return CommandDone(accepted=False, text=text)
+    is_out = command.signal.strategy in state.stopped or command.signal.strategy in state.off
+    if is_out and command.signal.action is not Action.CLOSE:
+        text = f"nothing was ordered: strategy {command.signal.strategy} is stopped, and takes no signal but to close"
         return CommandDone(accepted=False, text=text)
     key = (command.signal.strategy, command.signal.symbol)
     draft = drafts.draft(state, command.signal)
@@ -188,6 +195,10 @@ def _resolve(state: EngineState, turn: Turn, command: Resolve, record: Envelope)
     if order is None or order.state is not OrderState.UNKNOWN:
         state_text = f"is {order.state}" if order is not None else "is not in the books"
         return CommandDone(accepted=False, text=f"{key} {state_text}: only an order that is UNKNOWN can be resolved")
+    if command.outcome is Resolution.NOT_SENT and (order.broker_order_id or order.filled_quantity):
+        known = f"it has its id {order.broker_order_id}" if order.broker_order_id else "some of it has traded"
+        text = f"{key} reached the broker, {known}: it can't be not sent; `--canceled` says that it is over"
+        return CommandDone(accepted=False, text=text)
     kind = OrderNotSent if command.outcome is Resolution.NOT_SENT else OrderCanceled
     why = f"resolved by {record.source}" + (f": {command.reason}" if command.reason else "")
     judge_report(state, turn, order, kind(key, why), record.source)
@@ -198,6 +209,11 @@ def _reconcile(state: EngineState, _turn: Turn, _command: Reconcile, _record: En
     if not state.broker_account_id:  # on a feed that can be played again
         return CommandDone(accepted=False, text="the paper broker is part of the engine: there is nothing to compare")
     return CommandDone(accepted=True, text="the broker is being asked")
+
+
+def _reload(_state: EngineState, _turn: Turn, _command: Reload, _record: Envelope) -> CommandDone:
+    """Who can read the file takes the command before it gets here (`runtime/reloading.py`)."""
+    return CommandDone(accepted=False, text="nothing was taken: this engine reads no configuration file")
 
 
 def _flatten(state: EngineState, turn: Turn, command: Flatten, record: Envelope) -> CommandDone:
@@ -211,23 +227,16 @@ def _flatten(state: EngineState, turn: Turn, command: Flatten, record: Envelope)
     return CommandDone(accepted=True, text=f"halted; canceling {many(live, 'order')}, closing {many(held, 'position')}")
 
 
-def _stop_strategy(state: EngineState, turn: Turn, command: StopStrategy, _record: Envelope) -> CommandDone:
-    runner = state.host.runners.get(command.strategy)
-    if runner is None or command.strategy in state.stopped:
-        return CommandDone(accepted=False, text=f"no strategy {command.strategy} runs")
-    runner.running = False
-    state.host.stops.append((runner, "overran", command.detail))
-    attend(state, turn, None)
-    return CommandDone(accepted=True, text=f"strategy {command.strategy} was stopped")
-
-
 _COMMANDS: dict[type, Callable[[EngineState, Turn, Any, Envelope], CommandDone]] = {
     PlaceOrder: _place,
     CancelOrders: _cancel,
     Halt: _halt,
     Preserve: _preserve,
     Resume: _resume,
-    StopStrategy: _stop_strategy,
+    StopStrategy: stop_strategy,
+    StartStrategy: start_strategy,
+    SetParameters: set_parameters,
+    Reload: _reload,
     Flatten: _flatten,
     Protect: _protect,
     Resolve: _resolve,

@@ -27,12 +27,13 @@ def on_market(state: EngineState, event: FeedEvent) -> Turn | None:
 
 def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     """Show the market's events of one time to the strategies, when all of them are known, and act on what they ask for."""
-    time_ns = instant[0].time_ns
+    first, host = instant[0], state.host
+    time_ns = first.time_ns
     turn = turn_at(state, time_ns) if time_ns >= state.wake_ns else None
-    if len(instant) == 1 and time_ns < state.host.wake_ns and type(bar := instant[0]) is Bar:
-        readers = _of_plain_bar(state, bar)
-        if readers is not None:
-            return _on_plain_bar(state, turn, bar, readers)
+    if type(first) is Bar and len(instant) == 1 and time_ns < host.wake_ns and state.stale_after_ns is None:
+        known = None if state.stale or state.rate_sources.feed else host.direct.get(first.symbol)
+        if known is not None and known[0] == time_ns - first.start_ns and not known[2]:  # it is part of no longer bar
+            return _on_plain_bar(state, turn, first, known[1])
     before: dict[str, Price | None] = {}
     calls = _see(state, instant, before)
     for event in instant if before else ():
@@ -49,18 +50,8 @@ def on_instant(state: EngineState, instant: Instant) -> Turn | None:
     return _follow(state, turn, instant) if state.followed else turn
 
 
-def _of_plain_bar(state: EngineState, bar: Bar) -> list[Runner] | None:
-    """Who is shown a bar that is alone in its instant, where it does nothing else; None where it does."""
-    known = state.host.direct.get(bar.symbol)
-    if known is None or known[2] or known[0] != bar.time_ns - bar.start_ns:
-        return None
-    if state.stale_after_ns is not None or state.stale or state.rate_sources.feed:
-        return None
-    return known[1]
-
-
 def _on_plain_bar(state: EngineState, turn: Turn | None, bar: Bar, readers: list[Runner]) -> Turn | None:
-    """As all that comes after it in `on_instant`, for nearly every bar of nearly every backtest."""
+    """As all that comes after it in `on_instant`, where a bar is alone in its instant: nearly every one of nearly every backtest."""
     host, time_ns = state.host, bar.time_ns
     state.cursor += 1
     if time_ns > state.now_ns:

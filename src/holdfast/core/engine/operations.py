@@ -34,7 +34,8 @@ from holdfast.core.session.causes import Acts, Cause, rule_of
 from holdfast.core.state import EngineState, Key
 from holdfast.core.turn import Turn
 from holdfast.core.types import ClientOrderId, Money, OrderRole, Quantity, StrategyId
-from holdfast.core.waiting import MOST_WAITING, Wait, Waiting, name_of
+from holdfast.core.waiting import MOST_WAITING, name_of
+from holdfast.core.waits import Wait, Waiting
 
 _ORDERED: Final = AccountEvent.ORDERED
 _PRESERVED: Final = AccountEvent.PRESERVED
@@ -99,6 +100,8 @@ def heed(state: EngineState, turn: Turn) -> None:
 
 def _closing_refusal(state: EngineState, intent: Signal) -> RiskRefused | None:
     """Why an intent can't be had while the engine closes the position: that waits until no order is live, and a new one would hold it up."""
+    if not (state.flattening or state.closing):
+        return None
     if not (state.flattening or is_closing(state, intent)):
         return None
     whole = "everything" if state.flattening else intent.symbol
@@ -107,6 +110,8 @@ def _closing_refusal(state: EngineState, intent: Signal) -> RiskRefused | None:
 
 def _goes_unsaid(state: EngineState, intent: Signal, draft: RiskApproved | RiskRefused | Wait) -> bool:
     """Whether an intent leaves no record, where its strategy doesn't ask what becomes of its orders."""
+    if type(draft) is RiskApproved:
+        return False
     if isinstance(draft, RiskRefused) and draft.rule == CLOSING:
         return True
     is_repeated = drafts.is_repeated(state, intent, draft)
@@ -202,7 +207,7 @@ def _is_fulfilled(state: EngineState, turn: Turn, intent: Signal) -> None:
 
 def drop_waiting(state: EngineState, turn: Turn, key: Key, reason: str, cause: str = "") -> None:
     """Let no intent of a strategy in a symbol wait any longer."""
-    for waiting in list(state.waiting.get(key, ())):
+    for waiting in list(state.waiting[key]) if key in state.waiting else ():
         over = WishOver(*key, reason, waiting.signal.intent_id)
         turn.record(over, cause or waiting.record_id, correlation_id=waiting.correlation_id)
 

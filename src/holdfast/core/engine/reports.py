@@ -5,7 +5,7 @@ from typing import Final
 from holdfast.core import drafts
 from holdfast.core.engine.clock import turn_at
 from holdfast.core.engine.operations import cancel, heed, impair, prepare, record_value
-from holdfast.core.findings import OrderLost, OrderOverdue
+from holdfast.core.findings import EXTERNAL_EVENT, LOST, OrderLost, OrderOverdue
 from holdfast.core.messages import (
     BrokerReport,
     CancelRefused,
@@ -40,24 +40,21 @@ _ADOPT: Final = Policy.ADOPT
 _CANCEL: Final = Policy.CANCEL
 _QUARANTINE: Final = Policy.QUARANTINE
 
-EXTERNAL_EVENT, LOST = "foreign", "lost"
-"""The events of the anomalies that report an order of somebody else, and an order that the broker no longer shows."""
-
 
 def on_report(state: EngineState, report: Report) -> Turn:
     """Judge a broker's report by the table, record it, and book what it brings."""
     turn = turn_at(state, report.time_ns)
-    source = f"broker:{state.broker}"
+    source = f"{report.told}:{state.broker}"
     body = report.body
-    if isinstance(body, OrderAdopted):
+    if type(body) is OrderAdopted:
         return _adopt(state, turn, body, source)
     order = state.orders.find(body.client_order_id)
     if order is None:
         note = OrderAnomaly(body.client_order_id, "none", type(body).__name__, "no such order in the books")
         turn.record(note, source=source)
-    elif isinstance(body, OrderLost):
+    elif type(body) is OrderLost:
         _lose(turn, order, body, source)
-    elif isinstance(body, OrderOverdue):
+    elif type(body) is OrderOverdue:
         if order.state is _UNKNOWN and body.client_order_id not in state.overdue:
             turn.record(body, order.last_record_id, source, order.correlation_id)
     else:
@@ -83,13 +80,15 @@ def judge_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepor
 
 def _another_comes(state: EngineState, order: Order, body: BrokerReport) -> bool:
     """Whether another report follows, and nothing is owed before: why a cancel was refused is asked for; a linked order ends by itself."""
-    return isinstance(body, CancelRefused) or (isinstance(body, OrderFilled) and _is_linked(state, order))
+    if order.terms.oco_group is not None and type(body) is OrderFilled:
+        return _is_linked(state, order)
+    return type(body) is CancelRefused
 
 
 def _is_linked(state: EngineState, order: Order) -> bool:
     """Whether an order that this one cancels is live still."""
     terms = order.terms
-    legs = state.legs(terms.strategy, terms.symbol) if terms.oco_group is not None else []
+    legs = state.legs(terms.strategy, terms.symbol)
     return any(leg is not order and leg.terms.oco_group == terms.oco_group for leg in legs)
 
 
@@ -138,12 +137,12 @@ def _lose(turn: Turn, order: Order, body: OrderLost, source: str) -> None:
 
 def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerReport, record: Envelope) -> None:
     terms = order.terms
-    if isinstance(body, FillBusted):
+    if type(body) is FillBusted:
         _booked(state, turn, terms.strategy, body, record)
-    elif isinstance(body, OrderFilled):
+    elif type(body) is OrderFilled:
         _booked(state, turn, terms.strategy, body, record)
         heed(state, turn)
-    if terms.then and order.state is _FILLED and isinstance(body, OrderFilled) and not state.flattening:
+    if terms.then and order.state is _FILLED and type(body) is OrderFilled and not state.flattening:
         decision = drafts.follow_up(state, order)
         answer = turn.record(decision, record.id, "risk", record.correlation_id)
         if isinstance(decision, RiskApproved):

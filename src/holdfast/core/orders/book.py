@@ -31,7 +31,7 @@ from holdfast.core.messages import (
     OrderTerms,
     OrderUnknown,
 )
-from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent, ignore, odd
+from holdfast.core.orders.life import LIFE, Cell, Kind, OrderEvent, go, ignore, odd
 from holdfast.core.orders.order import TERMINAL, Order, OrderState
 from holdfast.core.portfolio.portfolio import bust_id
 from holdfast.core.types import ZERO, ClientOrderId, Money, OrderRole, Quantity, Side, StrategyId
@@ -96,9 +96,21 @@ def judge(order: Order, body: AnyBody) -> Cell:
             f"a total of {body.quantity} leaves nothing open of an order that has filled {order.filled_quantity}"
         )
     cell = LIFE[order.state][event_of(order, body)]
-    if cell.kind is _MOVE and type(body) is OrderFilled and order.filled_quantity + body.quantity > order.quantity:
-        return Cell(_LATE, cell.to, "overfill")
-    return cell
+    if type(body) is OrderAccepted and cell.to is None and _has_another_id(order, body):
+        return Cell(_LATE, order.state, "the broker has it under another id than before")
+    return _by_quantity(order, body, cell) if type(body) is OrderFilled else cell
+
+
+def _by_quantity(order: Order, body: OrderFilled, cell: Cell) -> Cell:
+    """The cell of an execution: one beyond the quantity is late evidence; one within it, of an order that had filled, takes the place of one that was undone."""
+    if order.filled_quantity + body.quantity > order.quantity:
+        return Cell(_LATE, cell.to, "overfill") if cell.kind is _MOVE else cell
+    return go(OrderState.FILLED) if order.state is OrderState.FILLED else cell
+
+
+def _has_another_id(order: Order, body: OrderAccepted) -> bool:
+    """Whether the broker shows an order of ours under another id than it gave: it has lost the first, and a late copy came in."""
+    return bool(order.broker_order_id) and order.broker_order_id != body.broker_order_id
 
 
 class OrderBook:
@@ -148,6 +160,8 @@ class OrderBook:
             raise Fatal(f"record {envelope.sequence} is about order {key}, which is not in the book")
         kind = type(body)
         to = LIFE[order.state][_EVENT_OF.get(kind) or event_of(order, body)].to
+        if to is None and type(body) is OrderAccepted and _has_another_id(order, body):
+            to = order.state
         if to is None:
             raise Fatal(f"record {envelope.sequence}: {envelope.type} can't happen to an order that is {order.state}")
         resizes = kind not in _SIZE_STAYS or to in TERMINAL or order.state in TERMINAL

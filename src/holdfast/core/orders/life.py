@@ -82,8 +82,11 @@ E = OrderEvent
 
 _HAS_IT = "the broker is known to have it"
 _OVER = "the order is over"
-_UNDONE = "the exchange undid an execution"
+UNDONE = "the exchange undid an execution"
+"""Of an execution that was booked: `FillBusted` follows."""
+"""Of an execution that was booked; `FillBusted` follows."""
 _NO_FILL = "it has no execution to undo"
+_AFTER_ALL = "it may be at the broker after all"
 
 LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
     S.PREPARED: {
@@ -125,7 +128,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_HAS_IT),
         E.PARTLY_FILLED: go(S.PARTIALLY_FILLED),
         E.FILLED: go(S.FILLED),
-        E.BUSTED: late(S.SUBMITTED, _UNDONE),
+        E.BUSTED: late(S.SUBMITTED, UNDONE),
         E.REPLACED: go(S.SUBMITTED),
         E.CANCEL_RELEASED: go(S.SUBMITTED),  # live until the broker confirms
         E.CANCEL_REFUSED: go(S.SUBMITTED),
@@ -141,7 +144,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_HAS_IT),
         E.PARTLY_FILLED: go(S.PARTIALLY_FILLED),
         E.FILLED: go(S.FILLED),
-        E.BUSTED: late(S.PARTIALLY_FILLED, _UNDONE),
+        E.BUSTED: late(S.PARTIALLY_FILLED, UNDONE),
         E.REPLACED: go(S.PARTIALLY_FILLED),
         E.CANCEL_RELEASED: go(S.PARTIALLY_FILLED),
         E.CANCEL_REFUSED: go(S.PARTIALLY_FILLED),
@@ -173,7 +176,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.FILLED, "overfill"),
         E.FILLED: late(S.FILLED, "overfill"),
-        E.BUSTED: late(S.FILLED, _UNDONE),
+        E.BUSTED: late(S.FILLED, UNDONE),
         E.REPLACED: ignore(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("filled before the cancel came"),
@@ -189,7 +192,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.CANCELED, "filled before its cancel took hold"),
         E.FILLED: late(S.FILLED, "filled before its cancel took hold"),
-        E.BUSTED: late(S.CANCELED, _UNDONE),
+        E.BUSTED: late(S.CANCELED, UNDONE),
         E.REPLACED: ignore(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("already canceled"),
@@ -205,7 +208,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.UNKNOWN: ignore(_OVER),
         E.PARTLY_FILLED: late(S.EXPIRED, "filled before it expired"),
         E.FILLED: late(S.FILLED, "filled before it expired"),
-        E.BUSTED: late(S.EXPIRED, _UNDONE),
+        E.BUSTED: late(S.EXPIRED, UNDONE),
         E.REPLACED: ignore(_OVER),
         E.CANCEL_RELEASED: odd(_OVER),
         E.CANCEL_REFUSED: ignore("already expired"),
@@ -234,7 +237,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.RELEASED: odd(_OVER),
         E.ACCEPTED: late(S.SUBMITTED, "appeared at the broker after all"),
         E.REJECTED: ignore("gone either way"),
-        E.UNKNOWN: ignore(_OVER),
+        E.UNKNOWN: late(S.UNKNOWN, _AFTER_ALL),
         E.PARTLY_FILLED: late(S.PARTIALLY_FILLED, "filled at the broker after all"),
         E.FILLED: late(S.FILLED, "filled at the broker after all"),
         E.BUSTED: odd(_NO_FILL),
@@ -250,7 +253,7 @@ LIFE: dict[OrderState, dict[OrderEvent, Cell]] = {
         E.RELEASED: odd(_OVER),
         E.ACCEPTED: late(S.SUBMITTED, "appeared at the broker after all"),
         E.REJECTED: ignore("gone either way"),
-        E.UNKNOWN: ignore(_OVER),
+        E.UNKNOWN: late(S.UNKNOWN, _AFTER_ALL),
         E.PARTLY_FILLED: late(S.PARTIALLY_FILLED, "filled at the broker after all"),
         E.FILLED: late(S.FILLED, "filled at the broker after all"),
         E.BUSTED: odd(_NO_FILL),

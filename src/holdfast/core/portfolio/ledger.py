@@ -54,13 +54,15 @@ class Ledger(msgspec.Struct):
         """What was realised, less what it cost."""
         return Money(self.realised - self.fees)
 
-    def book(self, signed_quantity: Decimal, price: Price, fee: Money) -> None:
+    def book(self, signed_quantity: Decimal, price: Price, fee: Money, paid: Money | None = None) -> None:
         """Book one execution: average-cost method, fees apart from realised profit.
 
-        realised += (price - average cost) x closed quantity x direction of the position.
+        realised += (price - average cost) x closed quantity x direction of the position. ``paid`` is what it is worth (:meth:`worth`), where
+        that is known already.
         """
         quantity, cost, realised = self.quantity, self.cost, self.realised
-        paid = self.worth(signed_quantity, price)
+        if paid is None:
+            paid = self.worth(signed_quantity, price)
         if quantity and (quantity > 0) is not (signed_quantity > 0):
             closing = min(abs(quantity), abs(signed_quantity))
             closed = closing if quantity > 0 else -closing

@@ -22,6 +22,22 @@ class Balance(msgspec.Struct):
     fees: Money = NO_MONEY
 
 
+class Valuation(msgspec.Struct, frozen=True):
+    """The account at given prices: ``equity`` = cash + positions = deposits + realised + unrealised - fees, exactly.
+
+    All is in the account's currency; ``balances`` are the cash of others as it is. With those the equation holds in each currency, and here but for
+    the rounding of what is worth so much at a rate.
+    """
+
+    equity: Money
+    cash: Money
+    realised: Money
+    unrealised: Money
+    fees: Money
+    gross_exposure: Money
+    balances: dict[str, Money] = {}
+
+
 class Rate(msgspec.Struct, frozen=True):
     """The account's own money for one of another currency, since when, and who said so."""
 

@@ -16,7 +16,7 @@ from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind, LedgerCha
 from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import FillBusted, OrderFilled, PositionAdopted
 from holdfast.core.portfolio.ledger import Ledger, value_of
-from holdfast.core.portfolio.money import PLAIN, Balance, Rate, Rates, Terms
+from holdfast.core.portfolio.money import PLAIN, Balance, Rate, Rates, Terms, Valuation
 from holdfast.core.types import (
     NO_MONEY,
     NO_QUANTITY,
@@ -40,22 +40,6 @@ EXTERNAL = StrategyId("external")
 
 BUST = "bust "
 """What the id of an execution's undoing begins with; the execution's own follows."""
-
-
-class Valuation(msgspec.Struct, frozen=True):
-    """The account at given prices: ``equity`` = cash + positions = deposits + realised + unrealised - fees, exactly.
-
-    All is in the account's currency; ``balances`` are the cash of others as it is. With those the equation holds in each currency, and here but for
-    the rounding of what is worth so much at a rate.
-    """
-
-    equity: Money
-    cash: Money
-    realised: Money
-    unrealised: Money
-    fees: Money
-    gross_exposure: Money
-    balances: dict[str, Money] = {}
 
 
 class Portfolio:
@@ -107,7 +91,7 @@ class Portfolio:
     @property
     def balances(self) -> dict[str, Money]:
         """The cash of other currencies."""
-        return {currency: balance.cash for currency, balance in self.foreign.items()}
+        return {currency: balance.cash for currency, balance in self.foreign.items()} if self.foreign else {}
 
     def deposit(self, amount: Money, currency: str = "") -> None:
         """Money from outside; below zero a withdrawal."""
@@ -119,13 +103,14 @@ class Portfolio:
         """Book one execution of a strategy's order; gives the strategy's ledger back."""
         signed = fill.quantity * fill.side.sign
         line, ledger, balance = self._books(strategy, fill.symbol)
-        before = line.realised
+        before, fee = line.realised, fill.fee
+        paid = line.worth(signed, fill.price)
         self.moved.add(fill.symbol)
-        line.book(signed, fill.price, fill.fee)
-        ledger.book(signed, fill.price, fill.fee)
+        line.book(signed, fill.price, fee, paid)
+        ledger.book(signed, fill.price, fee, paid if ledger.multiplier == line.multiplier else None)
         balance.realised = Money(balance.realised + line.realised - before)
-        balance.fees = Money(balance.fees + fill.fee)
-        balance.cash = Money(balance.cash - line.worth(signed, fill.price) - fill.fee)
+        balance.fees = Money(balance.fees + fee)
+        balance.cash = Money(balance.cash - paid - fee)
         return ledger
 
     def adopt(self, position: PositionAdopted) -> Ledger:

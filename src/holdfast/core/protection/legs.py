@@ -79,6 +79,13 @@ def asks_protection(terms: OrderTerms) -> bool:
     return terms.role is _REGULAR and wants != (None, None, None)
 
 
+def stop_distance(terms: OrderTerms, price: Decimal) -> Decimal:
+    """How far from a price the stop that an entry asked for is; 0 without one."""
+    if terms.stop_loss is not None:
+        return abs(price - terms.stop_loss)
+    return ZERO if terms.exits is None else terms.exits.distance(price)
+
+
 def nearer(side: Side, first: Price | None, second: Price | None) -> Price | None:
     """Of two stops that close a position opened by ``side``, the one nearer to the market; None when there is none."""
     if first is None or second is None:

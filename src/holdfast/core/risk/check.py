@@ -8,15 +8,15 @@ fills, and the reverse. Neither kind is asked about what can only lower risk, so
 from decimal import Decimal
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from holdfast.core.instruments import Instrument
 from holdfast.core.messages import OrderTerms, RiskApproved, RiskRefused
-from holdfast.core.risk.caps import Cap, caps, free_quantity
+from holdfast.core.risk.cap import Cap
+from holdfast.core.risk.caps import caps, free_quantity
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.risk.rules import first_refusal, not_whole, pair_step
-from holdfast.core.risk.view import Case, Refusal, RiskView, Scope
+from holdfast.core.risk.view import Case, Judged, Refusal, RiskView, Scope
 from holdfast.core.types import (
     LARGEST,
     NO_QUANTITY,
@@ -147,35 +147,27 @@ def refused(terms: OrderTerms, refusal: Refusal) -> RiskRefused:
     )
 
 
-class _Judged(msgspec.Struct, frozen=True, gc=False):
-    """A draft before one set of limits; up to ``free`` it raises no risk there. ``account`` is set for the account's own."""
-
-    case: Case
-    free: Decimal
-    account: RiskLimits | None
-
-
-def _scopes(terms: OrderTerms, view: RiskView, price: Price, limits: RiskLimits) -> list[_Judged]:
+def _scopes(terms: OrderTerms, view: RiskView, price: Price, limits: RiskLimits) -> list[Judged]:
     """The account, and the draft's strategy where that has limits."""
     worth = Price(
         (price if view.mark is None else max(price, view.mark)) * view.unit
     )  # what is held is worth the market's price
     account, own = view.account, view.strategy
-    judged = [_Judged(Case(terms, view, account, limits, price, worth), free_quantity(terms.side, account), limits)]
+    judged = [Judged(Case(terms, view, account, limits, price, worth), free_quantity(terms.side, account), limits)]
     if own is not None and view.strategy_limits is not None:
         case = Case(terms, view, own, view.strategy_limits, price, worth)
-        judged.append(_Judged(case, free_quantity(terms.side, own), None))
+        judged.append(Judged(case, free_quantity(terms.side, own), None))
     return judged
 
 
-def _above_a_cap(scope: _Judged, quantity: Decimal) -> Refusal | None:
+def _above_a_cap(scope: Judged, quantity: Decimal) -> Refusal | None:
     for cap in caps(scope.case, scope.account):
         if quantity > cap.most:
             return cap.refusal(quantity)
     return None
 
 
-def _allowed(scope: _Judged) -> tuple[Decimal, Refusal | None]:
+def _allowed(scope: Judged) -> tuple[Decimal, Refusal | None]:
     """The greatest quantity that one set of limits allows, and what refuses any more."""
     refusal = first_refusal(scope.case, scope.account)
     if refusal is not None:

@@ -70,8 +70,10 @@ def pair_step(terms: OrderTerms, view: RiskView) -> Decimal | None:
 def not_whole(terms: OrderTerms, view: RiskView) -> Refusal | None:
     """The exits that it asks for are such as the broker holds for the quantity that its strategy would then have."""
     step = pair_step(terms, view)
+    if step is None:
+        return None
     then = view.own + terms.quantity * terms.side.sign
-    if step is None or not then % step:
+    if not then % step:
         return None
     text = (
         f"{plain(abs(then))} {terms.symbol} would be held, and the broker holds a stop-loss and a take-profit at once for multiples of"
@@ -129,7 +131,10 @@ def _books_agree(case: Case, _limits: RiskLimits) -> Refusal | None:
 
 def _protection_side(case: Case, _limits: RiskLimits) -> Refusal | None:
     """A stop-loss lies on the losing side of the entry, a take-profit and a break-even price on the winning one; else it would act at once."""
-    terms, sign, entry = case.terms, case.terms.side.sign, entry_price(case)
+    terms = case.terms
+    if terms.stop_loss is None and terms.take_profit is None and terms.exits is None:
+        return None
+    sign, entry = terms.side.sign, entry_price(case)
     through = terms.stop_price is None and terms.limit_price is not None and case.view.mark is not None
     stopped = min(entry, case.view.mark or entry) if through and terms.side is _BUY else entry
     even = None if terms.exits is None else terms.exits.break_even_at

@@ -11,7 +11,7 @@ from holdfast.core.instruments import US_EQUITY, AssetClass, Instrument
 from holdfast.core.messages import OrderTerms
 from holdfast.core.permits import EVERYTHING, BrokerPermits
 from holdfast.core.risk.day_trades import DayTradeRule
-from holdfast.core.risk.limits import StrategyLimits
+from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import NO_MONEY, NO_QUANTITY, ONE, ZERO, Money, Price, Quantity
 
@@ -171,3 +171,11 @@ class Case(msgspec.Struct, frozen=True, gc=False):
     limits: StrategyLimits
     price: Price
     worth: Price
+
+
+class Judged(msgspec.Struct, frozen=True, gc=False):
+    """A draft before one set of limits; up to ``free`` it raises no risk there. ``account`` is set for the account's own."""
+
+    case: Case
+    free: Decimal
+    account: RiskLimits | None

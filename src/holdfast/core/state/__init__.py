@@ -2,7 +2,7 @@
 
 :func:`apply` is the only writer. It is called by the engine for each record it makes and by recovery for each record it
 reads, so a restart can't come to another state than the one it left. What a record changes is said by one table of a subject:
-`orders`, `positions`, `protection`, `session` or `market`. A test holds that each type of record is in one of them, or in :data:`UNCHANGED`.
+`orders`, `positions`, `protection`, `session`, `settings` or `market`. A test holds that each type of record is in one of them, or in :data:`UNCHANGED`.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,13 @@ from holdfast.core.messages import (
     Resume,
     RiskApproved,
     Signal,
-    StopStrategy,
     Trade,
 )
 from holdfast.core.milestones import AccountRenamed, StrategyRenamed, StrategyStarted
-from holdfast.core.state import market, orders, positions, protection, session
+from holdfast.core.settings import Reload
+from holdfast.core.state import market, orders, positions, protection, session, settings
 from holdfast.core.state.account import Change, EngineState, Key, Policy
+from holdfast.core.steering import SetParameters, StartStrategy, StopStrategy
 from holdfast.errors import Fatal
 
 __all__ = ["CHANGES", "UNCHANGED", "EngineState", "Key", "Policy", "apply", "joined"]
@@ -46,7 +47,9 @@ def joined(*tables: Mapping[type, Change]) -> dict[type, Change]:
     return found
 
 
-CHANGES = joined(orders.CHANGES, positions.CHANGES, protection.CHANGES, session.CHANGES, market.CHANGES)
+CHANGES = joined(
+    orders.CHANGES, positions.CHANGES, protection.CHANGES, session.CHANGES, market.CHANGES, settings.CHANGES
+)
 UNCHANGED: frozenset[type] = frozenset(
     (
         # the market: events change what is known of it before they are recorded, and whether they are or not
@@ -61,9 +64,12 @@ UNCHANGED: frozenset[type] = frozenset(
         Preserve,
         Protect,
         Reconcile,
+        Reload,
         Resolve,
         Resume,
+        SetParameters,
         Signal,
+        StartStrategy,
         StopStrategy,
         # what was answered or found, for people to read
         CommandDone,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final
 
-from holdfast.core.broker_rules import ANY_ORDER, BrokerRules, HeldExits
+from holdfast.core.broker_rules import ANY_ORDER, NO_FEES, BrokerRules, HeldExits
 from holdfast.core.carry import NO_CARRY
 from holdfast.core.codec import Ids
 from holdfast.core.exits import ExitRules
@@ -34,6 +34,7 @@ from holdfast.core.risk.volatility import VolatilityCache
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.session.counters import Counters
+from holdfast.core.settings import AccountSettings
 from holdfast.core.strategy.host import Host
 from holdfast.core.types import (
     NO_MONEY,
@@ -46,7 +47,7 @@ from holdfast.core.types import (
     StrategyId,
     from_float,
 )
-from holdfast.core.waiting import Waiting
+from holdfast.core.waits import Waiting
 
 _CRYPTO: Final = AssetClass.CRYPTO
 _REGULAR: Final = OrderRole.REGULAR
@@ -131,7 +132,6 @@ class EngineState:
         self.closing: dict[Key, Closing] = {}
         self.blocked: dict[Key, ClientOrderId] = {}  # the order of somebody else that bars a reduce-only order
         self.preserved_ns = 0  # since when the account is in PRESERVATION
-        self.stopped: set[StrategyId] = set()
         self.flattening = False
         self.flatten_tries: dict[Key, int] = {}
         self.waiting: dict[Key, list[Waiting]] = {}  # intents that can't be carried out yet, the oldest first
@@ -140,6 +140,7 @@ class EngineState:
         self.refusals: dict[Key, tuple[Any, ...]] = {}
         self.hour = 0
         self._begin_market()
+        self._begin_strategies()
         self.host = Host(self.orders, self.portfolio, self.marks, calendar)
         self.host.waiting = self.waiting
         self.host.account = self
@@ -153,6 +154,14 @@ class EngineState:
         self.stale: dict[str, int] = {}  # when it was last heard of
         self.exact_prices: dict[str, tuple[float, Price]] = {}
         self.exposure = Exposure()
+
+    def _begin_strategies(self) -> None:
+        """How the strategies and the settings stand by what is recorded of them."""
+        self.configured: AccountSettings | None = None  # what the configuration says; None: what is recorded goes on
+        self.settings = ""  # what records say, as they do; empty where none does
+        self.stopped: set[StrategyId] = set()
+        self.off: set[StrategyId] = set()  # switched off by a person: no start switches them on
+        self.parameters: dict[StrategyId, str] = {}  # set by a person, in place of the configuration's
 
     def price(self, symbol: str) -> Price | None:
         """The last price of a symbol, exact; None before the first."""
@@ -183,12 +192,14 @@ class EngineState:
 
     def instrument_of(self, symbol: str) -> Instrument:
         """The price and quantity rules of a symbol; whole units of what the broker takes no parts of."""
-        found = self.register.of(symbol).at(self.now_ns)
+        found = self.register.of(symbol)
+        if found.eras:
+            found = found.at(self.now_ns)
         return in_whole_units(found) if symbol in self.permits.whole_only else found
 
     def exits_held(self, symbol: str) -> HeldExits:
         """Which protective orders the broker holds for a symbol."""
-        return self.rules.exits(self.instrument_of(symbol).asset_class)
+        return self.rules.exits(self.instrument_of(symbol))
 
     def note_guards(self) -> None:
         """Find out anew in which symbols guards go by the market: those whose stops it moves, and those with a limit that it may pass."""
@@ -200,6 +211,8 @@ class EngineState:
 
     def note_fee(self, fill: OrderFilled) -> None:
         """A fill of which the broker may take a fee by itself."""
+        if self.rules.fees is NO_FEES:
+            return
         is_coin = self.instrument_of(fill.symbol).asset_class is _CRYPTO
         self.activities.fill(fill, self.rules.fees, is_coin=is_coin)
 

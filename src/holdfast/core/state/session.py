@@ -22,6 +22,8 @@ from holdfast.core.permits import BrokerPermits
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.causes import Cause
 from holdfast.core.state.account import Change, EngineState
+from holdfast.core.steering import ParametersSet, StrategySwitched
+from holdfast.core.strategy.remake import has_params, remake
 from holdfast.core.types import (
     NO_MONEY,
 )
@@ -66,8 +68,42 @@ def _strategy_stopped(state: EngineState, _envelope: Envelope, body: StrategySto
     state.stopped.add(body.strategy)
 
 
+def _switched(state: EngineState, _envelope: Envelope, body: StrategySwitched) -> None:
+    runner = state.host.runners.get(body.strategy)
+    if body.on:
+        state.stopped.discard(body.strategy)
+        state.off.discard(body.strategy)
+        remake(state.host, body.strategy, state.parameters.get(body.strategy, ""))
+    else:
+        state.off.add(body.strategy)
+        if runner is not None:
+            runner.running = False
+
+
+def _parameters_set(state: EngineState, _envelope: Envelope, body: ParametersSet) -> None:
+    if body.params:
+        state.parameters[body.strategy] = body.params
+    else:
+        state.parameters.pop(body.strategy, None)
+    if body.strategy not in state.off and body.strategy not in state.stopped:
+        remake(state.host, body.strategy, body.params)
+
+
+def take_parameters(state: EngineState) -> None:
+    """Make those strategies anew, of a state that was not built up record by record, that have other parameters than the configuration's."""
+    for strategy, params in state.parameters.items():
+        remake(state.host, strategy, params)
+
+
 def _engine_stopped(state: EngineState, _envelope: Envelope, _body: EngineStopped) -> None:
-    state.stopped.clear()  # a stop in order gives every strategy a new chance; a crash does not
+    """A stop in order gives every strategy a new chance, with the parameters that were set while it stood; a crash does not."""
+    chance = sorted(state.stopped - state.off)
+    state.stopped.clear()
+    for strategy in chance if not state.host.ending else ():  # the process that ends makes none
+        runner = state.host.runners.get(strategy)
+        wanted = state.parameters.get(strategy, "")
+        if runner is not None and not has_params(runner, wanted):
+            remake(state.host, strategy, wanted)
 
 
 def _flatten(state: EngineState, _envelope: Envelope, _body: Flatten) -> None:
@@ -105,6 +141,8 @@ CHANGES: dict[type, Change] = {
     AccountStateChanged: _account,
     TradingDayStarted: _trading_day,
     StrategyStopped: _strategy_stopped,
+    StrategySwitched: _switched,
+    ParametersSet: _parameters_set,
     EngineStopped: _engine_stopped,
     Flatten: _flatten,
     Flattened: _flattened,

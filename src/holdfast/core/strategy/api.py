@@ -27,8 +27,9 @@ from msgspec import Meta
 
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.messages import Bar, OrderFilled, Quote, Trade
-from holdfast.core.strategy.context import Context, Timer
+from holdfast.core.strategy.context import Context
 from holdfast.core.strategy.sessions import Session
+from holdfast.core.strategy.shown import Timer
 from holdfast.core.strategy.updates import OrderUpdate
 
 __all__ = [

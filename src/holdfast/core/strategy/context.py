@@ -6,16 +6,15 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, Unpack
 
-import msgspec
-
-from holdfast.core.arithmetic import EXACT, exactly
+from holdfast.core.arithmetic import exactly
 from holdfast.core.messages import Action, CancelOrders, Signal
-from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import Ledger
 from holdfast.core.strategy.keywords import PLAIN, Keywords, values_of
 from holdfast.core.strategy.measures import Measures, whole_number
 from holdfast.core.strategy.order_kinds import Exits, Market, Number, OrderKind, check_sides, to_nanoseconds, to_word
 from holdfast.core.strategy.sessions import NEVER, closes_ns, is_trading
+from holdfast.core.strategy.shown import OrderView, Position
 from holdfast.core.types import (
     MINUTE_NS,
     NO_MONEY,
@@ -23,8 +22,6 @@ from holdfast.core.types import (
     ZERO,
     ClientOrderId,
     Money,
-    OrderRole,
-    OrderType,
     Price,
     Quantity,
     Side,
@@ -46,45 +43,6 @@ _TARGET: Final = Action.TARGET
 _SIDE_BUY: Final = Side.BUY
 _SIDE_SELL: Final = Side.SELL
 _AS_IT_IS: Final[dict[str, Any]] = {"confidence": 1.0, "tag": ""}
-
-
-class Position(msgspec.Struct, frozen=True):
-    """A strategy's own position: signed ``quantity``, ``average_price`` (0 when flat), ``realised`` profit before fees.
-
-    Money is in the instrument's currency. ``cost`` is what was paid for it, signed as the quantity is. ``unrealised`` is what it would
-    earn at the last price, before fees; 0 while no price is known.
-    """
-
-    symbol: str
-    quantity: Quantity
-    average_price: Price
-    realised: Money
-    cost: Money = NO_MONEY
-    unrealised: Money = NO_MONEY
-
-
-class OrderView(msgspec.Struct, frozen=True):
-    """A live order of the strategy, as it stands. ``intent_id`` is the id that `Context.buy` and its like gave back; empty for others."""
-
-    client_order_id: ClientOrderId
-    symbol: str
-    side: Side
-    order_type: OrderType
-    quantity: Quantity
-    filled_quantity: Quantity
-    limit_price: Price | None
-    stop_price: Price | None
-    state: OrderState
-    role: OrderRole
-    tag: str
-    intent_id: str = ""
-
-
-class Timer(msgspec.Struct, frozen=True):
-    """A timer that is due."""
-
-    name: str
-    time_ns: int
 
 
 class Context(Measures):
@@ -240,6 +198,11 @@ class Context(Measures):
         by market orders; ``order`` may say how long they are good for. The rest is as in :meth:`buy`. The id that it gives
         back is told nothing of when there is nothing to do.
         """
+        if type(quantity) is Decimal and quantity.is_finite():
+            is_plain = direction is None and not (keywords or order or exits) and tag == ""
+            is_whole = type(confidence) is float and confidence == 1.0
+            if is_plain and is_whole and self._host.is_there(self._key(symbol), quantity, None):
+                return self._runner.next_intent_id(self._host.event_ns)  # as nearly always: nothing to look into
         if quantity is not None:
             quantity = to_decimal(quantity, "target quantity")
         key = self._key(symbol)
@@ -259,7 +222,7 @@ class Context(Measures):
         )
         if values is not PLAIN:
             _check_sides(direction or _side_of(quantity), *values)
-        if self._is_there(key, quantity, direction):
+        if self._host.is_there(key, quantity, direction):
             return self._runner.next_intent_id(self._host.event_ns)
         wanted = {"quantity": None if quantity is None else Quantity(quantity)}
         action = _CLOSE if quantity is not None and not quantity else _TARGET
@@ -310,22 +273,6 @@ class Context(Measures):
             hint = f"did you mean {near[0]}?" if near else f"its symbols are {', '.join(self.symbols)}"
             raise InvalidValue(f"strategy {self._runner.id} does not have the symbol {symbol!r}; {hint}") from None
 
-    def _is_there(self, key: tuple[StrategyId, str], quantity: Decimal | None, direction: Side | None) -> bool:
-        """Whether a position is where it is asked to be, and nothing that was asked for just now can change that."""
-        host = self._host
-        if host.intents or host.told or key in host.waiting:
-            return False
-        if not host.orders.live:  # nothing is on its way, as nearly always
-            ledger = host.portfolio.ledgers.get(key)
-            projected = ZERO if ledger is None else ledger.quantity
-        elif host.orders.is_undecided(key):
-            return False
-        else:
-            projected = host.projected(key)
-        if quantity is not None:
-            return projected == quantity
-        return direction is not None and EXACT.multiply(projected, direction.sign) > 0
-
     def _ask(
         self,
         symbol: str,
@@ -339,11 +286,13 @@ class Context(Measures):
         host, runner = self._host, self._runner
         order, exits = values
         _check_sides(side, order, exits)
-        terms = order.terms() | (exits.terms() if exits is not None else {})
-        signal = Signal(strategy=runner.id, symbol=symbol, action=action, side=side, **terms, **wanted)
+        terms = order.terms() if exits is None else order.terms() | exits.terms()
         intent_id = runner.next_intent_id(host.event_ns)
         if not host.muted:
-            host.ask(runner, msgspec.structs.replace(signal, intent_id=intent_id))
+            signal = Signal(
+                strategy=runner.id, symbol=symbol, action=action, side=side, intent_id=intent_id, **terms, **wanted
+            )
+            host.ask(runner, signal)
         return intent_id
 
 

@@ -22,11 +22,12 @@ from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.bars import BuiltBars, Prices
-from holdfast.core.strategy.context import Context, Timer
+from holdfast.core.strategy.context import Context
 from holdfast.core.strategy.indicator import Indicator
 from holdfast.core.strategy.measuring import Measuring
 from holdfast.core.strategy.schedule import Schedule
 from holdfast.core.strategy.sessions import NEVER, Session
+from holdfast.core.strategy.shown import Timer
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.strategy.updates import OrderUpdate, update_of
 from holdfast.core.types import MINUTE_NS, ZERO, Money, StrategyId
@@ -39,6 +40,8 @@ ASK_TIMES = 1_000
 """For so many times of events a strategy's asks are counted; an event that comes later than so many others begins anew."""
 
 Intent = Signal | CancelOrders
+Told = tuple[Envelope, "list[tuple[Runner, Intent]]", "list[tuple[Runner, str, str]]"]
+"""The record that told of an order, what strategies asked for as they were told, and those that were stopped."""
 Call = tuple[FeedEvent, FeedEvent, "list[Runner]"]
 """The event that brought it about, what is to be shown (it, or a bar that it completed), and to whom."""
 
@@ -82,6 +85,8 @@ class Runner:
     ) -> None:
         self.id = strategy_id
         self.strategy = strategy
+        self.configured: Any = getattr(strategy, "params", None)
+        """The parameters that it was built with: the configuration's."""
         self.symbols = tuple(sorted(set(symbols)))
         self.timeframe_ns = timeframe_ns
         self.history: dict[str, deque[Bar]] = {symbol: deque(maxlen=strategy.history_bars) for symbol in symbols}
@@ -105,7 +110,7 @@ class Runner:
 
     def next_intent_id(self, event_ns: int) -> str:
         """The id of what it asks for next, at an event of this time: the same whenever the same event is shown again."""
-        asks, count = self._asks, 1
+        asks = self._asks
         if event_ns > self._newest_ask_ns:  # later than all of them
             self._newest_ask_ns = event_ns
         else:
@@ -114,8 +119,8 @@ class Runner:
                 count = asks[place][1] + 1
                 asks[place] = event_ns, count
                 return f"{self.id}@{event_ns}.{count}"
-        asks.append((event_ns, count))
-        return f"{self.id}@{event_ns}.{count}"
+        asks.append((event_ns, 1))
+        return f"{self.id}@{event_ns}.1"
 
     def keep_bars(self, count: int) -> None:
         """Keep at least so many bars of each symbol, where risk needs more than the strategy does."""
@@ -160,7 +165,7 @@ class Host(Measuring):
         self.runners: dict[StrategyId, Runner] = {}
         self.stops: list[tuple[Runner, str, str]] = []
         self.intents: list[tuple[Runner, Intent]] = []
-        self.told: list[tuple[Envelope, list[tuple[Runner, Intent]], list[tuple[Runner, str, str]]]] = []
+        self.told: list[Told] = []
         self.listens = False
         self.repeats: Counter[str] = Counter()  # by rule, refusals that are no record: the one before once more
         self.calling: Runner | None = None
@@ -391,10 +396,9 @@ class Host(Measuring):
     def _remember(self, bar: Bar, runners: list[Runner]) -> None:
         """Take a bar into the histories of strategies, before any of them is called."""
         for runner in runners:
-            if runner.running:
-                runner.history[bar.symbol].append(bar)
-                if runner.has_more:
-                    self._remember_more(bar, runner)
+            runner.history[bar.symbol].append(bar)
+            if runner.has_more and runner.running:
+                self._remember_more(bar, runner)
 
     def _call(self, runner: Runner, callback: Callable[..., None], *event: Any) -> None:
         self.calling = runner
@@ -432,9 +436,9 @@ class Host(Measuring):
             detail = f"more than {runner.intent_times.maxlen} intents in a minute; wishes_per_minute of the strategy is the limit"
             self.stops.append((runner, "flooded", detail))
         elif isinstance(error, Overran):
-            self.stops.append((runner, "overran", _where(error)))
+            self.stops.append((runner, "overran", self.clean(_where(error))))
         else:
-            self.stops.append((runner, "raised", _where(error)))
+            self.stops.append((runner, "raised", self.clean(_where(error))))
 
 
 def _where(error: BaseException) -> str:

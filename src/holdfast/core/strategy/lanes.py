@@ -283,9 +283,8 @@ class Lanes:
 
     def _take(self, bar: Bar, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
-            if lane.runner.running:
-                lane.history[bar.symbol].append(bar)
-                self.feed(lane, bar)
+            lane.history[bar.symbol].append(bar)
+            self.feed(lane, bar)
 
 
 def _feed_all(meters: Sequence[Meter], bar: Bar) -> None:

@@ -54,10 +54,9 @@ class Measures:
 
     __slots__ = ()
 
-    if TYPE_CHECKING:
-        _host: Host
-        _runner: Runner
-        symbols: tuple[str, ...]
+    _host: "Host"
+    _runner: "Runner"
+    symbols: tuple[str, ...]
 
     def indicator(
         self,

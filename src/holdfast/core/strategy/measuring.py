@@ -1,19 +1,24 @@
 """The part of the host that begins and ends with the strategies, and keeps what they have besides their bars."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.messages import Bar
+from holdfast.core.orders.book import OrderBook
+from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.lanes import IndicatorView, Lane, Lanes
 from holdfast.core.strategy.measures import LogLine
+from holdfast.core.types import ZERO
 
 if TYPE_CHECKING:
+    from holdfast.core.strategy.api import Strategy
     from holdfast.core.strategy.bars import BuiltBars
-    from holdfast.core.strategy.host import Runner
-    from holdfast.core.types import StrategyId
+    from holdfast.core.strategy.host import Intent, Runner, Told
+    from holdfast.core.types import Side, StrategyId
 
 _by_id = attrgetter("id")
 
@@ -24,36 +29,50 @@ class Measuring:
     ``log`` is shown what they say; None: nobody listens.
     """
 
-    if TYPE_CHECKING:
-        built: BuiltBars[Runner]
-        now_ns: int
-        event_ns: int
-        muted: bool
-        runners: dict[StrategyId, Runner]
-        gathered: list[Runner]
-        calling: Runner | None
-        called: Callable[[Runner], None] | None
-
-        def _raised(self, runner: Runner, error: BaseException) -> None: ...
-        def _after(self, runner: Runner) -> None: ...
-
-        direct: dict[str, tuple[int, list[Runner], bool]]
+    built: "BuiltBars[Runner]"
+    now_ns: int
+    event_ns: int
+    muted: bool
+    runners: "dict[StrategyId, Runner]"
+    gathered: "list[Runner]"
+    calling: "Runner | None"
+    called: "Callable[[Runner], None] | None"
+    direct: "dict[str, tuple[int, list[Runner], bool]]"
+    orders: OrderBook
+    portfolio: Portfolio
+    waiting: "Mapping[tuple[StrategyId, str], Sequence[Any]]"
+    intents: "list[tuple[Runner, Intent]]"
+    told: "list[Told]"
 
     def __init__(self, calendar: TradingCalendar) -> None:
         self.lanes = Lanes(calendar, lambda runner, act: self._call(runner, lambda _: act()))
         self.starting = self.ending = False
         self.log: Callable[[LogLine], None] | None = None
+        self.clean: Callable[[str], str] = str  # takes secrets out of what exceptions say, which is recorded
         self._feed_bar_ns: int | None = None
 
     def start(self, now_ns: int) -> None:
         """Call ``on_start`` of every strategy."""
         use_exact()
-        self.now_ns = self.event_ns = now_ns
-        self.starting = True
+        self.now_ns = now_ns
         for runner in sorted(self.runners.values(), key=_by_id):
             if runner.running:
-                self._call(runner, runner.strategy.on_start)
+                self.begin(runner)
+
+    def begin(self, runner: "Runner") -> None:
+        """Call ``on_start`` of one strategy."""
+        self.event_ns = self.now_ns
+        self.starting = True
+        self._call(runner, runner.strategy.on_start)
         self.starting = False
+
+    def make(self, runner: "Runner", params: Any) -> bool:
+        """Give a runner a new strategy of its class. Whether it could be made; else it is stopped as one that raises."""
+        made: list[Strategy] = []
+        self._call(runner, lambda _: made.append(type(runner.strategy)(params)))
+        if made:
+            runner.strategy = made[0]
+        return bool(made)
 
     def end(self) -> None:
         """Call ``on_end`` of every strategy: the last that they are shown. What they ask for is dropped."""
@@ -80,10 +99,9 @@ class Measuring:
         """Take a bar into the history of those who read it, then show it to them: `_remember` and `call` at once."""
         symbol = bar.symbol
         for runner in runners:
-            if runner.running:
-                runner.history[symbol].append(bar)
-                if runner.has_more:
-                    self._remember_more(bar, runner)
+            runner.history[symbol].append(bar)  # of one that was stopped too: it may be started again
+            if runner.has_more and runner.running:
+                self._remember_more(bar, runner)
         self.event_ns = bar.time_ns
         for runner in runners:
             if runner.running:
@@ -98,6 +116,21 @@ class Measuring:
                 if getcontext() is not EXACT or self.called is not None:
                     self._after(runner)
 
+    def is_there(self, key: "tuple[StrategyId, str]", quantity: Decimal | None, direction: "Side | None") -> bool:
+        """Whether a position is where it is asked to be, and nothing that was asked for just now can change that."""
+        if self.intents or self.told or key in self.waiting:
+            return False
+        if not self.orders.live:  # nothing is on its way, as nearly always
+            ledger = self.portfolio.ledgers.get(key)
+            projected: Decimal = ZERO if ledger is None else ledger.quantity
+        elif self.orders.is_undecided(key):
+            return False
+        else:
+            projected = self.projected(key)
+        if quantity is not None:
+            return projected == quantity
+        return direction is not None and EXACT.multiply(projected, direction.sign) > 0
+
     def _remember_more(self, bar: Bar, runner: "Runner") -> None:
         lane = self.lanes.own.get(runner.id)
         if lane is not None:
@@ -108,4 +141,14 @@ class Measuring:
             runner.together[bar.symbol] = bar
 
     def _call(self, runner: "Runner", callback: Callable[..., None], *event: Any) -> None:
+        raise NotImplementedError
+
+    def projected(self, key: "tuple[StrategyId, str]") -> Decimal:
+        """A strategy's position once everything open has filled."""
+        raise NotImplementedError
+
+    def _raised(self, runner: "Runner", error: BaseException) -> None:
+        raise NotImplementedError
+
+    def _after(self, runner: "Runner") -> None:
         raise NotImplementedError

@@ -4,8 +4,8 @@ import heapq
 from typing import Generic, NamedTuple, TypeVar
 
 from holdfast.core.session.calendar import TradingCalendar
-from holdfast.core.strategy.context import Timer
 from holdfast.core.strategy.sessions import NEVER, Session, SessionTimes
+from holdfast.core.strategy.shown import Timer
 
 Owner = TypeVar("Owner")
 
@@ -47,6 +47,15 @@ class Schedule(Generic[Owner]):
             heapq.heapify(self._timers)
         self._count += 1
         heapq.heappush(self._timers, (due_ns, self._count, owner, name, interval_ns))
+
+    def drop(self, owner: Owner, before_ns: int | None = None) -> None:
+        """Drop an owner's timers; with a time those that were due before it and don't repeat."""
+        self._timers = [
+            timer
+            for timer in self._timers
+            if timer[2] is not owner or (before_ns is not None and (timer[4] is not None or timer[0] >= before_ns))
+        ]
+        heapq.heapify(self._timers)
 
     def take(self, now_ns: int) -> Due[Owner]:
         """What is due next. A timer that repeats is set again, for a time not before ``now_ns``."""

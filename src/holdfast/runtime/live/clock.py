@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from holdfast.core.types import SECOND_NS
-from holdfast.observe.clock import boot_time_ns
+from holdfast.telemetry.clock import boot_time_ns
 
 BELIEVED_NS = 5 * SECOND_NS
 """How far ahead of the clock a market event may be: exchanges' clocks differ by less, and a wrong one must not move ours."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from holdfast.brokers.port import BrokerFill
+from holdfast.core.codec import is_external
 from holdfast.core.messages import AnyBody, BrokerReport, FillBusted, OrderFilled
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import BUST
@@ -101,7 +102,7 @@ class Executions:
     def missing(self, order: Order, fills: Sequence[BrokerFill]) -> list[BrokerReport]:
         """What brings the books to the broker's executions of an order: new fills, corrections, busts.
 
-        ``fills`` are all of the order's.
+        ``fills`` are all of the order's. What is booked under an order that was taken for somebody else's is taken over from there.
         """
         key = order.terms.client_order_id
         reports: list[BrokerReport] = []
@@ -114,11 +115,12 @@ class Executions:
             elif (
                 known is None and f"{BUST}{fill.execution_id}" in order.execution_ids
             ):  # undone here, and there after all
-                again = f"{fill.execution_id}{_CORRECTED}{plain(fill.price)}"
+                again = _again(fill)
                 reports += [_filled(key, fill, again)] if again not in order.execution_ids else []
+            elif known is not None and is_external(known.client_order_id) and not is_external(key):
+                reports += [_busted(known, f"it is an execution of {key}"), _filled(key, fill, _again(fill))]
             elif known is not None and (known.price, known.quantity) != (fill.price, fill.quantity):
-                corrected = f"{fill.execution_id}{_CORRECTED}{plain(fill.price)}"
-                reports += [_busted(known, "corrected"), _filled(key, fill, corrected)]
+                reports += [_busted(known, "corrected"), _filled(key, fill, _again(fill))]
         there = {fill.execution_id for fill in fills}
         gone = [row for name, row in self._booked.items() if row.client_order_id == key and name not in there]
         return [*(_busted(row, "the broker has it no more") for row in gone), *reports]
@@ -139,6 +141,11 @@ def fill_of(row: FillRow) -> OrderFilled:
 
 def _key(execution_id: str) -> str:
     return execution_id.partition(_CORRECTED)[0]
+
+
+def _again(fill: BrokerFill) -> str:
+    """The id of an execution that is booked a second time, after it was undone here."""
+    return f"{fill.execution_id}{_CORRECTED}{plain(fill.price)}"
 
 
 def _filled(key: ClientOrderId, fill: BrokerFill, execution_id: str) -> OrderFilled:

@@ -7,8 +7,10 @@ from holdfast.brokers.port import BrokerFill, BrokerOrder
 from holdfast.core.codec import external_order_id
 from holdfast.core.findings import ExternalExecution
 from holdfast.core.messages import OrderAdopted, OrderTerms
+from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.types import ZERO, ClientOrderId, Money, Quantity
+from holdfast.runtime.live.linked import CLOSED
 from holdfast.runtime.live.surroundings import Surroundings
 
 ORPHAN_S = 10.0
@@ -22,17 +24,19 @@ class ExternalOrders:
         self._around = surroundings
         self._mark_unresolved = mark_unresolved
         self._orphans: dict[str, float] = {}
+        self._late: dict[str, float] = {}
 
     def key_of(self, found: BrokerOrder) -> ClientOrderId | None:
         """The id here of an order at the broker, ours or adopted; None when the books don't have it."""
         orders, external = self._around.state.orders, external_order_id(found.broker_order_id)
-        if orders.find(external) is not None:
+        ours = orders.find(found.client_order_id)
+        if orders.find(external) is not None and (ours is None or ours.broker_order_id != found.broker_order_id):
             return external
-        return found.client_order_id if orders.find(found.client_order_id) is not None else None
+        return None if ours is None else found.client_order_id
 
     def adopt_unless_ours(self, found: BrokerOrder) -> None:
         """Adopt an order that the books don't have, unless it may turn out to be one of ours."""
-        if not self._may_be_ours(found):
+        if not self._may_be_ours(found) and not self._may_have_been_ours(found):
             self.adopt(found)
 
     def adopt(self, found: BrokerOrder) -> None:
@@ -96,6 +100,29 @@ class ExternalOrders:
             and (order.terms.oco_group is not None or (not has_ids and order.terms.quantity == found.quantity))
             for order in orders.live.values()
         )
+
+    def _may_have_been_ours(self, found: BrokerOrder) -> bool:
+        """Whether it may be an order of ours that was taken for not sent, and has come after all: those are asked for first.
+
+        Only one of a linked pair can be that without being known by its id. It is adopted when asking has not found it for a while.
+        """
+        now_s = self._around.now_s()
+        alike = [order for order in self._around.state.orders.finished.values() if _is_late_leg(order, found)]
+        if not alike or now_s - self._late.setdefault(found.broker_order_id, now_s) >= ORPHAN_S:
+            self._late.pop(found.broker_order_id, None)
+            return False
+        for order in alike:
+            self._mark_unresolved(order.terms.client_order_id)
+        return True
+
+
+def _is_late_leg(order: Order, found: BrokerOrder) -> bool:
+    terms = order.terms
+    if order.state not in CLOSED or terms.oco_group is None or order.broker_order_id:
+        return False
+    same_side = (terms.symbol, terms.side, terms.order_type) == (found.symbol, found.side, found.order_type)
+    same_prices = (terms.limit_price, terms.stop_price) == (found.limit_price, found.stop_price)
+    return same_side and same_prices and found.quantity <= terms.quantity  # it shrinks as the other fills
 
 
 def adopted_order(found: BrokerOrder, held: Sequence[BrokerFill] = ()) -> OrderAdopted:

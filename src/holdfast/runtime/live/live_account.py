@@ -9,7 +9,7 @@ import structlog
 
 from holdfast.brokers.port import MOVED_ON, AccessDenied, LiveBroker, StreamStatus, Unavailable
 from holdfast.config import LiveConfig
-from holdfast.core.findings import Reconcile
+from holdfast.core.findings import Reconcile, Told
 from holdfast.core.messages import (
     BrokerReport,
     CancelOrder,
@@ -32,7 +32,6 @@ from holdfast.errors import Refused
 from holdfast.feeds.live import LiveFeed
 from holdfast.journal.lease import LeaseTerm
 from holdfast.journal.writer import Journal
-from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork, Watcher
 from holdfast.runtime.live.account_lock import AccountLock
 from holdfast.runtime.live.clock import LiveClock
@@ -43,6 +42,7 @@ from holdfast.runtime.live.opening import first_look
 from holdfast.runtime.live.reconcile import Reconciler
 from holdfast.runtime.live.recovery import LiveRecovery, Past
 from holdfast.runtime.live.supervisor import Supervisor
+from holdfast.telemetry.crash_points import CrashPoint, reach
 
 START_TRIES_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, *[30.0] * 19)
 """How long a start waits between attempts to reach the broker: ten minutes in all, as a nightly maintenance may take, before it gives up and
@@ -89,21 +89,21 @@ class LiveAccount:
             self.account, self._executions, clock, self.monitor, self._deliver, wake, config.reconcile_every_s
         )
         self.clock = clock
-        self._check_every_s = config.check_every_s
+        self.check_every_s = config.check_every_s
         self._wake = wake
         self._listening = asyncio.Event()
         self._is_ready = False
         self._tasks: list[asyncio.Task[None]] = []
         self._told: dict[ClientOrderId, Quantity] = {}
         self._connections = 0
-        self._supervisor: Supervisor | None = None
+        self.supervisor: Supervisor | None = None
         self._lock: AccountLock | None = None
         self._loop: asyncio.AbstractEventLoop
         contained.open(self._on_report, self._reason_to_keep, self._on_unresolved, clock.now_ns)
 
     def supervise(self, supervisor: Supervisor) -> None:
         """Have pending orders followed up as well, once the account may trade."""
-        self._supervisor = supervisor
+        self.supervisor = supervisor
 
     def check_with(self, check: Callable[[EngineState], None]) -> None:
         """Have the state that the records lead to looked at, before anything is added to it."""
@@ -176,7 +176,7 @@ class LiveAccount:
     def _deliver(self, reports: Sequence[BrokerReport]) -> None:
         """Let the core judge what reconciliation found, at once: what it asks next goes by the books as they are then."""
         now_ns = self.clock.now_ns()
-        self.account.inbox.extend(Report(now_ns, body) for body in reports)
+        self.account.inbox.extend(Report(now_ns, body, Told.ASKED) for body in reports)
         self.account.take_inbox()
         self._wake()
 
@@ -206,6 +206,7 @@ class LiveAccount:
         """See what was recorded."""
         for record in turn.records:
             self._executions.see(record.body, record.time_ns)
+            self.reconciler.linked.see(record.body)
             if isinstance(record.body, OrderFilled) and self.account.state.activities.unsettled:
                 self.reconciler.compare_soon()  # what the broker took of the coins decides what can be protected
             if isinstance(record.body, OrderAdopted):
@@ -276,8 +277,8 @@ class LiveAccount:
         self._cancel_again()
         self._tasks.append(asyncio.create_task(self.reconciler.run()))
         self._tasks.append(asyncio.create_task(self._check()))
-        if self._supervisor is not None:
-            self._tasks.append(asyncio.create_task(self._supervisor.run()))
+        if self.supervisor is not None:
+            self._tasks.append(asyncio.create_task(self.supervisor.run()))
 
     async def _first(self, stream: "asyncio.Task[None]") -> None:
         """Wait until the stream listens for the first time."""
@@ -338,7 +339,7 @@ class LiveAccount:
     async def _check(self) -> None:
         """Ask the broker for its time, again and again: the answer is for the clock, that there is one for the monitor."""
         while True:
-            await asyncio.sleep(self._check_every_s)
+            await asyncio.sleep(self.check_every_s)
             with suppress(Unavailable, AccessDenied):
                 self.clock.sync(await self.account.broker.clock_ns())
 

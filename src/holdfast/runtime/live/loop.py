@@ -18,7 +18,6 @@ from holdfast.errors import HoldfastError
 from holdfast.feeds.live import FeedStatus, LiveFeed
 from holdfast.journal.commands import CommandQueue
 from holdfast.journal.writer import Journal
-from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.beat import beating
 from holdfast.runtime.ending import end_strategies
@@ -28,6 +27,9 @@ from holdfast.runtime.live.health import Cause
 from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.past import JoinedFeed, SharedPast
 from holdfast.runtime.mailbox import Mailbox
+from holdfast.runtime.reloading import Reloader
+from holdfast.telemetry.crash_points import CrashPoint, reach
+from holdfast.telemetry.logs import about
 
 QUEUE = 10_000
 """Market events that may wait: a few seconds of a busy market. A feed waits when it is full, and its broker notices."""
@@ -51,18 +53,19 @@ class LiveLoop:
 
     def __init__(
         self,
-        desks: Sequence[LiveAccount],
+        live_accounts: Sequence[LiveAccount],
         feed: LiveFeed,
         journal: Journal,
         commands: CommandQueue,
         woken: asyncio.Event,
         *,
         records_stop: bool = True,
+        reloader: Reloader | None = None,
     ) -> None:
         """``records_stop``: its end is that of an engine, after which stopped strategies have a new chance."""
         self.feed = feed
-        self.accounts: Sequence[AccountAtWork[LiveBroker]] = [desk.account for desk in desks]
-        self._desks = desks
+        self.accounts: Sequence[AccountAtWork[LiveBroker]] = [live.account for live in live_accounts]
+        self._live_accounts = live_accounts
         self._trading: list[LiveAccount] = []
         self._starting: dict[LiveAccount, asyncio.Task[None]] = {}
         self._leaving: list[asyncio.Task[None]] = []
@@ -70,7 +73,7 @@ class LiveLoop:
         self._joined: dict[LiveAccount, JoinedFeed] = {}
         self._journal = journal
         self._woken = woken
-        self._mailbox = Mailbox(commands, journal, woken.set)
+        self._mailbox = Mailbox(commands, journal, woken.set, reloader)
         self._queue: asyncio.Queue[MarketEvent] = asyncio.Queue(QUEUE)
         self._records_stop = records_stop
         self._stop_reason = ""
@@ -102,12 +105,12 @@ class LiveLoop:
             for task in self._starting.values():
                 task.cancel()
             await asyncio.gather(*self._starting.values(), *self._leaving, return_exceptions=True)
-            for desk in self._desks:
-                await desk.stop()
+            for live in self._live_accounts:
+                await live.stop()
 
     async def _run(self) -> str:
-        for desk in self._desks:
-            self._starting[desk] = self._task(self._start(desk))
+        for live in self._live_accounts:
+            self._starting[live] = self._task(self._start(live))
         tasks = [self._task(self._mailbox.watch(self._back, self.stop)), self._task(self._beat())]
         try:
             while not self._stop_reason:
@@ -138,57 +141,60 @@ class LiveLoop:
 
     # --- accounts come and go -----------------------------------------------------------------------------------------
 
-    async def _start(self, desk: LiveAccount) -> None:
-        joined = self._joined[desk] = JoinedFeed(self._past)
-        await desk.start(joined)
+    async def _start(self, live: LiveAccount) -> None:
+        joined = self._joined[live] = JoinedFeed(self._past)
+        with about(account=live.account.name, broker=live.account.state.broker):  # what it begins is its own as well
+            await live.start(joined)
 
     def _see_starts(self) -> None:
         """Let accounts trade that are back, and leave those out that can't be."""
-        for desk, task in list(self._starting.items()):
+        for live, task in list(self._starting.items()):
             if not task.done():
                 continue
-            del self._starting[desk]
+            del self._starting[live]
             error = task.exception()
             if error is None:
-                self._join(desk)
+                self._join(live)
             else:
-                self._lose(desk, error)
+                self._lose(live, error)
         if not self._starting and not self.recovered.is_set():
             self._past.forget()
             self.recovered.set()
 
-    def _join(self, desk: LiveAccount) -> None:
+    def _join(self, live: LiveAccount) -> None:
         """An account is back: it is shown what came meanwhile, and trades."""
-        self._trading.append(desk)
+        self._trading.append(live)
         if self._market is not None:
-            desk.monitor.set(Cause.MARKET_DATA, ok=self._market.connected, reason=self._market.reason)
-        for instant in instants(self._joined[desk].unseen()):
-            self._show(desk, instant)
+            live.monitor.set(Cause.MARKET_DATA, ok=self._market.connected, reason=self._market.reason)
+        for instant in instants(self._joined[live].unseen()):
+            self._show(live, instant)
 
-    def _lose(self, desk: LiveAccount, error: BaseException) -> None:
+    def _lose(self, live: LiveAccount, error: BaseException) -> None:
         """An account can't go on. Raises the error where no other account is left, or nobody knows what it means."""
-        others = [other for other in self._desks if other is not desk and other.account.name not in self.failures]
+        others = [
+            other for other in self._live_accounts if other is not live and other.account.name not in self.failures
+        ]
         if not isinstance(error, HoldfastError) or not others:
             raise error
-        name = desk.account.name
+        name = live.account.name
         log.error("an account can't go on; the others do", account=name, reason=str(error))
         self.failures[name] = error
-        has_begun = desk in self._trading
+        has_begun = live in self._trading
         if has_begun:
-            self._trading.remove(desk)
-        self._leaving.append(self._task(self._leave(desk, str(error), has_begun=has_begun)))
+            self._trading.remove(live)
+        self._leaving.append(self._task(self._leave(live, str(error), has_begun=has_begun)))
 
-    async def _leave(self, desk: LiveAccount, reason: str, *, has_begun: bool) -> None:
+    async def _leave(self, live: LiveAccount, reason: str, *, has_begun: bool) -> None:
         """Let what is under way be answered, then let the account go: a watchdog or another engine may take it."""
-        await desk.stop()
+        await live.stop()
         if has_begun:
-            desk.take_inbox()
-            end_strategies(desk.account.state)
-            desk.account.keep(lifecycle.stop(desk.account.state, reason))
-        await let_go(desk.account, self._journal)
+            live.take_inbox()
+            end_strategies(live.account.state)
+            live.account.keep(lifecycle.stop(live.account.state, reason))
+        await let_go(live.account, self._journal)
 
     def _back(self) -> list[AccountAtWork[LiveBroker]]:
-        return [desk.account for desk in self._trading]
+        return [live.account for live in self._trading]
 
     # --- the market ---------------------------------------------------------------------------------------------------
 
@@ -197,12 +203,12 @@ class LiveLoop:
         self._woken.clear()
         if self._journal.failure is not None:
             raise self._journal.failure
-        for desk in list(self._trading):
-            failure = desk.failure()
+        for live in list(self._trading):
+            failure = live.failure()
             if failure is not None:
-                self._lose(desk, failure)
+                self._lose(live, failure)
             else:
-                desk.take_inbox()
+                live.take_inbox()
         events = [self._queue.get_nowait() for _ in range(min(TURN, self._queue.qsize()))]
         if self._starting:
             self._past.keep(events)
@@ -212,22 +218,22 @@ class LiveLoop:
 
     def _take(self, instant: Instant) -> None:
         """Take the events of one time that are here by now. Nothing waits for what may come of that time still."""
-        for desk in self._trading:
-            self._show(desk, instant)
+        for live in self._trading:
+            self._show(live, instant)
         self.events += len(instant)
         self.last_event = instant[-1]
 
     @staticmethod
-    def _show(desk: LiveAccount, instant: Instant) -> None:
-        desk.clock.hint(instant[0].time_ns)
-        desk.account.state.cursor += 1
-        desk.account.take(instant)
-        if desk.account.inbox:
-            desk.take_inbox()
+    def _show(live: LiveAccount, instant: Instant) -> None:
+        live.clock.hint(instant[0].time_ns)
+        live.account.state.cursor += 1
+        live.account.take(instant)
+        if live.account.inbox:
+            live.take_inbox()
 
     def _release(self) -> None:
-        for desk in self._trading:
-            account = desk.account
+        for live in self._trading:
+            account = live.account
             if account.gate.waiting:
                 account.gate.release(self._journal.watermark(account.name))
             if account.inbox:
@@ -241,7 +247,8 @@ class LiveLoop:
                 raise fault
             self._on_feed(FeedStatus(connected=False, reason=reason))
 
-        await keep_going("market data", lambda: self.feed.run(self._deliver, self._on_feed), broke)
+        with about(feed=self.feed.name):
+            await keep_going("market data", lambda: self.feed.run(self._deliver, self._on_feed), broke)
 
     async def _deliver(self, event: MarketEvent) -> None:
         await self._queue.put(event)
@@ -250,14 +257,14 @@ class LiveLoop:
     def _on_feed(self, status: FeedStatus) -> None:
         self._has_had_market = self._has_had_market or status.connected
         self._market = status
-        for desk in self._trading:
-            desk.monitor.set(Cause.MARKET_DATA, ok=status.connected, reason=status.reason)
+        for live in self._trading:
+            live.monitor.set(Cause.MARKET_DATA, ok=status.connected, reason=status.reason)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            for desk in self._trading:
-                desk.account.take(Heartbeat(desk.clock.now_ns()))
+            for live in self._trading:
+                live.account.take(Heartbeat(live.clock.now_ns()))
 
     async def _end(self) -> None:
         """Take and let out what is left, then let the accounts go."""
@@ -266,12 +273,12 @@ class LiveLoop:
         while any(not account.is_settled for account in self._back()) and asyncio.get_running_loop().time() < ends_s:
             self._turn()
             await asyncio.sleep(0)
-        for desk in self._trading:
-            await desk.stop()
-            desk.take_inbox()
-            end_strategies(desk.account.state)
+        for live in self._trading:
+            await live.stop()
+            live.take_inbox()
+            end_strategies(live.account.state)
             if self._records_stop:
-                desk.account.keep(lifecycle.stop(desk.account.state, self._stop_reason))
+                live.account.keep(lifecycle.stop(live.account.state, self._stop_reason))
 
 
 def _raise_if_over(tasks: "Sequence[asyncio.Task[None]]") -> None:

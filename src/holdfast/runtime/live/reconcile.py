@@ -12,7 +12,7 @@ from holdfast.brokers.port import AccessDenied, BrokerAccount, BrokerFill, Broke
 from holdfast.core.adjustments import BrokerActivity
 from holdfast.core.codec import is_external
 from holdfast.core.findings import ExternalExecution
-from holdfast.core.messages import BrokerReport
+from holdfast.core.messages import BrokerReport, Report
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import SECOND_NS, ClientOrderId
 from holdfast.runtime.account import AccountAtWork
@@ -22,10 +22,12 @@ from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.external import ExternalOrders
 from holdfast.runtime.live.health import Cause, Monitor
+from holdfast.runtime.live.linked import LinkedOrders
 from holdfast.runtime.live.permits import PermitsWatch
 from holdfast.runtime.live.search import Search
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
 from holdfast.runtime.live.unresolved import FIRST_WAIT_S, LONGEST_WAIT_S, UNANSWERED, UnresolvedOrders
+from holdfast.telemetry.logs import about
 
 __all__ = ["UNANSWERED", "Reconciler"]
 
@@ -58,10 +60,11 @@ class Reconciler:
         self._broker = account.broker
         self._clock = clock
         self._monitor = monitor
-        self._every_s = every_s
+        self.every_s = every_s
         self._woken = asyncio.Event()
         self._external = ExternalOrders(around, lambda key: self.unresolved.add(key, by_force=True))
         self.unresolved = UnresolvedOrders(around, self._woken.set, self._external.adopt)
+        self.linked = LinkedOrders(around, self.mark_unresolved, self._hear)
         self._books = Books(around)
         self._search = Search(around)
         self._bookings = BrokerBookings(around)
@@ -82,6 +85,11 @@ class Reconciler:
     def unresolved_ids(self) -> Sequence[ClientOrderId]:
         """The orders that are being asked for, apart from those that asking alone won't explain."""
         return self.unresolved.open
+
+    def _hear(self, body: BrokerReport) -> None:
+        """Have the core judge a report after what it is at."""
+        self._around.account.inbox.append(Report(self._clock.now_ns(), body))
+        self._around.wake()
 
     def begin(self, known_ns: int) -> None:
         """Say up to when the books hold everything that happened: what came later is asked for."""
@@ -109,12 +117,12 @@ class Reconciler:
     async def run(self) -> None:
         """Look into unresolved orders as they come, and compare everything from time to time, until cancelled."""
         self._is_at_work = True
-        self._due_s = self._clock.monotonic_s() + self._every_s
+        self._due_s = self._clock.monotonic_s() + self.every_s
         while True:
             if Cause.ACCOUNT not in self._monitor.missing:  # what another account doesn't have proves nothing
                 await self.unresolved.look_into(self._quietly)
             if self._clock.monotonic_s() >= self._due_s:
-                self._due_s = self._clock.monotonic_s() + self._every_s
+                self._due_s = self._clock.monotonic_s() + self.every_s
                 await self._quietly(self.compare)
             asked_s = self.unresolved.next_s()
             await self._wait_until(self._due_s if asked_s is None else min(self._due_s, asked_s))
@@ -134,6 +142,10 @@ class Reconciler:
 
         Nothing is recorded when orders stay unresolved: what is under way isn't there to be accepted.
         """
+        with about(account=self._state.account, broker=self._state.broker):
+            await self._compare_for(reason, accept=accept)
+
+    async def _compare_for(self, reason: str, *, accept: bool) -> None:
         ends_s = self._clock.monotonic_s() + ASKED_WITHIN_S
         while self._clock.monotonic_s() < ends_s:
             if await self._quietly(self.compare) and not self.unresolved_ids:

@@ -20,6 +20,7 @@ from holdfast.core.instant import in_order
 from holdfast.core.messages import Envelope, MarketEvent, Report
 from holdfast.core.milestones import RecoveryCompleted, StrategyStopped
 from holdfast.core.state import EngineState, apply
+from holdfast.core.state.session import take_parameters
 from holdfast.core.strategy.updates import with_later
 from holdfast.core.turn import Turn
 from holdfast.errors import JournalCorrupt, StaleEpoch
@@ -103,6 +104,7 @@ class LiveRecovery:
         known = self._account.snapshot_at = restore_newest(state, self._past)
         if known:
             self.known_ns = state.now_ns
+            take_parameters(state)
             self._show_known(events, known)
         for record in self._past.records(state.account, known):
             self._show_until(events, record.time_ns)

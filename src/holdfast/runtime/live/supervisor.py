@@ -89,7 +89,7 @@ class Supervisor:
         self._state = account.state
         self._unresolved = unresolved
         self._clock = clock
-        self._config = config
+        self.config = config
         self._stores = stores
         self._measure = measure
         self._wake = wake
@@ -107,7 +107,7 @@ class Supervisor:
             self._proven.clear()
             await self.cycle()
             try:
-                async with asyncio.timeout(self._config.interval_s):
+                async with asyncio.timeout(self.config.interval_s):
                     await self._proven.wait()
             except TimeoutError:
                 continue
@@ -138,7 +138,7 @@ class Supervisor:
         return is_due or bool(self._open) or any(o.state in UNANSWERED for o in self._state.orders.live.values())
 
     async def _under_lock(self) -> SupervisorCycle:
-        name, lease_s = f"supervisor:{self._account.name}", self._config.lease_s
+        name, lease_s = f"supervisor:{self._account.name}", self.config.lease_s
         lock = await _of_store(self._stores.locks.acquire, name, 0.0, lease_s)
         try:
             return await self._work(lock)
@@ -146,7 +146,7 @@ class Supervisor:
             await _of_store(lock.release)
 
     async def _work(self, lock: Lock) -> SupervisorCycle:
-        claims, config = self._stores.claims, self._config
+        claims, config = self._stores.claims, self.config
         pending = [key for key, order in self._state.orders.live.items() if order.state in UNANSWERED]
         await _of_store(claims.file, self._account.name, pending)
         taken = await _of_store(claims.take, self._account.name, self._stores.worker, config.batch, config.lease_s)
@@ -168,7 +168,7 @@ class Supervisor:
         order = self._state.orders.find(claim.client_order_id)  # type: ignore[arg-type]
         if order is None or order.state not in UNANSWERED:
             return Verdict("skipped")
-        pause_s = min(self._config.back_off_s * 2 ** (claim.attempts - 1), LONGEST_PAUSE_S)
+        pause_s = min(self.config.back_off_s * 2 ** (claim.attempts - 1), LONGEST_PAUSE_S)
         if order.state is not OrderState.UNKNOWN:
             return Verdict("skipped", pause_s, "its answer is under way")
         key = order.terms.client_order_id
@@ -214,8 +214,8 @@ class Supervisor:
             and state.ids.is_of_this_epoch(terms.client_order_id)
             and terms.oco_group is None
             and not order.cancel_released_ns
-            and order.attempts <= self._config.resubmissions
-            and age_ns < self._config.time_to_live_s * SECOND_NS
+            and order.attempts <= self.config.resubmissions
+            and age_ns < self.config.time_to_live_s * SECOND_NS
             and (terms.expires_ns is None or self._clock.now_ns() <= terms.expires_ns)
             and (state.account_state.takes_risk or not raises(state, order))
         )
@@ -223,7 +223,7 @@ class Supervisor:
     def _back_off_s(self, order: Order) -> float:
         """How long an order has to wait still since it got no answer; doubled with each time it was sent."""
         waited_s = (self._clock.now_ns() - order.updated_ns) / SECOND_NS
-        return self._config.back_off_s * 2.0 ** (order.attempts - 1) - waited_s
+        return self.config.back_off_s * 2.0 ** (order.attempts - 1) - waited_s
 
     def _tell(self, done: SupervisorCycle) -> None:
         """Record what has happened since the last record; a quiet cycle, and an error that goes on, is none."""

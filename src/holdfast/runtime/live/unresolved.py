@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from holdfast.brokers.port import AtBroker, BrokerOrder
-from holdfast.core.codec import is_external
+from holdfast.core.codec import external_order_id, is_external
 from holdfast.core.findings import OrderLost, OrderOverdue
 from holdfast.core.messages import (
     BrokerReport,
@@ -25,13 +25,16 @@ from holdfast.core.messages import (
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.state import Policy
 from holdfast.core.types import HOUR_NS, ClientOrderId, plain
-from holdfast.observe.crash_points import CrashPoint, reach
 from holdfast.runtime.live.evidence import Evidence
 from holdfast.runtime.live.health import Cause
+from holdfast.runtime.live.linked import sent_with
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
+from holdfast.telemetry.crash_points import CrashPoint, reach
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 5.0
 """Between two questions about the same order: doubled each time."""
+OLD_S = 2.0
+"""After so long an answer is too old to prove an absence, and after the settling time where that is longer."""
 LOST_WAIT_S = 30.0
 """Between two questions about an order that the broker has lost."""
 UNANSWERED = (OrderState.PREPARED, OrderState.RELEASED, OrderState.UNKNOWN)
@@ -57,6 +60,8 @@ class UnresolvedOrder(msgspec.Struct):
     """The last that was recorded of it when it was not there."""
     proof: str = ""
     """Why it is known not to be at the broker, while it may be sent again."""
+    proven_s: float = 0.0
+    """When that was found last."""
 
 
 class UnresolvedOrders:
@@ -113,9 +118,11 @@ class UnresolvedOrders:
         ]
 
     def proof(self, key: ClientOrderId) -> str:
-        """Why an order is known not to be at the broker; empty when that isn't known."""
+        """Why an order is known not to be at the broker; empty when that isn't known, or was before a freeze."""
         unresolved = self._orders.get(key)
-        return unresolved.proof if unresolved is not None else ""
+        if unresolved is None or self._around.now_s() - unresolved.proven_s > max(self._settle_s, 2 * LONGEST_WAIT_S):
+            return ""
+        return unresolved.proof
 
     def cancel_refused(self, key: ClientOrderId) -> None:
         """The broker has refused an order's cancel. Somebody wants the order to end; if it is not there, it has."""
@@ -153,7 +160,7 @@ class UnresolvedOrders:
 
     async def _look_into(self, key: ClientOrderId, unresolved: UnresolvedOrder) -> None:
         order = self._state.orders.find(key)
-        if order is None or not self._evidence.can_tell(order):
+        if order is None or not self._evidence.can_tell(order) or self._is_ours_by_now(order):
             self.forget(key)
             return
         reach(CrashPoint.RECONCILING)
@@ -175,17 +182,9 @@ class UnresolvedOrders:
         if order.state.is_terminal:
             self.forget(key)
             return
-        if order.state is OrderState.RELEASED:  # it waits for the rate limit, or its answer: this proves nothing
+        if self._says_nothing(order, unresolved, asked_s):
             unresolved.since_s, unresolved.negatives = self._around.now_s(), 0
-            return
-        if (
-            order.last_record_id != unresolved.last_record_id
-        ):  # something is known of it since: what was asked before says nothing
-            unresolved.since_s, unresolved.negatives, unresolved.last_record_id = (
-                self._around.now_s(),
-                0,
-                order.last_record_id,
-            )
+            unresolved.last_record_id = order.last_record_id
             return
         after_s = asked_s - unresolved.since_s
         if after_s < self._settle_s:
@@ -194,21 +193,42 @@ class UnresolvedOrders:
             reason = "the broker can't be asked for it by any id: `holdfast resolve` says what became of it"
             self._around.deliver([OrderOverdue(key, reason)])
             return
-        if not await self._evidence.is_absent(order):
+        if not await self._evidence.is_absent(order) or self._is_old(asked_s):
             unresolved.negatives = 0
             return
         unresolved.negatives += 1
-        if unresolved.negatives < self._broker.capability.negatives:
+        if unresolved.negatives < self._broker.capability.negatives or self._waits_for_its_partner(order):
             unresolved.due_s = self._around.now_s() + FIRST_WAIT_S
             return
         if self._orders.get(key) is unresolved:
             self._is_absent(order, unresolved, f"asked for {after_s:.1f} s, the broker has no such order")
 
+    def _says_nothing(self, order: Order, unresolved: UnresolvedOrder, asked_s: float) -> bool:
+        """Whether an answer that doesn't show an order counts for nothing, and asking begins anew.
+
+        It waits for the rate limit or its answer; or something is known of it since; or the answer is of a time before a freeze, and what
+        had not left yet may have left since.
+        """
+        is_news = order.last_record_id != unresolved.last_record_id
+        return order.state is OrderState.RELEASED or is_news or self._is_old(asked_s)
+
+    def _is_old(self, asked_s: float) -> bool:
+        """Whether an answer says how things were, and not how they are: more has gone by since than an order needs to be shown."""
+        return self._around.now_s() - asked_s > max(self._settle_s, OLD_S)
+
+    def _waits_for_its_partner(self, order: Order) -> bool:
+        """Whether the order that went together with it may still turn up: both are absent, or neither is."""
+        partner = sent_with(self._around, order)
+        if partner is None or partner.state not in UNANSWERED:
+            return False
+        known = self._orders.get(partner.terms.client_order_id)
+        return known is None or known.negatives < self._broker.capability.negatives
+
     def _is_absent(self, order: Order, unresolved: UnresolvedOrder, proof: str) -> None:
         """It is proven that the broker has no such order."""
         key = order.terms.client_order_id
         if order.state in UNANSWERED and self.may_send_again(order):
-            unresolved.proof = proof
+            unresolved.proof, unresolved.proven_s = proof, self._around.now_s()
         elif order.state in UNANSWERED:
             self.forget(key)
             self._found([OrderNotSent(key, proof)])
@@ -249,6 +269,7 @@ class UnresolvedOrders:
                 self._others(found)
                 return True
             self._found([OrderAccepted(key, found.broker_order_id)])
+        self._take_over(key, found)
         unresolved.negatives, unresolved.is_lost, unresolved.proof, unresolved.cancel_refused = 0, False, "", False
         if found.filled_quantity != order.filled_quantity or unresolved.by_force:
             await self._bring_fills(order, found, unresolved, asked_s)
@@ -261,6 +282,20 @@ class UnresolvedOrders:
         if came_to_nothing or (works_on and asked_s - unresolved.since_s >= self._settle_s):
             self._cancel(order)
         return agrees
+
+    def _is_ours_by_now(self, order: Order) -> bool:
+        """Whether an adopted order has turned out to be one of ours: that one is asked for in its place."""
+        if not is_external(order.terms.client_order_id):
+            return False
+        orders = (*self._state.orders.live.values(), *self._state.orders.finished.values())
+        same = (other for other in orders if other.broker_order_id == order.broker_order_id)
+        return any(not is_external(other.terms.client_order_id) for other in same)
+
+    def _take_over(self, key: ClientOrderId, found: BrokerOrder) -> None:
+        """End what was adopted of an order that is ours after all; its executions go over with `Executions.missing`."""
+        adopted = self._state.orders.live.get(external_order_id(found.broker_order_id))
+        if adopted is not None and not is_external(key):
+            self._found([OrderCanceled(adopted.terms.client_order_id, f"it is {key}, an order of ours")])
 
     def _cancel(self, order: Order) -> None:
         """Ask for an order's cancel once more: it works at the broker, and shouldn't."""

@@ -12,7 +12,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Quantity
 from holdfast.errors import Fatal
-from tests.scenario.desk import Desk, Scripted, bar, new_state
+from tests.scenario.account import Account, Scripted, bar, new_state
 
 
 def obliged(monkeypatch: pytest.MonkeyPatch, *found: Any) -> Turn:
@@ -98,8 +98,8 @@ def test_only_the_touched_symbol_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
         return positions(state, symbol)
 
     script = {1: lambda context, _: context.buy("ABC", 10, stop_loss=90), 3: lambda context, _: context.buy("XYZ", 10)}
-    desk = Desk(Scripted(script)).run(bar(1, 100.0), bar(2, 100.0))
-    assert desk.state.guards
+    account = Account(Scripted(script)).run(bar(1, 100.0), bar(2, 100.0))
+    assert account.state.guards
     monkeypatch.setattr(obligations.protection, "_positions", counted)
-    desk.run(bar(3, 50.0, symbol="XYZ"), bar(4, 50.0, symbol="XYZ"))
+    account.run(bar(3, 50.0, symbol="XYZ"), bar(4, 50.0, symbol="XYZ"))
     assert set(looked) == {"XYZ"}

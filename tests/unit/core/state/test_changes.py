@@ -10,9 +10,9 @@ from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.state import CHANGES, UNCHANGED, joined
 from holdfast.core.state.account import Change
 from holdfast.core.types import MANUAL
-from holdfast.core.waiting import Waiting
+from holdfast.core.waits import Waiting
 from holdfast.errors import Fatal
-from tests.scenario.desk import new_state
+from tests.scenario.account import new_state
 
 
 def test_every_type_of_record_is_provided_for() -> None:

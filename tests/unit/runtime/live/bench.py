@@ -53,6 +53,7 @@ from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.executions import Executions
 from holdfast.runtime.live.health import Monitor
 from holdfast.runtime.live.reconcile import Reconciler
+from holdfast.telemetry.clock import boot_time_ns
 
 START_NS = 1_720_618_200 * SECOND_NS
 SYMBOL = "AVOR"
@@ -142,15 +143,17 @@ class ShownBroker:
 class Bench:
     """One account at work."""
 
-    def __init__(self, journal: Journal, kind: IdempotencyClass, runner: asyncio.Runner) -> None:
+    def __init__(self, journal: Journal, broker: ShownBroker, runner: asyncio.Runner) -> None:
         self._runner = runner
-        self.broker = ShownBroker(kind)
+        self.broker = broker
+        self.slept_ns = 0
+        """How long the process was frozen in all: its clocks went on."""
         self.state = EngineState(
             "one", BrokerName("alpaca"), trading_calendar("XNYS"), instrument_for("XNYS"), RiskLimits()
         )
         self.records: list[Envelope] = []
         self.account = AccountAtWork(self.state, self.broker, journal, self._watch)
-        self.clock = LiveClock()
+        self.clock = LiveClock(lambda: boot_time_ns() + self.slept_ns)
         self.executions = Executions()
         self.monitor = Monitor(self._health, self.clock.now_ns, manual=False)
         self.reconciler = Reconciler(
@@ -226,11 +229,13 @@ class Bench:
 
 
 @contextmanager
-def bench(folder: Path, kind: IdempotencyClass) -> Iterator[Bench]:
+def bench(
+    folder: Path, kind: IdempotencyClass, make: Callable[[IdempotencyClass], ShownBroker] = ShownBroker
+) -> Iterator[Bench]:
     """An account, closed afterwards."""
     journal = Journal.open(f"sqlite:///{folder / 'journal.db'}")
     try:
         with asyncio.Runner() as runner:
-            yield Bench(journal, kind, runner)
+            yield Bench(journal, make(kind), runner)
     finally:
         journal.close()

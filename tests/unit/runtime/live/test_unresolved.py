@@ -8,10 +8,14 @@ import pytest
 
 from holdfast.brokers.capability import IdempotencyClass
 from holdfast.brokers.port import AtBroker, BrokerFill, BrokerOrder
+from holdfast.core.codec import external_order_id
 from holdfast.core.findings import OrderOverdue, Resolution, Resolve
 from holdfast.core.messages import (
     Action,
     CommandDone,
+    OrderAccepted,
+    OrderAdopted,
+    OrderAnomaly,
     OrderCanceled,
     OrderNotSent,
     OrderRejected,
@@ -155,6 +159,19 @@ def test_only_an_unknown_order_can_be_resolved(tmp_path: Path) -> None:
         assert not done.accepted
 
 
+def test_what_reached_the_broker_was_sent(tmp_path: Path) -> None:
+    """That an order was not sent is no person's word where the broker has given it an id; that it is over is."""
+    with bench(tmp_path, C) as one:
+        order = one.place_unanswered()
+        order.broker_order_id = "b1"
+        one.ask(Resolve(order.terms.client_order_id, Resolution.NOT_SENT))
+        done = one.of(CommandDone)[-1]
+        assert isinstance(done, CommandDone)
+        assert (done.accepted, "reached the broker" in done.text) == (False, True)
+        one.ask(Resolve(order.terms.client_order_id, Resolution.CANCELED))
+        assert order.state is OrderState.CANCELED
+
+
 @pytest.mark.proves("S7", "S5")
 def test_a_bust_that_no_stream_told_is_found_by_comparing(tmp_path: Path) -> None:
     """The execution is in the books and no longer at the broker: it is undone, and the position follows."""
@@ -168,6 +185,49 @@ def test_a_bust_that_no_stream_told_is_found_by_comparing(tmp_path: Path) -> Non
         one.broker.fills, one.broker.held = [], {}
         one.run_until(lambda: order.filled_quantity == 0)
         assert one.state.portfolio.quantity(SYMBOL) == 0
+
+
+@pytest.mark.proves("S6", "I3", "I14")
+@pytest.mark.parametrize("filled", [0, 3])
+def test_an_order_that_was_adopted_and_is_ours_is_booked_as_ours(tmp_path: Path, filled: int) -> None:
+    """The broker says only later whose it is: what was booked of it goes over, and the books have it once."""
+    with bench(tmp_path, A) as one:
+        order = one.place_unanswered()
+        key = order.terms.client_order_id
+        one.deliver([OrderNotSent(key, "it was proven")])
+        one.broker.orders["b1"] = shown(order, label="", filled=filled)
+        one.broker.fills = [execution(filled)] if filled else []
+        one.broker.held[SYMBOL] = Decimal(filled)
+        one.run_until(lambda: bool(one.of(OrderAdopted)) and one.state.portfolio.quantity(SYMBOL) == filled)
+        adopted = one.state.orders.find(external_order_id("b1"))
+        assert adopted is not None
+        one.broker.orders["b1"] = shown(order, filled=filled)
+        one.reconciler.mark_unresolved(key)
+        one.run_until(lambda: not adopted.is_live and order.filled_quantity == filled)
+        one.run_until(lambda: one.reconciler.unresolved.next_s() is None)
+        assert order.broker_order_id == "b1"
+        assert adopted.filled_quantity == 0
+        assert one.state.portfolio.strategy_quantity(order.terms.strategy, SYMBOL) == filled
+        assert one.state.portfolio.quantity(SYMBOL) == filled
+
+
+@pytest.mark.proves("B2", "I3")
+def test_an_order_that_is_there_again_under_another_id_has_that_id_in_the_books(tmp_path: Path) -> None:
+    """The broker lost it, and a copy that was late came in: the books name the one that is there, and say so."""
+    with bench(tmp_path, A) as one:
+        order = one.place_unanswered()
+        one.broker.orders["b1"] = shown(order)
+        one.run_until(lambda: order.broker_order_id == "b1")
+        one.deliver([OrderAccepted(order.terms.client_order_id, "b1")])
+        assert one.of(OrderAnomaly) == []
+        one.deliver([OrderAccepted(order.terms.client_order_id, "b2")])
+        assert (order.broker_order_id, order.state) == ("b2", OrderState.SUBMITTED)
+        (told,) = one.of(OrderAnomaly)
+        assert isinstance(told, OrderAnomaly)
+        assert "another id" in told.reason
+        one.deliver([OrderCanceled(order.terms.client_order_id, "asked for")])
+        one.deliver([OrderAccepted(order.terms.client_order_id, "b3")])
+        assert (order.broker_order_id, order.state) == ("b3", OrderState.CANCELED)
 
 
 def refusal(one: Bench, symbol: str) -> str:

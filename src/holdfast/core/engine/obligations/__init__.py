@@ -91,6 +91,10 @@ def conclude(state: EngineState, turn: Turn) -> Turn:
 
     The account's state is recorded, and the clock is looked at again in time.
     """
+    if is_free(state) and not state.host.told:  # as nearly always where no position is guarded
+        turn.is_touched = False
+        turn.finish()
+        return turn
     fulfil(state, turn)
     while state.host.told:
         heed(state, turn)

@@ -6,7 +6,8 @@ from holdfast.core.messages import WishOver
 from holdfast.core.protection.policy import LOOK_NS
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.waiting import Wait, Waiting, left_of
+from holdfast.core.waiting import left_of
+from holdfast.core.waits import Wait, Waiting
 
 
 def carry_out(state: EngineState, turn: Turn) -> None:
