@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from holdfast.core.messages import OrderFilled as Fill
     from holdfast.core.orders.order import OrderState
     from holdfast.core.strategy.api import Parameters, Strategy, above_zero
-    from holdfast.core.strategy.context import Context, OrderView, Position, Timer
+    from holdfast.core.strategy.context import Context
     from holdfast.core.strategy.indicator import Indicator, Panel
     from holdfast.core.strategy.lanes import BySymbol
     from holdfast.core.strategy.measures import BarArrays
     from holdfast.core.strategy.order_kinds import Exits, Limit, Market, Stop, StopLimit, TrailingStop
     from holdfast.core.strategy.sessions import Session, SessionPhase
+    from holdfast.core.strategy.shown import OrderView, Position, Timer
     from holdfast.core.strategy.updates import OrderStatus, OrderUpdate
     from holdfast.core.types import OrderRole, OrderType, Side, TimeInForce
     from holdfast.errors import InvalidValue
@@ -113,11 +114,12 @@ _HOMES = {
     "holdfast.core.orders.order": ("OrderState",),
     "holdfast.core.strategy.api": ("Parameters", "Strategy", "above_zero"),
     "holdfast.core.strategy.order_kinds": ("Exits", "Limit", "Market", "Stop", "StopLimit", "TrailingStop"),
-    "holdfast.core.strategy.context": ("Context", "OrderView", "Position", "Timer"),
+    "holdfast.core.strategy.context": ("Context",),
     "holdfast.core.strategy.indicator": ("Indicator", "Panel"),
     "holdfast.core.strategy.lanes": ("BySymbol",),
     "holdfast.core.strategy.measures": ("BarArrays",),
     "holdfast.core.strategy.sessions": ("Session", "SessionPhase"),
+    "holdfast.core.strategy.shown": ("OrderView", "Position", "Timer"),
     "holdfast.core.strategy.updates": ("OrderStatus", "OrderUpdate"),
     "holdfast.core.types": ("OrderRole", "OrderType", "Side", "TimeInForce"),
     "holdfast.errors": ("InvalidValue",),

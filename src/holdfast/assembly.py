@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal
 from difflib import get_close_matches
-from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from holdfast.adapters import registry
-from holdfast.brokers.adapter import FeedRequest, Login
+from holdfast.brokers.adapter import FeedRequest, Login, Watched
 from holdfast.calendars import calendar_note, trading_calendar
 from holdfast.config import FROM_FEED, AccountConfig, Config, FeedConfig, StrategyConfig, pair_of
+from holdfast.config.secrets import KeptSessions
 from holdfast.core.adjustments import CorporateAction
 from holdfast.core.arithmetic import EXACT, getcontext, setcontext, use_exact
 from holdfast.core.broker_rules import BrokerRules
@@ -28,18 +28,22 @@ from holdfast.core.rates import FeedRate, RateSources
 from holdfast.core.risk.limits import StrategyLimits
 from holdfast.core.risk.volatility import bars_needed
 from holdfast.core.session.calendar import TradingCalendar
-from holdfast.core.state import EngineState, Policy
+from holdfast.core.settings import AccountSettings
+from holdfast.core.state import EngineState
+from holdfast.core.state.settings import take_settings
 from holdfast.core.strategy.api import Strategy
 from holdfast.core.strategy.host import Runner
 from holdfast.core.strategy.measures import LogLine
+from holdfast.core.strategy.parameters import to_params
 from holdfast.core.strategy.sessions import NEVER
 from holdfast.core.strategy.shape import fault_of_shape
 from holdfast.core.strategy.timeframe import parse_timeframe, timeframe_name
 from holdfast.core.types import SECOND_NS, StrategyId, iso_time, to_price
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, InvalidValue
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
-from holdfast.observe.logs import STRATEGY_LOG
+from holdfast.telemetry.channels import STRATEGY_LOG
+from holdfast.telemetry.redact import REDACTOR
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import FillAt
 
@@ -189,12 +193,50 @@ def _time_ns(text: str | None, name: str) -> int | None:
     return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
 
 
+def log_in(config: Config, broker: str, name: str, watched: Watched) -> Login:
+    """A login of a configuration. Raises ConfigError, which says whose it would be."""
+    owners = [f"account {row.name}" for row in config.accounts if (row.broker, row.login) == (broker, name)]
+    owners += [row.label for row in config.sources if (row.kind, row.login) == (broker, name)]
+    try:
+        kept = watched._replace(sessions=KeptSessions(config.secrets))
+        return registry.load(broker).log_in(config.section(broker), name, kept)
+    except ConfigError as error:
+        raise ConfigError(f"{' and '.join(owners)}: {error}") from None
+
+
+def session_notes(config: Config) -> list[str]:
+    """What a person should know of the sessions of brokers that end by the clock. Raises ConfigError."""
+    logins = {(str(account.broker), account.login) for account in config.accounts}
+    logins |= {(source.kind, source.login) for source in config.sources if source.is_live}
+    sessions = KeptSessions(config.secrets)
+    notes = (
+        registry.load(broker).session_note(config.section(broker), name, sessions) for broker, name in sorted(logins)
+    )
+    return [note.text for note in notes if note is not None]
+
+
 def build_live_feed(config: Config, feed: FeedConfig, login: Login) -> LiveFeed:
     """A broker's market data as the configuration wants it. Raises ConfigError."""
     symbols = feed.symbols or _strategy_symbols(config, feed)
     if not symbols:
         raise ConfigError(f"{feed.label} has no symbols: give it symbols, or strategies that have some")
     return login.feed(FeedRequest(symbols, feed.streams, _calendar_on(config, feed), feed.warm_up_minutes))
+
+
+def open_market(config: Config, feed: FeedConfig, minutes: int) -> tuple[Login, LiveFeed]:
+    """A login of its own for asking a live feed for its past: ``minutes`` of trading at least. Close the login.
+
+    Raises ConfigError where there are no keys here.
+    """
+    from holdfast.telemetry.metrics import ApiMetrics
+
+    longer = msgspec.structs.replace(feed, warm_up_minutes=max(minutes, feed.warm_up_minutes))
+    login = log_in(config, feed.kind, feed.login, Watched(ApiMetrics()))
+    try:
+        return login, build_live_feed(config, longer, login)
+    except BaseException:
+        login.close()
+        raise
 
 
 def build_state(
@@ -208,8 +250,6 @@ def build_state(
 
     ``classes`` are strategies that are at hand and need not be imported, by their ids.
     """
-    if stale_after_ns is None and account.risk.max_data_age_s is not None:
-        stale_after_ns = NEVER  # when each symbol was last heard of has to be known, and nothing is called stale
     calendar = calendar_of(account)
     state = EngineState(
         account.name,
@@ -223,6 +263,7 @@ def build_state(
     if config.feed_of(account).is_live:
         state.host.allow_late(LATE_BARS_NS)
     state.host.log = strategy_log(account.name)
+    state.host.clean = REDACTOR.text
     own = {symbol for row in config.strategies_on(account.name) for symbol in row.symbols}
     state.register.currency = currency_of_account(account)
     silent = (
@@ -230,18 +271,30 @@ def build_state(
     )
     state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration", silent)
     state.rate_sources = rate_sources(config, account, feed)
-    state.external_orders = Policy(config.supervisor.foreign_orders)
-    state.lost_orders = Policy(config.supervisor.lost_orders)
-    state.protection = account.protection.policy()
+    state.configured = account_settings(config, account, stale_after_ns)
+    take_settings(state, state.configured)
     for strategy in config.strategies_on(account.name):
         runner = build_runner(strategy, feed, classes.get(strategy.id))
         runner.keep_bars(bars_needed(account.risk, strategy.risk, runner.timeframe_ns))
         state.host.add(runner, feed.bar_ns)
-        if strategy.risk != StrategyLimits():
-            state.strategy_limits[StrategyId(strategy.id)] = strategy.risk
         if strategy.exits != ExitRules():
             state.exit_rules[StrategyId(strategy.id)] = strategy.exits
     return state
+
+
+def account_settings(config: Config, account: AccountConfig, stale_after_ns: int | None) -> AccountSettings:
+    """What an account goes by that may be changed while it trades, as the configuration says it."""
+    if stale_after_ns is None and account.risk.max_data_age_s is not None:
+        stale_after_ns = NEVER  # when each symbol was last heard of has to be known, and nothing is called stale
+    own = {StrategyId(row.id): row.risk for row in config.strategies_on(account.name)}
+    return AccountSettings(
+        limits=account.risk,
+        strategy_limits={strategy: limits for strategy, limits in own.items() if limits != StrategyLimits()},
+        protection=account.protection.policy(),
+        stale_after_ns=stale_after_ns,
+        external_orders=config.supervisor.foreign_orders,
+        lost_orders=config.supervisor.lost_orders,
+    )
 
 
 def strategy_log(account: str) -> Callable[[LogLine], None]:
@@ -437,31 +490,10 @@ def _is_strategy(value: object) -> bool:
 
 def params_of(config: StrategyConfig, strategy_class: type[Strategy]) -> Any:
     """A strategy's parameters, those by default included. Raises ConfigError."""
-    known = strategy_class.Params.__struct_fields__
-    for key in config.params:
-        if key not in known:
-            near = get_close_matches(key, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(known) or 'none'}"
-            raise ConfigError(f"strategy {config.id}: {strategy_class.__name__} has no parameter {key!r}; {hint}")
-    for key, value in config.params.items():
-        if not _is_sound(value):
-            raise ConfigError(f"strategy {config.id}: params.{key} must be finite, not {value}")
     try:
-        return msgspec.convert(config.params, strategy_class.Params, strict=False)
-    except (msgspec.ValidationError, ValueError) as error:
-        text = str(error).replace(" - at `$.", " at `params.")
-        raise ConfigError(f"strategy {config.id}: {strategy_class.__name__}: {text}") from None
-
-
-def _is_sound(value: object) -> bool:
-    """Whether no number in a parameter is infinite or none at all, also where it is written as text."""
-    if isinstance(value, dict):
-        return all(_is_sound(part) for part in value.values())
-    if isinstance(value, list):
-        return all(_is_sound(part) for part in value)
-    if isinstance(value, str):
-        return value.strip().lower().lstrip("+-") not in ("nan", "snan", "inf", "infinity")
-    return not isinstance(value, float) or isfinite(value)
+        return to_params(strategy_class, config.params)
+    except InvalidValue as error:
+        raise ConfigError(f"strategy {config.id}: {error}") from None
 
 
 def _bar_length_ns(feed: Feed | LiveFeed, symbol: str) -> int | None:

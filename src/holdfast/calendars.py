@@ -76,6 +76,11 @@ def trading_calendar(name: str, sessions: Sequence[SpecialSession] = ()) -> Trad
     return TradingCalendar(name, _with(days, (*KNOWN_SPECIAL_SESSIONS.get(name, ()), *sessions), zone))
 
 
+def zone_of(name: str) -> str:
+    """The time zone of an exchange, by the code of its calendar; UTC for one that never closes."""
+    return "UTC" if name == ALWAYS_OPEN else read_table(name).zone
+
+
 def calendar_note(calendar: TradingCalendar, date: str) -> str | None:
     """What to tell a person whose trading has come to ``date`` (ISO), if the known days of the calendar end soon after it."""
     known = calendar.known_until

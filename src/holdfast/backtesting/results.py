@@ -7,7 +7,7 @@ import msgspec
 from holdfast.core.messages import OrderFilled
 from holdfast.core.orders.order import Order
 from holdfast.core.portfolio.ledger import Ledger
-from holdfast.core.portfolio.portfolio import Valuation
+from holdfast.core.portfolio.money import Valuation
 from holdfast.core.types import NO_MONEY, Money, StrategyId
 
 BORROWED = "shares were sold short, and no fee for borrowing them is taken"

@@ -4,7 +4,7 @@ Times are UTC nanoseconds. Numbers are 64-bit floats: the exact sums are the acc
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -125,7 +125,7 @@ Row = tuple[Any, ...]
 
 def tables_of(recorder: Recorder) -> dict[str, pa.Table]:
     """Every table of one account's run. Raises :class:`~holdfast.errors.DataError` for rows that aren't as they were written."""
-    trips = (_trip(row) for row in (*recorder.trips.rows(), *recorder.open_trips))
+    trips = (_trip(row) for row in chain(recorder.trips.rows(), recorder.open_trips))  # never all of them at once
     return {
         "equity": _equity(recorder),
         "orders": _table("orders", (_order(row) for row in recorder.orders.rows())),

@@ -20,6 +20,7 @@ from holdfast.core.adjustments import AccountAdjusted, AdjustmentKind
 from holdfast.core.arithmetic import EXACT
 from holdfast.core.messages import Bar, FeedEvent, OrderFilled, OrderTerms, PositionChanged, Quote, Trade
 from holdfast.core.portfolio.ledger import COST_STEP, Ledger
+from holdfast.core.protection.legs import stop_distance
 from holdfast.core.types import ONE, ZERO
 
 Key = tuple[str, str]
@@ -241,7 +242,7 @@ class Trips:
             start = self._ended.get(key, (ZERO, ZERO))
             trip = self._open[key] = _Open(key, time_ns, start, fill.side.sign, terms.tag)
         if opened:
-            trip.open(float(opened), price, _stop_distance(terms, fill.price), unit)
+            trip.open(float(opened), price, float(stop_distance(terms, fill.price)), unit)
         trip.hold(change.quantity, change.cost, change.realised, unit, price)
         self._fresh[key] = when, price
 
@@ -333,10 +334,3 @@ def _price(event: FeedEvent) -> float:
     if isinstance(event, Quote):
         return (event.bid + event.ask) / 2 if event.bid and event.ask else event.bid or event.ask
     return 0.0
-
-
-def _stop_distance(terms: OrderTerms, price: Decimal) -> float:
-    """How far from a price the stop that an entry asked for is; 0 without one."""
-    if terms.stop_loss is not None:
-        return abs(float(price - terms.stop_loss))
-    return 0.0 if terms.exits is None else float(terms.exits.distance(price))

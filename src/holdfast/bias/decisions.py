@@ -17,6 +17,7 @@ from holdfast.core.types import plain
 from holdfast.feeds.port import Feed
 
 LEFT_OUT = frozenset({"strategy", "symbol", "action", "side", "quantity", "intent_id", "order_type", "time_in_force"})
+UNSET = {field.name: field.default for field in msgspec.structs.fields(Signal)}
 
 
 class Decision(NamedTuple):
@@ -85,10 +86,9 @@ def _words(signal: Signal) -> str:
     quantity = "" if signal.quantity is None else f" {plain(signal.quantity)}"
     side = f" {signal.side.value.lower()}" if signal.side is not None and signal.action == "target" else ""
     kind = "" if signal.order_type.value.lower() == "market" else f" {signal.order_type.value.lower()}"
-    unset = {field.name: field.default for field in msgspec.structs.fields(type(signal))}
     rest = [
         f" {name}={value}"
         for name, value in msgspec.structs.asdict(signal).items()
-        if name not in LEFT_OUT and value != unset[name]
+        if name not in LEFT_OUT and value != UNSET[name]
     ]
     return f"{signal.action.value}{side}{quantity}{kind}{''.join(rest)}"

@@ -7,9 +7,10 @@ from rich.prompt import Confirm
 from rich.text import Text
 
 from holdfast.cli import terminal
-from holdfast.cli.place import config_for_reading, the_account
+from holdfast.cli.place import JOURNAL, config_for_reading, the_account
 from holdfast.cli.terminal import GOOD, WARN
-from holdfast.control.client import DONE, FILED, ORDER_LIVES_NS, PENDING, Client, Flattening, Outcome
+from holdfast.control.client import DONE, FILED, PENDING, Client, Flattening, Outcome
+from holdfast.control.lives import ORDER_LIVES_NS
 from holdfast.control.ticket import Ticket
 from holdfast.core.messages import PAPER, CancelOrders, Command, Halt, PlaceOrder, Preserve, Protect, Resume
 from holdfast.core.types import ClientOrderId, StrategyId, plain, to_price
@@ -24,7 +25,7 @@ TONES = {DONE: GOOD, PENDING: WARN, FILED: WARN}
 
 def client_for(config_file: Path | None, account: str | None, timeout_s: float) -> Client:
     """A client for the account that is meant."""
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     name = the_account(config, account)
     row = next(row for row in config.accounts if row.name == name)
     compares = (
@@ -52,8 +53,21 @@ def report(outcome: Outcome, as_json: bool) -> int:
     return 0 if outcome.status in (DONE, FILED) else REFUSED
 
 
-def place(config: Path | None, account: str | None, ticket: Ticket, yes: bool, timeout_s: float, as_json: bool) -> int:
-    """Place an order by hand."""
+def place(
+    config: Path | None,
+    account: str | None,
+    ticket: Ticket,
+    yes: bool,
+    timeout_s: float,
+    as_json: bool,
+    *,
+    only_preview: bool = False,
+) -> int:
+    """Place an order by hand, or only say what would come of it."""
+    if only_preview:
+        from holdfast.cli.steer import show_preview
+
+        return show_preview(config, account, ticket, as_json)
     signal, client = ticket.signal(), client_for(config, account, timeout_s)
     client.require_engine()
     if not (yes or as_json):

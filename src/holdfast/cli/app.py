@@ -4,19 +4,34 @@ import logging
 import os
 import signal
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from holdfast.cli import data_app, research
+from holdfast.cli import (
+    alerts_app,
+    audit_app,
+    data_app,
+    observe_app,
+    posts_app,
+    reload_app,
+    research,
+    secrets_app,
+    sim_app,
+    steer_app,
+    watch_app,
+    web_app,
+)
 from holdfast.cli.interrupts import INTERRUPTED, only_once
-from holdfast.cli.options import ConfigFile, Json
+from holdfast.cli.options import MOST, Account, Browser, ConfigFile, Json, Preview, Reason, Speed, Timeout, Yes, finite
 from holdfast.core.arithmetic import use_exact
 from holdfast.core.types import Side, TimeInForce
 from holdfast.errors import HoldfastError, InvalidValue
-from holdfast.observe.crash_points import arm_from_environment
+from holdfast.telemetry import sentry
+from holdfast.telemetry.crash_points import arm_from_environment
+from holdfast.telemetry.crashes import crash_text, redact_crashes
+from holdfast.telemetry.redact import REDACTOR
 
 app = typer.Typer(
     name="holdfast",
@@ -27,38 +42,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-audit_app = typer.Typer(help="Prove the journal, or read in it.", no_args_is_help=True)
-app.add_typer(audit_app, name="audit", rich_help_panel="Look")
-sim_app = typer.Typer(help="A broker on this machine, to try a program on.", no_args_is_help=True)
-app.add_typer(sim_app, name="sim", rich_help_panel="Try")
+audit_app.add_to(app)
 app.add_typer(data_app.app, name="data", rich_help_panel="Try")
 
-MOST = 1_000_000_000
-"""The largest number that any option takes: no more can be shown, and databases count no further than 64 bits."""
-
-
-def _finite(seconds: float) -> float:
-    """What is no number of seconds passes every comparison, and is refused here."""
-    if not 0 <= seconds <= MOST:
-        raise typer.BadParameter(f"{seconds} is no number of seconds from 0 to {MOST:,}")
-    return seconds
-
-
-Account = Annotated[str | None, typer.Option("-a", "--account", help="Which account; may be left out if there is one.")]
 Limit = Annotated[
     int | None,
     typer.Option("-n", "--limit", min=1, max=MOST, help="How many at most, the newest first (50; with --json all)."),
 ]
-Speed = Annotated[str | None, typer.Option(metavar="N|max", help="Market time against real time; max is flat out.")]
 Duration = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Stop after this long: 20s, 5m, 2h.")]
-Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, callback=_finite, help="How long to wait for the engine.")
-]
-Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal.")]
-Yes = Annotated[bool, typer.Option("-y", "--yes", help="Don't ask.")]
-
-
-LOOKS = ("status", "orders", "positions", "fills", "audit")
+LOOKS = ("status", "orders", "positions", "fills", "audit", "day")
 """Commands that only read the journal: they load nothing else, and are done at once."""
 
 
@@ -72,9 +64,12 @@ def start(
 
         print(f"holdfast {__version__}")
         raise typer.Exit
-    from holdfast.observe.logs import LogFormat, set_up_logs
+    from holdfast.cli.log_setup import level_of_environment
+    from holdfast.telemetry.logs import LogFormat, set_up_logs
 
-    set_up_logs(LogFormat.CONSOLE, logging.ERROR, only_standard=context.invoked_subcommand in LOOKS)
+    level = level_of_environment()
+    only_standard = context.invoked_subcommand in LOOKS
+    set_up_logs(LogFormat.CONSOLE, logging.ERROR if level is None else level, only_standard=only_standard)
 
 
 @app.command(rich_help_panel="Trade")
@@ -83,12 +78,17 @@ def demo(
     speed: Speed = None,
     seed: Annotated[int | None, typer.Option(help="Another market.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the last demo.")] = False,
+    web: Annotated[bool | None, typer.Option("--web/--no-web", help="Serve the page.  [on a terminal]")] = None,
+    browser: Browser = None,
+    leash: Annotated[int | None, typer.Option(hidden=True)] = None,
+    page: Annotated[str, typer.Option(hidden=True)] = "",
     as_json: Json = False,
 ) -> None:
     """Watch strategies trade on a made-up market, offline. Kill it and start it again: nothing is lost."""
     from holdfast.cli import demo
 
-    raise typer.Exit(demo.demo(duration, speed, seed, fresh, as_json))
+    shown = demo.Shown(as_json, web, browser, leash, page)
+    raise typer.Exit(demo.demo(duration, speed, seed, fresh, shown))
 
 
 @app.command(rich_help_panel="Trade")
@@ -111,6 +111,11 @@ def run(
             "--new-strategy", metavar="ID", help="It is no other strategy under a new name. May be given again."
         ),
     ] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve the page as well, in a process of its own.")] = False,
+    observe: Annotated[
+        bool,
+        typer.Option("--observe", help="Observe as well (alerts, metrics of the pipeline), in a process of its own."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Trade as the configuration says. Ctrl-C stops in order; a restart goes on where it ended, however it ended."""
@@ -118,7 +123,7 @@ def run(
     from holdfast.runtime.identity import Beginning
 
     beginning = Beginning(new_journal, frozenset(new_strategy or ()))
-    raise typer.Exit(run.run(config, speed, duration, standby, as_json, beginning))
+    raise typer.Exit(run.run(config, speed, duration, standby, as_json, beginning, run.Beside(web, observe)))
 
 
 @app.command(rich_help_panel="Trade")
@@ -155,6 +160,22 @@ def check(
     from holdfast.cli import check
 
     raise typer.Exit(check.check(config, as_json))
+
+
+@app.command(rich_help_panel="Trade")
+def login(
+    broker: Annotated[str, typer.Argument(metavar="BROKER", help="Whose session ends by the clock.")],
+    login: Annotated[str, typer.Option(metavar="NAME", help="The login, where there are several.")] = "",
+    paste: Annotated[
+        bool, typer.Option("--paste", help="Read what the page ended with from stdin; no way back is listened for.")
+    ] = False,
+    browser: Browser = None,
+    config: ConfigFile = None,
+) -> None:
+    """Log in for the day at a broker that wants a person: its page opens, and the session is kept in the secret store."""
+    from holdfast.cli import login as command
+
+    command.login(broker, config, login, by_paste=paste, by_browser=browser)
 
 
 @app.command(rich_help_panel="Trade")
@@ -205,6 +226,15 @@ def report(
 
 
 research.add_to(app)
+sim_app.add_to(app)
+steer_app.add_to(app)
+watch_app.add_to(app)
+web_app.add_to(app)
+reload_app.add_to(app)
+posts_app.add_to(app)
+secrets_app.add_to(app)
+observe_app.add_to(app)
+alerts_app.add_to(app)
 
 
 @app.command(rich_help_panel="Look")
@@ -220,9 +250,7 @@ def parity(
     until: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Compare up to then.")] = None,
     within: Annotated[
         float,
-        typer.Option(
-            metavar="SECONDS", min=0, callback=_finite, help="How far apart in time the same decision may be."
-        ),
+        typer.Option(metavar="SECONDS", min=0, callback=finite, help="How far apart in time the same decision may be."),
     ] = 60,
     all_trades: Annotated[bool, typer.Option("--all", help="Show every trade, not only those that differ.")] = False,
     json_to: Annotated[
@@ -274,35 +302,6 @@ def status(config: ConfigFile = None, as_json: Json = False) -> None:
     status.status(config, as_json)
 
 
-@audit_app.command()
-def verify(config: ConfigFile = None, as_json: Json = False) -> None:
-    """Prove the hash chain, and every order, fill and position from the records. Exit status 1 if it can't be proven."""
-    from holdfast.cli import audit
-
-    raise typer.Exit(audit.verify(config, as_json))
-
-
-@audit_app.command()
-def trail(order_id: str, config: ConfigFile = None, as_json: Json = False) -> None:
-    """The story of one order, from the tick that led to it to its last fill."""
-    from holdfast.cli import audit
-
-    audit.trail(config, order_id, as_json)
-
-
-@audit_app.command()
-def tail(
-    config: ConfigFile = None,
-    number: Annotated[int, typer.Option("-n", min=1, max=MOST, help="How many.")] = 20,
-    account: Account = None,
-    as_json: Json = False,
-) -> None:
-    """The last records."""
-    from holdfast.cli import audit
-
-    audit.tail(config, number, account, as_json)
-
-
 @app.command(rich_help_panel="Act")
 def buy(
     symbol: str,
@@ -315,6 +314,7 @@ def buy(
     trail_stop: Annotated[str | None, typer.Option(help="A stop so far behind the best price: 1.50, or 2%.")] = None,
     break_even: Annotated[str | None, typer.Option(help="Once there, move the stop to the average price.")] = None,
     hold: Annotated[str | None, typer.Option(help="Close it after so long: 90s, 30m, 2h.")] = None,
+    preview: Preview = False,
     account: Account = None,
     yes: Yes = False,
     timeout: Timeout = 10,
@@ -326,7 +326,7 @@ def buy(
     from holdfast.control.ticket import Ticket
 
     ticket = Ticket(Side.BUY, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold)
-    raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
+    raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json, only_preview=preview))
 
 
 @app.command(rich_help_panel="Act")
@@ -341,6 +341,7 @@ def sell(
     trail_stop: Annotated[str | None, typer.Option(help="A stop so far behind the best price: 1.50, or 2%.")] = None,
     break_even: Annotated[str | None, typer.Option(help="Once there, move the stop to the average price.")] = None,
     hold: Annotated[str | None, typer.Option(help="Close it after so long: 90s, 30m, 2h.")] = None,
+    preview: Preview = False,
     account: Account = None,
     yes: Yes = False,
     timeout: Timeout = 10,
@@ -352,7 +353,7 @@ def sell(
     from holdfast.control.ticket import Ticket
 
     ticket = Ticket(Side.SELL, symbol, quantity, limit, stop, tif, stop_loss, take_profit, trail_stop, break_even, hold)
-    raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json))
+    raise typer.Exit(act.place(config, account, ticket, yes, timeout, as_json, only_preview=preview))
 
 
 @app.command(rich_help_panel="Act")
@@ -511,43 +512,6 @@ def rename_strategy(
     raise typer.Exit(rename.run_strategy(config, account, old, new, as_json))
 
 
-@sim_app.command()
-def alpaca(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any that is free.")] = 8765,
-    host: Annotated[str, typer.Option(help="Where to listen; whoever gets there may trade.")] = "127.0.0.1",
-    data: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="PATH", help="Bars, quotes or trades: a file or a folder; may be repeated.  [made up]"),
-    ] = None,
-    symbols: Annotated[str | None, typer.Option(metavar="A,B,..", help="What the made-up market trades.")] = None,
-    seed: Annotated[int, typer.Option(help="Another made-up market.")] = 1,
-    speed: Speed = None,
-    start: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Where market time starts: 2024-01-02, or with a time.")
-    ] = None,
-    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="What is to go wrong.")] = None,
-    accounts: Annotated[Path | None, typer.Option(metavar="FILE", help="Who may trade.  [anyone]")] = None,
-    state: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Keeps accounts and orders over a restart.")
-    ] = None,
-    requests: Annotated[
-        int, typer.Option(min=0, max=MOST, metavar="N", help="Allowed to an account in a minute; 0 is no limit.")
-    ] = 200,
-    fees: Annotated[
-        bool, typer.Option(help="What trades cost at Alpaca: of coins, and the regulators' of shares.")
-    ] = True,
-    tls: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Speak TLS, with a certificate of its own that is kept there.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Serve Alpaca on this machine: bots written for Alpaca trade on it unchanged."""
-    from holdfast.cli import sim
-
-    asked = sim.Asked(data or [], symbols, seed, speed, start, faults, accounts, state, requests, fees)
-    raise typer.Exit(sim.alpaca(asked, sim.Place(host, port, tls), as_json))
-
-
 @app.command(rich_help_panel="Try")
 def torture(
     broker: Annotated[str, typer.Option(help="Which broker, on this machine: alpaca.")] = "alpaca",
@@ -594,16 +558,21 @@ def main() -> NoReturn:
     threads; the interpreter's ordinary end would tear them down at work, which aborts it now and then. All of ours is closed.
     """
     status = _status_of_command()
+    logs = sys.modules.get("holdfast.telemetry.logs")
+    if logs is not None:
+        logs.end_logs()
     try:
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         status = 1  # nobody reads any more
+    sentry.end()
     os._exit(status)
 
 
 def _status_of_command() -> int:
     os.umask(0o077)  # what is written is the user's own: positions, orders, reports
+    redact_crashes()
     arm_from_environment()
     use_exact()
     only_once(signal.SIGINT)
@@ -612,12 +581,14 @@ def _status_of_command() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except HoldfastError as error:
+        sentry.report(error)
         return _failed(str(error), error.exit_status)
     except KeyboardInterrupt:
         return _failed("interrupted", INTERRUPTED)
     except BrokenPipeError:
         return 1
     except Exception as error:  # noqa: BLE001 - a person gets a line, whatever it was
+        sentry.report(error)
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         return _failed(f"this should not have happened: {text} (HOLDFAST_DEBUG=1 shows where; please report it)", 1)
     return 0
@@ -625,6 +596,6 @@ def _status_of_command() -> int:
 
 def _failed(text: str, status: int) -> int:
     if os.environ.get("HOLDFAST_DEBUG"):
-        traceback.print_exc()
-    print("holdfast:", " ".join(text.split()), file=sys.stderr)
+        print(crash_text(sys.exception()), end="", file=sys.stderr)
+    print("holdfast:", REDACTOR.text(" ".join(text.split())), file=sys.stderr)
     return status

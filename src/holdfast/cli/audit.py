@@ -5,7 +5,8 @@ from pathlib import Path
 from rich.text import Text
 
 from holdfast.cli import terminal
-from holdfast.cli.place import config_for_reading, known_account
+from holdfast.cli.audit_export import anchor_problems
+from holdfast.cli.place import JOURNAL, config_for_reading, known_account
 from holdfast.cli.progress import progress
 from holdfast.cli.terminal import BAD, DIM, GOOD, many
 from holdfast.core.messages import Envelope
@@ -17,11 +18,14 @@ from holdfast.views import trail as views
 from holdfast.views.wording import sentence
 
 
-def verify(config_file: Path | None, as_json: bool) -> int:
-    """Audit the whole journal; 1 when it does not prove itself."""
-    config = config_for_reading(config_file)
+def verify(config_file: Path | None, as_json: bool, key: str | None = None) -> int:
+    """Audit the whole journal, and the anchor file if there is one; 1 when it does not prove itself. ``key`` has signed that file."""
+    config = config_for_reading(config_file, JOURNAL)
     with progress("audit", "records") as update:
         found = prove(config.journal.url, update)
+    if config.audit.anchor_file is not None:
+        with Reader.open(config.journal.url) as reader:
+            found.problems += anchor_problems(config, reader, key)
     if as_json:
         terminal.print_json({"ok": found.ok, "accounts": found.accounts, "problems": found.problems})
     else:
@@ -48,7 +52,7 @@ def _print(found: Verification) -> None:
 
 def trail(config_file: Path | None, order_id: str, as_json: bool) -> None:
     """The chain of records that an order is part of, as a story."""
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     with Reader.open(config.journal.url) as reader:
         chain = views.trail(reader, order_id)
     if as_json:
@@ -62,7 +66,7 @@ def trail(config_file: Path | None, order_id: str, as_json: bool) -> None:
 
 def tail(config_file: Path | None, number: int, account: str | None, as_json: bool) -> None:
     """The last records of each account, the newest last."""
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     with Reader.open(config.journal.url) as reader:
         names = [row.account for row in reader.accounts() if known_account(config, account) in (None, row.account)]
         found = views.tail(reader, names, number)

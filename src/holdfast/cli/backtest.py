@@ -79,7 +79,7 @@ def backtest(
         check_folder(save)
     if page is not None:
         check_page(page)
-    config = with_data(_on_feed(config_for_reading(config_file), only), data)
+    config = with_data(_on_feed(config_for_reading(config_file, ()), only), data)
     feeds = {source.name: build_feed(config, source) for source in config.sources}
     for source in config.sources:
         strategies = config.strategies_on(*(account.name for account in config.accounts_on(source)))

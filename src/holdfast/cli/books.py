@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.text import Text
 
 from holdfast.cli import terminal
-from holdfast.cli.place import config_for_reading, known_account
+from holdfast.cli.place import JOURNAL, config_for_reading, known_account
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, Column, count, money, price, signed, table, when
 from holdfast.config import Config
 from holdfast.core.orders.order import TERMINAL, OrderState
@@ -64,7 +64,7 @@ def _limit(limit: int | None, as_json: bool) -> int | None:
 
 def orders(config_file: Path | None, open_only: bool, account: str | None, limit: int | None, as_json: bool) -> None:
     """Print orders, the newest first."""
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     with Reader.open(config.journal.url) as reader:
         found = views.orders(reader, known_account(config, account), live_only=open_only, limit=_limit(limit, as_json))
     if as_json:
@@ -75,7 +75,7 @@ def orders(config_file: Path | None, open_only: bool, account: str | None, limit
 
 def fills(config_file: Path | None, account: str | None, limit: int | None, as_json: bool) -> None:
     """Print executions, the newest first."""
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     with Reader.open(config.journal.url) as reader:
         found = views.fills(reader, known_account(config, account), limit=_limit(limit, as_json))
     if as_json:
@@ -86,7 +86,7 @@ def fills(config_file: Path | None, account: str | None, limit: int | None, as_j
 
 def positions(config_file: Path | None, account: str | None, as_json: bool) -> None:
     """Print what is held: each account's line, and under it the strategies' shares."""
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     with Reader.open(config.journal.url) as reader:
         found = open_positions(reader, known_account(config, account))
     if as_json:

@@ -16,6 +16,8 @@ from holdfast.assembly import (
     build_runner,
     calendar_notes,
     calendar_of,
+    log_in,
+    session_notes,
     tick_notes,
     timeframe_notes,
 )
@@ -35,11 +37,11 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.verify import verify
 from holdfast.locks import open_locks
-from holdfast.observe.exporter import Exporter
-from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.compose import process_name
 from holdfast.runtime.identity import Beginning, check_names
-from holdfast.runtime.parts import Builder, log_in
+from holdfast.runtime.parts import Builder
+from holdfast.telemetry.exporter import Exporter
+from holdfast.telemetry.metrics import ApiMetrics
 
 OK, NOTE, FAIL = "ok", "warn", "fail"
 _STYLES = {OK: GOOD, NOTE: WARN, FAIL: BAD}
@@ -193,6 +195,8 @@ class _Checks:
                 login = log_in(self._config, account.broker, account.login, Watched(ApiMetrics()))
                 login.close()
                 yield Finding("login", OK, f"{account.name}: {login.where}")
+        for note in session_notes(self._config):
+            yield Finding("login", NOTE, note)
 
     def _strategies_on(self, source: FeedConfig) -> Sequence[StrategyConfig]:
         return self._config.strategies_on(*(account.name for account in self._config.accounts_on(source)))

@@ -12,8 +12,9 @@ from holdfast.brokers.adapter import Adapter, Proof, Step, Verdict
 from holdfast.cli import terminal
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, Config, load_config
+from holdfast.config.secrets import KeptSessions
 from holdfast.errors import InvalidValue
-from holdfast.observe.logs import LogFormat, set_up_logs
+from holdfast.telemetry.logs import LogFormat, set_up_logs
 
 _STYLES = {Verdict.OK: GOOD, Verdict.NOTE: WARN, Verdict.FAIL: BAD, Verdict.SKIPPED: DIM}
 
@@ -43,7 +44,8 @@ def check_broker(broker: str, config_file: Path | None, login: str, symbol: str,
         if not as_json:
             terminal.console().print(_line(step), soft_wrap=True)
 
-    asyncio.run(adapter.prove(config.section(broker), Proof(login, symbol, send, tell)))
+    proof = Proof(login, symbol, send, tell, KeptSessions(config.secrets))
+    asyncio.run(adapter.prove(config.section(broker), proof))
     is_well = all(step.verdict is not Verdict.FAIL for step in steps)
     if as_json:
         rows = [{"check": what, "verdict": verdict, "text": text, "seconds": s} for what, verdict, text, s in steps]

@@ -140,6 +140,6 @@ def data_download(
     from holdfast.cli import data_download as command
 
     request = command.DownloadRequest(
-        tuple(symbols), start, end, bar, broker or command.only_broker(), login, adjustment, catalogue, replace, as_json
+        tuple(symbols), start, end, bar, broker, login, adjustment, catalogue, replace, as_json
     )
     raise typer.Exit(command.download(config, request))

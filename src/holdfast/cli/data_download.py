@@ -15,6 +15,7 @@ from holdfast.brokers.history import BarHistory, BarRequest, BarRow
 from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.config import DEFAULT_PATH, Config, load_config
+from holdfast.config.secrets import KeptSessions
 from holdfast.core.messages import PAPER
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import DAY_NS, iso_time
@@ -22,7 +23,7 @@ from holdfast.data.catalogue import About, Catalogue, read_about
 from holdfast.data.kinds import BARS
 from holdfast.data.zones import zone_of_calendar
 from holdfast.errors import DataError, HoldfastError, InvalidValue, Refused
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.telemetry.metrics import ApiMetrics
 
 MONTHS_AT_ONCE = 12
 """So many are asked for in one go where bars are of a day or longer; of shorter ones each by itself."""
@@ -30,7 +31,7 @@ ADJUSTED = {"raw": "not adjusted", "splits": "adjusted for splits", "all": "adju
 
 
 class DownloadRequest(msgspec.Struct, frozen=True):
-    """What is wanted, as it was typed: ``start`` and ``end`` are dates of the exchange, both included."""
+    """What is wanted, as it was typed: ``start`` and ``end`` are dates of the exchange, both included; no ``broker`` is the only one there is."""
 
     symbols: tuple[str, ...]
     start: str
@@ -65,22 +66,26 @@ class Tally(msgspec.Struct):
     finished_before: int = 0
 
 
-def only_broker() -> str:
-    """The broker that there is beside paper. Raises InvalidValue where there are several."""
+def _broker_of(config: Config) -> str:
+    """The only broker beside paper that a configuration names. Raises InvalidValue where there are several, or none and several could be."""
     there = [name for name in registry.names() if name != PAPER]
-    if len(there) != 1:
-        raise InvalidValue(f"several brokers have a history; say which: --broker {' or --broker '.join(there)}")
-    return there[0]
+    used = {*config.adapters, *(row.broker for row in config.accounts), *(row.kind for row in config.sources)}
+    named = [name for name in there if name in used] or there
+    if len(named) != 1:
+        raise InvalidValue(f"several brokers have a history; say which: --broker {' or --broker '.join(named)}")
+    return named[0]
 
 
 def download(config_file: Path | None, request: DownloadRequest) -> int:
     """Ask for all months that aren't there. Exit status 1 where a symbol has no bars. Raises HoldfastError; what was finished stays."""
+    path = config_file or DEFAULT_PATH
+    config = load_config(path) if config_file is not None or path.exists() else Config()
+    request = msgspec.structs.replace(request, broker=request.broker or _broker_of(config))
     adapter = registry.load(request.broker)
     if type(adapter).history is Adapter.history:
         raise Refused(f"broker {request.broker} offers no history to download; holdfast data import reads files")
-    path = config_file or DEFAULT_PATH
-    config = load_config(path) if config_file is not None or path.exists() else Config()
-    login = adapter.log_in(config.section(request.broker), request.login, Watched(ApiMetrics()))
+    watched = Watched(ApiMetrics(), sessions=KeptSessions(config.secrets))
+    login = adapter.log_in(config.section(request.broker), request.login, watched)
     try:
         history = adapter.history(login)
         if history is None:

@@ -1,77 +1,80 @@
 """``holdfast demo``: a made-up market, strategies, a journal, and a screen to watch them on. It can be killed and goes on."""
 
+import os
+import signal
 from collections.abc import Callable
-from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from holdfast.assembly import build_feed, calendar_of
-from holdfast.cli import terminal
+from holdfast.cli import demo_config, terminal
+from holdfast.cli.demo_broker import broker_child
 from holdfast.cli.narrate import Narrator
-from holdfast.cli.place import DEMO_CONFIG, DEMO_FOLDER
 from holdfast.cli.run import summary, with_speed
 from holdfast.cli.screen import Screen
 from holdfast.cli.session import TICK_S, Session, audited, duration_of
 from holdfast.cli.tape import Tape
 from holdfast.cli.terminal import many, money, signed, when
-from holdfast.config import Config, load_config
-from holdfast.errors import ConfigError, InvalidValue, Refused
-from holdfast.journal.holder import is_running
+from holdfast.config import Config
 from holdfast.runtime.compose import Engine, open_engine
+from holdfast.telemetry.leash import follow
 
 STATUS_EVERY = round(1 / TICK_S)
 """Ticks between two status lines where there is no screen."""
-SEED = 1
-
-CONFIG = """\
-# Made by `holdfast demo`. An ordinary configuration: change what you like, `holdfast demo` takes it as it is.
-
-[journal]
-url = "sqlite:///demo.db"
-
-[feed]
-kind = "synthetic"     # a made-up market, the same for the same seed
-seed = {seed}
-symbols = ["AVOR", "BRYX", "DELM", "KORU", "TYNE"]
-history_days = 1       # the strategies warm up on these
-speed = 120            # two minutes of market time in a second
-
-[venue]
-slippage_bps = 1
-volume_share = "0.1"   # an order fills with at most a tenth of a bar's volume
-commission = {{ type = "per_share", rate = "0.005", minimum = "1" }}
-
-[[accounts]]
-name = "demo"
-cash = 100000
-
-[[strategies]]
-id = "trend"
-class = "holdfast.strategies:EmaCross"
-account = "demo"
-symbols = ["AVOR", "BRYX", "DELM"]
-params = {{ fast = 5, slow = 15, quantity = 100, allow_short = true }}
-
-[[strategies]]
-id = "revert"
-class = "holdfast.strategies:MeanReversion"
-account = "demo"
-symbols = ["KORU", "TYNE"]
-params = {{ window = 15, entry = 1.5, quantity = 80, allow_short = true, stop_pct = 0.5 }}
-"""
 
 
-def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool, as_json: bool) -> int:
+class Shown(NamedTuple):
+    """How the demo is shown: ``web`` with a page (None: on a terminal), ``browser`` opened (None: where there is one).
+
+    ``leash`` and ``page`` come from the process that keeps this engine running: its descriptor, and the page's address.
+    """
+
+    as_json: bool
+    web: bool | None = None
+    browser: bool | None = None
+    leash: int | None = None
+    page: str = ""
+
+    def has_page(self, console: Console) -> bool:
+        """Whether a page is to be served from here."""
+        if self.leash is not None:
+            return False
+        return (
+            (console.is_terminal and not console.is_dumb_terminal and not self.as_json)
+            if self.web is None
+            else self.web
+        )
+
+
+def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool, shown: Shown) -> int:
     """Run the demo until it is stopped. Exit status 0, or 1 when the journal doesn't prove itself; raises HoldfastError."""
     duration_s = duration_of(duration)
-    config = with_speed(_prepare(seed, fresh), speed)
-    session, console = Session(config), terminal.console()
+    console = terminal.console()
+    has_page = shown.has_page(console)
+    config = with_speed(demo_config.prepare(seed, fresh, with_broker=has_page), speed)
+    if has_page:
+        from holdfast.cli import demo_web
+
+        arguments = [*(["--speed", speed] if speed else []), *(["--json"] if shown.as_json else [])]
+        return demo_web.run(config, arguments, duration_s, shown.browser)
+    if shown.leash is not None:
+        follow(shown.leash, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        return _trade(config, duration_s, shown, console)
+    with broker_child(config):
+        return _trade(config, duration_s, shown, console)
+
+
+def _trade(config: Config, duration_s: float | None, shown: Shown, console: Console) -> int:
+    """The engine of the demo, in this process."""
+    session, as_json = Session(config), shown.as_json
     with terminal.console(stderr=True).status("the market is about to open"):  # libraries take a moment to load
-        tape = Tape(build_feed(config), calendar_of(config.accounts[0]))
-    screen = Screen(session, tape)
-    with open_engine(config, screen.watch, {"": tape}) as engine:
+        market = demo_config.market_of(config)
+        tape = Tape(build_feed(config, market), calendar_of(config.accounts[0]))
+    screen = Screen(session, tape, shown.page)
+    with open_engine(config, screen.watch, {market.name: tape}) as engine:
         screen.attach(engine)
         if as_json:
             session.run(engine, duration_s, session.news.clear)
@@ -86,38 +89,6 @@ def demo(duration: str | None, speed: str | None, seed: int | None, fresh: bool,
         summary(session, engine, console)
         _goodbye(result["chain_verified"], console)
     return 0 if result["chain_verified"] else 1
-
-
-def _prepare(seed: int | None, fresh: bool) -> Config:
-    """The demo's configuration, made when there is none."""
-    if fresh and DEMO_CONFIG.exists():
-        _forget()
-    if not DEMO_CONFIG.exists():
-        _write(CONFIG.format(seed=SEED if seed is None else seed))
-    config = load_config(DEMO_CONFIG)
-    if seed is not None and seed != config.feed.seed:
-        raise InvalidValue(f"the demo here runs on seed {config.feed.seed}; add --fresh to begin anew with {seed}")
-    return config
-
-
-def _write(text: str) -> None:
-    try:
-        DEMO_FOLDER.mkdir(exist_ok=True)
-        DEMO_CONFIG.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{DEMO_CONFIG} can't be written ({error.strerror}); go to a folder of your own") from None
-
-
-def _forget() -> None:
-    """Remove the last demo; its lock file stays, as lock files must."""
-    config = load_config(DEMO_CONFIG)
-    journal = DEMO_FOLDER / "demo.db"
-    url = f"sqlite:///{journal}"
-    for account in config.accounts:
-        if is_running(config.journal.url, account.name) or is_running(url, account.name):
-            raise Refused("the demo is running; stop it before you begin anew")
-    for path in (journal, Path(f"{journal}-wal"), Path(f"{journal}-shm"), DEMO_CONFIG):
-        path.unlink(missing_ok=True)
 
 
 def _live(session: Session, engine: Engine, screen: Screen, console: Console, duration_s: float | None) -> None:

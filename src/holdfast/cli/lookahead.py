@@ -23,7 +23,7 @@ def lookahead(
     """Run, compare, tell. Exit status 0 when nothing was found, otherwise 1."""
     from holdfast.bias.check import Checked, check
 
-    config = _config(with_data(config_for_reading(config_file), data), named)
+    config = _config(with_data(config_for_reading(config_file, ()), data), named)
     feed = build_feed(config, config.feed_of(config.accounts[0]))
     check_data(feed)
     with progress("lookahead", "runs") as update:

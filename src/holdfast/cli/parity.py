@@ -6,30 +6,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.text import Text
-
 from holdfast.assembly import build_feed
 from holdfast.backtesting.rerun import Rerun
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data, with_data
-from holdfast.cli.place import config_for_reading, the_account
+from holdfast.cli.place import JOURNAL, config_for_reading, the_account
 from holdfast.cli.progress import watched
+from holdfast.cli.side_by_side import Heading, as_values, show
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import (
-    BAD,
-    DIM,
-    GOOD,
-    WARN,
-    Cell,
-    Column,
-    count,
-    facts,
     many,
     money,
-    price,
-    signed,
-    table,
     when,
 )
 from holdfast.config import AccountConfig, Config
@@ -41,11 +28,10 @@ from holdfast.core.types import SECOND_NS, ZERO, plain
 from holdfast.errors import InvalidValue, Refused
 from holdfast.feeds.port import Feed
 from holdfast.journal.reader import Reader
-from holdfast.parity.asks import SIGNAL, Asks, difference_of
+from holdfast.parity.asks import Asks, difference_of
 from holdfast.parity.prices import Day, find
-from holdfast.parity.report import DayScore, Line, Outcome, Parity, Terms, compare, moments
+from holdfast.parity.report import Parity, Terms, compare, moments
 from holdfast.runtime.changes import begun_fill
-from holdfast.views.encode import Json, as_json
 
 SHOWN = 50
 """So many trades are shown to people unless they ask for all; programs get all."""
@@ -73,9 +59,9 @@ class Session(NamedTuple):
 def parity(config_file: Path | None, asked: Asked, json_to: str | None) -> int:
     """Compare, and report. Raises HoldfastError."""
     target = target_of(json_to)
-    config = config_for_reading(config_file)
+    config = config_for_reading(config_file, JOURNAL)
     account = the_account(config, asked.account)
-    since_ns, until_ns = (_time_ns(asked.since, "--from"), _time_ns(asked.until, "--to"))
+    since_ns, until_ns = (time_ns_of(asked.since, "--from"), time_ns_of(asked.until, "--to"))
     if since_ns is not None and until_ns is not None and since_ns >= until_ns:
         raise InvalidValue(f"--from {asked.since} must be before --to {asked.until}")
     with Reader.open(config.journal.url) as reader:
@@ -99,14 +85,15 @@ def parity(config_file: Path | None, asked: Asked, json_to: str | None) -> int:
     found = _compare(again, session, backtest, asked, since_ns or 0, end_ns)
     notes = list(_notes(session, feed, asked))
     if json_to == STDOUT:
-        terminal.print_json(_json(found, notes))
+        terminal.print_json(as_values(found, notes))
         return 0
     if target is not None:
         import msgspec
 
         with written(target) as file:
-            file.write(msgspec.json.format(msgspec.json.encode(_json(found, notes)), indent=2).decode() + "\n")
-    _print(terminal.console(), found, notes, all_trades=asked.all_trades)
+            file.write(msgspec.json.format(msgspec.json.encode(as_values(found, notes)), indent=2).decode() + "\n")
+    heading = Heading(account, "the session against its backtest", ("session", "backtest"))
+    show(terminal.console(), found, heading, notes, all_trades=asked.all_trades)
     return 0
 
 
@@ -188,7 +175,7 @@ def _compare(again: Rerun, session: Session, backtest: Asks, asked: Asked, since
             raise Refused(
                 f"{symbol} is paid in {state.portfolio.currency_of(symbol)}, and parity compares one currency"
             )
-    day_of = _days_of(state.calendar)
+    day_of = days_of(state.calendar)
     prices = find(again.events(end_ns), moments(sides), day_of)
     last = {symbol: found for symbol in symbols if (found := state.price(symbol)) is not None}
     unknown = sorted(symbols - last.keys())
@@ -202,7 +189,9 @@ def _compare(again: Rerun, session: Session, backtest: Asks, asked: Asked, since
     return compare(state.account, *sides, Terms(prices, last, unit, day_of, opening, within_ns, since_ns))
 
 
-def _days_of(calendar: TradingCalendar) -> Callable[[int], Day]:
+def days_of(calendar: TradingCalendar) -> Callable[[int], Day]:
+    """Which trading day a time is of."""
+
     def day_of(time_ns: int) -> Day:
         day = calendar.day_at(max(time_ns - 1, 0))  # what comes as a day ends is still of it
         return Day(day.date, day.close_ns)
@@ -225,7 +214,8 @@ def _notes(session: Session, feed: Feed, asked: Asked) -> Iterator[str]:
         yield f"the account began with positions that no strategy had bought ({', '.join(held)}); so does the backtest"
 
 
-def _time_ns(text: str | None, option: str) -> int | None:
+def time_ns_of(text: str | None, option: str) -> int | None:
+    """An option's time, in nanoseconds since 1970. Raises InvalidValue for what is none."""
     if text is None:
         return None
     try:
@@ -237,125 +227,3 @@ def _time_ns(text: str | None, option: str) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
     return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1000
-
-
-# --- JSON ---
-
-
-def _json(found: Parity, notes: list[str]) -> Json:
-    return {
-        "account": found.account,
-        "score_pct": plain(round(found.score_pct, 6)),
-        **{key: value for key, value in as_json(found).items() if key not in ("account", "days", "lines")},
-        "notes": notes,
-        "days": [{**as_json(day), "score_pct": plain(round(day.score_pct, 6))} for day in found.days],
-        "trades": [as_json(line) for line in found.lines],
-    }
-
-
-# --- for people ---
-
-
-def _print(console: Console, found: Parity, notes: list[str], *, all_trades: bool) -> None:
-    whole = found.intents == found.agreeing
-    score = Text(f"{_percent(found.score_pct)}", style=f"bold {GOOD if whole else WARN}")
-    score.append(f"  {count(found.agreeing)} of {many(found.intents, 'intent')} agree", style="")
-    rows: list[tuple[str, Cell]] = [
-        ("parity", score),
-        ("session earned", signed(found.live_profit)),
-        ("backtest earned", signed(found.backtest_profit)),
-        ("difference", _exact(found.difference)),
-    ]
-    rows += [(f"  {part}", _exact(amount)) for part, amount in found.parts.items()]
-    if found.tracking_error_bps is not None:
-        rows.append(("tracking error", f"{found.tracking_error_bps:.2f} bps a day"))
-    console.print(Text(f"\n{found.account}", style="bold"), Text("the session against its backtest", style=DIM))
-    console.print(facts(rows))
-    if found.days:
-        console.print(table(DAYS, map(_day, found.days), console.width))
-    lines = [line for line in found.lines if all_trades or line.difference or not _agrees(line)]
-    shown = lines if all_trades else lines[:SHOWN]
-    if shown:
-        console.print(table(TRADES, map(_trade, shown), console.width))
-    if len(lines) > len(shown):
-        console.print(Text(f"{len(lines) - len(shown):,} more trades differ; --all shows every one", style=DIM))
-    for note in notes:
-        console.print(Text(f"  - {note}", style=DIM), soft_wrap=True)
-
-
-DAYS = [
-    Column("day"),
-    Column("score", right=True),
-    Column("intents", right=True),
-    Column("agree", right=True),
-    Column("session", 1, right=True),
-    Column("backtest", 1, right=True),
-    Column("difference", right=True),
-]
-TRADES = [
-    Column("decided (UTC)", 1),
-    Column("strategy", 2),
-    Column("side"),
-    Column("symbol"),
-    Column("session", right=True),
-    Column("backtest", right=True),
-    Column("difference", right=True),
-    Column("by"),
-    Column("why", 3),
-]
-
-
-def _agrees(line: Line) -> bool:
-    """Whether there is nothing to show: an order that no intent asked for, such as a protective leg, and that traded on neither side."""
-    has_traded = any(each is not None and each.filled for each in (line.live, line.backtest))
-    return line.agrees or (line.kind != SIGNAL and not has_traded)
-
-
-def _day(row: DayScore) -> list[Cell]:
-    return [
-        row.day,
-        _percent(row.score_pct),
-        count(row.intents),
-        count(row.agreeing),
-        signed(row.live_profit),
-        signed(row.backtest_profit),
-        _exact(row.difference),
-    ]
-
-
-def _trade(line: Line) -> list[Cell]:
-    by = ", ".join(f"{part} {amount:+,.2f}" if len(line.parts) > 1 else part for part, amount in line.parts.items())
-    kind = line.side if line.kind == SIGNAL else f"{line.side} ({line.kind})"
-    return [
-        when(line.time_ns),
-        line.strategy,
-        kind,
-        line.symbol,
-        _outcome(line.live),
-        _outcome(line.backtest),
-        _exact(line.difference),
-        by,
-        line.why,
-    ]
-
-
-def _outcome(outcome: Outcome | None) -> Cell:
-    if outcome is None:
-        return Text("nothing", style=WARN)
-    if outcome.filled:
-        part = "" if outcome.filled == outcome.ordered else f" of {count(outcome.ordered)}"
-        return f"{count(outcome.filled)}{part} at {price(outcome.price)}"
-    if outcome.rule:
-        return Text(f"refused: {outcome.rule}", style=BAD)
-    return "not filled" if outcome.ordered else "no order"
-
-
-def _exact(amount: Decimal) -> Text:
-    """Money to the cent; what is not zero is never shown as nothing."""
-    if amount and abs(amount) < Decimal("0.005"):
-        return Text(f"{amount.normalize():+f}", style=terminal.tone(amount))
-    return signed(amount)
-
-
-def _percent(value: Decimal) -> str:
-    return f"{value:.1f}%" if value == 100 or value < Decimal("99.95") else "99.9%"

@@ -1,22 +1,40 @@
 """Where things are: the configuration a command means, its journal, its account."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from holdfast.cli.terminal import say
 from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.errors import InvalidValue
+from holdfast.telemetry.sentry import watch_errors
 
 DEMO_FOLDER = Path(".holdfast")
 DEMO_CONFIG = DEMO_FOLDER / "demo.toml"
 
 
-def config_for_reading(path: Path | None) -> Config:
-    """The configuration named; or ``holdfast.toml``; or, where there is none, the demo's."""
+JOURNAL = ("journal",)
+"""The section whose secrets are needed by who only looks at the journal, or asks the engine by it."""
+
+
+def config_for_reading(path: Path | None, secrets: Sequence[str] | None = None) -> Config:
+    """The configuration named; or ``holdfast.toml``; or, where there is none, the demo's. ``secrets`` as in `load_config`."""
     if path is None and not DEFAULT_PATH.exists() and DEMO_CONFIG.exists():
         say(f"there is no {DEFAULT_PATH} here; this is about the demo ({DEMO_CONFIG})")
         path = DEMO_CONFIG
-    return load_config(path or DEFAULT_PATH)
+    return load_config(path or DEFAULT_PATH, secrets=secrets)
+
+
+def tell_of_errors(config: Config, part: str) -> None:
+    """Send the errors of this program to Sentry, where the configuration names one; ``part`` says which program it is.
+
+    Raises :class:`~holdfast.errors.ConfigError`.
+    """
+    tags = {
+        "account": ",".join(account.name for account in config.accounts),
+        "broker": ",".join(sorted({str(account.broker) for account in config.accounts})),
+    }
+    watch_errors(config.sentry.dsn, part, tags, config.sentry.environment)
 
 
 def the_account(config: Config, name: str | None) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from holdfast.cli import terminal
-from holdfast.cli.place import config_for_reading
+from holdfast.cli.place import JOURNAL, config_for_reading
 from holdfast.journal.database import public
 from holdfast.journal.rename import rename_account
 from holdfast.journal.rename_strategy import rename_strategy
@@ -11,7 +11,7 @@ from holdfast.journal.rename_strategy import rename_strategy
 
 def run(config_file: Path | None, old: str, new: str, as_json: bool) -> int:
     """Rename an account. Exit status 0; raises HoldfastError."""
-    url = config_for_reading(config_file).journal.url
+    url = config_for_reading(config_file, JOURNAL).journal.url
     records = rename_account(url, old, new)
     if as_json:
         terminal.print_json({"account": new, "former": old, "records": records, "journal": public(url)})
@@ -24,7 +24,7 @@ def run(config_file: Path | None, old: str, new: str, as_json: bool) -> int:
 
 def run_strategy(config_file: Path | None, account: str | None, old: str, new: str, as_json: bool) -> int:
     """Rename a strategy in one account. Exit status 0; raises HoldfastError."""
-    url = config_for_reading(config_file).journal.url
+    url = config_for_reading(config_file, JOURNAL).journal.url
     account, records = rename_strategy(url, account, old, new)
     if as_json:
         found = {"account": account, "strategy": new, "former": old, "records": records, "journal": public(url)}

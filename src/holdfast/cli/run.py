@@ -2,30 +2,49 @@
 
 import datetime as dt
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.assembly import build_feed, calendar_notes, tick_notes, timeframe_notes
+from holdfast.assembly import build_feed, calendar_notes, session_notes, tick_notes, timeframe_notes
 from holdfast.cli import terminal
 from holdfast.cli.backtest import check_data
+from holdfast.cli.log_setup import log_setting, set_up_from
 from holdfast.cli.narrate import Narrator
+from holdfast.cli.observe_child import observe_child
+from holdfast.cli.place import tell_of_errors
 from holdfast.cli.progress import Update, progress
 from holdfast.cli.session import Session, Ticker, audited, duration_of
+from holdfast.cli.start_report import Started, log_start
+from holdfast.cli.start_report import facts as start_facts
 from holdfast.cli.terminal import DIM, Cell, Column, count, many, money, percent, price, signed, table, when
+from holdfast.cli.unblocked import unblocked
 from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.core.state import EngineState
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.port import Feed
 from holdfast.journal.database import public
-from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.runtime.compose import Engine, open_engine
 from holdfast.runtime.identity import Beginning
+from holdfast.runtime.reloading import Reloader
 from holdfast.runtime.standby import Waiting
+from holdfast.telemetry.logs import change_levels
+
+
+class Beside(NamedTuple):
+    """What runs in processes beside the engine's: the page, the observer."""
+
+    web: bool = False
+    observer: bool = False
+
+
+ALONE = Beside()
 
 
 def run(
@@ -35,36 +54,76 @@ def run(
     stands_by: bool,
     as_json: bool,
     beginning: Beginning | None = None,
+    beside: Beside = ALONE,
 ) -> int:
     """Trade until the feed ends, a signal comes or the time is over. Exit status 0; raises HoldfastError.
 
-    A standby first waits until no other engine has its accounts. ``beginning`` is what a person says begins anew.
+    A standby first waits until no other engine has its accounts. ``beginning`` is what a person says begins anew; ``beside`` what
+    runs in processes beside this one.
     """
-    duration_s = duration_of(duration)
-    config = with_speed(load_config(config_file or DEFAULT_PATH), speed)
-    if len(config.sources) > 1 or config.sources[0].is_live:
-        set_up_logs(LogFormat.CONSOLE, logging.WARNING)
+    path, duration_s = config_file or DEFAULT_PATH, duration_of(duration)
+    read = load_config(path)
+    config, reloader = with_speed(read, speed), Reloader(path, read)
+    tell_of_errors(config, "engine")
+    with (
+        page_of(path, config) if beside.web else nullcontext(),
+        observe_child(path) if beside.observer else nullcontext(),
+    ):
+        return _trade(reloader, config, duration_s, stands_by, as_json, beginning)
+
+
+def _trade(
+    reloader: Reloader,
+    config: Config,
+    duration_s: float | None,
+    stands_by: bool,
+    as_json: bool,
+    beginning: Beginning | None,
+) -> int:
+    is_live = len(config.sources) > 1 or config.sources[0].is_live
+    level = logging.WARNING if is_live else logging.ERROR
+    logs = set_up_from(config.logs, level)
+    reloader.on_change.append(lambda found: change_levels(log_setting(found.logs, level)))
     feeds = {source.name: build_feed(config, source) for source in config.sources if not source.is_live}
     totals = [check_data(feed) for feed in feeds.values()]
     total = totals[0] if len(totals) == len(config.sources) == 1 else None
-    session, console = Session(config), terminal.console()
-    with open_engine(config, session.watch, feeds, Waiting(stands_by, terminal.say), beginning) as engine:
-        today = dt.datetime.now(dt.UTC).date().isoformat()
-        for note in [*_timeframe_notes(config, engine), *tick_notes(config), *calendar_notes(config, today)]:
-            terminal.say(note)
-        if engine.metrics_url is not None:
-            terminal.say(f"metrics are served at {engine.metrics_url}")
-        if as_json:
-            session.run(engine, duration_s, session.news.clear)
-        else:
-            _show(session, engine, console, duration_s, total)
+    session = Session(config)
+    with unblocked() as console:
+        with open_engine(config, session.watch, feeds, Waiting(stands_by, terminal.say), beginning, reloader) as engine:
+            started = Started(str(reloader.path), config, engine.where, logs, engine.metrics_url)
+            _begin(started, engine)
+            if as_json:
+                session.run(engine, duration_s, session.news.clear)
+            else:
+                _show(started, session, engine, console, duration_s, total)
+        if not as_json:
+            summary(session, engine, console)
     if as_json:
         terminal.print_json(audited(session, engine))
-    else:
-        summary(session, engine, console)
     for account, error in engine.loop.failures.items():
         terminal.say(f"account {account} could not go on: {error}")
     return next((error.exit_status for error in engine.loop.failures.values()), 0)
+
+
+def _begin(started: Started, engine: Engine) -> None:
+    """Say what a person should know before the first order, and tell the log what is in force."""
+    config, today = started.config, dt.datetime.now(dt.UTC).date().isoformat()
+    notes = [*_timeframe_notes(config, engine), *tick_notes(config), *calendar_notes(config, today)]
+    for note in [*notes, *session_notes(config)]:
+        terminal.say(note)
+    if engine.metrics_url is not None:
+        terminal.say(f"metrics are served at {engine.metrics_url}")
+    log_start(started)
+
+
+@contextmanager
+def page_of(path: Path, config: Config) -> Iterator[None]:
+    """The page of a configuration, served as long as this is entered. Raises :class:`~holdfast.errors.Refused` when it can't be."""
+    from holdfast.cli.web_child import web_child
+
+    with web_child(path, config) as url:
+        terminal.say(f"the page is at {url}")
+        yield
 
 
 def _timeframe_notes(config: Config, engine: Engine) -> list[str]:
@@ -84,8 +143,10 @@ def with_speed(config: Config, speed: str | None) -> Config:
     return msgspec.structs.replace(config, feed=feed, feeds=feeds)
 
 
-def _show(session: Session, engine: Engine, console: Console, duration_s: float | None, total: int | None) -> None:
-    header(session.config, engine.feeds, console)
+def _show(
+    started: Started, session: Session, engine: Engine, console: Console, duration_s: float | None, total: int | None
+) -> None:
+    header(started, engine.feeds, console)
     narrate = Narrator(session, engine, console)
     flat_out = str(session.config.sources[0].speed) == "max"
     if total is None or not flat_out:
@@ -104,8 +165,9 @@ def _both(narrate: Narrator, engine: Engine, update: Update, total: int) -> Tick
     return tick
 
 
-def header(config: Config, feeds: Sequence[Feed | LiveFeed], console: Console) -> None:
-    """Who trades what, on which data, and where it is recorded."""
+def header(started: Started, feeds: Sequence[Feed | LiveFeed], console: Console) -> None:
+    """Who trades what, whose money it is, on which data, by which limits, and where it is recorded."""
+    config = started.config
     accounts = ", ".join(f"{account.name} ({account.broker}, {account.calendar})" for account in config.accounts)
     strategies = [f"{row.id} on {' '.join(row.symbols)}" for row in config.strategies]
     speeds = ["live" if source.is_live else _speed(str(source.speed)) for source in config.sources]
@@ -117,6 +179,7 @@ def header(config: Config, feeds: Sequence[Feed | LiveFeed], console: Console) -
                 ("strategies", ", ".join(strategies) or "none"),
                 *pairs,
                 ("journal", public(config.journal.url)),
+                *start_facts(started),
             ]
         )
     )

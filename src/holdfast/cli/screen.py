@@ -43,8 +43,9 @@ FillLine = tuple[int, str, str, str, str, str]  # time, side, quantity, symbol, 
 class Screen:
     """Gathers what it shows as the engine works (:meth:`watch`), and draws it when asked (:meth:`render`)."""
 
-    def __init__(self, session: Session, tape: Tape) -> None:
+    def __init__(self, session: Session, tape: Tape, page: str = "") -> None:
         self._session = session
+        self._page = page
         self._tape = tape
         self._engine: Engine
         self._state: EngineState
@@ -189,7 +190,9 @@ class Screen:
             f"epoch {state.epoch}",
         ]
         kill = Text(f"kill -9 {os.getpid()}", style=f"bold {WARN}")
-        second = [kill.append(", then start the demo again: all is where it was.", style="not bold default")]
+        then = ": it comes back" if self._page else ", then start the demo again"
+        second = [kill.append(f"{then}, and all is where it was.", style="not bold default")]
+        second += [Text(self._page)] if self._page else []
         second.append(Text("Ctrl-C stops in order.", style=DIM))
         return _frame([_fit([Text(part, style=DIM) for part in first], width), _fit(second, width)])
 

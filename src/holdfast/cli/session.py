@@ -6,7 +6,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from decimal import Decimal
 
-from holdfast.cli.signals import ENDING, Ender
+from holdfast.cli.hang_up import HangUp
+from holdfast.cli.signals import Ender
 from holdfast.config import Config
 from holdfast.control.duration import seconds
 from holdfast.core.messages import (
@@ -27,6 +28,7 @@ from holdfast.core.types import ZERO, iso_time, plain
 from holdfast.journal.database import public
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import Engine
+from holdfast.runtime.trading_log import TradingLog
 from holdfast.views.encode import Json, as_json
 from holdfast.views.positions import holding
 from holdfast.views.wording import is_news
@@ -49,15 +51,17 @@ class Session:
         self.started_s = time.monotonic()
         self.reason = ""
         self._beginning: set[str] = set()
+        self._log = TradingLog()
 
     def watch(self, turn: Turn) -> None:
-        """Shown every turn, in the engine's own time: so it only sorts."""
+        """Shown every turn, in the engine's own time: so it only sorts, and hands over to the log."""
         counts = self.counts
         for record in turn.records:
             body = record.body
             counts[type(body).__name__] += 1
             if is_news(body) or (isinstance(body, AccountStateChanged) and self._is_loud(record.account, body)):
                 self.news.append(record)
+        self._log(turn)
 
     def _is_loud(self, account: str, body: AccountStateChanged) -> bool:
         """Not every order: what a person has to know about. That a start waits for its market is told by what it waits for."""
@@ -71,7 +75,7 @@ class Session:
 
     def run(self, engine: Engine, duration_s: float | None, tick: Ticker) -> None:
         """Run the engine to its end, however that comes about. Raises what the engine raises."""
-        self.reason = asyncio.run(_run(engine, duration_s, tick))
+        self.reason = asyncio.run(_run(engine, self.config.journal.url, duration_s, tick))
 
     def result(self, engine: Engine, records: dict[str, Json]) -> Json:
         """The run as JSON. ``records`` is what the audit found, by account."""
@@ -140,8 +144,14 @@ def audited(session: Session, engine: Engine) -> Json:
     return session.result(engine, totals) | {"chain_verified": found.ok, "problems": found.problems}
 
 
-async def _run(engine: Engine, duration_s: float | None, tick: Ticker) -> str:
-    ender = Ender(engine.loop.stop)
+async def _run(engine: Engine, url: str, duration_s: float | None, tick: Ticker) -> str:
+    def at_work() -> str:
+        """An account that can answer."""
+        names = [account.name for account in engine.accounts]
+        return next((name for name in names if name not in engine.loop.failures), names[0])
+
+    hang_up = HangUp(url, at_work)
+    ender = Ender(engine.loop.stop, hang_up.reload)
     tasks = [asyncio.create_task(_tick(engine, tick))]
     if duration_s is not None:
         tasks.append(asyncio.create_task(_end_after(engine, duration_s)))
@@ -150,7 +160,7 @@ async def _run(engine: Engine, duration_s: float | None, tick: Ticker) -> str:
             for account in engine.accounts:
                 account.state.host.stops_on_interrupt = True  # a person's Ctrl-C comes another way
             if engine.settings is not None:
-                engine.settings.keep_handlers(*ENDING, install=ender.install)
+                engine.settings.keep_handlers(*ender.signals, install=ender.install)
             reason = await engine.loop.run()
     finally:
         for task in tasks:

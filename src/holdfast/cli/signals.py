@@ -19,25 +19,32 @@ ENDING = {signal.SIGINT: "interrupted", signal.SIGTERM: "SIGTERM"}
 
 
 class Ender:
-    """While it is entered, in a running event loop, the first signal calls ``stop`` in that loop and the second ends the process."""
+    """While it is entered, in a running event loop, the first signal calls ``stop`` in that loop and the second ends the process.
 
-    def __init__(self, stop: Callable[[str], None]) -> None:
+    ``reload``, if given, is called there for each SIGHUP.
+    """
+
+    def __init__(self, stop: Callable[[str], None], reload: Callable[[], None] | None = None) -> None:
         self._stop = stop
+        self._reload = reload
+        self.signals = (*ENDING, signal.SIGHUP) if reload is not None else tuple(ENDING)
+        """Those that are handled here."""
         self._read, self._write = os.pipe()
 
     def __enter__(self) -> None:
         self._loop = asyncio.get_running_loop()
         os.set_blocking(self._write, False)
-        self._before = {number: signal.getsignal(number) for number in ENDING}
+        self._before = {number: signal.getsignal(number) for number in self.signals}
         self._pipe_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         self.install()
         threading.Thread(target=self._listen, name="signals", daemon=True).start()
 
     def install(self) -> None:
         """Put the handlers (back) in their place, in the main thread."""
-        for number in ENDING:
+        for number in self.signals:
             signal.signal(number, _noticed)
-            only_once(number)
+            if number in ENDING:
+                only_once(number)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
@@ -48,6 +55,9 @@ class Ender:
     def _listen(self) -> None:
         was_told = False
         while got := os.read(self._read, 1):
+            if got[0] == signal.SIGHUP and self._reload is not None:
+                with suppress(RuntimeError):  # the event loop is over
+                    self._loop.call_soon_threadsafe(self._reload)
             if got[0] not in tuple(ENDING):
                 continue
             if was_told:
@@ -56,6 +66,19 @@ class Ender:
             with suppress(RuntimeError):  # the event loop is over
                 self._loop.call_soon_threadsafe(self._stop, ENDING[signal.Signals(got[0])])
         os.close(self._read)
+
+
+def on_hang_up(reload: Callable[[], None], end: Callable[[], None]) -> None:
+    """Have SIGHUP call ``reload``, or ``end`` when it came because the process's terminal was closed."""
+    had_terminal = os.isatty(2)
+
+    def handle(*_: object) -> None:
+        if had_terminal and not os.isatty(2):
+            end()
+        else:
+            reload()
+
+    signal.signal(signal.SIGHUP, handle)
 
 
 def _noticed(_number: int, _frame: object) -> None:

@@ -1,7 +1,6 @@
 """``holdfast sim``: a broker on this machine, served until it is stopped."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,18 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.cli import terminal
-from holdfast.errors import ConfigError, InvalidValue
-from holdfast.feeds.pace import FLAT_OUT, parse_speed
+from holdfast.cli.sim_screen import add_market, check_data, ending
+from holdfast.feeds.pace import parse_speed
 from holdfast.feeds.synthetic import SYMBOLS
-from holdfast.sim.alpaca import tls
+from holdfast.sim.alpaca import demo, tls
 from holdfast.sim.alpaca.market.opening import time_from
-from holdfast.sim.alpaca.server import LOOPBACK, Built, Settings, build_world, serving
+from holdfast.sim.alpaca.server import Built, Settings, build_world, serving
 from holdfast.sim.alpaca.world import World
+from holdfast.sim.chassis.server import LOOPBACK
 
 TRUSTED_BY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 """What OpenSSL (Python's own, Go's too), requests and Node read another authority from."""
-MOST_SHOWN = 12
-"""Symbols that are named on the screen; the rest are counted."""
 
 
 class Asked(NamedTuple):
@@ -64,12 +62,21 @@ def alpaca(asked: Asked, place: Place, as_json: bool) -> int:
     return 0
 
 
+def demo_account(port: int) -> str:
+    """The part of the demo's configuration that trades at its own broker."""
+    return demo.account(port)
+
+
+def demo_broker(port: int, state: Path) -> int:
+    """Serve the broker of the demo's second account, as `alpaca` does."""
+    asked = Asked(
+        (), ",".join(demo.SYMBOLS), demo.SEED, str(demo.SPEED), demo.START, None, None, state, demo.REQUESTS_PER_MINUTE
+    )
+    return alpaca(asked, Place(LOOPBACK, port), as_json=True)
+
+
 def _settings(asked: Asked) -> Settings:
-    if asked.symbols is not None and asked.data:
-        raise InvalidValue("--symbols names what a made-up market trades; with --data the files say it: leave one out")
-    for path in asked.data:
-        if not path.exists():
-            raise ConfigError(f"{path}: there is no such file or folder; give --data where the market data is")
+    check_data(asked.data, asked.symbols)
     return Settings(
         data=tuple(asked.data),
         symbols=tuple(SYMBOLS) if asked.symbols is None else tuple(asked.symbols.split(",")),
@@ -87,9 +94,7 @@ def _settings(asked: Asked) -> Settings:
 async def _serve(
     built: Built, place: Place, certificate: tuple[Path, Path] | None, settings: Settings, as_json: bool
 ) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = ending()
     context = None if certificate is None else tls.server_context(certificate[1])
     async with serving(built.world, place.host, place.port, context) as bound:
         told = _told(built.world, place.host, bound, settings, None if certificate is None else certificate[0])
@@ -118,7 +123,7 @@ def _told(world: World, host: str, port: int, settings: Settings, authority: Pat
         "crypto_stream_url": f"{ws}://{at}/v1beta3/crypto/us",
         "control_url": f"{http}://{at}/_sim/status",
         **({} if authority is None else {"authority": str(authority.resolve())}),
-        "keys": [desk.account.key for desk in world.desks.all()] if settings.accounts else "any",
+        "keys": [trading.account.key for trading in world.accounts.all()] if settings.accounts else "any",
         **{name: status[name] for name in ("data", "symbols", "market_time", "is_open", "speed")},
     }
 
@@ -134,10 +139,7 @@ def _show(console: Console, told: dict[str, Any]) -> None:
     shown.add_row("crypto stream", told["crypto_stream_url"], Text("of CryptoDataStream", style=terminal.DIM))
     shown.add_row("control", told["control_url"], Text("faults, clock, audit", style=terminal.DIM))
     shown.add_row("keys", _keys(told["keys"]))
-    shown.add_row("symbols", _symbols(told["symbols"]))
-    shown.add_row("market", f"{told['data']}, {_speed(told['speed'])}")
-    opened = "open" if told["is_open"] else "closed"
-    shown.add_row("market time", f"{told['market_time'][:19].replace('T', ' ')} UTC, {opened}")
+    add_market(shown, told)
     console.print(Text("Alpaca on this machine. Ctrl-C stops it.", style="bold"))
     console.print(shown, soft_wrap=True)
     if "authority" in told:
@@ -159,14 +161,3 @@ def _show_trust(console: Console, authority: str) -> None:
 
 def _keys(keys: Any) -> str:
     return "any key and secret open an account" if keys == "any" else ", ".join(keys)
-
-
-def _symbols(symbols: Sequence[str]) -> str:
-    rest = len(symbols) - MOST_SHOWN
-    return " ".join(symbols[:MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _speed(speed: Any) -> str:
-    if speed == FLAT_OUT:
-        return "flat out from the first subscription on"
-    return f"{speed:g} times real time" if speed != 1 else "real time"

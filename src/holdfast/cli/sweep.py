@@ -43,7 +43,7 @@ def sweep(wanted: Wanted, asked: "Asked") -> int:
     if wanted.page is not None:
         check_page(wanted.page)
     params = _params(wanted.params)
-    config = with_data(config_for_reading(wanted.config), wanted.data)
+    config = with_data(config_for_reading(wanted.config, ()), wanted.data)
     config, row = of_strategy(config, wanted.strategy)
     plan = _checked(config, row, params, asked)
     try:

@@ -11,7 +11,7 @@ from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import BAD, GOOD, Cell, Column, count, table
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.campaign import Options, torture
 from holdfast.torture.processes.result import Result, quantile
 

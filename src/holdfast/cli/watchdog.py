@@ -10,11 +10,12 @@ import msgspec
 from rich.text import Text
 
 from holdfast.cli import terminal
+from holdfast.cli.log_setup import set_up_from
+from holdfast.cli.place import tell_of_errors
 from holdfast.cli.signals import Ender
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN
 from holdfast.config import DEFAULT_PATH, check_watchdog, load_config
 from holdfast.core.types import iso_time
-from holdfast.observe.logs import LogFormat, set_up_logs
 from holdfast.watchdog.news import Kind, News, Tell
 from holdfast.watchdog.watchdog import Watchdog, guarded
 
@@ -34,7 +35,8 @@ def watchdog(config_file: Path | None, as_json: bool) -> int:
     path = config_file or DEFAULT_PATH
     config = load_config(path)
     check_watchdog(config, str(path))
-    set_up_logs(LogFormat.CONSOLE, logging.ERROR)
+    set_up_from(config.logs, logging.ERROR, "watchdog")
+    tell_of_errors(config, "watchdog")
     tell = _printer(as_json)
     asyncio.run(_run([Watchdog(config, account, tell) for account in guarded(config)]))
     return 0

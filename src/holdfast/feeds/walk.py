@@ -10,7 +10,9 @@ logarithm, exponential or distribution is in it: those differ between versions a
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -59,7 +61,7 @@ class Chance:
 
     def short(self, *shape: int) -> Integers:
         """Whole numbers from 0 to 65,535."""
-        count = int(np.prod(shape))
+        count = math.prod(shape)
         raw: NDArray[np.uint64] = self._bits.random_raw(-(-count // 4))
         return raw.astype("<u8").view("<u2")[:count].reshape(shape).astype(np.int64)
 
@@ -70,7 +72,7 @@ class Chance:
 
     def normal(self, *shape: int) -> Floats:
         """Nearly normal numbers, between -6 and 6: sums of twelve uniform ones (Irwin-Hall), mean 0, variance 1."""
-        raw: NDArray[np.uint64] = self._bits.random_raw(3 * int(np.prod(shape)))
+        raw: NDArray[np.uint64] = self._bits.random_raw(3 * math.prod(shape))
         sums = raw.astype("<u8").view("<u2").reshape(12, *shape).sum(axis=0, dtype=np.int64)
         numbers: Floats = (sums - 6 * 65_535) / 65_536
         return numbers
@@ -113,18 +115,29 @@ class MarketWalk:
 
     def day(self, date: str, bars: int, *, was_closed: bool) -> DayOfTrades:
         """The trades of the day after the one asked for last; ``was_closed`` when the market rested in between."""
+        paths = self._paths(date, bars, was_closed=was_closed)
+        volumes = [one.volume for _, one in self._symbols]
+        sizes = [_sizes(path.chance, path.activity, volume) for path, volume in zip(paths, volumes, strict=True)]
+        shape = (bars, TRADES_A_BAR)
+        return DayOfTrades(
+            np.stack([path.ticks.reshape(shape) for path in paths], axis=1),
+            np.stack([column.reshape(shape) for column in sizes], axis=1),
+        )
+
+    def pass_by(self, date: str, bars: int, *, was_closed: bool) -> None:
+        """Go on by a day whose trades nobody asks for."""
+        self._paths(date, bars, was_closed=was_closed)
+
+    def _paths(self, date: str, bars: int, *, was_closed: bool) -> "list[_Path]":
         gap_share = GAP_VOLATILITY if was_closed else 0.0
         chance = Chance(self._seed, "market", date)
         market_gap = gap_share * MARKET_VOLATILITY * chance.normal(1).item()
         market = MARKET_VOLATILITY * _moves(chance, bars).moves
-        days = [self._symbol_day(place, date, market, market_gap, gap_share) for place in range(len(self._symbols))]
-        ticks = np.stack([ticks for ticks, _ in days], axis=1)
-        self._last_ticks = ticks[-1, :, -1].tolist()
-        return DayOfTrades(ticks, np.stack([sizes for _, sizes in days], axis=1))
+        paths = [self._path(place, date, market, market_gap, gap_share) for place in range(len(self._symbols))]
+        self._last_ticks = [int(path.ticks[-1]) for path in paths]
+        return paths
 
-    def _symbol_day(
-        self, place: int, date: str, market: Floats, market_gap: float, gap_share: float
-    ) -> tuple[Integers, Integers]:
+    def _path(self, place: int, date: str, market: Floats, market_gap: float, gap_share: float) -> "_Path":
         symbol, one = self._symbols[place]
         chance = Chance(self._seed, "symbol", symbol, date)
         last = self._last_ticks[place]
@@ -134,9 +147,15 @@ class MarketWalk:
         own = _moves(chance, bars)
         returns = one.beta * market + one.volatility * (own.moves + _jumps(chance, bars))
         path = last * (1 + gap) * np.cumprod(1 + returns)
-        ticks = np.maximum(np.rint(path), LOWEST_TICKS).astype(np.int64)
-        sizes = _sizes(chance, own.activity, one.volume)
-        return ticks.reshape(bars, TRADES_A_BAR), sizes.reshape(bars, TRADES_A_BAR)
+        return _Path(np.maximum(np.rint(path), LOWEST_TICKS).astype(np.int64), own.activity, chance)
+
+
+class _Path(msgspec.Struct):
+    """A symbol's day: prices by trade, how busy it is, and the chance that goes on to the sizes."""
+
+    ticks: Integers
+    activity: Floats
+    chance: Chance
 
 
 class _Moves(msgspec.Struct):
@@ -165,8 +184,11 @@ def _regimes(chance: Chance, bars: int) -> Integers:
 
 
 def _of(regime: Integers, name: str) -> Floats:
-    column: Floats = np.array([getattr(one, name) for one in REGIMES])[regime]
+    column: Floats = _OF_REGIMES[name][regime]
     return column
+
+
+_OF_REGIMES = {name: np.array([getattr(one, name) for one in REGIMES]) for name in Regime.__struct_fields__}
 
 
 def _taken_back(noise: Floats) -> Floats:
@@ -177,11 +199,14 @@ def _taken_back(noise: Floats) -> Floats:
     return means
 
 
+@lru_cache(maxsize=8)  # a market has days of one or two lengths
 def _smile(steps: int) -> Floats:
     """A factor by time of day: lowest past noon, about two at the open, less at the close; its mean is about one."""
     time = (np.arange(steps) + 0.5) / steps
     distance = (2 * time - 1) * (2 * time - 1)
-    return 0.7 + 0.9 * distance * distance + 0.5 * (1 - time) * (1 - time)
+    smile: Floats = 0.7 + 0.9 * distance * distance + 0.5 * (1 - time) * (1 - time)
+    smile.setflags(write=False)
+    return smile
 
 
 def _jumps(chance: Chance, bars: int) -> Floats:

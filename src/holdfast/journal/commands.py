@@ -26,8 +26,19 @@ Pending = tuple[str, str, int, int | None, Command]
 """id, source, created_ns, expires_ns, body"""
 
 
-def file_command(url: str, account: str, body: Command, source: str, expires_ns: int | None, now_ns: int) -> str:
+def file_command(
+    url: str,
+    account: str,
+    body: Command,
+    source: str,
+    expires_ns: int | None,
+    now_ns: int,
+    *,
+    command_id: str | None = None,
+) -> str:
     """File a command for the engine that trades ``account``; gives the id it can be asked for by.
+
+    ``command_id`` is the one to use, for those who may have to file again: what is filed under it already is left as it is.
 
     ``source`` says who asks (``cli:alice``); after ``expires_ns`` the engine is to refuse it. Raises
     :class:`~holdfast.errors.JournalError` when there is no journal or it can't be written,
@@ -37,7 +48,7 @@ def file_command(url: str, account: str, body: Command, source: str, expires_ns:
     database.require()
     database.check()
     row = {
-        "id": new_id(now_ns),
+        "id": command_id or new_id(now_ns),
         "account": account,
         "source": source,
         "created_ns": now_ns,
@@ -67,7 +78,8 @@ def _file(database: Database, row: dict[str, Any]) -> None:
             raise InvalidValue(
                 f"journal {database.shown} has no account {row['account']!r}; see `holdfast status` for those it has"
             )
-        connection.execute(sa.insert(commands).values(row))
+        if connection.execute(sa.select(commands.c.id).where(commands.c.id == row["id"])).scalar() is None:
+            connection.execute(sa.insert(commands).values(row))
 
 
 def new_id(now_ns: int) -> str:

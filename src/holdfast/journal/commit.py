@@ -7,7 +7,7 @@ layer would add some 60 us to a commit of 300 us.
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -20,12 +20,13 @@ from holdfast.journal import tables
 from holdfast.journal.batch import Batch
 from holdfast.journal.database import Database
 from holdfast.journal.rows import Row, fill_row, order_progress, order_row, position_row, record_row, snapshot_row
-from holdfast.observe.crash_points import CrashPoint, reach
+from holdfast.telemetry.crash_points import CrashPoint, reach
 
 DEADLOCKS, LOCK_WAITS = "deadlocks", "lock_waits"
 DEADLOCK_TRIES, DEADLOCK_PAUSE_S = 4, 0.05
 
 _POSITION_KEY = 3
+_BODY = tables.records.columns.keys().index("body")
 _ACCOUNT_COLUMNS = ("state", "cash", "last_sequence", "last_hash", "cursor", "renewed_ns")
 _RENEWALS = "renewals"
 """Counted on by each commit of an account's holder: the sign that he is there."""
@@ -114,6 +115,10 @@ class _Rows:
         if batch.envelopes:
             line.last_sequence, line.last_hash, line.cursor = envelope.sequence, previous, envelope.cursor
 
+    def size(self) -> int:
+        """Characters of the records' bodies."""
+        return sum(len(str(row[_BODY])) for row in self.records)
+
     def orders(self) -> tuple[list[Row], list[Row]]:
         """The rows to insert, and the progress to update."""
         new, changed = [], []
@@ -151,24 +156,8 @@ class Committer:
         self._cursor = self._connection.cursor()
         self._identity = database.identity()
         self._is_committing = False
-        self._prepare(engine.dialect)
-
-    def _prepare(self, dialect: sa.Dialect) -> None:
-        accounts, orders, commands = tables.accounts, tables.orders, tables.commands
-        position_values = tables.positions.columns.keys()[_POSITION_KEY:]
-        ours = ("account", "epoch")
-        self._account_sql = _update_sql(dialect, accounts, _ACCOUNT_COLUMNS, ours, _RENEWALS)
-        self._renewal_sql = _update_sql(dialect, accounts, ("renewed_ns",), ours, _RENEWALS)
-        self._let_go_sql = _update_sql(dialect, accounts, ("lease_ms", "renewed_ns"), ours, _RENEWALS)
-        self._record_sql = _insert_sql(dialect, tables.records)
-        self._order_sql = _insert_sql(dialect, orders)
-        self._progress_sql = _update_sql(dialect, orders, tables.ORDER_PROGRESS, ("account", "client_order_id"))
-        self._fill_sql = _insert_sql(dialect, tables.fills)
-        self._position_sql = _insert_sql(dialect, tables.positions)
-        self._move_sql = _update_sql(dialect, tables.positions, position_values, ("account", "strategy", "symbol"))
-        self._snapshot_sql = _insert_sql(dialect, tables.snapshots)
-        self._drop_sql = _delete_older_sql(dialect, tables.snapshots)
-        self._answer_sql = _update_sql(dialect, commands, ("status", "text", "client_order_ids"), ("id", "account"))
+        self._locking_s = 0.0
+        self._sql = _statements(engine.dialect)
 
     def commit(self, gathered: Iterable[Work], idle: Iterable[Line] = ()) -> None:
         """Write it all and sync it, and a sign of life of the ``idle`` accounts. Whatever is raised, nothing may be taken for written.
@@ -191,13 +180,14 @@ class Committer:
 
         def write() -> None:
             self._write(rows, new_positions, moved)
-            self._sign(silent, self._renewal_sql)
+            self._sign(silent, self._sql.renewal)
             if lines:
                 reach(CrashPoint.IN_COMMIT)
 
         self._patiently(write)
         if lines:
-            self._database.metrics.committed(time.perf_counter() - began_s)
+            seconds = time.perf_counter() - began_s
+            self._database.metrics.committed(seconds, len(rows.records), rows.size())
             reach(CrashPoint.COMMITTED)
         if rows.fills:
             reach(CrashPoint.FILL_DURABLE)
@@ -207,7 +197,7 @@ class Committer:
     def let_go(self, lines: Iterable[Line]) -> None:
         """Give accounts back in order: anybody may take them at once. Raises as `commit`."""
         known = list(lines)
-        self._patiently(lambda: self._sign(known, self._let_go_sql, 0))
+        self._patiently(lambda: self._sign(known, self._sql.let_go, 0))
 
     def _patiently(self, write: Callable[[], None]) -> None:
         """Write in one transaction, and again from its beginning while others are in the way: a lock that ends must not end the engine.
@@ -215,6 +205,7 @@ class Committer:
         What has been rolled back may be tried again; what failed in the COMMIT itself may have been carried out, and isn't.
         """
         tries = {DEADLOCKS: DEADLOCK_TRIES, LOCK_WAITS: self._database.lock_tries}
+        self._locking_s = 0.0
         while True:
             self._is_committing = False
             try:
@@ -229,13 +220,14 @@ class Committer:
                     raise
                 time.sleep(DEADLOCK_PAUSE_S if kind == DEADLOCKS else 0)
             else:
+                self._database.metrics.locked(self._locking_s)
                 return
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
             if self._database.begin:
-                self._execute(self._database.begin)
+                self._lock(self._database.begin)
             yield
             self._end()
         except BaseException:
@@ -248,25 +240,25 @@ class Committer:
 
     def _change_account(self, sql: str, row: Row) -> None:
         """Change an account's row; its key comes last: the account, and the epoch that must be ours."""
-        self._execute(sql, row)
+        self._lock(sql, row)
         if self._cursor.rowcount != 1:
             raise overtaken(str(row[-2]))
 
     def _write(self, rows: _Rows, new_positions: list[Row], moved: list[Row]) -> None:
         for account in rows.accounts.values():
-            self._change_account(self._account_sql, account)
+            self._change_account(self._sql.account, account)
         new_orders, changed = rows.orders()
-        self._many(self._record_sql, rows.records)
-        self._many(self._order_sql, new_orders)
-        if self._many(self._progress_sql, changed) != len(changed):
+        self._many(self._sql.record, rows.records)
+        self._many(self._sql.order, new_orders)
+        if self._many(self._sql.progress, changed) != len(changed):
             raise Fatal("a batch changes an order that the journal doesn't have: its OrderPrepared record is missing")
-        self._many(self._fill_sql, rows.fills)
-        self._many(self._position_sql, new_positions)
-        self._many(self._move_sql, moved)
-        self._many(self._answer_sql, rows.answers)
+        self._many(self._sql.fill, rows.fills)
+        self._many(self._sql.position, new_positions)
+        self._many(self._sql.move, moved)
+        self._many(self._sql.answer, rows.answers)
         for row, before in rows.snapshots:
-            self._cursor.execute(self._snapshot_sql, row)
-            self._cursor.execute(self._drop_sql, (row[0], before))
+            self._cursor.execute(self._sql.snapshot, row)
+            self._cursor.execute(self._sql.drop, (row[0], before))
             reach(CrashPoint.IN_SNAPSHOT)
 
     def _many(self, sql: str, rows: list[Row]) -> int:
@@ -280,6 +272,14 @@ class Committer:
             self._cursor.executemany(sql, rows)
             self._database.metrics.took(sql, time.perf_counter() - began_s)
         return int(self._cursor.rowcount)
+
+    def _lock(self, sql: str, row: Row = ()) -> None:
+        """Run a statement that takes a lock which others may have: SQLite's BEGIN, elsewhere the change of an account's row."""
+        began_s = time.perf_counter()
+        try:
+            self._execute(sql, row)
+        finally:
+            self._locking_s += time.perf_counter() - began_s
 
     def _execute(self, sql: str, row: Row = ()) -> None:
         began_s = time.perf_counter()
@@ -307,6 +307,54 @@ def overtaken(account: str) -> StaleEpoch:
     """What an engine stops with whose account another one has."""
     return StaleEpoch(
         f"account {account!r} was taken over by another engine; this one stops, and recorded nothing since"
+    )
+
+
+class _Statements(NamedTuple):
+    """What is written, in a driver's own words."""
+
+    account: str
+    renewal: str
+    let_go: str
+    record: str
+    order: str
+    progress: str
+    fill: str
+    position: str
+    move: str
+    snapshot: str
+    drop: str
+    answer: str
+
+
+_made: dict[object, _Statements] = {}
+"""By driver and server: to put them into words takes as long as all else that opening a journal does."""
+
+
+def _statements(dialect: sa.Dialect) -> _Statements:
+    key = type(dialect), dialect.paramstyle, dialect.server_version_info
+    if key not in _made:
+        _made[key] = _make_statements(dialect)
+    return _made[key]
+
+
+def _make_statements(dialect: sa.Dialect) -> _Statements:
+    accounts, orders, commands = tables.accounts, tables.orders, tables.commands
+    position_values = tables.positions.columns.keys()[_POSITION_KEY:]
+    ours = ("account", "epoch")
+    return _Statements(
+        account=_update_sql(dialect, accounts, _ACCOUNT_COLUMNS, ours, _RENEWALS),
+        renewal=_update_sql(dialect, accounts, ("renewed_ns",), ours, _RENEWALS),
+        let_go=_update_sql(dialect, accounts, ("lease_ms", "renewed_ns"), ours, _RENEWALS),
+        record=_insert_sql(dialect, tables.records),
+        order=_insert_sql(dialect, orders),
+        progress=_update_sql(dialect, orders, tables.ORDER_PROGRESS, ("account", "client_order_id")),
+        fill=_insert_sql(dialect, tables.fills),
+        position=_insert_sql(dialect, tables.positions),
+        move=_update_sql(dialect, tables.positions, position_values, ("account", "strategy", "symbol")),
+        snapshot=_insert_sql(dialect, tables.snapshots),
+        drop=_delete_older_sql(dialect, tables.snapshots),
+        answer=_update_sql(dialect, commands, ("status", "text", "client_order_ids"), ("id", "account")),
     )
 
 

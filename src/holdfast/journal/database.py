@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from holdfast.journal.readonly import ReadOnly
-    from holdfast.observe.journal_metrics import JournalMetrics
+    from holdfast.telemetry.journal_metrics import JournalMetrics
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for another program's lock before giving up. Commits take milliseconds; who holds a lock for seconds
@@ -61,7 +61,7 @@ class Database(ABC):
     @cached_property
     def metrics(self) -> "JournalMetrics":
         """Counts what the writers do."""
-        from holdfast.observe.journal_metrics import JournalMetrics
+        from holdfast.telemetry.journal_metrics import JournalMetrics
 
         return JournalMetrics()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import takewhile
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
@@ -153,7 +153,9 @@ class RecordRow(NamedTuple):
 
 
 _TERMINAL: Final = tuple(state.value for state in TERMINAL)
-_RECORD: Final = ", ".join(f"records.{name}" for name in RecordRow._fields)  # bare, some names are MariaDB's own words
+RECORD_COLUMNS: Final = ", ".join(
+    f"records.{name}" for name in RecordRow._fields
+)  # bare, some names are MariaDB's own words
 _COMMAND: Final = "id, account, source, created_ns, expires_ns, body, status, commands.text, client_order_ids"
 COUNTED: Final = ("records", "orders", "fills", "positions", "commands", "claims", "snapshots")
 """The tables whose rows are counted."""
@@ -162,12 +164,15 @@ COUNTED: Final = ("records", "orders", "fills", "positions", "commands", "claims
 class Reader:
     """An open journal, for reading, in one thread at a time. Close it, or use it in a ``with``."""
 
+    is_of_before = False
+    """Whether it looks at one moment (`snapshot`), after which more may have been written."""
+
     def __init__(self, database: Database, connection: ReadOnly) -> None:
         self.database = database
         self._connection = connection
 
     @classmethod
-    def open(cls, url: str) -> "Reader":
+    def open(cls, url: str) -> Self:
         """Open the journal at ``url`` for reading.
 
         Raises :class:`~holdfast.errors.ConfigError` for a URL of another form,
@@ -184,7 +189,7 @@ class Reader:
                 raise
         return cls(database, connection)
 
-    def __enter__(self) -> "Reader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -219,7 +224,7 @@ class Reader:
         Raises :class:`~holdfast.errors.JournalCorrupt` at the first record that is missing, doesn't fit the hash chain or
         can't be read.
         """
-        previous = GENESIS if after == 0 else self._hash_of(account, after)
+        previous = GENESIS if after == 0 else self._known_hash_of(account, after)
         while page := self.page(account, after):
             for row in page:
                 after += 1
@@ -266,14 +271,22 @@ class Reader:
         found = self.last_records(account, 1, *(() if kind is None else (kind,)))
         return found[0] if found else None
 
-    def last_records(self, account: str, most: int, *kinds: str, after: int = 0) -> list[Envelope]:
-        """The account's records after a sequence, of any type or of some, the newest first: ``most`` of them at most."""
+    def last_records(
+        self, account: str, most: int, *kinds: str, after: int = 0, before: int | None = None
+    ) -> list[Envelope]:
+        """The account's records after a sequence and before another, of any type or of some, the newest first: ``most`` of them at most."""
         where, values = _of_kinds(account, kinds, after)
+        if before is not None:
+            where, values = f"{where} AND sequence < ?", (*values, before)
         return self._envelopes(f"{where} ORDER BY sequence DESC LIMIT ?", *values, most)
 
-    def records_of(self, account: str, kinds: Sequence[type], after: int = 0) -> list[Envelope]:
-        """The account's records of some types after a sequence, in order. Not for types of which there are many."""
+    def records_of(
+        self, account: str, kinds: Sequence[type], after: int = 0, before: int | None = None
+    ) -> list[Envelope]:
+        """The account's records of some types after a sequence and before another, in order. Not for types of which there are many."""
         where, values = _of_kinds(account, [kind.__name__ for kind in kinds], after)
+        if before is not None:
+            where, values = f"{where} AND sequence < ?", (*values, before)
         return self._envelopes(f"{where} ORDER BY sequence", *values)
 
     def records_at(self, account: str, time_ns: int, kind: type) -> list[Envelope]:
@@ -326,6 +339,11 @@ class Reader:
             )
         return found[0]
 
+    def orders_made(self, account: str, since_ns: int, until_ns: int) -> list[OrderRow]:
+        """The account's orders that were made since a time and before another, in order."""
+        where = "WHERE account = ? AND created_ns >= ? AND created_ns < ? ORDER BY created_ns, client_order_id"
+        return self._all(OrderRow, "orders", where, account, since_ns, until_ns)
+
     def orders_after(self, account: str, client_order_id: str) -> list[OrderRow]:
         """The account's next `PAGE` orders, by id."""
         where = "WHERE account = ? AND client_order_id > ? ORDER BY client_order_id"
@@ -340,6 +358,11 @@ class Reader:
     def fills_between(self, account: str, first: int, last: int) -> list[FillRow]:
         """The account's executions whose records have these sequences, or one in between."""
         return self._all(FillRow, "fills", "WHERE account = ? AND sequence BETWEEN ? AND ?", account, first, last)
+
+    def fills_of(self, account: str, strategy: str, symbol: str) -> list[FillRow]:
+        """The executions of a strategy in a symbol, in order."""
+        where = "WHERE account = ? AND strategy = ? AND symbol = ? ORDER BY sequence"
+        return self._all(FillRow, "fills", where, account, strategy, symbol)
 
     def fills_by_strategy(self, account: str) -> dict[str, int]:
         """How many executions each of the account's strategies had."""
@@ -385,7 +408,11 @@ class Reader:
     def snapshot(self) -> Iterator[None]:
         """Everything read inside is as of one moment. Not for long: the write-ahead log grows meanwhile."""
         with self.database.reported("read"), self._connection.transaction():
-            yield
+            self.is_of_before = True
+            try:
+                yield
+            finally:
+                self.is_of_before = False
 
     def page_problems(self) -> list[str]:
         """What the database finds wrong with its own pages, for those that can tell."""
@@ -406,19 +433,24 @@ class Reader:
         return [_convert(kind, dict(zip(names, row, strict=True))) for row in rows]
 
     def _envelopes(self, where: str, *values: object) -> list[Envelope]:
-        return [to_envelope(row) for row in self._fetch(f"SELECT {_RECORD} FROM records WHERE {where}", *values)]
+        return [to_envelope(row) for row in self._fetch(f"SELECT {RECORD_COLUMNS} FROM records WHERE {where}", *values)]
 
     def page(self, account: str, after: int) -> list[RecordRow]:
         """The next `PAGE` rows of ``records``, unproven."""
         where = "WHERE account = ? AND sequence > ? ORDER BY sequence LIMIT ?"
-        rows = self._fetch(f"SELECT {_RECORD} FROM records {where}", account, after, PAGE)
+        rows = self._fetch(f"SELECT {RECORD_COLUMNS} FROM records {where}", account, after, PAGE)
         return [RecordRow._make(row) for row in rows]
 
-    def _hash_of(self, account: str, sequence: int) -> str:
+    def hash_of(self, account: str, sequence: int) -> str | None:
+        """The hash of a record; None when there is no such record."""
         rows = self._fetch("SELECT hash FROM records WHERE account = ? AND sequence = ?", account, sequence)
-        if not rows:
+        return str(rows[0][0]) if rows else None
+
+    def _known_hash_of(self, account: str, sequence: int) -> str:
+        found = self.hash_of(account, sequence)
+        if found is None:
             raise JournalCorrupt(f"account {account!r}: record {sequence} is missing; restore a backup")
-        return str(rows[0][0])
+        return found
 
 
 def _marks(values: Sequence[object]) -> str:

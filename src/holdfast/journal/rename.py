@@ -14,7 +14,7 @@ from holdfast.journal.holder import seems_alive
 from holdfast.journal.lease import check_account_name, find_holder, forget_lock_file
 from holdfast.journal.rewrite import hold, rewrite, tell
 
-WITH_NAME = (tables.orders, tables.fills, tables.positions, tables.commands, tables.claims)
+WITH_NAME = (tables.orders, tables.fills, tables.positions, tables.commands, tables.claims, tables.posts)
 """The tables that name an account, besides its own row, its records and snapshots (shortcuts, which are made anew)."""
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.engine import URL
 from holdfast.errors import ConfigError, JournalError
 from holdfast.journal import anchor, database, schema, tables
 from holdfast.journal.readonly import ServerReadOnly
-from holdfast.observe.redact import protect
-from holdfast.observe.secret import Secret
+from holdfast.telemetry.redact import protect
+from holdfast.telemetry.secret import Secret
 
 CONNECT_TIMEOUT_S = 5
 """How long a server may take to answer the door."""

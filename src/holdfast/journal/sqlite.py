@@ -40,6 +40,7 @@ _ADVICE = {
 
 QUEUE = "commands.queue"
 QUEUE_WAIT_S, QUEUE_LOOK_S = 30.0, 0.02
+AGAIN_S = 0.01
 
 
 class SqliteDatabase(database.Database):
@@ -226,8 +227,25 @@ def _engine(path: Path, mode: str, options: str = "") -> "sa.Engine":
 def _prepare(connection: sqlite3.Connection, path: Path, may_write: bool) -> None:
     if not may_write:
         return
-    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    mode = _to_wal(connection)
     if mode != "wal":
         raise JournalError(f"{path} can't keep a write-ahead log there (SQLite answers {mode!r}); use a local disk")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA fullfsync=ON")  # on macOS an ordinary fsync stops at the drive's cache
+
+
+def _to_wal(connection: sqlite3.Connection) -> str:
+    """Have the file keep a write-ahead log; gives the mode it is in then.
+
+    SQLite's own timeout is not for this: of two who open a new file at the same time one is told at once that it is locked.
+    """
+    ends_s = time.monotonic() + database.BUSY_TIMEOUT_S
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() >= ends_s:
+                raise
+            time.sleep(AGAIN_S)
+        else:
+            return str(mode)

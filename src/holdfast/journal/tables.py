@@ -283,3 +283,23 @@ claims = Table(
     **MARIADB,
 )
 """One row an order that needs looking into: who does so, until when (the database's clock), and when it is due again."""
+
+posts = Table(
+    "posts",
+    metadata,
+    _account(),
+    _text("id", 200),
+    _text("kind", 16),
+    _long_text("text"),
+    _text("target", 16),
+    _text("state", 16),
+    _text("post_id", 64),
+    _long_text("reason"),
+    _time("created_ns"),
+    _time("updated_ns"),
+    Column("attempts", Integer, nullable=False),
+    PrimaryKeyConstraint("account", "id"),
+    Index("ix_posts_created_ns", "created_ns"),
+    **MARIADB,
+)
+"""One row a post that was to be sent, written before it is: ``id`` says of what it tells, ``post_id`` what its target calls it."""

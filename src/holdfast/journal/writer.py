@@ -33,7 +33,7 @@ from holdfast.journal.lease import (
     find_holder,
     forget_lock_file,
 )
-from holdfast.observe.clock import boot_time_s
+from holdfast.telemetry.clock import boot_time_s
 
 MAX_QUEUED_RECORDS = 10_000
 """How many records may wait for the disk. At some 1 kB each that bounds the queue at 10 MB, and it is a fraction of a second's
@@ -204,6 +204,11 @@ class Journal:
         The writer's own thread lives on when the loop is stuck, so it proves nothing.
         """
         self._beats += 1
+
+    @property
+    def beats(self) -> int:
+        """How often `beat` was called so far: while it doesn't grow, the loop doesn't turn. Any thread may ask."""
+        return self._beats
 
     def append(self, batch: Batch) -> None:
         """Take a batch in, to be made durable as a whole. Waits only while `MAX_QUEUED_RECORDS` wait for the disk already.

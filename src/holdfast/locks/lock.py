@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from holdfast.errors import InvalidValue, LockAcquisitionError
-from holdfast.observe.clock import boot_time_s
+from holdfast.telemetry.clock import boot_time_s
 
 NAME_LENGTH = 128
 """The longest name of a lock, in characters."""

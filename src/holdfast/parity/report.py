@@ -110,6 +110,8 @@ class Terms(msgspec.Struct, frozen=True):
     equity: Decimal
     within_ns: int
     from_ns: int = 0
+    names: tuple[str, str] = ("the session", "the backtest")
+    """What the sides are called."""
 
 
 def compare(account: str, live: Asks, backtest: Asks, terms: Terms) -> Parity:
@@ -117,7 +119,7 @@ def compare(account: str, live: Asks, backtest: Asks, terms: Terms) -> Parity:
     splitter = Splitter(Marks(terms.prices.at, terms.last, terms.unit))
     made = [(each, splitter.split(each)) for each in pair(live.all, backtest.all, terms.within_ns)]
     made = [(each, parts) for each, parts in made if each.time_ns >= terms.from_ns]
-    lines = [_line(each, parts, terms, live) for each, parts in made]
+    lines = [_line(each, parts, terms, (live, backtest)) for each, parts in made]
     booked = _bookings(live.bookings, backtest.bookings, terms)
     parts = _sums([line.parts for line in lines] + ([{Part.BOOKINGS.value: booked}] if booked else []))
     days = _days(live, backtest, lines, terms)
@@ -138,7 +140,7 @@ def compare(account: str, live: Asks, backtest: Asks, terms: Terms) -> Parity:
     )
 
 
-def _line(each: Pair, parts: Parts, terms: Terms, live: Asks) -> Line:
+def _line(each: Pair, parts: Parts, terms: Terms, sides: tuple[Asks, Asks]) -> Line:
     ask = each.either
     ours, theirs = each.live, each.backtest
     value = (ZERO if ours is None else worth(ours.fills, terms.last, terms.unit)) - (
@@ -155,7 +157,7 @@ def _line(each: Pair, parts: Parts, terms: Terms, live: Asks) -> Line:
         difference=value,
         parts={part.value: amount for part, amount in parts.items()},
         agrees=_agree(ours, theirs),
-        why=_why(each, live),
+        why=_why(each, sides, terms.names),
     )
 
 
@@ -177,26 +179,24 @@ def _agree(live: Ask | None, backtest: Ask | None) -> bool:
     return same and len(sides) < 2
 
 
-def _why(each: Pair, live: Asks) -> str:
+def _why(each: Pair, sides: tuple[Asks, Asks], names: tuple[str, str]) -> str:
     """What is known of why the sides differ; empty where they don't, or prices say it."""
     ours, theirs = each.live, each.backtest
-    if ours is None:
+    if ours is None or theirs is None:
+        here, there = (0, 1) if theirs is None else (1, 0)
         if each.either.parent is not None:
-            return "its entry was protected in the backtest only"
-        return "no engine was there" if live.was_away(each.time_ns) else "nothing was asked for in the session"
-    if theirs is None:
-        return "nothing was asked for in the backtest"
+            return f"its entry was protected in {names[here]} only"
+        if sides[there].was_away(each.time_ns):
+            return f"no engine was there for {names[there]}"
+        return f"nothing was asked for in {names[there]}"
+    named = tuple(zip(names, (ours, theirs), strict=True))
     if ours.rules != theirs.rules:
-        said = [f"refused in {name} by {', '.join(ask.rules)}" for name, ask in _named(ours, theirs) if ask.rules]
+        said = [f"refused in {name} by {', '.join(ask.rules)}" for name, ask in named if ask.rules]
         return " and ".join(said)
     if ours.filled != theirs.filled:
-        said = [f"in {name}: {'; '.join(dict.fromkeys(ask.ends))}" for name, ask in _named(ours, theirs) if ask.ends]
+        said = [f"in {name}: {'; '.join(dict.fromkeys(ask.ends))}" for name, ask in named if ask.ends]
         return ", ".join(said)
     return ""
-
-
-def _named(live: Ask, backtest: Ask) -> tuple[tuple[str, Ask], tuple[str, Ask]]:
-    return ("the session", live), ("the backtest", backtest)
 
 
 def _bookings(live: Sequence[Booking], backtest: Sequence[Booking], terms: Terms) -> Decimal:

@@ -8,7 +8,8 @@ from holdfast.adapters import registry
 from holdfast.brokers.adapter import Watched
 from holdfast.brokers.port import BrokerAccount, BrokerOrder
 from holdfast.config import AccountConfig, Config
-from holdfast.observe.metrics import ApiMetrics
+from holdfast.config.secrets import KeptSessions
+from holdfast.telemetry.metrics import ApiMetrics
 from holdfast.watchdog import cover
 from holdfast.watchdog.cover import Gap
 
@@ -18,7 +19,9 @@ class AtBroker:
 
     def __init__(self, config: Config, account: AccountConfig) -> None:
         section = config.section(account.broker)
-        self._login = registry.load(account.broker).log_in(section, account.login, Watched(ApiMetrics()))
+        self._login = registry.load(account.broker).log_in(
+            section, account.login, Watched(ApiMetrics(), sessions=KeptSessions(config.secrets))
+        )
         self._broker = self._login.broker(asks_only=True)
 
     async def account(self) -> BrokerAccount:

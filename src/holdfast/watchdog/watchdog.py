@@ -25,8 +25,8 @@ from holdfast.errors import ConfigError, HoldfastError, JournalError, Refused
 from holdfast.journal.database import open_database
 from holdfast.journal.holder import WATCHDOG
 from holdfast.journal.lease import Watch
-from holdfast.observe.clock import boot_time_s
 from holdfast.runtime.compose import open_guard, process_name
+from holdfast.telemetry.clock import boot_time_s
 from holdfast.views.wording import NOTHING, Known, sentence
 from holdfast.watchdog.broker import AtBroker
 from holdfast.watchdog.cover import Gap

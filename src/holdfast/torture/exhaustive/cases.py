@@ -13,8 +13,8 @@ from holdfast.core.messages import Trade
 from holdfast.core.strategy.api import Context, Parameters, Strategy
 from holdfast.core.strategy.host import Runner
 from holdfast.core.types import MINUTE_NS, SECOND_NS, StrategyId
-from holdfast.observe import crash_points
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry import crash_points
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.exhaustive.choices import Choices, every
 from holdfast.torture.world.checks import Violation
 from holdfast.torture.world.disk import CommitFate
@@ -286,5 +286,5 @@ def run_case(case: Case) -> Told:
         world = World(case.idempotency, plan, make_runner, step, plan.part, on_life)
         plan.world = world
         world.run(plan)
-    found = lives[-1].desk.reconciler.found
+    found = lives[-1].live.reconciler.found
     return Told(case, world.violations, world.trace.lines() if world.violations else [], world.digest(), found)

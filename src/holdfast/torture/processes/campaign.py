@@ -12,7 +12,7 @@ import msgspec
 
 from holdfast.errors import Fatal, HoldfastError
 from holdfast.journal.verify import verify
-from holdfast.observe.crash_points import VARIABLE
+from holdfast.telemetry.crash_points import VARIABLE
 from holdfast.torture.processes.books import Found, compare, never_released
 from holdfast.torture.processes.broker import Broker, tail
 from holdfast.torture.processes.engine import Watch, configure, surroundings, wait_for_records, wait_until_ready

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.stores import FAULTS, NOT_FATAL
 
 ROUND = 25

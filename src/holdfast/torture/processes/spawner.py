@@ -25,7 +25,7 @@ LOADED = (
     "holdfast.cli.sim",
     "holdfast.assembly",
     "holdfast.journal.schema",
-    "holdfast.observe.metrics",
+    "holdfast.telemetry.metrics",
     "holdfast.runtime.live.live_account",
     "holdfast.torture.processes.strategy",
     "alembic.runtime.migration",
@@ -34,7 +34,7 @@ LOADED = (
 """What an engine and the local broker import, now or while they start."""
 DRIVERS = ("psycopg", "pymysql")
 """Of databases; those that are not installed are not needed."""
-CALENDAR = "XNYS"
+CALENDARS = ("XNYS", "24/7")
 BROKER = "alpaca"
 
 
@@ -57,7 +57,8 @@ def load() -> None:
             import_module(name)
         except ImportError:
             continue
-    trading_calendar(CALENDAR)
+    for name in CALENDARS:
+        trading_calendar(name)
     threads = len(list(Path("/proc/self/task").iterdir())) if Path("/proc/self/task").exists() else 1
     if threads > 1:
         raise RuntimeError(f"{threads} threads are there after the imports; nothing can be forked safely")

@@ -51,7 +51,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.order import Order
 from holdfast.core.types import SECOND_NS, ClientOrderId, Money, OrderRole, Price, Quantity
-from holdfast.observe.crash_points import CrashPoint, reach
+from holdfast.telemetry.crash_points import CrashPoint, reach
 from holdfast.torture.world.exchange import Exchange, Frame, FrameKind, Taken, TheirFill, TheirOrder
 from holdfast.torture.world.wire import Throttled, Unanswered, Wire
 
@@ -170,6 +170,8 @@ class WorldTransport:
     def _is_of(self, order: TheirOrder, terms: OrderTerms) -> bool:
         key, ours = terms.client_order_id, self._known.find(order.id, "")
         known = self._known.broker_id(key)
+        if self._class is IdempotencyClass.UNIQUE_ID and not is_external(key):
+            return order.shown_id == key  # under whatever id of the broker's
         if known is not None:
             return order.id == known
         if self._class is not IdempotencyClass.NOTHING:

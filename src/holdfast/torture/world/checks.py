@@ -5,7 +5,7 @@ and as the core records something. Nothing here takes the engine's word for what
 """
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -17,6 +17,7 @@ from holdfast.core.messages import (
     CancelReleased,
     Envelope,
     FillBusted,
+    OrderAccepted,
     OrderAnomaly,
     OrderFilled,
     OrderNotSent,
@@ -36,6 +37,7 @@ from holdfast.torture.world.disk import LEASE, Disk
 from holdfast.torture.world.exchange import Exchange, TheirOrder
 from holdfast.torture.world.loop import Process
 from holdfast.torture.world.market import AIMING, MOST_AIMED
+from holdfast.torture.world.moment import Moment
 
 TRACED = 150
 """The last events that a violation is shown with."""
@@ -77,8 +79,11 @@ class Evidence:
         self._capability = capability(idempotency)
         self.keeps_ids = idempotency is not IdempotencyClass.NOTHING
         """Whether the broker keeps the id that an order came with."""
+        self.links_exits = self._capability.links_exits
+        """Whether it takes linked exits as one order."""
         self._left_ns: dict[str, int] = {}
         self._absent_ns: dict[str, list[int]] = {}
+        self._linked_ns: dict[str, int] = {}
 
     def left(self, key: str, now_ns: int) -> None:
         """It is on its way."""
@@ -92,6 +97,15 @@ class Evidence:
         """The broker was asked, and showed no such order."""
         self._absent_ns.setdefault(key, []).append(now_ns)
 
+    def linked(self, key: str, now_ns: int) -> None:
+        """The broker is known to have the order that this one went together with."""
+        self._linked_ns[key] = now_ns
+
+    def is_late(self, key: str, shown_ns: int) -> bool:
+        """Whether an order is shown later than the broker promises, so that nobody could know that it would be there."""
+        left_ns = self._left_ns.get(key)
+        return left_ns is not None and shown_ns > left_ns + int(self._capability.settle_s * 1e9)
+
     def fault(self, key: str) -> str:
         """Why it can't be known that an order never arrived; empty when it can."""
         left_ns = self._left_ns.get(key)
@@ -99,7 +113,7 @@ class Evidence:
             return ""
         if self._capability.idempotency is IdempotencyClass.NOTHING:
             return "nothing that this broker shows proves an absence"
-        settled_ns = left_ns + int(self._capability.settle_s * 1e9)
+        settled_ns = max(left_ns, self._linked_ns.get(key, 0)) + int(self._capability.settle_s * 1e9)
         seen = [at_ns for at_ns in self._absent_ns.get(key, ()) if at_ns >= settled_ns]
         needed = self._capability.negatives
         return "" if len(seen) >= needed else f"{len(seen)} answers of {needed} since {iso_time(settled_ns)} say so"
@@ -173,18 +187,17 @@ class Checks:
 
     # --- as the core records ------------------------------------------------------------------------------------------
 
-    def on_turn(self, process: Process, state: EngineState, turn: Turn) -> None:
-        """The core has decided something."""
+    def on_turn(self, process: Process, state: EngineState, turn: Turn, batch: Sequence[Envelope]) -> None:
+        """The core has decided something. The state is that after the whole ``batch`` of records that the turn is part of."""
         gone_out: list[OrderTerms] = []
         for record in turn.records:
             self._trace.add(f"{process.name} {record.sequence}", record.body)
             body = record.body
             self.recorded[record.type] += 1
             if isinstance(body, OrderNotSent):
-                self.recorded["kept by the lease"] += "lease" in body.reason
-                fault = self.evidence.fault(body.client_order_id)
-                if fault and body.client_order_id not in self.resolved:
-                    self.fail("I8", f"{body.client_order_id} is taken for not sent ({body.reason}), but {fault}")
+                self._check_absent(body)
+            elif isinstance(body, OrderAccepted):
+                self._note_linked(state, body.client_order_id)
             elif isinstance(body, RecoveryCompleted):
                 self._on_ready(process, state)
             elif isinstance(body, RiskApproved):
@@ -194,7 +207,7 @@ class Checks:
             elif isinstance(body, Signal) and body.action in (Action.TARGET, Action.CLOSE):
                 self._asked[body.strategy, body.symbol] = body.quantity or ZERO
             elif isinstance(body, CancelReleased):
-                self._check_bare(state, body)
+                self._check_bare(state, body, Moment(state, [one for one in batch if one.sequence > record.sequence]))
             elif isinstance(body, OrderAnomaly | FillBusted):
                 gone_out.clear()  # it knows more by now than when it decided
                 if (
@@ -232,16 +245,50 @@ class Checks:
         if low < min(ZERO, held, target) or high > max(ZERO, held, target):
             self.fail("I17", f"{terms.client_order_id}: {low} to {high} of {key} is possible, and {target} asked for")
 
-    def _check_bare(self, state: EngineState, body: CancelReleased) -> None:
-        """No exit is taken off for a reduce-only order that the broker would refuse because of somebody else's order."""
+    def _check_absent(self, body: OrderNotSent) -> None:
+        """An order is taken for not sent: that is known, or a person has said so, or the broker takes longer than it promises."""
+        key = body.client_order_id
+        self.recorded["kept by the lease"] += "lease" in body.reason
+        fault = self.evidence.fault(key)
+        if fault and key not in self.resolved:
+            self.fail("I8", f"{key} is taken for not sent ({body.reason}), but {fault}")
+        there = (
+            order
+            for order in (*self._exchange.orders.values(), *self._exchange.lost.values())
+            if order.client_id == key
+        )
+        self._is_misled |= any(self.evidence.is_late(key, order.shown_ns) for order in there)
+
+    def _note_linked(self, state: EngineState, key: ClientOrderId) -> None:
+        """An order is known to be at the broker: so is the one that went together with it, and what proved its absence is void."""
+        order = state.orders.find(key)
+        if order is None or order.terms.oco_group is None or not self.evidence.links_exits:
+            return
+        for other in (*state.orders.live.values(), *state.orders.finished.values()):
+            if other is not order and other.terms.oco_group == order.terms.oco_group:
+                self.evidence.linked(other.terms.client_order_id, self._exchange.now_ns())
+
+    def _check_bare(self, state: EngineState, body: CancelReleased, then: Moment) -> None:
+        """No exit is taken off for a reduce-only order that the broker would refuse because of somebody else's order.
+
+        It is one while it closes what is held; and the order has to be known by ``then``. A target that adds closes nothing: exits that
+        are too many for it have to go.
+        """
         order = state.orders.find(body.client_order_id)
         is_for_a_close = body.reason.startswith(("target ", "close ")) or body.reason == "its position is being closed"
         if order is None or order.terms.role is OrderRole.REGULAR or state.rules.wash_trades or not is_for_a_close:
             return
+        key = (order.terms.strategy, order.terms.symbol)
+        closes = -then.held(*key) * order.terms.side.sign
+        adds = body.reason.startswith("target ") and -self._asked.get(key, ZERO) * order.terms.side.sign > closes
+        if closes <= 0 or (adds and _exits_for(state, order.terms) > closes):
+            return
         for other in state.orders.live.values():
             terms = other.terms
             across = (terms.symbol, terms.side) == (order.terms.symbol, order.terms.side.opposite)
-            if across and terms.strategy == EXTERNAL and terms.oco_group is None and not state.flattening:
+            if not across or terms.strategy != EXTERNAL or terms.oco_group is not None or state.flattening:
+                continue
+            if then.knows(terms.client_order_id):
                 self.fail(
                     "I18", f"the exit {body.client_order_id} is taken off while {terms.client_order_id} bars a close"
                 )
@@ -316,6 +363,16 @@ class Checks:
             self.fail("I7", f"{approved.terms.client_order_id} makes {worst} {symbol} possible: more than {limit}")
 
 
+def _exits_for(state: EngineState, terms: OrderTerms) -> Decimal:
+    """How much the exits of a position beside this one may close by the books; of a linked pair only one does."""
+    groups: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for leg in state.legs(terms.strategy, terms.symbol):
+        name = leg.terms.oco_group or leg.terms.client_order_id
+        if leg.terms.side is terms.side:
+            groups[name] = max(groups[name], leg.remaining)
+    return sum(groups.values(), ZERO)
+
+
 # --- at rest ----------------------------------------------------------------------------------------------------------
 
 
@@ -342,7 +399,9 @@ def _check_books(checks: Checks, exchange: Exchange, state: EngineState) -> None
         checks.fail("I6", f"positions are {ours} in the books and {theirs} at the broker")
     if state.portfolio.cash != exchange.cash:
         checks.fail("I6", f"cash is {state.portfolio.cash} in the books and {exchange.cash} at the broker")
-    known = {order.broker_order_id: order for order in (*state.orders.live.values(), *state.orders.finished.values())}
+    booked = (*state.orders.live.values(), *state.orders.finished.values())
+    books = sorted(booked, key=lambda order: order.terms.strategy != EXTERNAL)  # what was adopted and is ours is ours
+    known = {order.broker_order_id: order for order in books}
     for order in exchange.orders.values():
         book = known.get(order.id) or state.orders.find(ClientOrderId(order.client_id))
         came_to_nothing = not order.filled and not order.is_working

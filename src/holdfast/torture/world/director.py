@@ -5,13 +5,15 @@ crash points, and on recoveries too, several times in a row.
 """
 
 import asyncio
+import json
 from decimal import Decimal
 from random import Random
 
 from holdfast.core.messages import CancelOrders, Flatten, Halt, OrderTerms, Preserve, Protect, Resume
+from holdfast.core.steering import SetParameters, StartStrategy, StopStrategy
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, Side, StrategyId
-from holdfast.observe import crash_points
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry import crash_points
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.world.exchange import Taken
 from holdfast.torture.world.faults import FAULTS, PEOPLE, Chance, Options, Probes
 from holdfast.torture.world.loop import OWNER, Killed, Process
@@ -56,6 +58,7 @@ class Director:
         self._random = Random(f"director {options.seed}")
         self._breaking = Random(f"director's breaking {options.seed}")
         self._people = Random(f"director's people {options.seed}")
+        self._steering = Random(f"director's steering {options.seed}")
         self._planned: CrashPoint | None = None
         self._passed = 0
         self._outsiders = 0
@@ -134,6 +137,7 @@ class Director:
                     getattr(self, f"_{name}")()
             self._break()
             self._meddle()
+            self._steer()
 
     def _break(self) -> None:
         """A stream, or the feed, raises something that nobody expects."""
@@ -269,6 +273,22 @@ class Director:
             rate = getattr(self._rates, name)
             if rate and self._people.random() < rate * DICE_EVERY_S:
                 getattr(self, f"_{name}")()
+
+    def _steer(self) -> None:
+        """A person switches a strategy off or on, or gives it other parameters."""
+        random, rate = self._steering, self._rates.steer
+        if not rate or random.random() >= rate * DICE_EVERY_S:
+            return
+        name = StrategyId(random.choice(("restless", "restless", "aiming")))
+        given = json.dumps({"activity": random.choice((0.1, 0.5, 0.9)), "raises": False}) if name == "restless" else ""
+        asks = (
+            StopStrategy(name),
+            StartStrategy(name),
+            StartStrategy(name),
+            SetParameters(name, given),
+            SetParameters(name, ""),
+        )
+        self._world.ask(random.choice(asks))
 
     def _preserve(self) -> None:
         self._world.ask(self._people.choice((Preserve(), Resume())))

@@ -25,7 +25,7 @@ from holdfast.journal.lease import Lease, LeaseTerm
 from holdfast.journal.reader import FillRow, Snapshot
 from holdfast.journal.rows import Row, record_row
 from holdfast.journal.writer import RENEWALS_A_LEASE
-from holdfast.observe.crash_points import CrashPoint, reach
+from holdfast.telemetry.crash_points import CrashPoint, reach
 from holdfast.torture.world.loop import Process
 
 LEASE = Lease(duration_s=6.0, margin_s=2.0)
@@ -181,6 +181,8 @@ class WorldJournal:
     def __init__(self, disk: Disk, process: Process, fates: DiskFates, now_s: Callable[[], float]) -> None:
         """``now_s`` is the clock that leases go by."""
         self.failure: JournalError | None = None
+        self.last: Sequence[Envelope] = ()
+        """The records of the batch that was last taken in."""
         self._disk = disk
         self._process = process
         self._fates = fates
@@ -231,8 +233,8 @@ class WorldJournal:
             self._appended += 1
             if (envelope.sequence, envelope.epoch) != (self._appended, self._epoch):
                 raise Fatal(f"record {envelope.sequence} of epoch {envelope.epoch} came where {self._appended} is due")
-        orders = tuple(map(copy.copy, batch.orders))
-        self._queue.append(msgspec.structs.replace(batch, envelopes=tuple(batch.envelopes), orders=orders))
+        orders, self.last = tuple(map(copy.copy, batch.orders)), tuple(batch.envelopes)
+        self._queue.append(msgspec.structs.replace(batch, envelopes=self.last, orders=orders))
         if not self._is_writing:
             self._begin()
 

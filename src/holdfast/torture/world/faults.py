@@ -97,6 +97,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     broker_breaks: float = 0
     stream_breaks: float = 0
     feed_breaks: float = 0
+    steer: float = 0
     preserve: float = 0
     protect: float = 0
     rests: float = 0
@@ -122,7 +123,7 @@ class Options(msgspec.Struct, frozen=True):
 def options_of(seed: int) -> Options:
     """The world of a seed: a function of the seed alone."""
     random = Random(f"options {seed}")
-    names = [name for name in Rates.__struct_fields__ if name not in (*BREAKING, *PEOPLE)]
+    names = [name for name in Rates.__struct_fields__ if name not in (*BREAKING, *PEOPLE, "steer")]
     rates = {name: random.choice(RATES) for name in names if random.random() < ARMED}
     idempotency = random.choice(CLASSES)
     if idempotency is not IdempotencyClass.UNIQUE_ID:
@@ -132,6 +133,9 @@ def options_of(seed: int) -> Options:
     )  # of its own: a seed from before this fault was known is the world that it was
     if breaking.random() < ARMED:
         rates |= {name: breaking.choice((0, *RATES)) for name in BREAKING}
+    steering = Random(f"steering {seed}")  # likewise
+    if steering.random() < ARMED / 2:  # most seeds are the worlds that they were
+        rates["steer"] = steering.choice(RATES)
     people = Random(f"people {seed}")  # likewise
     if people.random() < ARMED:
         rates |= {name: people.choice((0, *RATES)) for name in PEOPLE}

@@ -94,9 +94,28 @@ def quiet() -> Iterator[None]:
 
 
 def run_seed(seed: int, options: Options | None = None) -> Outcome:
-    """Live through one seed's world."""
+    """Live through one seed's world, and say what came of it."""
     options = options or options_of(seed)
     probes: Counter[str] = Counter()
+    world = live_through(seed, options, probes)
+    for what, row in RECORDED_ROWS.items():
+        probes[row] += world.checks.recorded[what]
+    return Outcome(
+        seed,
+        world.digest(),
+        len(world.exchange.orders),
+        len(world.exchange.fills),
+        len(world.disk.rows),
+        world.lives,
+        {row: count for row, count in sorted(probes.items()) if row and count},
+        world.violations,
+        msgspec.json.encode(options).decode() if world.violations else "",
+        world.trace.lines() if world.violations else [],
+    )
+
+
+def live_through(seed: int, options: Options, probes: Counter[str]) -> World:
+    """One seed's world after all of it has happened; ``probes`` counts what struck."""
     chance = Chance(options, probes)
     director = Director(options, chance, probes)
     market, fills = Random(f"market {seed}"), Random(f"fills {seed}")
@@ -114,20 +133,7 @@ def run_seed(seed: int, options: Options | None = None) -> Outcome:
         world.exchange.is_strict = options.is_strict
         director.join(world)
         world.run(director)
-    for what, row in RECORDED_ROWS.items():
-        probes[row] += world.checks.recorded[what]
-    return Outcome(
-        seed,
-        world.digest(),
-        len(world.exchange.orders),
-        len(world.exchange.fills),
-        len(world.disk.rows),
-        world.lives,
-        {row: count for row, count in sorted(probes.items()) if row and count},
-        world.violations,
-        msgspec.json.encode(options).decode() if world.violations else "",
-        world.trace.lines() if world.violations else [],
-    )
+    return world
 
 
 def _restless(options: Options) -> Callable[[], Runner]:

@@ -28,11 +28,11 @@ from holdfast.core.strategy.host import Runner
 from holdfast.core.turn import Turn
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Money
 from holdfast.errors import Fatal, HoldfastError, JournalError
-from holdfast.observe import crash_points
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
 from holdfast.runtime.live.supervisor import Stores, Supervisor
+from holdfast.telemetry import crash_points
 from holdfast.torture.world.broker import NAMES, WorldBroker
 from holdfast.torture.world.checks import Checks, Evidence, Trace, Violation, check_at_rest
 from holdfast.torture.world.disk import LEASE, Disk, DiskFates, WorldJournal
@@ -81,7 +81,7 @@ class Life:
         self,
         process: Process,
         epoch: int,
-        desk: LiveAccount,
+        live: LiveAccount,
         loop: LiveLoop,
         feed: WorldFeed,
         broker: WorldBroker,
@@ -89,7 +89,7 @@ class Life:
     ) -> None:
         self.process = process
         self.epoch = epoch
-        self.desk = desk
+        self.live = live
         self.loop = loop
         self.feed = feed
         self.broker = broker
@@ -100,7 +100,7 @@ class Life:
     @property
     def state(self) -> EngineState:
         """Its core's state."""
-        return self.desk.account.state
+        return self.live.account.state
 
     async def run(self) -> str:
         """Trade until stopped, then write what is left."""
@@ -116,9 +116,9 @@ class Life:
         orders = [order for key, order in self.state.orders.live.items() if key not in overdue]
         return (
             self.loop.recovered.is_set()
-            and self.desk.account.is_settled
+            and self.live.account.is_settled
             and self.journal.is_idle
-            and not self.desk.reconciler.unresolved_ids
+            and not self.live.reconciler.unresolved_ids
             and not (self.wire.under_way["POST"] or self.wire.under_way["DELETE"])
             and Cause.BOOKS not in self.state.impairments
             and not any(order.state in unknown or order.cancel_released_ns for order in orders)
@@ -131,7 +131,7 @@ class Life:
 
         Not those of an exit that works at a broker which can't be asked for it: only a person knows.
         """
-        state, missing = self.state, self.desk.monitor.missing
+        state, missing = self.state, self.live.monitor.missing
         found = [f"impaired by {cause}" for cause in state.impairments if cause not in missing]
         for key in state.guards:
             closing = state.closing.get(key)
@@ -250,8 +250,8 @@ class World:
             )  # what is sent or filled between two looks is news
             if life is None or not life.is_at_rest or seen != calm or self._is_to_accept(life.state):
                 calm = seen
-                cycles = 0 if life is None else life.desk.reconciler.cycles
-            elif life.desk.reconciler.cycles > cycles + CYCLES:
+                cycles = 0 if life is None else life.live.reconciler.cycles
+            elif life.live.reconciler.cycles > cycles + CYCLES:
                 self._look_at_everything(life)
                 return
             if self.loop.time() > by_s:
@@ -300,9 +300,9 @@ class World:
         if life is None:
             return "no engine runs"
         if not life.loop.recovered.is_set():
-            return f"{life.process.name} has not recovered; unresolved: {list(life.desk.reconciler.unresolved_ids)}"
+            return f"{life.process.name} has not recovered; unresolved: {list(life.live.reconciler.unresolved_ids)}"
         states = [f"{key} {order.state}" for key, order in life.state.orders.live.items()]
-        return f"unresolved: {list(life.desk.reconciler.unresolved_ids)}; live: {states}; {life.unsettled}; {life.state.account_state}"
+        return f"unresolved: {list(life.live.reconciler.unresolved_ids)}; live: {states}; {life.unsettled}; {life.state.account_state}"
 
     def _bury(self) -> None:
         """End what is left, so that nothing of it runs when it is collected."""
@@ -376,19 +376,19 @@ class World:
         clock = LiveClock(process.boot_time_ns)
 
         def watch(turn: Turn) -> None:
-            self.checks.on_turn(process, state, turn)
+            self.checks.on_turn(process, state, turn, journal.last)
 
         recorded = lease_term, self.disk
-        desk = LiveAccount(state, broker, journal, recorded, clock, self._live, woken.set, process.name, watch)
-        breaker = Breaker(WATCHED.error_threshold, desk.on_breaker, clock.monotonic_s)
+        live = LiveAccount(state, broker, journal, recorded, clock, self._live, woken.set, process.name, watch)
+        breaker = Breaker(WATCHED.error_threshold, live.on_breaker, clock.monotonic_s)
         wire.observe = lambda call: breaker.note(is_well(call.status), call.method)
         claims: Any = WorldClaims(self.stores, process)
         locks: Any = WorldLocks(self.stores, process)
-        stores, unresolved = Stores(claims, locks, process.name), desk.reconciler.unresolved
-        desk.supervise(Supervisor(desk.account, unresolved, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
+        stores, unresolved = Stores(claims, locks, process.name), live.reconciler.unresolved
+        live.supervise(Supervisor(live.account, unresolved, clock, FOLLOWED_UP, stores, _unmeasured, woken.set))
         commands: Any = self.disk
         return Life(
-            process, lease_term.epoch, desk, LiveLoop([desk], feed, journal, commands, woken), feed, broker, journal
+            process, lease_term.epoch, live, LiveLoop([live], feed, journal, commands, woken), feed, broker, journal
         )
 
     def _on_leave(self, process: Process, effect: SubmitOrder) -> None:
