@@ -1,14 +1,16 @@
 """What all tests share: the folder of real market data, how hypothesis searches, and which tests a run leaves out."""
 
 import gc
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from holdfast.torture.processes.programs import Spawner
-from tests import databases, spawning
+from tests import databases, order, spawning
 from tests.budget import TIER, Tier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +21,16 @@ NEED_A_SERVER = ("postgresql", "mariadb", "redis")
 settings.register_profile("same", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("random" if TIER is Tier.CAMPAIGN else "same")
+
+
+@pytest.fixture(autouse=True)
+def same_logs() -> Iterator[None]:
+    """What a command that runs inside the tests does to the logs of the whole process is undone: others look at theirs."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +88,7 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark every test that reads the real data, and leave out what this run has no time for (tests/budget.py)."""
+    """Mark every test that reads the real data, leave out what this run has no time for (tests/budget.py), and begin with the long ones."""
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("real_data")
@@ -84,6 +96,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not _too_long(item)]
+    if workers := getattr(config, "workerinput", {}).get("workercount"):
+        items[:] = order.dealt(items, workers)
 
 
 def _too_long(item: pytest.Item) -> bool:

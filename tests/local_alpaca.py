@@ -2,83 +2,36 @@
 
 import asyncio
 import ssl
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
-from holdfast.core.messages import MarketEvent
 from holdfast.sim.alpaca.market.opening import time_from
 from holdfast.sim.alpaca.server import Settings, build_world, serving
 from holdfast.sim.alpaca.world import World
+from tests.local_server import LocalServer, running
 
 KEY, SECRET = "PKLOCALALPACATESTKEY", "a-made-up-secret"
 OTHER_KEY = "PKANOTHERLOCALACCOUNT"
-PATIENCE_S = 60.0
-"""How long anything may take: a bound that only a hang reaches."""
+SERVER_THREAD = "local-alpaca"
+"""The name of the thread in which it answers."""
 START = "2024-07-10T13:30:00Z"
 """Where made-up markets start: the open of a regular session, the same in every run."""
 SYMBOLS = ("AVOR", "BRYX", "BTC/USD")
 
-T = TypeVar("T")
 
-
-class LocalAlpaca:
+class LocalAlpaca(LocalServer[World]):
     """A running server: where it listens, and a way into its thread."""
 
     def __init__(self, world: World, port: int, loop: asyncio.AbstractEventLoop) -> None:
-        self.world = world
-        self.port = port
-        self._loop = loop
-        self.trading_url = self.data_url = f"http://127.0.0.1:{port}"
-        socket_url = f"ws://127.0.0.1:{port}"
-        self.data_stream_url = socket_url
-        self.stream_url = f"{socket_url}/stream"
-        self.stocks_stream_url = f"{socket_url}/v2/sip"
-        self.iex_stream_url = f"{socket_url}/v2/iex"
-        self.crypto_stream_url = f"{socket_url}/v1beta3/crypto/us"
-
-    def call(self, function: Callable[[], T]) -> T:
-        """Run a function in the server's thread; returns what it returns, raises what it raises."""
-
-        async def run() -> T:
-            return function()
-
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
-
-    def take(self, *events: MarketEvent) -> None:
-        """Let these events happen in the market, in order."""
-
-        async def run() -> None:
-            for event in events:
-                await self.world.take(event)
-            await self.world.hub.flush(must_wait=False)
-
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
-
-    def play(self, events: int = 1) -> None:
-        """Let the next events of the data happen, and wait until they have."""
-        target = self.call(lambda: self.world.events) + events
-        self.call(lambda: self.world.clock.step(events))
-        self.wait_for(lambda: self.world.events >= target or self.world.is_over, f"{events} events")
-
-    def finish(self) -> None:
-        """Let all that is left of the data happen."""
-        self.call(self.world.clock.finish)
-        self.wait_for(lambda: self.world.is_over, "the end of the data")
-
-    def wait_for(self, condition: Callable[[], Any], what: str) -> None:
-        """Until something about the world is so."""
-
-        async def run() -> None:
-            while not condition():
-                await asyncio.sleep(0.002)
-
-        try:
-            asyncio.run_coroutine_threadsafe(asyncio.wait_for(run(), PATIENCE_S), self._loop).result()
-        except TimeoutError:
-            raise AssertionError(f"waited in vain for {what}") from None
+        super().__init__(world, port, loop)
+        self.trading_url = self.data_url = self.url
+        self.data_stream_url = self.socket_url
+        self.stream_url = f"{self.socket_url}/stream"
+        self.stocks_stream_url = f"{self.socket_url}/v2/sip"
+        self.iex_stream_url = f"{self.socket_url}/v2/iex"
+        self.crypto_stream_url = f"{self.socket_url}/v1beta3/crypto/us"
 
 
 @contextmanager
@@ -113,35 +66,9 @@ def local_alpaca(
         requests_per_minute=requests_per_minute,
         has_fees=has_fees,
     )
-    started: dict[str, Any] = {}
-    is_ready = threading.Event()
 
-    async def serve() -> None:
-        world = build_world(settings).world
-        if is_paused:
-            world.clock.pause()
-        async with serving(world, tls=tls) as port:
-            started.update(world=world, port=port, loop=asyncio.get_running_loop(), stop=asyncio.Event())
-            is_ready.set()
-            await started["stop"].wait()
+    def build() -> World:
+        return build_world(settings).world
 
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as error:  # noqa: BLE001  whatever it was, the test's own thread raises it
-            started["error"] = error
-        finally:
-            is_ready.set()
-
-    thread = threading.Thread(target=run, name="local-alpaca", daemon=True)
-    thread.start()
-    assert is_ready.wait(PATIENCE_S), "the local Alpaca did not start"
-    if "error" in started:
-        raise started["error"]
-    try:
-        yield LocalAlpaca(started["world"], started["port"], started["loop"])
-    finally:
-        started["loop"].call_soon_threadsafe(started["stop"].set)
-        thread.join(PATIENCE_S)
-    if "error" in started:
-        raise started["error"]
+    with running(SERVER_THREAD, build, partial(serving, tls=tls), is_paused=is_paused) as (world, port, loop):
+        yield LocalAlpaca(world, port, loop)

@@ -182,15 +182,17 @@ def cents(price: Fraction) -> Fraction:
 def sma_cross(fast: int, slow: int, quantity: int) -> Decide:
     """At each crossing of two averages a position with a stop 2 % and a target 4 % from the close."""
     closes: list[Fraction] = []
+    totals = {fast: Fraction(0), slow: Fraction(0)}
     last = 0
 
     def decide(row: Row) -> Plan | None:
         nonlocal last
         closes.append(row.close)
-        del closes[:-slow]
+        for length in totals:
+            totals[length] += row.close - (closes[-length - 1] if len(closes) > length else 0)
         if len(closes) < slow:
             return None
-        side = 1 if sum(closes[-fast:]) * slow >= sum(closes) * fast else -1
+        side = 1 if totals[fast] * slow >= totals[slow] * fast else -1
         before, last = last, side
         if side == before:
             return None

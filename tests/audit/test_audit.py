@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -31,12 +32,14 @@ def rows_of(path: Path, symbols: Sequence[str]) -> list[Row]:
 
 @cache
 def _rows_of(path: Path, symbols: tuple[str, ...]) -> list[Row]:
-    table = pq.read_table(path, columns=["symbol", "ts", "open", "high", "low", "close"])
-    table = table.filter(pc.is_in(table["symbol"], pa.array(list(symbols))))
+    columns = ["symbol", "ts", "open", "high", "low", "close"]
+    table = pq.read_table(path, columns=columns, filters=[("symbol", "in", symbols)])
     found = []
     for symbol, ts, *prices in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        day = f"{ts.astimezone(NEW_YORK):%Y-%m-%d}"
-        found.append(Row(symbol, int(ts.timestamp()) * 10**9, day, *(Fraction(repr(price)) for price in prices)))
+        day = ts.astimezone(NEW_YORK).date().isoformat()
+        found.append(
+            Row(symbol, int(ts.timestamp()) * 10**9, day, *(Fraction(Decimal(repr(price))) for price in prices))
+        )
     return found
 
 
@@ -70,6 +73,8 @@ def made(result: AccountResult) -> Fraction:
     return Fraction(result.value.equity) - DEPOSIT
 
 
+LONG = pytest.mark.campaign
+"""What takes seconds and differs from what each run compares in its symbol or in the fill of its orders alone."""
 EMA = {"fast": 10, "slow": 30, "quantity": "100", "allow_short": True}
 
 
@@ -103,7 +108,13 @@ def days_after(rows: Sequence[Row]) -> list[str]:
 
 @pytest.mark.parametrize("fill", FILLS)
 @pytest.mark.parametrize(
-    ("kind", "symbol"), [(SmaCross, "SPY"), (LimitWithExits, "SPY"), (LimitReplaced, "SPY"), (LimitReplaced, "AAPL")]
+    ("kind", "symbol"),
+    [
+        (SmaCross, "SPY"),
+        (LimitWithExits, "SPY"),
+        (LimitReplaced, "SPY"),
+        pytest.param(LimitReplaced, "AAPL", marks=LONG),
+    ],
 )
 def test_stops_targets_and_limits(
     shared_data: Path, tmp_path: Path, kind: type[Decided], symbol: str, fill: str

@@ -17,8 +17,9 @@ import pytest
 
 from holdfast.cli.session import Session
 from holdfast.config import Config, parse_config
-from holdfast.core.messages import OrderFilled, StopStrategy
+from holdfast.core.messages import OrderFilled
 from holdfast.core.milestones import StrategyStopped
+from holdfast.core.steering import StopStrategy
 from holdfast.core.strategy.api import Bar, Context, NoParameters, Strategy
 from holdfast.core.types import StrategyId
 from holdfast.journal.commands import file_command

@@ -46,8 +46,8 @@ def test_every_step_is_proved_with_its_time(tmp_path: Path) -> None:
         assert list(found) == STEPS
         assert found["round trip"] == "ok"
         assert all(row["seconds"] is not None for row in done.json["checks"][1:])
-        (desk,) = server.call(server.world.desks.all)
-        assert [order.status.value for order in server.call(desk.orders.all)] == ["canceled"]
+        (trading,) = server.call(server.world.accounts.all)
+        assert [order.status.value for order in server.call(trading.orders.all)] == ["canceled"]
 
 
 def test_nothing_is_sent_unless_told(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_nothing_is_sent_unless_told(tmp_path: Path) -> None:
     with local_alpaca(start="2024-07-10T15:00:00Z") as server:
         done = check(tmp_path, "--json", **variables(server))
         assert verdicts(done)["round trip"] == "skip"
-        (desk,) = server.call(server.world.desks.all)
-        assert server.call(desk.orders.all) == []
+        (trading,) = server.call(server.world.accounts.all)
+        assert server.call(trading.orders.all) == []
 
 
 def test_a_server_that_is_not_there_is_one_clear_failure(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ speed = 60
 symbols = ["AVOR", "BRYX"]
 
 [[accounts]]
-name = "desk"
+name = "house"
 calendar = "24/7"
 
 [[strategies]]
 id = "ema"
 class = "holdfast.strategies:EmaCross"
-account = "desk"
+account = "house"
 symbols = ["BRYX"]
 params = { fast = 2, slow = 4, quantity = 10, allow_short = true }
 """
@@ -31,19 +31,19 @@ FAR_BELOW = "6"
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A folder with a configuration."""
     (tmp_path / "holdfast.toml").write_text(CONFIG)
     return tmp_path
 
 
 @pytest.fixture
-def engine(desk: Path) -> Iterator[Path]:
+def engine(folder: Path) -> Iterator[Path]:
     """The folder of an engine that trades."""
-    with started(desk, "run"):
-        until(lambda: trading(f"sqlite:///{desk / 'holdfast.db'}"), "the engine to trade")
-        yield desk
-    assert proves_itself(desk, "holdfast.toml")
+    with started(folder, "run"):
+        until(lambda: trading(f"sqlite:///{folder / 'holdfast.db'}"), "the engine to trade")
+        yield folder
+    assert proves_itself(folder, "holdfast.toml")
 
 
 def position(folder: Path, symbol: str) -> str:
@@ -148,7 +148,7 @@ def test_what_cannot_be_meant_is_refused(engine: Path) -> None:
         (["buy", "AVOR", "0"], 2, "above zero"),
         (["buy", "AVOR", "ten"], 2, "number"),
         (["buy", "AVOR", "1", "--limit", "nan"], 2, "must be a number"),
-        (["buy", "AVOR", "1", "--account", "dask"], 2, "did you mean desk?"),
+        (["buy", "AVOR", "1", "--account", "hause"], 2, "did you mean house?"),
         (["cancel"], 2, "--all"),
         (["run"], 3, "is being traded by"),
     ]
@@ -157,23 +157,23 @@ def test_what_cannot_be_meant_is_refused(engine: Path) -> None:
         assert (done.status, text in done.error) == (status, True), (arguments, done)
 
 
-def test_without_an_engine_only_what_bars_risk_can_be_filed(desk: Path) -> None:
+def test_without_an_engine_only_what_bars_risk_can_be_filed(folder: Path) -> None:
     """Orders and cancels need an engine (3); PRESERVATION and a halt wait for the next start, which then begins halted."""
-    assert run(desk, "halt").status == 1  # there is no journal yet
-    succeed(desk, "run", "--for", "0.2s", "--json")
+    assert run(folder, "halt").status == 1  # there is no journal yet
+    succeed(folder, "run", "--for", "0.2s", "--json")
     for arguments in (
         ["buy", "AVOR", "1"],
         ["cancel", "--all"],
         ["flatten", "--yes"],
         ["protect", "AVOR", "--stop-loss", "6"],
     ):
-        done = run(desk, *arguments)
+        done = run(folder, *arguments)
         assert (done.status, "start it first" in done.error) == (3, True)
-    assert "next start" in succeed(desk, "preserve").error
-    assert "next start" in succeed(desk, "halt").error
-    held = position(desk, "BRYX")
-    begun = succeed(desk, "run", "--speed", "max", "--for", "0.5s", "--json").json
+    assert "next start" in succeed(folder, "preserve").error
+    assert "next start" in succeed(folder, "halt").error
+    held = position(folder, "BRYX")
+    begun = succeed(folder, "run", "--speed", "max", "--for", "0.5s", "--json").json
     assert begun["accounts"][0]["state"] == "HALTED"
-    left = position(desk, "BRYX")  # what was held may have been closed meanwhile; nothing is opened
+    left = position(folder, "BRYX")  # what was held may have been closed meanwhile; nothing is opened
     assert (left, begun["orders"]) in ((held, 0), ("0", 1))
     assert begun["bars"] > 0

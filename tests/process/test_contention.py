@@ -24,7 +24,7 @@ from holdfast.journal.claims import Claims
 from holdfast.journal.database import open_database
 from holdfast.journal.lease import Lease
 from holdfast.journal.verify import verify
-from holdfast.observe.logs import LogFormat, set_up_logs
+from holdfast.telemetry.logs import LogFormat, set_up_logs
 from tests.budget import by_tier
 from tests.databases import KINDS, fresh_database
 from tests.unit.journal.trader import Trader

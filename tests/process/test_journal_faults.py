@@ -98,7 +98,7 @@ def test_full_disk(folder: Path) -> None:
 
 def as_nobody(action: str, url: str) -> str:
     """Try something without root's rights; the error's text."""
-    import holdfast.observe.journal_metrics  # noqa: F401 - nobody may not read where root's Python is
+    import holdfast.telemetry.journal_metrics  # noqa: F401 - nobody may not read where root's Python is
 
     if os.getuid() == 0:
         os.setgid(NOBODY)

@@ -23,13 +23,13 @@ symbols = ["AVOR"]
 listen = "127.0.0.1:{port}"
 
 [[accounts]]
-name = "desk"
+name = "house"
 calendar = "24/7"
 
 [[strategies]]
 id = "ema"
 class = "holdfast.strategies:EmaCross"
-account = "desk"
+account = "house"
 symbols = ["AVOR"]
 params = {{ fast = 2, slow = 4, quantity = 10, allow_short = true }}
 """
@@ -39,7 +39,7 @@ def read(url: str) -> dict[str, float]:
     """The series of the account, and those of the process, by name."""
     text = urlopen(url, timeout=60).read().decode()  # noqa: S310 - our own
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    assert all(sample.labels["account"] == "desk" for sample in samples if "account" in sample.labels)
+    assert all(sample.labels["account"] == "house" for sample in samples if "account" in sample.labels)
     assert all(sample.labels["broker"] == "paper" for sample in samples if "broker" in sample.labels)
     return {sample.name: sample.value for sample in samples}
 
@@ -58,6 +58,7 @@ def test_a_run_serves_its_metrics(tmp_path: Path) -> None:
         last = read(told[1])
         assert last["holdfast_records"] >= first["holdfast_records_durable"]
         assert last["holdfast_journal_commit_seconds_count"] > 0
+        assert 0 < last["holdfast_journal_commit_records_sum"] < last["holdfast_journal_commit_bytes_sum"]
 
 
 def test_an_address_in_use_stops_a_start_before_anything_is_taken(tmp_path: Path) -> None:

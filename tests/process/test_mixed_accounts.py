@@ -11,7 +11,7 @@ import pytest
 from holdfast.journal.reader import Reader
 from tests.budget import by_tier
 from tests.local_alpaca import KEY, OTHER_KEY, SECRET, LocalAlpaca, local_alpaca
-from tests.process.program import proves_itself, run, started, trading, until
+from tests.process.program import proves_itself, run, started, succeed, trading, until
 from tests.scenario.alpaca.several import FILE_SYMBOL, accounts_file, bars_file, theirs
 
 pytestmark = pytest.mark.process
@@ -198,6 +198,30 @@ def test_books_after_kills_are_those_of_an_engine_left_alone(tmp_path: Path) -> 
     alone, killed = found
     assert killed == alone
     assert len(alone.fills) > 20
+    for name in ("alone", "killed"):
+        check_comparison(tmp_path / name)
+
+
+def check_comparison(folder: Path) -> None:
+    """Paper beside the broker on the same ticks: both end with the same positions, so what one earned more is what its trades brought in more."""
+    url = f"sqlite:///{folder / 'holdfast.db'}"
+    found = succeed(folder, "compare", "three", "one", "--json", "-").json
+    came_in = {name: money_in(url, name) for name in ("three", "one")}
+    assert Decimal(found["difference"]) == came_in["three"] - came_in["one"]
+    assert Decimal(found["difference"]) == Decimal(found["first_profit"]) - Decimal(found["other_profit"])
+    assert Decimal(found["difference"]) == sum(map(Decimal, found["parts"].values()))
+    traded = [row for row in found["trades"] if row["in_first"] and row["in_other"]]
+    assert len(traded) >= 2
+    assert "three and one" in succeed(folder, "compare", "three", "one").out
+    apart = run(folder, "compare", "three", "past")
+    assert (apart.status, "no strategy trades both" in apart.error) == (2, True)
+
+
+def money_in(url: str, account: str) -> Decimal:
+    """What an account's fills brought in."""
+    with Reader.open(url) as reader:
+        rows = reader.fills(account, limit=10_000)
+    return -sum((row.quantity * row.price * (1 if row.side == "buy" else -1) + row.fee for row in rows), Decimal(0))
 
 
 @pytest.mark.parametrize(

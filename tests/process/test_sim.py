@@ -22,6 +22,8 @@ from tests.process.program import PATIENCE_S, Running, run, started, until
 pytestmark = pytest.mark.process
 
 KEY, SECRET = "a-key", "a-secret"
+SMALL = ("--symbols", "AVOR", "--start", "2024-07-10T13:30:00Z")
+"""A market that is begun at once: one symbol, and no years of prices before."""
 BARS = """symbol,ts,open,high,low,close,volume
 ACME,2024-01-03T14:30:00Z,10,11,9,10.5,100
 BTCUSD,2024-01-03T14:30:00Z,42000,42000,42000,42000,1
@@ -130,7 +132,7 @@ def test_accounts_and_orders_outlive_a_kill(tmp_path: Path) -> None:
 def test_only_listed_accounts_trade(tmp_path: Path) -> None:
     """With an accounts file its keys are shown, their secrets never, and others are refused."""
     (tmp_path / "accounts.toml").write_text('[[accounts]]\nkey = "mine"\nsecret = "do-not-show"\ncash = 5000\n')
-    with serving(tmp_path, "--accounts", "accounts.toml") as (told, _):
+    with serving(tmp_path, *SMALL, "--accounts", "accounts.toml") as (told, _):
         assert told["keys"] == ["mine"]
         assert "do-not-show" not in json.dumps(told)
         headers = {"APCA-API-KEY-ID": "mine", "APCA-API-SECRET-KEY": "do-not-show"}
@@ -157,9 +159,9 @@ def test_only_listed_accounts_trade(tmp_path: Path) -> None:
         (["--start", "1991-01-01", "--data", "bars.csv", "--speed", "-1"], 2, "speed"),
         (["--start", "1950-01-01"], 2, "1950"),
         (["--faults", "nowhere.toml"], 2, "nowhere.toml"),
-        (["--accounts", "nowhere.toml"], 2, "nowhere.toml"),
-        (["--state", "bars.csv"], 2, "bars.csv"),
-        (["--host", "203.0.113.1"], 2, "203.0.113.1"),
+        ([*SMALL, "--accounts", "nowhere.toml"], 2, "nowhere.toml"),
+        ([*SMALL, "--state", "bars.csv"], 2, "bars.csv"),
+        ([*SMALL, "--host", "203.0.113.1"], 2, "203.0.113.1"),
     ],
 )
 def test_what_can_not_be_served_is_one_line(tmp_path: Path, arguments: list[str], status: int, named: str) -> None:
@@ -174,8 +176,8 @@ def test_what_can_not_be_served_is_one_line(tmp_path: Path, arguments: list[str]
 
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
     """The error names the port and the reduce-only order."""
-    with serving(tmp_path) as (told, _):
-        done = run(tmp_path, "sim", "alpaca", "--port", str(told["port"]))
+    with serving(tmp_path, *SMALL) as (told, _):
+        done = run(tmp_path, "sim", "alpaca", *SMALL, "--port", str(told["port"]))
     assert done.status == 2
     assert str(told["port"]) in done.err.splitlines()[-1]
     assert "another port" in done.err.splitlines()[-1]

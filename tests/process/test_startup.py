@@ -20,7 +20,7 @@ days = 1
 history_days = 0
 
 [[accounts]]
-name = "desk"
+name = "house"
 """
 LOADED = """
 import os, sys
@@ -60,7 +60,7 @@ def loaded(folder: Path, *arguments: str) -> set[str]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A folder with a configuration, and a journal in which nothing is."""
     (tmp_path / "holdfast.toml").write_text(CONFIG)
     open_database(load_config(tmp_path / "holdfast.toml").journal.url).create()
@@ -73,9 +73,9 @@ def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [["status"], ["orders"], ["audit", "verify"]], ids=" ".join)
-def test_a_look_at_a_file_needs_the_driver_alone(desk: Path, command: list[str]) -> None:
+def test_a_look_at_a_file_needs_the_driver_alone(folder: Path, command: list[str]) -> None:
     """A journal in SQLite is read by Python's own driver."""
-    found = loaded(desk, *command)
+    found = loaded(folder, *command)
     assert "sqlite3" in found
     assert (HEAVY | ONLY_TO_TRADE).isdisjoint(found)
 

@@ -1,9 +1,11 @@
 """A snapshot and the records after it give the state that all records give."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 from holdfast.assembly import build_feed, build_state
 from holdfast.core import snapshot
 from holdfast.core.codec import Ids
-from holdfast.core.messages import Envelope
+from holdfast.core.messages import Envelope, RiskRefused
 from holdfast.core.state import EngineState, apply
+from holdfast.core.types import Quantity, Side, StrategyId
 from holdfast.errors import JournalCorrupt
 from holdfast.journal.reader import Reader
 from tests.budget import examples
@@ -98,6 +101,7 @@ def test_no_part_of_a_state_is_left_out(recorded: Recording) -> None:
     configured = NOT_IN_RECORDS | {
         "broker",
         "carry",
+        "configured",
         "external_orders",
         "fill",
         "lost_orders",
@@ -114,6 +118,18 @@ def test_a_state_with_records_has_something_to_forget(recorded: Recording) -> No
     records, folder = recorded.records, recorded.folder
     state = replayed(fresh(folder), records)
     assert all((state.orders.finished, state.portfolio.ledgers, state.intents, state.exact_prices))
+
+
+@pytest.mark.parametrize(("side", "quantity"), [(None, None), (Side.BUY, None), (None, Quantity(Decimal(3)))], ids=str)
+def test_a_refusal_before_anything_was_sized_is_kept(
+    recorded: Recording, side: Side | None, quantity: Quantity | None
+) -> None:
+    """A halted account, or a symbol without a price, refuses before side and quantity are known; the snapshot can be read all the same."""
+    state, again = fresh(recorded.folder), fresh(recorded.folder)
+    refused = RiskRefused(StrategyId("manual"), "ZZZ", side, quantity, "price_known", "", "", "no price")
+    apply(state, msgspec.structs.replace(recorded.records[0], body=refused))
+    snapshot.restore(again, snapshot.take(state))
+    assert again.refusals == state.refusals == {(StrategyId("manual"), "ZZZ"): (side, quantity, "price_known")}
 
 
 @pytest.mark.parametrize("body", [b"", b"\x93\x01", b"\xc1"])

@@ -46,7 +46,7 @@ from holdfast.torture.world.faults import Chance, Options, Rates
 from holdfast.torture.world.loop import WORLD, Process, VirtualLoop
 from holdfast.torture.world.wire import Network, Wire
 from tests.budget import examples
-from tests.scenario.desk import DAYS, START_NS, Scripted, bar
+from tests.scenario.account import DAYS, START_NS, Scripted, bar
 
 NEVER_S = 366 * 86_400.0
 """Longer than any story: nobody asks the broker anything but what is drawn."""
@@ -158,16 +158,16 @@ class Rig:
         self.clock = LiveClock(lambda: process.boot_time_ns() + int(self._slept_s * SECOND_NS))
         policy: Literal["manual", "auto"] = "manual" if self.manual else "auto"
         config = LiveConfig(threshold, policy, check_every_s=NEVER_S, reconcile_every_s=NEVER_S)
-        self.desk = LiveAccount(
+        self.live_account = LiveAccount(
             state, broker, journal, recorded, self.clock, config, lambda: None, "engine", self._turns.append
         )
-        self.breaker = Breaker(threshold, self.desk.on_breaker, self.clock.monotonic_s)
+        self.breaker = Breaker(threshold, self.live_account.on_breaker, self.clock.monotonic_s)
         wire.observe = lambda call: self._request_ended(is_well(call.status))
 
     @property
     def state(self) -> EngineState:
         """The account's."""
-        return self.desk.account.state
+        return self.live_account.account.state
 
     def live(self, script: Iterable[tuple[Any, ...]], *, delivered: bool = False) -> "Rig":
         """Start, let what is drawn happen, ``delivered`` at once or in the end, and end."""
@@ -180,13 +180,15 @@ class Rig:
         return self
 
     async def _live(self, script: Iterable[tuple[Any, ...]], *, delivered: bool) -> None:
-        await self.desk.start(OneBar())
-        self.desk.monitor.set(Cause.MARKET_DATA, ok=True, reason="there")  # it was not there yet, which needs no person
-        self.desk.take_inbox()
+        await self.live_account.start(OneBar())
+        self.live_account.monitor.set(
+            Cause.MARKET_DATA, ok=True, reason="there"
+        )  # it was not there yet, which needs no person
+        self.live_account.take_inbox()
         self._turns.clear()
         for what, *details in script:
             getattr(self, "_" + what.replace(" ", "_"))(*details)
-            for _ in range(3):  # what a thread has found out reaches the desk
+            for _ in range(3):  # what a thread has found out reaches the account
                 await asyncio.sleep(0)
             if delivered:
                 self._deliver()
@@ -194,7 +196,7 @@ class Rig:
 
     def _deliver(self) -> None:
         """Let the engine take what has come in, as its loop does."""
-        self.desk.take_inbox()
+        self.live_account.take_inbox()
         self.expected.deliver()
         self._check()
         self.standings.append(self.state.account_state)
@@ -220,15 +222,15 @@ class Rig:
 
     def _time(self, seconds: float) -> None:
         self._slept_s += seconds
-        self.desk.account.take(Heartbeat(self.clock.now_ns()))
+        self.live_account.account.take(Heartbeat(self.clock.now_ns()))
 
     def _market_data(self, ok: bool) -> None:
         self.expected.stands(Cause.MARKET_DATA, ok=ok)
-        self.desk.monitor.set(Cause.MARKET_DATA, ok=ok, reason="drawn")
+        self.live_account.monitor.set(Cause.MARKET_DATA, ok=ok, reason="drawn")
 
     def _command(self, command: Resume | Halt) -> None:
         self.expected.command(command)
-        self.desk.account.inbox.append(self._asked(command))
+        self.live_account.account.inbox.append(self._asked(command))
 
     def _asked(self, command: Resume | Halt | PlaceOrder) -> Request:
         return Request(self.clock.now_ns(), f"c{self.state.sequence}", "cli:alice", command)
@@ -237,7 +239,7 @@ class Rig:
         """A person orders something new: it is released only where risk may be taken."""
         may, before = self.state.account_state.takes_risk, len(self._turns)
         signal = Signal(MANUAL, "ABC", Action.BUY, Side.BUY, Quantity(Decimal(1)))
-        self.desk.account.take(self._asked(PlaceOrder(signal)))
+        self.live_account.account.take(self._asked(PlaceOrder(signal)))
         sent = [effect for turn in self._turns[before:] for effect in turn.effects if isinstance(effect, SubmitOrder)]
         assert may or not sent
         self.sent += len(sent)

@@ -16,7 +16,7 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, Money, OrderRole, Price, Quantity, Side
 from tests.property.test_order_cache import HAPPENINGS, LIMITS, SCRIPTS, SYMBOLS, Player
 from tests.property.test_risk_interleaved import Silent
-from tests.scenario.desk import Desk, Scripted, new_state
+from tests.scenario.account import Account, Scripted, new_state
 
 D = Decimal
 AWKWARD = st.tuples(
@@ -38,12 +38,12 @@ class Walked(Player):
                 self.look()
 
     def do_adopt(self, symbol: str, units: str, price: str) -> None:
-        turn = Turn(self.desk.state)
+        turn = Turn(self.account.state)
         turn.record(PositionAdopted(symbol, Quantity(D(units)), Price(D(price))))
         turn.record(CashDeposited(Money(D("0.01"))))
 
     def look(self) -> None:
-        state = self.desk.state
+        state = self.account.state
         assert state.exposure.value(state) == state.portfolio.value(state.price)
         assert state.equity == state.portfolio.value(state.price).equity
         for symbol in (*SYMBOLS, "B/U", "NONE"):
@@ -55,12 +55,12 @@ class Walked(Player):
     def check_restarted(self) -> None:
         """What is worked out anew from a snapshot is written in the same digits."""
         again = new_state(LIMITS)
-        snapshot.restore(again, snapshot.take(self.desk.state))
-        assert repr(again.exposure.value(again)) == repr(self.desk.state.exposure.value(self.desk.state))
+        snapshot.restore(again, snapshot.take(self.account.state))
+        assert repr(again.exposure.value(again)) == repr(self.account.state.exposure.value(self.account.state))
 
     def worst(self) -> dict[str, tuple[Fraction, Fraction, Fraction]]:
         """Position and worst cases of each symbol, from ledgers and live orders alone."""
-        state = self.desk.state
+        state = self.account.state
         held: defaultdict[str, Fraction] = defaultdict(Fraction)
         buys: defaultdict[str, Fraction] = defaultdict(Fraction)
         sells: defaultdict[str, Fraction] = defaultdict(Fraction)
@@ -74,11 +74,11 @@ class Walked(Player):
         return {symbol: (held[symbol], held[symbol] + buys[symbol], held[symbol] - sells[symbol]) for symbol in symbols}
 
     def price(self, symbol: str) -> Fraction:
-        return Fraction(self.desk.state.price(symbol) or 1)
+        return Fraction(self.account.state.price(symbol) or 1)
 
     def exposures(self, symbols: set[str]) -> list[Decimal]:
         worst = self.worst()
-        state = self.desk.state
+        state = self.account.state
         parts = [(state.price(symbol) or D(1), worst[symbol]) for symbol in symbols if symbol in worst]
         return [price * max(abs(exact(most)), abs(exact(least))) for price, (_, most, least) in parts]
 
@@ -112,19 +112,19 @@ def shape(found: Others) -> tuple[object, ...]:
 @given(LONG_SCRIPTS)
 def test_the_sums_are_those_of_a_walk(script: list[tuple[Any, ...]]) -> None:
     """After intents, fills, busts, replacements, cancels, adopted positions and prices: value, equity and every sum of the other symbols."""
-    Walked(Desk(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent())).play(script)
+    Walked(Account(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent())).play(script)
 
 
 def test_what_comes_with_an_order_still_open_counts_at_once() -> None:
     """A symbol is first asked about when a part of its order has filled: the account's worth has it, as the walk does."""
-    desk = Desk(Scripted({}), limits=LIMITS, exchange=Silent())
-    state = desk.state
-    desk.closes(0, 100.0)
+    account = Account(Scripted({}), limits=LIMITS, exchange=Silent())
+    state = account.state
+    account.closes(0, 100.0)
     assert state.equity == state.portfolio.cash
-    desk.place(Action.BUY, 10)
+    account.place(Action.BUY, 10)
     (order,) = state.orders.live.values()
     fill = OrderFilled(order.terms.client_order_id, "e1", "ABC", Side.BUY, Quantity(D(4)), Price(D(100)))
-    desk.take(Report(state.now_ns, fill))
+    account.take(Report(state.now_ns, fill))
     assert state.orders.live
     assert state.equity == state.portfolio.cash + 400 == state.portfolio.value(state.price).equity
-    assert desk.of(PnlSnapshot)[-1].equity == state.equity
+    assert account.of(PnlSnapshot)[-1].equity == state.equity

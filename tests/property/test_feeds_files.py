@@ -1,6 +1,7 @@
 """File feeds, for any market: what is good comes through, what is bad is found where it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.core.messages import Bar
+from holdfast.core.types import DAY_NS, HOUR_NS
 from holdfast.errors import DataError
 from holdfast.feeds.files import FileFeed
 
@@ -23,10 +25,16 @@ prices = st.floats(min_value=0.0001, max_value=1e9)
 volumes = st.floats(min_value=0, max_value=1e12)
 
 
+def look_daily(times: Iterable[int]) -> bool:
+    """Whether some are days apart, give or take a clock change: bars of a minute that look so are refused, and rightly."""
+    return any((later - time + HOUR_NS) % DAY_NS <= 2 * HOUR_NS for time, later in combinations(sorted(times), 2))
+
+
 @st.composite
 def bar_rows(draw: st.DrawFn) -> list[Row]:
     """Sorted rows: at each time some of the symbols, in any order, each at most once."""
-    times = sorted(draw(st.sets(st.integers(min_value=0, max_value=4 * 10**18), min_size=1, max_size=8)))
+    moments = st.integers(min_value=0, max_value=4 * 10**18)
+    times = sorted(draw(st.sets(moments, min_size=1, max_size=8).filter(lambda found: not look_daily(found))))
     rows: list[Row] = []
     for ts in times:
         for symbol in draw(st.lists(st.sampled_from("ABCDE"), min_size=1, max_size=5, unique=True)):
@@ -56,6 +64,14 @@ def bars_of(rows: Sequence[Row]) -> list[Bar]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all examples, which overwrite each other's file."""
     return tmp_path_factory.mktemp("feeds")
+
+
+def test_minutes_that_are_days_apart_are_refused(folder: Path) -> None:
+    """Whoever says a minute of them is asked: what the markets below are without."""
+    rows = [("A", time_ns, 1.0, 1.0, 1.0, 1.0, 1.0) for time_ns in (0, DAY_NS)]
+    assert look_daily([0, DAY_NS])
+    with pytest.raises(DataError, match="1Day apart"):
+        list(FileFeed(write(rows, folder / "daily.csv"), bar_ns=BAR_NS).events())
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv"])

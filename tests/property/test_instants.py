@@ -20,7 +20,7 @@ from holdfast.core.strategy.api import Context, OrderFilled, Strategy
 from holdfast.core.strategy.host import Runner
 from holdfast.core.types import MINUTE_NS, StrategyId
 from holdfast.venue.settings import FillAt, VenueSettings
-from tests.scenario.desk import Desk, minute
+from tests.scenario.account import Account, minute
 
 SYMBOLS = ("AA", "BB", "CC", "DD")
 LENGTHS = (1, 1, 2, 5)
@@ -97,13 +97,13 @@ def shuffled(draw: Any, events: Sequence[MarketEvent]) -> list[MarketEvent]:
 
 
 def run(events: Sequence[MarketEvent], names: Sequence[str], symbols: Sequence[str], venue: VenueSettings) -> list[Any]:
-    desk = Desk(symbols=(), venue=venue, limits=RiskLimits(leverage=Decimal(1), duplicate_window_s=0))
+    account = Account(symbols=(), venue=venue, limits=RiskLimits(leverage=Decimal(1), duplicate_window_s=0))
     for name in names:
         runner = Runner(StrategyId(name), Restless(40 if name == "x" else 150), symbols, MINUTE_NS)
-        desk.state.host.add(runner, MINUTE_NS)
+        account.state.host.add(runner, MINUTE_NS)
         runner.context.every(150, "clock")
-    desk.run(*events)
-    return [record.body for record in desk.records]
+    account.run(*events)
+    return [record.body for record in account.records]
 
 
 @settings(max_examples=60, deadline=None)

@@ -22,7 +22,7 @@ from holdfast.core.types import ZERO, Side
 from holdfast.torture.world.checks import comparable
 from tests.budget import examples
 from tests.property.test_protection import RULES, STRATEGIES, Run, operations
-from tests.scenario.desk import DEPOSIT, Desk, new_state
+from tests.scenario.account import DEPOSIT, Account, new_state
 
 MORE = st.one_of(
     operations,
@@ -38,8 +38,8 @@ def made_of(turn: Turn | None) -> tuple[list[Envelope], list[Effect]]:
     return ([], []) if turn is None else (turn.records, turn.effects)
 
 
-class Twins(Desk):
-    """A desk whose states before its restarts live on beside it, and have to decide the same at each input."""
+class Twins(Account):
+    """An account whose states before its restarts live on beside it, and have to decide the same at each input."""
 
     def __init__(self, **parts: Any) -> None:
         self.before: list[EngineState] = []
@@ -58,18 +58,18 @@ class Twins(Desk):
 class Interplay(Run):
     """One example. ``undone`` counts the executions taken back, ``restarts`` what it says."""
 
-    desk: Twins
+    account: Twins
 
-    def __init__(self, on_failure: OnFailure, rules: BrokerRules, make_desk: type[Twins] = Twins) -> None:
-        super().__init__(on_failure, rules, make_desk)
+    def __init__(self, on_failure: OnFailure, rules: BrokerRules, make_account: type[Twins] = Twins) -> None:
+        super().__init__(on_failure, rules, make_account)
         self.undone = self.restarts = 0
 
     def bust(self, index: int) -> None:
         """The broker takes an execution back, of an order that is over."""
-        undone = {body.execution_id for body in self.desk.of(FillBusted)}
+        undone = {body.execution_id for body in self.account.of(FillBusted)}
         fills = [
             body
-            for body in self.desk.of(OrderFilled)
+            for body in self.account.of(OrderFilled)
             if body.execution_id not in undone and body.client_order_id not in self.model.orders
         ]
         if not fills:
@@ -92,36 +92,36 @@ class Interplay(Run):
 
     def restart(self, how: str) -> None:
         """What was kept makes the same state. After a snapshot that one goes on, and the one before has to decide as it does."""
-        old = self.desk.state
+        old = self.account.state
         new = self._fresh()
         if how == "snapshot":
             snapshot.restore(new, snapshot.take(old))
             assert snapshot.take(new) == snapshot.take(old)
             old.wake_ns = new.wake_ns  # a start looks at the clock with the next event
-            self.desk.before = [old]
-            self.desk.state = new
+            self.account.before = [old]
+            self.account.state = new
         else:
-            for record in self.desk.records:
+            for record in self.account.records:
                 apply(new, record)
             assert comparable(new) == comparable(old)
         self.restarts += 1
 
     def _fresh(self) -> EngineState:
-        old = self.desk.state
+        old = self.account.state
         new = new_state(old.limits, old.calendar, old.register.exchange, old.stale_after_ns)
         new.rules, new.protection = old.rules, old.protection
         return new
 
     def check_books(self) -> None:
         """The ledgers add up to the account's line, cash to what was traded, and both to the broker's."""
-        portfolio = self.desk.state.portfolio
+        portfolio = self.account.state.portfolio
         held = sum((ledger.quantity for (_, symbol), ledger in portfolio.ledgers.items() if symbol == "ABC"), ZERO)
         assert held == portfolio.quantity("ABC") == self.model.held
-        undone = {body.execution_id for body in self.desk.of(FillBusted)}
+        undone = {body.execution_id for body in self.account.of(FillBusted)}
         spent = sum(
             (
                 body.quantity * body.price * body.side.sign
-                for body in self.desk.of(OrderFilled)
+                for body in self.account.of(OrderFilled)
                 if body.execution_id not in undone
             ),
             ZERO,

@@ -22,7 +22,7 @@ from holdfast.core.types import SECOND_NS
 from holdfast.errors import Fatal, InvalidValue
 from holdfast.venue.settings import VenueSettings
 from tests.budget import examples
-from tests.scenario.desk import Desk, bar, minute
+from tests.scenario.account import Account, bar, minute
 
 CALLBACKS = ("on_start", "on_bar", "on_quote", "on_trade", "on_fill", "on_timer")
 LIMITS = RiskLimits(duplicate_window_s=0.0)
@@ -174,26 +174,26 @@ def events(market: list[tuple[str, str, float]]) -> list[Any]:
     return made
 
 
-def ordered(desk: Desk, strategy: str) -> list[tuple[Any, ...]]:
+def ordered(account: Account, strategy: str) -> list[tuple[Any, ...]]:
     """What a strategy ordered, without the ids that count everybody's orders."""
     return [
         (body.terms.symbol, body.terms.side, body.terms.quantity, body.terms.tag)
-        for body in desk.of(OrderPrepared)
+        for body in account.of(OrderPrepared)
         if body.terms.strategy == strategy
     ]
 
 
-def check_stopped(desk: Desk, faulty: Faulty, strategy: str) -> None:
+def check_stopped(account: Account, faulty: Faulty, strategy: str) -> None:
     """One that raised has a record of it, was not called again, got nothing of its last order, and nothing of it is left at work."""
-    stops = [body for body in desk.of(StrategyStopped) if body.strategy == strategy]
+    stops = [body for body in account.of(StrategyStopped) if body.strategy == strategy]
     assert len(stops) == faulty.has_raised
     assert faulty.later == 0
-    assert not [terms for terms in ordered(desk, strategy) if terms[3] == "its last order"] or not faulty.has_raised
+    assert not [terms for terms in ordered(account, strategy) if terms[3] == "its last order"] or not faulty.has_raised
     if stops:
         assert stops[0].reason == "raised"
         if isinstance(faulty.fault, BaseException):
             assert stops[0].detail.startswith(type(faulty.fault).__name__)
-        working = [order for order in desk.state.orders.live.values() if order.terms.strategy == strategy]
+        working = [order for order in account.state.orders.live.values() if order.terms.strategy == strategy]
         assert all(order.state is not OrderState.SUBMITTED or order.cancel_released_ns for order in working)
 
 
@@ -205,18 +205,18 @@ def test_a_strategy_that_raises_stops_alone(
     """Whatever it raises, wherever; the healthy one is shown, orders and holds the same as when it is alone."""
     venue = HALF_FILLED if in_parts else None
     alone, healthy = Healthy(), Healthy()
-    reference = Desk(alone, venue=venue, limits=LIMITS).run(*events(market))
+    reference = Account(alone, venue=venue, limits=LIMITS).run(*events(market))
     faulty = [Faulty(*fault) for fault in faults]
     strategies: list[Strategy] = [healthy, *faulty] if first else [*faulty, healthy]
-    desk = Desk(*strategies, venue=venue, limits=LIMITS).run(*events(market))
+    account = Account(*strategies, venue=venue, limits=LIMITS).run(*events(market))
     name = "s0" if first else f"s{len(faulty)}"
     assert healthy.seen == alone.seen
-    assert ordered(desk, name) == ordered(reference, "s0")
-    assert desk.state.host.runners[name].running  # type: ignore[index]
-    assert all(desk.position(name, symbol) == reference.position("s0", symbol) for symbol in ("ABC", "XYZ"))
+    assert ordered(account, name) == ordered(reference, "s0")
+    assert account.state.host.runners[name].running  # type: ignore[index]
+    assert all(account.position(name, symbol) == reference.position("s0", symbol) for symbol in ("ABC", "XYZ"))
     for number, one in enumerate(faulty):
-        check_stopped(desk, one, f"s{number + first}")
-    assert [decode(encode(record)) for record in desk.records] == desk.records  # what it raised can be kept
+        check_stopped(account, one, f"s{number + first}")
+    assert [decode(encode(record)) for record in account.records] == account.records  # what it raised can be kept
 
 
 @pytest.mark.parametrize("callback", CALLBACKS)
@@ -224,9 +224,9 @@ def test_each_callback_is_reached(callback: str) -> None:
     """What is drawn calls every callback, and its first call that raises stops the strategy; or the property would show nothing."""
     faulty = Faulty(callback, 1, ValueError("a value"))
     market = [("bar", "XYZ", 100.0), ("quote", "ABC", 100.0), ("trade", "ABC", 100.0), ("bar", "XYZ", 99.0)]
-    desk = Desk(Healthy(), faulty, limits=LIMITS).run(*events(market))
+    account = Account(Healthy(), faulty, limits=LIMITS).run(*events(market))
     assert faulty.has_raised
-    (stopped,) = desk.of(StrategyStopped)
+    (stopped,) = account.of(StrategyStopped)
     assert (stopped.strategy, stopped.reason) == ("s1", "raised")
     assert stopped.detail.startswith("ValueError: a value at test_loop_goes_on.py:")
 
@@ -236,4 +236,4 @@ def test_ctrl_c_ends_what_runs(callback: str) -> None:
     """The one thing that a strategy doesn't stop for: a person's interrupt, wherever it falls, also a backtest's."""
     market = [("bar", "XYZ", 100.0), ("quote", "ABC", 100.0), ("trade", "ABC", 100.0), ("bar", "XYZ", 99.0)]
     with pytest.raises(KeyboardInterrupt):
-        Desk(Healthy(), Faulty(callback, 1, KeyboardInterrupt()), limits=LIMITS).run(*events(market))
+        Account(Healthy(), Faulty(callback, 1, KeyboardInterrupt()), limits=LIMITS).run(*events(market))

@@ -17,7 +17,7 @@ from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import Money, Price, Quantity
 from tests.budget import examples
-from tests.scenario.desk import new_state
+from tests.scenario.account import new_state
 
 SYMBOLS = {"OWN": ("", "1"), "AAPL": ("USD", "1"), "ES": ("USD", "50"), "7203": ("JPY", "1"), "OSE": ("JPY", "0.1")}
 """Currency and multiplier of each; an empty currency is the account's."""

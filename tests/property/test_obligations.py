@@ -20,13 +20,13 @@ from holdfast.core.types import Side
 from tests.budget import examples
 from tests.property.test_interplay import MORE, Interplay, Twins
 from tests.property.test_protection import RULES, STRATEGIES
-from tests.scenario.desk import new_state
+from tests.scenario.account import new_state
 
 STEPS = st.one_of(MORE, MORE, MORE, st.tuples(st.just("preserve")), st.tuples(st.just("resume")))
 
 
 class Twice(Twins):
-    """A desk at which each step's obligations are fulfilled a second time."""
+    """An account at which each step's obligations are fulfilled a second time."""
 
     touched = free = 0
 
@@ -80,11 +80,11 @@ def made(state: EngineState, before: Turn) -> list[Any]:
 class Owing(Interplay):
     """One example, in which people put the account into PRESERVATION as well."""
 
-    desk: Twice
+    account: Twice
 
     def __init__(self, on_failure: OnFailure, preservation: Preservation, rules: BrokerRules) -> None:
         super().__init__(on_failure, rules, Twice)
-        self.desk.state.protection = ProtectionPolicy(on_failure, preservation=preservation)
+        self.account.state.protection = ProtectionPolicy(on_failure, preservation=preservation)
 
     def preserve(self) -> None:
         """A person wants no new risk."""
@@ -134,6 +134,6 @@ def test_the_examples_do_something() -> None:
         ("resume",),
     ]
     run = live(OnFailure.ALERT, Preservation.CLOSE_ALL, RULES[0], story)
-    assert run.desk.touched >= 3
-    assert run.desk.free >= 1
-    assert run.desk.state.closing
+    assert run.account.touched >= 3
+    assert run.account.free >= 1
+    assert run.account.state.closing

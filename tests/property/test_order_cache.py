@@ -51,7 +51,7 @@ from holdfast.journal.reader import OrderRow
 from holdfast.runtime.account import AccountAtWork
 from tests.budget import examples
 from tests.property.test_risk_interleaved import Silent
-from tests.scenario.desk import Desk, Scripted, bar, minute, new_state
+from tests.scenario.account import Account, Scripted, bar, minute, new_state
 
 D = Decimal
 SYMBOLS = ("ABC", "XYZ")
@@ -100,13 +100,13 @@ SCRIPTS = st.tuples(st.lists(INTENTS, min_size=2, max_size=4), st.lists(HAPPENIN
 
 
 class Player:
-    """Lets drawn things happen at a desk. An index picks among all orders there ever were, the live ones first."""
+    """Lets drawn things happen at an account. An index picks among all orders there ever were, the live ones first."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, account: Account) -> None:
+        self.account = account
         self.told: list[OrderFilled] = []
         self.looks = 0
-        desk.run(*[bar(1, 100.0, symbol=symbol) for symbol in SYMBOLS])
+        account.run(*[bar(1, 100.0, symbol=symbol) for symbol in SYMBOLS])
 
     def play(self, script: list[tuple[Any, ...]]) -> None:
         """All of a script, and a look at the end."""
@@ -181,19 +181,19 @@ class Player:
     def do_resend(self, index: int) -> None:
         order = self._pick(index)
         if order is not None and order.state in (OrderState.UNKNOWN, OrderState.RELEASED):
-            self.desk._work(lifecycle.resend(self.desk.state, order))
+            self.account._work(lifecycle.resend(self.account.state, order))
 
     def do_elsewhere(self, side: Side, units: int) -> None:
-        name = f"app{self.desk.state.sequence}"
+        name = f"app{self.account.state.sequence}"
         terms = OrderTerms(external_order_id(name), EXTERNAL, "ABC", side, Quantity(D(units)))
         self._tell(OrderAdopted(terms, name))
 
     def do_price(self, symbol: str, close: float) -> None:
-        number = (self.desk.state.now_ns - minute(0)) // (60 * SECOND_NS) + 1
-        self.desk.run(bar(number, close, symbol=symbol))
+        number = (self.account.state.now_ns - minute(0)) // (60 * SECOND_NS) + 1
+        self.account.run(bar(number, close, symbol=symbol))
 
     def do_beat(self, seconds: int) -> None:
-        self.desk.run(Heartbeat(self.desk.state.now_ns + seconds * SECOND_NS))
+        self.account.run(Heartbeat(self.account.state.now_ns + seconds * SECOND_NS))
 
     def do_flatten(self) -> None:
         self._ask(Flatten())
@@ -202,15 +202,15 @@ class Player:
         self._ask(Resume())
 
     def _pick(self, index: int) -> Order | None:
-        book = self.desk.state.orders
+        book = self.account.state.orders
         orders = [*book.live.values(), *book.finished.values()]
         return orders[index % len(orders)] if orders else None
 
     def _tell(self, body: Any) -> None:
-        self.desk.take(Report(self.desk.state.now_ns, body))
+        self.account.take(Report(self.account.state.now_ns, body))
 
     def _ask(self, command: Any) -> None:
-        self.desk.ask(command, f"c{self.desk.state.sequence}")
+        self.account.ask(command, f"c{self.account.state.sequence}")
 
 
 # --- from the records alone -------------------------------------------------------------------------------------------
@@ -225,37 +225,37 @@ def parts(book: OrderBook) -> dict[str, Any]:
     }
 
 
-def check_records(desk: Desk, records: list[Envelope]) -> None:
+def check_records(account: Account, records: list[Envelope]) -> None:
     """A state that knows nothing comes to the same orders and positions by these records."""
     state = new_state(LIMITS)
     for record in records:
         apply(state, record)
-    assert parts(state.orders) == parts(desk.state.orders)
-    assert state.order_count == desk.state.order_count
-    assert state.overdue == desk.state.overdue
-    assert state.portfolio.ledgers == desk.state.portfolio.ledgers
-    assert state.portfolio.cash == desk.state.portfolio.cash
+    assert parts(state.orders) == parts(account.state.orders)
+    assert state.order_count == account.state.order_count
+    assert state.overdue == account.state.overdue
+    assert state.portfolio.ledgers == account.state.portfolio.ledgers
+    assert state.portfolio.cash == account.state.portfolio.cash
 
 
 class Replayed(Player):
     """Compares with what the records give that were made so far, each written and read."""
 
     def look(self) -> None:
-        check_records(self.desk, [decode(encode(record)) for record in self.desk.records])
+        check_records(self.account, [decode(encode(record)) for record in self.account.records])
 
 
 @settings(max_examples=examples())
 @given(SCRIPTS)
 def test_the_records_give_the_orders_that_are_in_memory(script: list[tuple[Any, ...]]) -> None:
     """At each look, every order, live or over, is in the same state with the same fills, and so is all that is summed up of them."""
-    Replayed(Desk(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent())).play(script)
+    Replayed(Account(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent())).play(script)
 
 
 # --- from the journal's table -----------------------------------------------------------------------------------------
 
 
-class DeskWithJournal(Desk):
-    """A desk whose turns go to the journal as a running account's do; several of them at a time in one batch.
+class AccountWithJournal(Account):
+    """An account whose turns go to the journal as a running account's do; several of them at a time in one batch.
 
     Nothing leaves its gate: what the broker says is drawn.
     """
@@ -303,9 +303,9 @@ def in_table(row: OrderRow) -> tuple[object, ...]:
 class Journaled(Player):
     """Writes in batches of a drawn size, and compares with what another connection reads."""
 
-    def __init__(self, desk: DeskWithJournal, url: str, every: int) -> None:
-        super().__init__(desk)
-        self.at_work, self.url, self.every = desk, url, every
+    def __init__(self, account: AccountWithJournal, url: str, every: int) -> None:
+        super().__init__(account)
+        self.at_work, self.url, self.every = account, url, every
 
     def play(self, script: list[tuple[Any, ...]]) -> None:
         """The script in parts, each a batch; batches that nobody waits for are committed as they gather."""
@@ -316,12 +316,12 @@ class Journaled(Player):
 
     def look(self) -> None:
         self.at_work.write()
-        self.at_work.journal.wait_durable("main", self.desk.state.sequence, WAIT_S)
+        self.at_work.journal.wait_durable("main", self.account.state.sequence, WAIT_S)
         with Reader.open(self.url) as reader:
             self._compare(reader)
 
     def _compare(self, reader: Reader) -> None:
-        book = self.desk.state.orders
+        book = self.account.state.orders
         live = {row.client_order_id: in_table(row) for row in reader.orders("main", live_only=True)}
         assert live == {key: in_memory(order) for key, order in book.live.items()}
         known = {row.client_order_id: in_table(row) for row in reader.orders("main")}
@@ -333,7 +333,7 @@ class Journaled(Player):
             filled[fill.client_order_id] += fill.quantity if fill.side is order.terms.side else -fill.quantity
         for key, order in [*book.live.items(), *book.finished.items()]:
             assert order.filled_quantity == filled[key]
-        check_records(self.desk, list(reader.records("main")))
+        check_records(self.account, list(reader.records("main")))
 
 
 @settings(max_examples=examples(40, campaign=400))
@@ -344,14 +344,14 @@ def test_the_journal_keeps_the_orders_that_are_in_memory(script: list[tuple[Any,
         url = f"sqlite:///{Path(folder) / 'journal.db'}"
         journal = Journal.open(url)
         try:
-            Journaled(DeskWithJournal(journal, limits=LIMITS), url, every).play(script)
+            Journaled(AccountWithJournal(journal, limits=LIMITS), url, every).play(script)
         finally:
             journal.close()
 
 
 def test_the_players_do_something() -> None:
     """What is drawn leads to orders in every state that a report can bring about, or the properties would show little."""
-    player = Replayed(Desk(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent()))
+    player = Replayed(Account(Scripted({}), Scripted({}), limits=LIMITS, exchange=Silent()))
     intent = ("intent", OWNERS[0], "ABC", Side.BUY, 10, "pair")
     player.play(
         [
@@ -359,7 +359,7 @@ def test_the_players_do_something() -> None:
             intent, ("answer", 2, "reject"), ("elsewhere", Side.SELL, 3),
         ]
     )  # fmt: skip
-    book = player.desk.state.orders
+    book = player.account.state.orders
     assert {order.state for order in book.live.values()} >= {OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}
     assert next(iter(book.live.values())).filled_quantity == 0
     assert player.looks == 1

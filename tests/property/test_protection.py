@@ -52,7 +52,7 @@ from holdfast.core.types import (
     TimeInForce,
 )
 from tests.budget import examples
-from tests.scenario.desk import Desk, bar, minute, price
+from tests.scenario.account import Account, bar, minute, price
 
 STRATEGIES = (StrategyId("s0"), StrategyId("s1"))
 RULES = (ANY_ORDER, ALPACA_RULES, BrokerRules(stocks=ALPACA_RULES.crypto))
@@ -77,7 +77,7 @@ class Model:
     def __init__(self) -> None:
         self.orders: dict[ClientOrderId, AtBroker] = {}
         self.held = ZERO
-        self.desk: Desk
+        self.account: Account
         self.executions = 0
 
     # --- what the engine sends ----------------------------------------------------------------------------------------
@@ -88,15 +88,15 @@ class Model:
         if terms.role is not OrderRole.REGULAR:
             self._fits(terms)
             return []
-        closing = self.desk.state.closing.get((terms.strategy, terms.symbol))
-        if closing is not None and not closing.is_left and not self.desk.state.flattening:
-            held = self.desk.state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
+        closing = self.account.state.closing.get((terms.strategy, terms.symbol))
+        if closing is not None and not closing.is_left and not self.account.state.flattening:
+            held = self.account.state.portfolio.strategy_quantity(terms.strategy, terms.symbol)
             assert held * terms.side.sign < 0
             assert terms.quantity <= min(abs(held), abs(self.held))
         return []
 
     def _fits(self, terms: OrderTerms) -> None:
-        held = self.desk.state.rules.stocks
+        held = self.account.state.rules.stocks
         if terms.role is OrderRole.STOP_LOSS:
             assert terms.order_type is held.stop
         if held.step is not None and terms.quantity % held.step:
@@ -128,7 +128,7 @@ class Model:
 
     def tell(self, body: BrokerReport) -> None:
         """Let the engine hear something."""
-        self.desk.take(Report(self.desk.state.now_ns, body))
+        self.account.take(Report(self.account.state.now_ns, body))
 
     def accept(self, key: ClientOrderId) -> None:
         """An order works."""
@@ -226,11 +226,11 @@ def prices_of(kind: str, side: Side) -> dict[str, Any]:
 class Run:
     """One example: an account at the model, and what happens to it."""
 
-    def __init__(self, on_failure: OnFailure, rules: BrokerRules, make_desk: type[Desk] = Desk) -> None:
+    def __init__(self, on_failure: OnFailure, rules: BrokerRules, make_account: type[Account] = Account) -> None:
         self.model = Model()
-        self.desk = self.model.desk = make_desk(exchange=self.model, rules=rules)
-        self.desk.state.protection = ProtectionPolicy(on_failure)
-        self.desk.run(bar(1, 100.0))
+        self.account = self.model.account = make_account(exchange=self.model, rules=rules)
+        self.account.state.protection = ProtectionPolicy(on_failure)
+        self.account.run(bar(1, 100.0))
         self.number = 0
 
     def do(self, operation: tuple[Any, ...]) -> None:
@@ -244,7 +244,7 @@ class Run:
         return keys[index % len(keys)] if keys else None
 
     def _ask(self, command: Any) -> None:
-        self.desk.take(Request(self.desk.state.now_ns, f"c{self.number}", "cli:alice", command))
+        self.account.take(Request(self.account.state.now_ns, f"c{self.number}", "cli:alice", command))
 
     def enter(self, strategy: StrategyId, side: Side, quantity: int | Decimal, kind: str) -> None:
         action = Action.BUY if side is Side.BUY else Action.SELL
@@ -294,11 +294,11 @@ class Run:
 
     def beat(self, seconds: int) -> None:
         for _ in range(seconds):
-            self.desk.run(Heartbeat(self.desk.state.now_ns + SECOND_NS))
+            self.account.run(Heartbeat(self.account.state.now_ns + SECOND_NS))
 
     def price(self, close: int) -> None:
-        minutes = (self.desk.state.now_ns - minute(0)) // (60 * SECOND_NS) + 1
-        self.desk.run(bar(minutes, float(close)))
+        minutes = (self.account.state.now_ns - minute(0)) // (60 * SECOND_NS) + 1
+        self.account.run(bar(minutes, float(close)))
 
     def flatten(self) -> None:
         self._ask(Flatten())
@@ -320,7 +320,7 @@ class Run:
                 self._settle(todo[0])
             else:
                 raise AssertionError("the engine goes on ordering for ever")
-            self.desk.run(Heartbeat(self.desk.state.now_ns + seconds * SECOND_NS))
+            self.account.run(Heartbeat(self.account.state.now_ns + seconds * SECOND_NS))
 
     def _settle(self, key: ClientOrderId) -> None:
         order = self.model.orders[key]
@@ -335,7 +335,7 @@ class Run:
 
     def check_at_rest(self) -> None:
         """Protected is what is to be protected, or the policy was carried out; nothing is protected that isn't there."""
-        state = self.desk.state
+        state = self.account.state
         assert state.portfolio.quantity("ABC") == self.model.held
         for key in state.guards:
             if not (state.covers[key].has_failed or key in state.closing):
@@ -347,7 +347,7 @@ class Run:
             assert closing.is_left, f"{key} is still being closed"
 
     def _check_covered(self, key: Key) -> None:
-        state = self.desk.state
+        state = self.account.state
         wanted = to_protect(state, key)
         for role in state.guards[key].roles_for(wanted, state.rules.stocks):
             at_broker = sum(

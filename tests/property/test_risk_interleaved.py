@@ -33,7 +33,7 @@ from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.risk.sizing import Sizing
 from holdfast.core.types import ZERO, Money, OrderRole, OrderType, Price, Quantity, Side, StrategyId
 from tests.budget import examples
-from tests.scenario.desk import Desk, Scripted, bar
+from tests.scenario.account import Account, Scripted, bar
 
 D = Decimal
 SYMBOLS = ("ABC", "XYZ", "QRS")
@@ -75,8 +75,8 @@ class Silent:
 class Recount:
     """The worst case of the account, or of one strategy, from nothing but orders and ledgers."""
 
-    def __init__(self, desk: Desk, owner: StrategyId | None = None) -> None:
-        state = desk.state
+    def __init__(self, account: Account, owner: StrategyId | None = None) -> None:
+        state = account.state
         self.long: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.short: defaultdict[str, Decimal] = defaultdict(Decimal)
         self.held: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -105,12 +105,12 @@ class Recount:
         }
 
 
-def check_account(desk: Desk, approved: RiskApproved) -> None:
+def check_account(account: Account, approved: RiskApproved) -> None:
     """Every limit of the account, with the order that was just accepted."""
-    terms, state = approved.terms, desk.state
+    terms, state = approved.terms, account.state
     prices = {symbol: state.price(symbol) or Price(ZERO) for symbol in SYMBOLS}
     prices[terms.symbol] = max(prices[terms.symbol], approved.reference_price)
-    count = Recount(desk)
+    count = Recount(account)
     exposure = count.exposure(prices)
     equity = state.equity
     gross = sum(exposure.values())
@@ -131,12 +131,12 @@ def check_account(desk: Desk, approved: RiskApproved) -> None:
     assert state.account_state.takes_risk
 
 
-def check_strategy(desk: Desk, approved: RiskApproved) -> None:
+def check_strategy(account: Account, approved: RiskApproved) -> None:
     """Every limit of the strategy that has some, where the order could add to what it holds."""
-    terms, state = approved.terms, desk.state
+    terms, state = approved.terms, account.state
     if terms.strategy != OWNERS[0] or terms.then is not None:  # that only closes; what follows is judged when it does
         return
-    count = Recount(desk, terms.strategy)
+    count = Recount(account, terms.strategy)
     same, held = (
         (count.long[terms.symbol], count.held[terms.symbol])
         if terms.side is Side.BUY
@@ -171,7 +171,7 @@ class Player:
     """Lets drawn things happen, and checks each acceptance."""
 
     def __init__(self, orders_cross_zero: bool) -> None:
-        self.desk = Desk(
+        self.account = Account(
             Scripted({}),
             Scripted({}),
             limits=LIMITS,
@@ -179,34 +179,34 @@ class Player:
             exchange=Silent(),
             rules=BrokerRules(orders_cross_zero=orders_cross_zero),
         )
-        self.desk.state.strategy_limits[OWNERS[0]] = OWN
-        self.desk.run(*[bar(1, 100.0, symbol=symbol) for symbol in SYMBOLS])
+        self.account.state.strategy_limits[OWNERS[0]] = OWN
+        self.account.run(*[bar(1, 100.0, symbol=symbol) for symbol in SYMBOLS])
         self.accepted = self._fills = 0
 
     def take(self, turn: tuple[Any, ...]) -> None:
         """One thing that happens."""
         what, *details = turn
-        before = len(self.desk.records)
+        before = len(self.account.records)
         if what == "intent":
             self._ask(*details)
         elif what == "price":
             symbol, price = details
-            self.desk.run(bar(2, price, symbol=symbol))
+            self.account.run(bar(2, price, symbol=symbol))
         elif what in ("halt", "resume"):
-            self.desk.ask(Halt() if what == "halt" else Resume(), f"c{self.desk.state.sequence}")
+            self.account.ask(Halt() if what == "halt" else Resume(), f"c{self.account.state.sequence}")
         else:
             self._report(what, *details)
-        for record in self.desk.records[before:]:
+        for record in self.account.records[before:]:
             if isinstance(record.body, RiskApproved) and record.body.terms.role is OrderRole.REGULAR:
                 self.accepted += 1
                 if record.body.raises_risk:
-                    check_account(self.desk, record.body)
-                check_strategy(self.desk, record.body)
+                    check_account(self.account, record.body)
+                check_strategy(self.account, record.body)
 
     def _ask(
         self, owner: StrategyId, symbol: str, action: Action, side: Side, units: int | None, limit: float | None
     ) -> None:
-        price = self.desk.state.price(symbol)
+        price = self.account.state.price(symbol)
         assert price is not None
         if action is Action.TARGET:
             quantity = None if units is None else Quantity(D(units * side.sign))
@@ -217,10 +217,10 @@ class Player:
             kind = OrderType.MARKET if own is None else OrderType.LIMIT
             quantity = None if units is None else Quantity(D(units))
             signal = Signal(owner, symbol, action, side, quantity, order_type=kind, limit_price=own)
-        self.desk.ask(PlaceOrder(signal), f"c{self.desk.state.sequence}")
+        self.account.ask(PlaceOrder(signal), f"c{self.account.state.sequence}")
 
     def _report(self, what: str, number: int, units: int) -> None:
-        live = list(self.desk.state.orders.live.values())
+        live = list(self.account.state.orders.live.values())
         if not live:
             return
         order = live[number % len(live)]
@@ -228,13 +228,13 @@ class Player:
         if what in ("fill", "part"):
             self._fills += 1
             quantity = left if what == "fill" else Quantity(min(left, D(units)))
-            price = self.desk.state.price(order.terms.symbol) or Price(D(1))
+            price = self.account.state.price(order.terms.symbol) or Price(D(1))
             body: Any = OrderFilled(key, f"x{self._fills}", order.terms.symbol, order.terms.side, quantity, price)
         elif what == "accept":
             body = OrderAccepted(key, f"b{key}")
         else:
             body = {"cancel": OrderCanceled, "unknown": OrderUnknown, "reject": OrderRejected}[what](key, "drawn")
-        self.desk.take(Report(self.desk.state.now_ns, body))
+        self.account.take(Report(self.account.state.now_ns, body))
 
 
 @pytest.mark.proves("I7")
@@ -254,15 +254,15 @@ def test_a_close_is_never_refused(turns: list[tuple[Any, ...]], orders_cross_zer
     player = Player(orders_cross_zero)
     for turn in turns:
         player.take(turn)
-    desk = player.desk
-    desk.ask(Halt(), "halt")
-    for key in list(desk.state.orders.live):
-        desk.take(Report(desk.state.now_ns, OrderCanceled(key, "drawn")))
-    for symbol, line in list(desk.state.portfolio.open_lines()):
+    account = player.account
+    account.ask(Halt(), "halt")
+    for key in list(account.state.orders.live):
+        account.take(Report(account.state.now_ns, OrderCanceled(key, "drawn")))
+    for symbol, line in list(account.state.portfolio.open_lines()):
         side = Side.SELL if line.quantity > 0 else Side.BUY
         action = Action.SELL if line.quantity > 0 else Action.BUY
         owner = OWNERS[1]  # it has no limits of its own
-        records = desk.ask(
+        records = account.ask(
             PlaceOrder(Signal(owner, symbol, action, side, Quantity(abs(line.quantity)))), f"close {symbol}"
         )
         approved = [record.body for record in records if isinstance(record.body, RiskApproved)]
@@ -276,4 +276,4 @@ def test_the_players_do_something() -> None:
     for turn in ((*intent, 100, None), ("part", 0, 50), ("unknown", 0, 1), (*intent, None, 1.1), (*intent, 400, None)):
         player.take(turn)
     assert player.accepted == 2
-    assert player.desk.state.orders.regular_count == 2
+    assert player.account.state.orders.regular_count == 2

@@ -30,7 +30,7 @@ from holdfast.core.types import MANUAL, MINUTE_NS, Money, Quantity
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import VenueSettings
 from tests.budget import examples
-from tests.scenario.desk import DEPOSIT, new_state
+from tests.scenario.account import DEPOSIT, new_state
 from tests.scenario.test_trading_day import MUMBAI, NEW_YORK, UTC, at, bar_at
 
 BEGINNINGS = {  # before a holiday and half a day, Diwali, a leap day

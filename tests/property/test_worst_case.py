@@ -16,7 +16,7 @@ from holdfast.core.messages import Action, OrderCanceled, OrderExpired, OrderTer
 from holdfast.core.protection.records import OnFailure
 from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side, StrategyId
 from tests.property.test_protection import Model, Run, prices_of
-from tests.scenario.desk import price
+from tests.scenario.account import price
 
 S0 = StrategyId("s0")
 
@@ -39,7 +39,7 @@ class Strict(Model):
 
     def submit(self, terms: OrderTerms, released_ns: int, now_ns: int) -> list[Report]:
         held = self.held * terms.side.sign
-        if not self.desk.state.rules.orders_cross_zero and held < 0 and terms.role is OrderRole.REGULAR:
+        if not self.account.state.rules.orders_cross_zero and held < 0 and terms.role is OrderRole.REGULAR:
             same = [order for order in self.orders.values() if order.terms.side is terms.side]
             assert terms.quantity + sum((order.remaining for order in same), ZERO) <= -held, "it would go through zero"
         before = worst(self)
@@ -61,8 +61,8 @@ class Aims(Run):
     def __init__(self, rules: BrokerRules) -> None:
         super().__init__(OnFailure.ALERT, rules)
         strict = Strict()
-        strict.desk = self.desk
-        self.model = self.desk.exchange = strict
+        strict.account = self.account
+        self.model = self.account.exchange = strict
         self.strict = strict
 
     def aim(self, position: int, kind: str = "none") -> None:
@@ -125,8 +125,8 @@ def test_a_target_is_reached_once_everything_is_answered(
         run.do(operation)
     run.aim(last)
     run.quiet()
-    assert run.model.held == run.desk.position() == last
-    assert run.desk.state.waiting == {}
+    assert run.model.held == run.account.position() == last
+    assert run.account.state.waiting == {}
     run.check_at_rest()
 
 

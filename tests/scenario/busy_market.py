@@ -30,7 +30,7 @@ from holdfast.core.types import MANUAL, MINUTE_NS, SECOND_NS, Money, Quantity
 from holdfast.strategies import EmaCross, MeanReversion
 from holdfast.venue.models import PerShare
 from holdfast.venue.settings import VenueSettings
-from tests.scenario.desk import Desk, bar
+from tests.scenario.account import Account, bar
 
 SYMBOLS = ("ABC", "XYZ", "QRS")
 KINDS: tuple[dict[str, float], ...] = (
@@ -124,7 +124,7 @@ def in_time(events: Iterator[MarketEvent]) -> list[MarketEvent]:
     return sorted(events, key=lambda event: event.time_ns)
 
 
-def commands(desk: Desk, number: int) -> None:
+def commands(account: Account, number: int) -> None:
     """What people ask for on the way."""
     signal = Signal(strategy=MANUAL, symbol="ABC", action=Action.BUY, quantity=Quantity(Decimal(3)))
     script: dict[int, Command] = {
@@ -134,16 +134,16 @@ def commands(desk: Desk, number: int) -> None:
     }  # fmt: skip
     asked = script.get(number)
     if asked is not None:
-        desk.ask(asked, f"command-{number}")
+        account.ask(asked, f"command-{number}")
 
 
-def busy_desk(seed: int, minutes: int = 400) -> Desk:
+def busy_account(seed: int, minutes: int = 400) -> Account:
     """The account after all of it."""
-    desk = new_desk()
+    account = new_account()
     for number, event in enumerate(in_time(market(seed, minutes))):
-        commands(desk, number)
-        desk.run(event)
-    return desk
+        commands(account, number)
+        account.run(event)
+    return account
 
 
 def crowd() -> list[Strategy]:
@@ -169,11 +169,11 @@ LIMITS = RiskLimits(max_position_value=Money(Decimal(9_000)), daily_loss_pct=Dec
 STALE_AFTER_NS = 5 * MINUTE_NS
 
 
-def new_desk() -> Desk:
+def new_account() -> Account:
     """The account before any of it."""
-    return Desk(*crowd(), symbols=SYMBOLS, venue=SETTINGS, limits=LIMITS, stale_after_ns=STALE_AFTER_NS)
+    return Account(*crowd(), symbols=SYMBOLS, venue=SETTINGS, limits=LIMITS, stale_after_ns=STALE_AFTER_NS)
 
 
 if __name__ == "__main__":
-    for record in busy_desk(int(sys.argv[1])).records:
+    for record in busy_account(int(sys.argv[1])).records:
         sys.stdout.buffer.write(codec.encode(record) + b"\n")

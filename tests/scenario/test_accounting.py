@@ -1,10 +1,12 @@
 """The shipped strategies over real market data, their books checked by arithmetic that shares nothing with ours."""
 
+import datetime as dt
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from holdfast.assembly import build_exchange, build_feed, build_state
@@ -29,6 +31,9 @@ COSTS = {
         "commission": {"type": "per_share", "rate": "0.0035", "minimum": "0.35"},
     },
 }
+
+LATEST = dt.datetime(2019, 1, 1, tzinfo=dt.UTC)
+"""Since when the last of 23 years are traded, with the falls and the gaps of March 2020."""
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "EmaCross": {"fast": 10, "slow": 30, "quantity": "37", "allow_short": True},
@@ -147,19 +152,31 @@ def check_ledgers(keeper: Bookkeeper) -> None:
 
 @pytest.mark.parametrize("costs", COSTS)
 @pytest.mark.parametrize(
-    ("file", "symbols", "timeframe", "fills"),
+    ("file", "since", "symbols", "timeframe", "fills"),
     [
-        ("us_minute_trades", ["SPY"], "1Min", 150),
-        ("us_tick_trades_ibm", ["IBM"], "1Min", 150),
-        ("us_tick_quotes_ibm", ["IBM"], "5Min", 30),
-        ("us_hour", ["SPY", "IBM"], "1Hour", 5000),
+        ("us_minute_trades", None, ["SPY"], "1Min", 150),
+        ("us_tick_trades_ibm", None, ["IBM"], "1Min", 150),
+        ("us_tick_quotes_ibm", None, ["IBM"], "5Min", 30),
+        pytest.param("us_hour", LATEST, ["SPY", "IBM"], "1Hour", 500, id="us_hour, two years and a quarter"),
+        pytest.param("us_hour", None, ["SPY", "IBM"], "1Hour", 5000, id="us_hour, all", marks=pytest.mark.campaign),
     ],
 )
 def test_books_of_real_data_hold_to_the_cent_after_every_fill(
-    shared_data: Path, file: str, symbols: list[str], timeframe: str, fills: int, costs: str
+    shared_data: Path,
+    tmp_path: Path,
+    file: str,
+    since: dt.datetime | None,
+    symbols: list[str],
+    timeframe: str,
+    fills: int,
+    costs: str,
 ) -> None:
     """cash + positions = deposits + realised + unrealised - fees, by independent arithmetic, after every fill."""
-    keeper = trade(shared_data / f"{file}.parquet", symbols, timeframe, COSTS[costs])
+    data = shared_data / f"{file}.parquet"
+    if since is not None:
+        whole, data = data, tmp_path / "latest.parquet"
+        pq.write_table(pq.read_table(whole, filters=[("ts", ">=", since)]), data)
+    keeper = trade(data, symbols, timeframe, COSTS[costs])
     assert keeper.fills >= fills, keeper.fills
     assert keeper.snapshots == keeper.fills
     check_ledgers(keeper)

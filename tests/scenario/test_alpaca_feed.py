@@ -19,9 +19,9 @@ from holdfast.calendars import trading_calendar
 from holdfast.core.messages import Bar, MarketEvent, Trade
 from holdfast.core.types import MINUTE_NS
 from holdfast.errors import ConfigError, DataError
-from holdfast.observe.secret import Secret
-from holdfast.sim.alpaca.faults.spec import FaultSpec
-from holdfast.sim.alpaca.market.schedule import happenings
+from holdfast.sim.alpaca.faults.catalogue import FAULTS
+from holdfast.sim.chassis.market.schedule import happenings
+from holdfast.telemetry.secret import Secret
 from tests.local_alpaca import KEY, SECRET, SYMBOLS, LocalAlpaca, local_alpaca
 from tests.unit.adapters.alpaca.market_data.live_kit import QUICK, ended, running, wire_to
 
@@ -85,7 +85,7 @@ def by_stream(events: Sequence[MarketEvent]) -> Streams:
 
 
 def arm(server: LocalAlpaca, **fault: Any) -> None:
-    server.call(lambda: server.world.faults.arm(FaultSpec.parse(fault)))
+    server.call(lambda: server.world.faults.arm(FAULTS.parse(fault)))
 
 
 def run(test: Awaitable[None]) -> None:

@@ -12,7 +12,7 @@ from holdfast.core.messages import Bar, OrderFilled
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import SECOND_NS, StrategyId, plain
 from holdfast.venue.settings import FillAt, VenueSettings
-from tests.scenario.desk import Desk, Scripted, bar, minute
+from tests.scenario.account import Account, Scripted, bar, minute
 
 VENUE_PAGE = Path(__file__).parents[2] / "docs" / "venue.md"
 NEXT_OPEN = VenueSettings(fill=FillAt.NEXT_OPEN)
@@ -72,62 +72,65 @@ def test_each_row_of_the_table_holds(row: Row, fill: FillAt, is_long: bool) -> N
 
     opens, high, low, close = (way(float(price)) for price in row.prices)
     low, high = min(low, high), max(low, high)
-    desk = Desk(Scripted({1: enter}), venue=VenueSettings(fill=fill))
-    desk.run(bar(1, 100), bar(2, close, opens=opens, low=low, high=high))
-    fills = desk.of(OrderFilled)
+    account = Account(Scripted({1: enter}), venue=VenueSettings(fill=fill))
+    account.run(bar(1, 100), bar(2, close, opens=opens, low=low, high=high))
+    fills = account.of(OrderFilled)
     assert len(fills) == (2 if row.out else 1)
     assert [float(fill.price) for fill in fills[1:]] == ([way(float(row.out))] if row.out else [])
-    assert desk.exchange.ambiguous_bars == row.is_ambiguous
-    assert desk.exchange.decided_bars == bool(row.out)
+    assert account.exchange.ambiguous_bars == row.is_ambiguous
+    assert account.exchange.decided_bars == bool(row.out)
 
 
 def entering(**asked: Any) -> Scripted:
     return Scripted({1: lambda context, bar: context.buy("ABC", 10, **asked)})
 
 
-def fills(desk: Desk) -> list[str]:
-    return [f"{fill.side} {plain(fill.quantity)} @ {plain(fill.price)}" for fill in desk.of(OrderFilled)]
+def fills(account: Account) -> list[str]:
+    return [f"{fill.side} {plain(fill.quantity)} @ {plain(fill.price)}" for fill in account.of(OrderFilled)]
 
 
 def test_a_stop_below_the_close_is_alive_in_the_next_bar() -> None:
     """A bar that closes beyond the stop has passed it: the position isn't kept until the price is back."""
-    desk = Desk(entering(stop_loss=98), venue=NEXT_OPEN)
-    desk.run(bar(1, 100), bar(2, 96, opens=100), bar(3, 99, opens=98.5))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 98"]
+    account = Account(entering(stop_loss=98), venue=NEXT_OPEN)
+    account.run(bar(1, 100), bar(2, 96, opens=100), bar(3, 99, opens=98.5))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 98"]
 
 
 @pytest.mark.parametrize("latency_ns", [1, 30 * SECOND_NS])
 def test_a_latency_shorter_than_the_bar_leaves_the_stop_its_bar(latency_ns: int) -> None:
     """The entry comes late too, and is given the bar's open."""
-    desk = Desk(entering(stop_loss=98), venue=VenueSettings(latency_ns=latency_ns))
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 98"]
+    account = Account(entering(stop_loss=98), venue=VenueSettings(latency_ns=latency_ns))
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 98"]
 
 
 def test_a_latency_of_several_bars_brings_the_stop_late() -> None:
     """It can't have been there."""
-    desk = Desk(entering(stop_loss=98), venue=VenueSettings(latency_ns=90 * SECOND_NS))
-    desk.run(bar(1, 100), bar(2, 100), bar(3, 101, opens=100, low=95), bar(4, 101), bar(5, 97, opens=101))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 98"]
-    assert desk.of(OrderFilled)[1].execution_id
-    assert [record.time_ns for record in desk.records if isinstance(record.body, OrderFilled)] == [minute(3), minute(5)]
+    account = Account(entering(stop_loss=98), venue=VenueSettings(latency_ns=90 * SECOND_NS))
+    account.run(bar(1, 100), bar(2, 100), bar(3, 101, opens=100, low=95), bar(4, 101), bar(5, 97, opens=101))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 98"]
+    assert account.of(OrderFilled)[1].execution_id
+    assert [record.time_ns for record in account.records if isinstance(record.body, OrderFilled)] == [
+        minute(3),
+        minute(5),
+    ]
 
 
 def test_each_part_of_an_entry_is_stopped_as_far_as_the_volume_goes() -> None:
     """The entry took the whole share of its bar; its stop was passed, and sells at the next open."""
-    desk = Desk(entering(stop_loss=98), venue=VenueSettings(fill=FillAt.NEXT_OPEN, volume_share=Decimal("0.01")))
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95, volume=400), bar(3, 96, opens=97, volume=5000))
-    assert fills(desk) == ["buy 4 @ 100", "buy 6 @ 97", "sell 4 @ 97", "sell 6 @ 97"]
+    account = Account(entering(stop_loss=98), venue=VenueSettings(fill=FillAt.NEXT_OPEN, volume_share=Decimal("0.01")))
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95, volume=400), bar(3, 96, opens=97, volume=5000))
+    assert fills(account) == ["buy 4 @ 100", "buy 6 @ 97", "sell 4 @ 97", "sell 6 @ 97"]
 
 
 def test_a_stop_takes_what_the_entry_left_of_the_volume() -> None:
     """Four bought and one sold are the share; the rest goes with the next bar."""
-    desk = Desk(
+    account = Account(
         Scripted({1: lambda context, bar: context.buy("ABC", 4, stop_loss=98)}),
         venue=VenueSettings(fill=FillAt.NEXT_OPEN, volume_share=Decimal("0.01")),
     )
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95, volume=500), bar(3, 97, opens=97, volume=500))
-    assert fills(desk) == ["buy 4 @ 100", "sell 1 @ 98", "sell 3 @ 97"]
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95, volume=500), bar(3, 97, opens=97, volume=500))
+    assert fills(account) == ["buy 4 @ 100", "sell 1 @ 98", "sell 3 @ 97"]
 
 
 def test_a_turned_position_has_its_stop_at_once() -> None:
@@ -136,26 +139,26 @@ def test_a_turned_position_has_its_stop_at_once() -> None:
         1: lambda context, bar: context.buy("ABC", 10, stop_loss=95),
         2: lambda context, bar: context.target("ABC", -10, stop_loss=102),
     }
-    desk = Desk(Scripted(script), venue=NEXT_OPEN)
-    desk.run(bar(1, 100), bar(2, 100), bar(3, 100, low=94, high=103))
-    assert fills(desk) == ["buy 10 @ 100", "sell 20 @ 100", "buy 10 @ 102"]
+    account = Account(Scripted(script), venue=NEXT_OPEN)
+    account.run(bar(1, 100), bar(2, 100), bar(3, 100, low=94, high=103))
+    assert fills(account) == ["buy 10 @ 100", "sell 20 @ 100", "buy 10 @ 102"]
 
 
 def test_several_strategies_have_each_their_own() -> None:
     """One buys at the open, the other at its limit; each is out at its own stop."""
     one, other = entering(stop_loss=96), entering(limit_price=98, stop_loss=97)
-    desk = Desk(one, other, venue=NEXT_OPEN)
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95))
-    assert sorted(fills(desk)) == ["buy 10 @ 100", "buy 10 @ 98", "sell 10 @ 96", "sell 10 @ 97"]
-    assert desk.position("s0") == desk.position("s1") == 0
+    account = Account(one, other, venue=NEXT_OPEN)
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95))
+    assert sorted(fills(account)) == ["buy 10 @ 100", "buy 10 @ 98", "sell 10 @ 96", "sell 10 @ 97"]
+    assert account.position("s0") == account.position("s1") == 0
 
 
 def test_configured_exits_are_there_as_well() -> None:
     """Two percent of the price that was decided on."""
-    desk = Desk(entering(), venue=NEXT_OPEN)
-    desk.state.exit_rules[StrategyId("s0")] = ExitRules(stop_loss_pct=Decimal(2))
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 98"]
+    account = Account(entering(), venue=NEXT_OPEN)
+    account.state.exit_rules[StrategyId("s0")] = ExitRules(stop_loss_pct=Decimal(2))
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 98"]
 
 
 def test_a_stop_sent_from_on_fill_meets_the_rest_of_the_bar() -> None:
@@ -166,9 +169,9 @@ def test_a_stop_sent_from_on_fill_meets_the_rest_of_the_bar() -> None:
         if context.position("ABC").quantity > 0:
             context.sell("ABC", 10, stop_price=97)
 
-    desk = Desk(Scripted(script, protect))
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95))
-    assert fills(desk) == ["buy 10 @ 99", "sell 10 @ 97"]
+    account = Account(Scripted(script, protect))
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95))
+    assert fills(account) == ["buy 10 @ 99", "sell 10 @ 97"]
 
 
 def test_what_is_decided_on_the_bar_does_not_meet_it() -> None:
@@ -177,8 +180,8 @@ def test_what_is_decided_on_the_bar_does_not_meet_it() -> None:
         1: lambda context, bar: context.buy("ABC", 10, limit_price=99),
         2: lambda context, bar: context.sell("ABC", 10, stop_price=97),
     }
-    desk = Desk(Scripted(script)).run(bar(1, 100), bar(2, 101, opens=100, low=95))
-    assert fills(desk) == ["buy 10 @ 99"]
+    account = Account(Scripted(script)).run(bar(1, 100), bar(2, 101, opens=100, low=95))
+    assert fills(account) == ["buy 10 @ 99"]
 
 
 def test_protection_that_comes_back_overnight_meets_the_whole_next_bar() -> None:
@@ -188,13 +191,13 @@ def test_protection_that_comes_back_overnight_meets_the_whole_next_bar() -> None
         2: lambda context, bar: context.sell("ABC", 10, limit_price=120),
     }
     day = 24 * 60
-    desk = Desk(Scripted(script)).run(bar(1, 100), bar(2, 100), bar(day + 1, 99, opens=100, low=97))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 98"]
+    account = Account(Scripted(script)).run(bar(1, 100), bar(2, 100), bar(day + 1, 99, opens=100, low=97))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 98"]
 
 
 def test_a_fill_at_the_open_was_executed_when_the_bar_began() -> None:
     """Its record comes with the bar, at the end; an execution within the bar has no better time."""
-    desk = Desk(entering(stop_loss=98), venue=NEXT_OPEN)
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=95))
-    assert [fill.executed_ns for fill in desk.of(OrderFilled)] == [minute(1), 0]
-    assert [record.time_ns for record in desk.records if isinstance(record.body, OrderFilled)] == [minute(2)] * 2
+    account = Account(entering(stop_loss=98), venue=NEXT_OPEN)
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=95))
+    assert [fill.executed_ns for fill in account.of(OrderFilled)] == [minute(1), 0]
+    assert [record.time_ns for record in account.records if isinstance(record.body, OrderFilled)] == [minute(2)] * 2

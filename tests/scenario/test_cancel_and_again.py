@@ -25,7 +25,7 @@ from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import Money, OrderType, Quantity, Side
 from tests.property.test_risk_interleaved import Silent
-from tests.scenario.desk import Desk, Scripted, bar, new_state, price
+from tests.scenario.account import Account, Scripted, bar, new_state, price
 
 D = Decimal
 Ask = Callable[[Context], object]
@@ -52,14 +52,14 @@ def rest(context: Context) -> None:
     context.buy("ABC", 10, limit_price=99, time_in_force="gtc")
 
 
-def refusals(desk: Desk) -> list[tuple[str, str]]:
+def refusals(account: Account) -> list[tuple[str, str]]:
     """The rules that refused, and the figures they saw."""
-    return [(body.rule, body.figure) for body in desk.of(RiskRefused)]
+    return [(body.rule, body.figure) for body in account.of(RiskRefused)]
 
 
-def tell(desk: Desk, body: Any) -> None:
+def tell(account: Account, body: Any) -> None:
     """Let the broker say something."""
-    desk.take(Report(desk.state.now_ns, body))
+    account.take(Report(account.state.now_ns, body))
 
 
 # --- canceled and asked for again ---------------------------------------------------------------------------------------
@@ -67,53 +67,53 @@ def tell(desk: Desk, body: Any) -> None:
 
 def test_the_same_order_again_beside_its_cancel_is_there() -> None:
     """Each bar cancels the limit and asks for the same again: the last of them is at work, and fills when the price is met."""
-    desk = Desk(Scripted(dict.fromkeys((1, 2, 3), afresh(rest)))).closes(1, 100, 100, 100)
-    assert refusals(desk) == []
-    assert [order.terms.client_order_id for order in desk.state.orders.live.values()] == [desk.state.ids.order(3)]
-    desk.run(bar(4, 98))
-    assert desk.position() == 10
+    account = Account(Scripted(dict.fromkeys((1, 2, 3), afresh(rest)))).closes(1, 100, 100, 100)
+    assert refusals(account) == []
+    assert [order.terms.client_order_id for order in account.state.orders.live.values()] == [account.state.ids.order(3)]
+    account.run(bar(4, 98))
+    assert account.position() == 10
 
 
 def test_a_person_may_cancel_and_order_the_same() -> None:
     """What a person cancels is no twin of what the person orders next."""
-    desk = Desk(exchange=Silent(), symbols=["ABC"]).closes(1, 100)
+    account = Account(exchange=Silent(), symbols=["ABC"]).closes(1, 100)
     limit: dict[str, Any] = {"limit_price": price(99), "order_type": OrderType.LIMIT}
-    desk.place(Action.BUY, 10, **limit)
-    desk.ask(CancelOrders(client_order_id=desk.state.ids.order(1)))
-    desk.place(Action.BUY, 10, **limit)
-    assert (len(desk.state.orders.live), refusals(desk)) == (2, [])
+    account.place(Action.BUY, 10, **limit)
+    account.ask(CancelOrders(client_order_id=account.state.ids.order(1)))
+    account.place(Action.BUY, 10, **limit)
+    assert (len(account.state.orders.live), refusals(account)) == (2, [])
 
 
 def test_both_count_until_the_broker_has_confirmed_the_cancel() -> None:
     """A canceled order may fill still, so limits see both; once its end is confirmed it is free again."""
     script = {1: afresh(rest), 2: afresh(rest), 3: afresh(rest), 4: afresh(rest)}
     limits = RiskLimits(max_position_value=Money(D(2_000)))
-    desk = Desk(Scripted(script), exchange=Silent(), limits=limits).closes(1, 100, 100)
-    assert worst_case(desk.state, "ABC") == (D(20), D(0))
-    desk.closes(3, 100)
-    assert refusals(desk) == [("position_value", "3000.00")]
+    account = Account(Scripted(script), exchange=Silent(), limits=limits).closes(1, 100, 100)
+    assert worst_case(account.state, "ABC") == (D(20), D(0))
+    account.closes(3, 100)
+    assert refusals(account) == [("position_value", "3000.00")]
     for number in (1, 2):
-        tell(desk, OrderAccepted(desk.state.ids.order(number), f"b{number}"))
-        tell(desk, OrderCanceled(desk.state.ids.order(number)))
-    desk.closes(4, 100)
-    assert len(desk.of(OrderPrepared)) == 3
+        tell(account, OrderAccepted(account.state.ids.order(number), f"b{number}"))
+        tell(account, OrderCanceled(account.state.ids.order(number)))
+    account.closes(4, 100)
+    assert len(account.of(OrderPrepared)) == 3
 
 
 def test_an_order_whose_cancel_was_refused_is_a_twin_again() -> None:
     """The broker would not cancel: both work, both count, and a third is a repeat of either, whichever ends first."""
     script = {1: afresh(rest), 2: afresh(rest), 3: lambda context, _: rest(context)}
-    desk = Desk(Scripted(script), exchange=Silent()).closes(1, 100, 100)
-    first, second = desk.state.ids.order(1), desk.state.ids.order(2)
+    account = Account(Scripted(script), exchange=Silent()).closes(1, 100, 100)
+    first, second = account.state.ids.order(1), account.state.ids.order(2)
     for key in (first, second):
-        tell(desk, OrderAccepted(key, f"b{key}"))
-    tell(desk, CancelRefused(first, "pending"))
-    assert worst_case(desk.state, "ABC") == (D(20), D(0))
-    tell(desk, OrderFilled(second, "x1", "ABC", Side.BUY, Quantity(D(10)), price(99)))
+        tell(account, OrderAccepted(key, f"b{key}"))
+    tell(account, CancelRefused(first, "pending"))
+    assert worst_case(account.state, "ABC") == (D(20), D(0))
+    tell(account, OrderFilled(second, "x1", "ABC", Side.BUY, Quantity(D(10)), price(99)))
     copy = new_state(RiskLimits())
-    snapshot.restore(copy, snapshot.take(desk.state))
-    assert copy.intents == desk.state.intents
-    desk.closes(10, 100)
-    assert refusals(desk) == [("duplicate_intent", first)]
+    snapshot.restore(copy, snapshot.take(account.state))
+    assert copy.intents == account.state.intents
+    account.closes(10, 100)
+    assert refusals(account) == [("duplicate_intent", first)]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_an_order_whose_cancel_was_refused_is_a_twin_again() -> None:
 def test_a_target_does_not_wait_for_what_was_canceled(intent: Callable[..., None]) -> None:
     """An entry that is canceled no longer counts as coming: the target in the same callback makes an order of its own."""
     script = {1: lambda context, _: rest(context), 2: afresh(lambda context: intent(context, "ABC", 10))}
-    desk = Desk(Scripted(script)).closes(1, 100, 100)
-    assert desk.position() > 0
-    assert desk.state.orders.live == {}
+    account = Account(Scripted(script)).closes(1, 100, 100)
+    assert account.position() > 0
+    assert account.state.orders.live == {}
 
 
 def test_a_position_is_closed_though_its_own_exit_was_just_canceled() -> None:
@@ -134,23 +134,23 @@ def test_a_position_is_closed_though_its_own_exit_was_just_canceled() -> None:
         2: lambda context, _: context.sell("ABC", 10, limit_price=104, time_in_force="gtc"),
         3: afresh(lambda context: context.close("ABC")),
     }
-    desk = Desk(Scripted(script)).closes(1, 100, 100, 100)
-    assert desk.position() == 0
-    assert desk.state.orders.live == {}
+    account = Account(Scripted(script)).closes(1, 100, 100, 100)
+    assert account.position() == 0
+    assert account.state.orders.live == {}
 
 
 def test_a_target_that_is_on_its_way_asks_for_nothing() -> None:
     """Only what was canceled is asked for again: what is open, and not canceled, still counts."""
-    desk = Desk(
+    account = Account(
         Scripted({1: afresh(lambda c: c.target("ABC", 10)), 2: lambda c, _: c.target("ABC", 10)}), exchange=Silent()
     )
-    desk.closes(1, 100, 100)
-    assert len(desk.of(OrderPrepared)) == 1
-    tell(desk, OrderAccepted(desk.state.ids.order(1), "b1"))
-    desk.ask(CancelOrders(client_order_id=desk.state.ids.order(1)))
-    tell(desk, CancelRefused(desk.state.ids.order(1), "pending"))
-    desk.closes(3, 100)
-    assert desk.state.host.projected((desk.order(1).terms.strategy, "ABC")) == 10
+    account.closes(1, 100, 100)
+    assert len(account.of(OrderPrepared)) == 1
+    tell(account, OrderAccepted(account.state.ids.order(1), "b1"))
+    account.ask(CancelOrders(client_order_id=account.state.ids.order(1)))
+    tell(account, CancelRefused(account.state.ids.order(1), "pending"))
+    account.closes(3, 100)
+    assert account.state.host.projected((account.order(1).terms.strategy, "ABC")) == 10
 
 
 def test_protection_counts_a_canceled_exit_as_one_that_may_fill() -> None:
@@ -160,11 +160,11 @@ def test_protection_counts_a_canceled_exit_as_one_that_may_fill() -> None:
         2: lambda context, _: context.sell("ABC", 10, limit_price=104, time_in_force="gtc"),
         3: afresh(lambda _: None),
     }
-    desk = Desk(Scripted(script), exchange=Silent()).closes(1, 100)
-    tell(desk, OrderAccepted(desk.state.ids.order(1), "b1"))
-    tell(desk, OrderFilled(desk.state.ids.order(1), "x1", "ABC", Side.BUY, Quantity(D(10)), price(100)))
-    desk.closes(2, 100, 100)
-    exits = [order for order in desk.state.orders.live.values() if order.terms.side is Side.SELL]
+    account = Account(Scripted(script), exchange=Silent()).closes(1, 100)
+    tell(account, OrderAccepted(account.state.ids.order(1), "b1"))
+    tell(account, OrderFilled(account.state.ids.order(1), "x1", "ABC", Side.BUY, Quantity(D(10)), price(100)))
+    account.closes(2, 100, 100)
+    exits = [order for order in account.state.orders.live.values() if order.terms.side is Side.SELL]
     assert [order.terms.limit_price for order in exits if not order.cancel_released_ns] == []
 
 
@@ -180,9 +180,9 @@ def test_without_a_window_equal_orders_are_meant(terms: dict[str, Any]) -> None:
         ask(**terms)(context, bar)
 
     limits = RiskLimits(duplicate_window_s=0.0)
-    desk = Desk(Scripted({1: twice, 2: ask(**terms)}), limits=limits).closes(1, 100, 100, 98)
-    assert refusals(desk) == []
-    assert desk.position() == 30
+    account = Account(Scripted({1: twice, 2: ask(**terms)}), limits=limits).closes(1, 100, 100, 98)
+    assert refusals(account) == []
+    assert account.position() == 30
 
 
 def test_orders_for_other_times_are_no_repeats() -> None:
@@ -192,8 +192,8 @@ def test_orders_for_other_times_are_no_repeats() -> None:
         context.buy("ABC", 10, time_in_force="opg")
         context.buy("ABC", 10, time_in_force="cls")
 
-    desk = Desk(Scripted({1: both})).closes(1, 100)
-    assert (len(desk.of(OrderPrepared)), refusals(desk)) == (2, [])
+    account = Account(Scripted({1: both})).closes(1, 100)
+    assert (len(account.of(OrderPrepared)), refusals(account)) == (2, [])
 
 
 # --- repeats ----------------------------------------------------------------------------------------------------------------
@@ -206,23 +206,23 @@ def at_once(context: Context, _: object) -> None:
 
 def test_what_came_to_nothing_may_be_tried_again_at_once() -> None:
     """An order that ended without a fill has left nothing that a second could double, however short ago it was."""
-    desk = Desk(Scripted({1: at_once, 2: at_once}), exchange=Silent()).closes(1, 100)
-    tell(desk, OrderCanceled(desk.state.ids.order(1), "ioc"))
-    desk.run(bar(1, 100))
-    assert (len(desk.of(OrderPrepared)), refusals(desk)) == (2, [])
+    account = Account(Scripted({1: at_once, 2: at_once}), exchange=Silent()).closes(1, 100)
+    tell(account, OrderCanceled(account.state.ids.order(1), "ioc"))
+    account.run(bar(1, 100))
+    assert (len(account.of(OrderPrepared)), refusals(account)) == (2, [])
 
 
 @pytest.mark.parametrize("end", ["filled", "partly", "rejected"])
 def test_what_was_filled_or_refused_is_a_repeat_within_the_window(end: str) -> None:
     """The same order again within the window is a mistake when the first has bought, and when the broker has just refused it."""
-    desk = Desk(Scripted({1: at_once, 2: at_once}), exchange=Silent()).closes(1, 100)
-    key = desk.state.ids.order(1)
+    account = Account(Scripted({1: at_once, 2: at_once}), exchange=Silent()).closes(1, 100)
+    key = account.state.ids.order(1)
     if end == "rejected":
-        tell(desk, OrderRejected(key, "no"))
+        tell(account, OrderRejected(key, "no"))
     else:
         quantity = Quantity(D(10 if end == "filled" else 4))
-        tell(desk, OrderFilled(key, "x1", "ABC", Side.BUY, quantity, price(99)))
+        tell(account, OrderFilled(key, "x1", "ABC", Side.BUY, quantity, price(99)))
         if end == "partly":
-            tell(desk, OrderCanceled(key, "ioc"))
-    desk.run(bar(1, 100))
-    assert refusals(desk) == [("duplicate_intent", key)]
+            tell(account, OrderCanceled(key, "ioc"))
+    account.run(bar(1, 100))
+    assert refusals(account) == [("duplicate_intent", key)]

@@ -17,7 +17,7 @@ from holdfast.core.strategy.api import Context
 from holdfast.core.types import Money, OrderRole
 from holdfast.errors import DataError
 from holdfast.feeds.actions import read_actions
-from tests.scenario.desk import Desk, Scripted, bar, minute
+from tests.scenario.account import Account, Scripted, bar, minute
 
 D = Decimal
 
@@ -43,99 +43,99 @@ def buy(quantity: object, **terms: Any) -> Any:
     return lambda context, _: context.buy("ABC", quantity, **terms)
 
 
-def run(script: dict[int, Any], *events: FeedEvent) -> tuple[Desk, Watching]:
-    """A desk over these events."""
+def run(script: dict[int, Any], *events: FeedEvent) -> tuple[Account, Watching]:
+    """An account over these events."""
     strategy = Watching(script)
-    return Desk(strategy).run(*events), strategy
+    return Account(strategy).run(*events), strategy
 
 
 def test_a_split_neither_gains_nor_loses() -> None:
     """A hundred at 645 are seven hundred at 92.14 2/7: the same money, the same cost, nothing realised."""
-    desk, _ = run({1: buy(100)}, bar(1, 645.0), action(1, 7), bar(2, 645 / 7))
-    assert desk.position() == 700
-    assert abs(desk.state.equity - 100_000) < D("0.0001")
-    value = desk.state.exposure.value(desk.state)
+    account, _ = run({1: buy(100)}, bar(1, 645.0), action(1, 7), bar(2, 645 / 7))
+    assert account.position() == 700
+    assert abs(account.state.equity - 100_000) < D("0.0001")
+    value = account.state.exposure.value(account.state)
     assert value.realised == 0
-    assert desk.state.portfolio.ledgers[desk.order(1).terms.strategy, "ABC"].cost == 64_500
+    assert account.state.portfolio.ledgers[account.order(1).terms.strategy, "ABC"].cost == 64_500
 
 
 def test_a_reverse_split_pays_what_is_left_over_in_money() -> None:
     """1 for 20 of 1,015 is fifty and three quarters: fifty shares, and 0.75 of a share at 20 in cash."""
-    desk, _ = run({1: buy(1015)}, bar(1, 1.0), action(1, 1, 20), bar(2, 20.0))
-    assert desk.position() == 50
-    assert desk.state.portfolio.cash == 100_000 - 1015 + 15
-    assert desk.state.equity == 100_000
+    account, _ = run({1: buy(1015)}, bar(1, 1.0), action(1, 1, 20), bar(2, 20.0))
+    assert account.position() == 50
+    assert account.state.portfolio.cash == 100_000 - 1015 + 15
+    assert account.state.equity == 100_000
 
 
 def test_fractions_stay_fractions() -> None:
     """Who holds a part of a share holds one after the split, and is paid nothing."""
-    desk, _ = run({1: buy("10.5")}, bar(1, 100.0), action(1, 3, 2), bar(2, 100 / 1.5))
-    assert desk.position() == D("15.75")
-    assert desk.state.portfolio.cash == 100_000 - 1050
+    account, _ = run({1: buy("10.5")}, bar(1, 100.0), action(1, 3, 2), bar(2, 100 / 1.5))
+    assert account.position() == D("15.75")
+    assert account.state.portfolio.cash == 100_000 - 1050
 
 
 def test_a_short_position_splits_and_owes_the_dividend() -> None:
     """Sold short: 50 become 100, and the dividend on the fifty is taken from the account."""
-    desk, _ = run(
+    account, _ = run(
         {1: lambda context, _: context.sell("ABC", 50)},
         bar(1, 100.0), action(1, dividend="2"), bar(2, 98.0), action(2, 2), bar(3, 49.0),
     )  # fmt: skip
-    assert desk.position() == -100
-    assert desk.state.portfolio.cash == 100_000 + 5_000 - 100
-    assert desk.state.equity == 100_000
+    assert account.position() == -100
+    assert account.state.portfolio.cash == 100_000 + 5_000 - 100
+    assert account.state.equity == 100_000
 
 
 def test_a_dividend_is_paid_on_what_is_held_before_the_day() -> None:
     """Bought before the ex-date it is paid, bought on it it is not; the fall by its amount is no loss."""
-    desk, _ = run({1: buy(100), 2: buy(7)}, bar(1, 100.0), action(1, dividend="1.50"), bar(2, 98.5))
-    assert desk.state.portfolio.realised == 150
-    assert desk.state.equity == 100_000
+    account, _ = run({1: buy(100), 2: buy(7)}, bar(1, 100.0), action(1, dividend="1.50"), bar(2, 98.5))
+    assert account.state.portfolio.realised == 150
+    assert account.state.equity == 100_000
 
 
 def test_the_day_of_a_dividend_begins_without_a_peak() -> None:
     """Between the payment and the first price of the day the share is worth less by it: no drawdown comes of that."""
-    desk, _ = run({1: buy(100)}, bar(1, 100.0), action(1, dividend="10"))
-    assert desk.state.equity == 100_000
-    assert desk.state.counters.peak_equity == 100_000
+    account, _ = run({1: buy(100)}, bar(1, 100.0), action(1, dividend="10"))
+    assert account.state.equity == 100_000
+    assert account.state.counters.peak_equity == 100_000
 
 
 def test_a_stop_goes_with_a_split_and_is_not_reached_by_it() -> None:
     """Stop 600 of 100 becomes 85.71 of 700 before the first bar of the day, which does not reach it; the next one does."""
-    desk, _ = run({1: buy(100, stop_loss=600)}, bar(1, 645.0), action(1, 7), bar(2, 92.0, low=90.0))
-    (leg,) = [order for order in desk.state.orders.live.values() if order.terms.role is OrderRole.STOP_LOSS]
+    account, _ = run({1: buy(100, stop_loss=600)}, bar(1, 645.0), action(1, 7), bar(2, 92.0, low=90.0))
+    (leg,) = [order for order in account.state.orders.live.values() if order.terms.role is OrderRole.STOP_LOSS]
     assert leg.terms.stop_price == D("85.71")
     assert leg.terms.quantity == 700
-    assert desk.position() == 700
-    desk.run(bar(3, 85.0, opens=88.0))
-    assert [fill.price for fill in desk.of(OrderFilled)][-1] == D("85.71")
-    assert desk.position() == 0
+    assert account.position() == 700
+    account.run(bar(3, 85.0, opens=88.0))
+    assert [fill.price for fill in account.of(OrderFilled)][-1] == D("85.71")
+    assert account.position() == 0
 
 
 def test_a_target_below_the_old_price_is_not_filled_at_it() -> None:
     """Target 700 becomes 100; the last price of before, 645, is no price for seven hundred shares."""
-    desk, _ = run({1: buy(100, take_profit=700)}, bar(1, 645.0), action(1, 7), bar(2, 92.0))
-    assert desk.position() == 700
-    desk.run(bar(3, 101.0, opens=99.0))
-    assert [fill.price for fill in desk.of(OrderFilled)][-1] == 100
+    account, _ = run({1: buy(100, take_profit=700)}, bar(1, 645.0), action(1, 7), bar(2, 92.0))
+    assert account.position() == 700
+    account.run(bar(3, 101.0, opens=99.0))
+    assert [fill.price for fill in account.of(OrderFilled)][-1] == 100
 
 
 def test_open_orders_are_canceled_at_a_split_and_stay_at_a_dividend() -> None:
     """A resting limit is for old shares at an old price."""
     rest = buy(10, limit_price=90, time_in_force="gtc")
-    desk, _ = run({1: rest}, bar(1, 100.0), action(1, dividend="1"), bar(2, 99.0))
-    assert len(desk.state.orders.live) == 1
-    desk.run(action(2, 2), bar(3, 49.5))
-    assert desk.order(1).state == "CANCELED"
-    assert desk.position() == 0
-    assert desk.state.orders.live == {}
+    account, _ = run({1: rest}, bar(1, 100.0), action(1, dividend="1"), bar(2, 99.0))
+    assert len(account.state.orders.live) == 1
+    account.run(action(2, 2), bar(3, 49.5))
+    assert account.order(1).state == "CANCELED"
+    assert account.position() == 0
+    assert account.state.orders.live == {}
 
 
 def test_strategies_see_a_history_in_shares_of_today() -> None:
     """No bar of before looks like a crash, and who keeps prices of its own is told, with the position of after."""
-    desk, strategy = run({2: buy(10)}, bar(1, 98.0), bar(2, 100.0), action(2, 4), bar(3, 25.5))
+    account, strategy = run({2: buy(10)}, bar(1, 98.0), bar(2, 100.0), action(2, 4), bar(3, 25.5))
     ((told, closes, quantity),) = strategy.told
     assert (told.new, closes, int(quantity)) == (4, [24.5, 25.0], 40)
-    (runner,) = desk.state.host.runners.values()
+    (runner,) = account.state.host.runners.values()
     assert [known.close for known in runner.history["ABC"]] == [24.5, 25.0, 25.5]
     assert [known.volume for known in runner.history["ABC"]] == [4000.0, 4000.0, 1000.0]
 
@@ -143,17 +143,17 @@ def test_strategies_see_a_history_in_shares_of_today() -> None:
 def test_two_strategies_each_keep_their_share() -> None:
     """Long 30 and short 10 in one symbol: each ledger splits, the account's line is their sum."""
     one, two = Scripted({1: buy(30)}), Scripted({1: lambda context, _: context.sell("ABC", 10)})
-    desk = Desk(one, two).run(bar(1, 90.0), action(1, 3, dividend="1"), bar(2, 89 / 3))
-    assert [int(desk.position(owner)) for owner in ("s0", "s1")] == [90, -30]
-    assert desk.state.portfolio.quantity("ABC") == 60
-    assert desk.state.portfolio.realised == 20
+    account = Account(one, two).run(bar(1, 90.0), action(1, 3, dividend="1"), bar(2, 89 / 3))
+    assert [int(account.position(owner)) for owner in ("s0", "s1")] == [90, -30]
+    assert account.state.portfolio.quantity("ABC") == 60
+    assert account.state.portfolio.realised == 20
 
 
 def test_nothing_is_recorded_of_what_concerns_nobody() -> None:
     """A split of a symbol that is neither held nor ordered makes no record."""
-    desk, _ = run({}, bar(1, 100.0), action(1, 2), bar(2, 50.0))
-    assert desk.of(CorporateAction) == []
-    assert desk.of(OrderPrepared) == []
+    account, _ = run({}, bar(1, 100.0), action(1, 2), bar(2, 50.0))
+    assert account.of(CorporateAction) == []
+    assert account.of(OrderPrepared) == []
 
 
 # --- whole runs ---------------------------------------------------------------------------------------------------------
@@ -269,8 +269,8 @@ def test_what_can_not_be_meant_is_refused(tmp_path: Path, text: str, said: str) 
 
 def test_a_trail_goes_with_a_split() -> None:
     """A trail of 70 behind 645 is one of 10 behind 92.14 2/7: it neither fires at the split nor stays where it was."""
-    desk, _ = run({1: buy(100, trail_stop=70)}, bar(1, 645.0), action(1, 7), bar(2, 92.0, low=90.0), bar(3, 95.0))
-    assert desk.position() == 700
-    desk.run(bar(4, 80.0, opens=90.0))
-    assert desk.position() == 0
-    assert D(82) <= [fill.price for fill in desk.of(OrderFilled)][-1] <= D(85)
+    account, _ = run({1: buy(100, trail_stop=70)}, bar(1, 645.0), action(1, 7), bar(2, 92.0, low=90.0), bar(3, 95.0))
+    assert account.position() == 700
+    account.run(bar(4, 80.0, opens=90.0))
+    assert account.position() == 0
+    assert D(82) <= [fill.price for fill in account.of(OrderFilled)][-1] <= D(85)

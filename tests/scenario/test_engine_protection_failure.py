@@ -32,149 +32,149 @@ from holdfast.core.protection.records import (
 from holdfast.core.types import NO_MONEY, SECOND_NS, OrderRole
 from holdfast.venue.exchange import Exchange
 from holdfast.venue.settings import VenueSettings
-from tests.scenario.desk import DAYS, START_NS, Desk, Scripted, minute, price
+from tests.scenario.account import DAYS, START_NS, Account, Scripted, minute, price
 from tests.scenario.test_engine_protection import STOP, Picky, covered, enter, legs, live
 
 LATE_NS = 10 * SECOND_NS
 
 
-def beats(desk: Desk, seconds: int) -> Desk:
+def beats(account: Account, seconds: int) -> Account:
     """Let so many seconds pass without an event."""
-    now_ns = desk.state.now_ns
-    return desk.run(*[Heartbeat(now_ns + second * SECOND_NS) for second in range(1, seconds + 1)])
+    now_ns = account.state.now_ns
+    return account.run(*[Heartbeat(now_ns + second * SECOND_NS) for second in range(1, seconds + 1)])
 
 
-def no_stops(on_failure: OnFailure, refuses: Any = lambda terms: terms.role is STOP, **script: Any) -> Desk:
+def no_stops(on_failure: OnFailure, refuses: Any = lambda terms: terms.role is STOP, **script: Any) -> Account:
     """A strategy that buys 100 with a stop, where the exchange refuses some orders."""
-    desk = Desk(Scripted(script.get("script", {1: enter(take_profit=None)})), exchange=Picky(refuses))
-    desk.state.protection = ProtectionPolicy(on_failure, LATE_NS)
-    return desk.closes(1, 100)
+    account = Account(Scripted(script.get("script", {1: enter(take_profit=None)})), exchange=Picky(refuses))
+    account.state.protection = ProtectionPolicy(on_failure, LATE_NS)
+    return account.closes(1, 100)
 
 
-def stops_made(desk: Desk) -> int:
-    return sum(body.terms.role is STOP for body in desk.of(OrderPrepared))
+def stops_made(account: Account) -> int:
+    return sum(body.terms.role is STOP for body in account.of(OrderPrepared))
 
 
 def test_a_refused_stop_is_tried_again_at_once_and_then_with_pauses() -> None:
     """The tries come after the stated pauses, and are no more than stated."""
-    desk = beats(no_stops(OnFailure.ALERT), 60)
-    made = [record.time_ns for record in desk.records if isinstance(record.body, OrderPrepared)][1:]
+    account = beats(no_stops(OnFailure.ALERT), 60)
+    made = [record.time_ns for record in account.records if isinstance(record.body, OrderPrepared)][1:]
     assert [later - sooner for sooner, later in pairwise(made)] == list(PAUSES_NS)
-    assert stops_made(desk) == LEG_TRIES
+    assert stops_made(account) == LEG_TRIES
 
 
 def test_alert_reports_once_and_keeps_the_guard() -> None:
     """The failure and the alarm are recorded once each, the guard stays to be seen, and trading goes on."""
     script = {1: enter(take_profit=None), 3: lambda context, _: context.buy("ABC", 1)}
-    desk = beats(no_stops(OnFailure.ALERT, script=script), 60).closes(3, 100, 100)
-    (failed,) = desk.of(ProtectionFailed)
+    account = beats(no_stops(OnFailure.ALERT, script=script), 60).closes(3, 100, 100)
+    (failed,) = account.of(ProtectionFailed)
     assert (failed.strategy, failed.symbol, failed.action) == ("s0", "ABC", OnFailure.ALERT)
     assert failed.reason == "5 protective orders in a row came to nothing; the last: not here"
-    (late,) = desk.of(ProtectionLate)
+    (late,) = account.of(ProtectionLate)
     assert (late.quantity, late.protected, late.unprotected_ns) == (100, 0, LATE_NS)
-    assert (desk.position(), len(desk.state.guards), desk.of(PositionClosing)) == (101, 1, [])
+    assert (account.position(), len(account.state.guards), account.of(PositionClosing)) == (101, 1, [])
 
 
 def test_flatten_closes_the_position_that_can_not_be_protected() -> None:
     """After the last try exactly what is open is closed, and nothing is left over."""
-    desk = beats(no_stops(OnFailure.FLATTEN), 20)
-    (closing,) = desk.of(PositionClosing)
+    account = beats(no_stops(OnFailure.FLATTEN), 20)
+    (closing,) = account.of(PositionClosing)
     assert closing.reason == "it can't be protected"
-    assert (desk.position(), live(desk), desk.state.guards, desk.state.closing) == (0, [], {}, {})
-    close = desk.order(desk.state.order_count).terms
+    assert (account.position(), live(account), account.state.guards, account.state.closing) == (0, [], {}, {})
+    close = account.order(account.state.order_count).terms
     assert (close.side, close.quantity, close.role) == ("sell", 100, OrderRole.REGULAR)
-    assert desk.of(ProtectionLate) == []  # seven seconds of tries come before ten of alarm
+    assert account.of(ProtectionLate) == []  # seven seconds of tries come before ten of alarm
 
 
 def test_flatten_leaves_to_a_person_what_will_not_close() -> None:
     """An exchange that takes neither stop nor close: a few tries, then an alarm, and no more orders."""
-    desk = beats(no_stops(OnFailure.FLATTEN, lambda terms: terms.side == "sell"), 60)
-    (left,) = desk.of(PositionLeft)
+    account = beats(no_stops(OnFailure.FLATTEN, lambda terms: terms.side == "sell"), 60)
+    (left,) = account.of(PositionLeft)
     assert (left.quantity, left.reason) == (100, "it can't be protected, and 3 orders did not close it")
-    assert len(desk.of(OrderPrepared)) == 1 + LEG_TRIES + CLOSE_TRIES
-    assert len(beats(desk, 60).of(OrderPrepared)) == 1 + LEG_TRIES + CLOSE_TRIES
+    assert len(account.of(OrderPrepared)) == 1 + LEG_TRIES + CLOSE_TRIES
+    assert len(beats(account, 60).of(OrderPrepared)) == 1 + LEG_TRIES + CLOSE_TRIES
 
 
 def test_retry_goes_on_with_growing_pauses_until_it_is_taken() -> None:
     """An exchange that takes a stop after an hour has it within a minute; the failure was reported once."""
     taken: list[bool] = []
-    desk = no_stops(OnFailure.RETRY, lambda terms: terms.role is STOP and not taken)
+    account = no_stops(OnFailure.RETRY, lambda terms: terms.role is STOP and not taken)
     for _ in range(60):
-        beats(desk, 60)
-    assert len(desk.of(ProtectionFailed)) == 1
-    assert stops_made(desk) < 75
+        beats(account, 60)
+    assert len(account.of(ProtectionFailed)) == 1
+    assert stops_made(account) < 75
     taken.append(True)
-    beats(desk, 60)
-    assert legs(desk) == [(STOP, 100)]
-    (complete,) = desk.of(ProtectionComplete)
+    beats(account, 60)
+    assert legs(account) == [(STOP, 100)]
+    (complete,) = account.of(ProtectionComplete)
     assert complete.unprotected_ns > 3600 * SECOND_NS
 
 
 def test_the_strategy_wishes_in_vain_while_its_position_is_being_closed() -> None:
     """An entry during the close would hold it up: it is dropped, and later ones are taken."""
     script = {1: enter(take_profit=None), 2: lambda context, _: context.buy("ABC", 7)}
-    desk = no_stops(OnFailure.FLATTEN, lambda terms: terms.role is STOP, script=script)
-    beats(desk, 20).closes(2, 100, 100)
-    assert desk.position() == 7
+    account = no_stops(OnFailure.FLATTEN, lambda terms: terms.role is STOP, script=script)
+    beats(account, 20).closes(2, 100, 100)
+    assert account.position() == 7
 
 
 @pytest.mark.parametrize("lived_s", [1, 120])
 def test_a_broker_that_cancels_what_it_took(lived_s: int) -> None:
     """A stop canceled again and again has failed; one canceled every two minutes is only placed again."""
-    desk = Desk(Scripted({1: enter(take_profit=None)})).closes(1, 100)
-    desk.state.protection = ProtectionPolicy(OnFailure.ALERT, LATE_NS)
+    account = Account(Scripted({1: enter(take_profit=None)})).closes(1, 100)
+    account.state.protection = ProtectionPolicy(OnFailure.ALERT, LATE_NS)
     for _ in range(10):
-        for leg in live(desk):
-            desk.exchange.remove(leg.terms.client_order_id)
-            desk.take(Report(desk.state.now_ns, OrderCanceled(leg.terms.client_order_id, "by the broker")))
-        beats(desk, lived_s)
-    assert len(desk.of(ProtectionFailed)) == (1 if lived_s == 1 else 0)
-    assert covered_by_stop(desk) is (lived_s != 1)
+        for leg in live(account):
+            account.exchange.remove(leg.terms.client_order_id)
+            account.take(Report(account.state.now_ns, OrderCanceled(leg.terms.client_order_id, "by the broker")))
+        beats(account, lived_s)
+    assert len(account.of(ProtectionFailed)) == (1 if lived_s == 1 else 0)
+    assert covered_by_stop(account) is (lived_s != 1)
 
 
-def covered_by_stop(desk: Desk) -> bool:
-    return legs(desk) == [(STOP, desk.position())]
+def covered_by_stop(account: Account) -> bool:
+    return legs(account) == [(STOP, account.position())]
 
 
 def test_a_leg_canceled_alone_takes_its_twin_along_and_counts_once() -> None:
     """A pair of which the broker ends one leg is placed anew as a pair: one failure, not two."""
-    desk = Desk(Scripted({1: enter()})).closes(1, 100)
-    stop, _ = live(desk)
-    desk.exchange.remove(stop.terms.client_order_id)
-    desk.take(Report(desk.state.now_ns, OrderCanceled(stop.terms.client_order_id, "by the broker")))
-    assert covered(desk)
-    (cover,) = desk.state.covers.values()
+    account = Account(Scripted({1: enter()})).closes(1, 100)
+    stop, _ = live(account)
+    account.exchange.remove(stop.terms.client_order_id)
+    account.take(Report(account.state.now_ns, OrderCanceled(stop.terms.client_order_id, "by the broker")))
+    assert covered(account)
+    (cover,) = account.state.covers.values()
     assert (cover.failures, cover.since_ns) == (1, 0)
 
 
 def test_the_time_unprotected_is_from_the_fill_to_the_brokers_word() -> None:
     """Complete only when the exchange has acknowledged the whole: measured from the first fill that was not covered."""
     slow = Slow()
-    desk = Desk(Scripted({1: enter(take_profit=None)}), exchange=slow).closes(1, 100)
-    assert (desk.position(), desk.of(ProtectionComplete)) == (100, [])
-    beats(desk, 3)
-    slow.answer(desk)
-    (complete,) = desk.of(ProtectionComplete)
+    account = Account(Scripted({1: enter(take_profit=None)}), exchange=slow).closes(1, 100)
+    assert (account.position(), account.of(ProtectionComplete)) == (100, [])
+    beats(account, 3)
+    slow.answer(account)
+    (complete,) = account.of(ProtectionComplete)
     assert (complete.quantity, complete.unprotected_ns) == (100, 3 * SECOND_NS)
 
 
 def test_an_answer_that_does_not_come_is_an_alarm() -> None:
     """A stop without an answer protects nothing that is known of: after the stated time an alarm says so, once."""
     slow = Slow()
-    desk = beats(Desk(Scripted({1: enter(take_profit=None)}), exchange=slow).closes(1, 100), 60)
-    (late,) = desk.of(ProtectionLate)
+    account = beats(Account(Scripted({1: enter(take_profit=None)}), exchange=slow).closes(1, 100), 60)
+    (late,) = account.of(ProtectionLate)
     assert late.unprotected_ns == LATE_NS
-    slow.answer(desk)
-    (complete,) = desk.of(ProtectionComplete)
+    slow.answer(account)
+    (complete,) = account.of(ProtectionComplete)
     assert complete.unprotected_ns == 60 * SECOND_NS
 
 
 def test_an_alarm_comes_with_the_market_where_no_heartbeat_does() -> None:
     """In a backtest the bars carry the time."""
-    desk = Desk(Scripted({1: enter(take_profit=None)}), exchange=Slow()).closes(1, 100, 100)
-    (late,) = desk.of(ProtectionLate)
+    account = Account(Scripted({1: enter(take_profit=None)}), exchange=Slow()).closes(1, 100, 100)
+    (late,) = account.of(ProtectionLate)
     assert late.unprotected_ns == minute(2) - minute(1)
-    assert desk.state.now_ns > START_NS
+    assert account.state.now_ns > START_NS
 
 
 class Slow(Picky):
@@ -190,20 +190,20 @@ class Slow(Picky):
             return []
         return super().submit(terms, released_ns, now_ns)
 
-    def answer(self, desk: Desk) -> None:
+    def answer(self, account: Account) -> None:
         """Take what was sent."""
         for terms, released_ns in self._kept:
-            for report in super().submit(terms, released_ns, desk.state.now_ns):
-                desk.take(report)
+            for report in super().submit(terms, released_ns, account.state.now_ns):
+                account.take(report)
 
 
 def test_a_way_out_that_comes_to_nothing_is_no_gap_when_the_legs_are_back() -> None:
     """While a close is under way nothing is to be protected; when it fails the clock starts, and stops with the new legs."""
     script = {1: enter(), 2: lambda context, _: context.sell("ABC", 100, trail_percent=50, time_in_force="opg")}
-    desk = Desk(Scripted(script)).closes(1, 100, 101)
-    assert [order.state for order in desk.state.orders.finished.values()].count(OrderState.REJECTED) == 1
-    assert covered(desk)
-    assert [body.quantity for body in desk.of(ProtectionComplete)] == [100, 100]
+    account = Account(Scripted(script)).closes(1, 100, 101)
+    assert [order.state for order in account.state.orders.finished.values()].count(OrderState.REJECTED) == 1
+    assert covered(account)
+    assert [body.quantity for body in account.of(ProtectionComplete)] == [100, 100]
 
 
 # --- starts -----------------------------------------------------------------------------------------------------------
@@ -219,22 +219,22 @@ class Mute(Exchange):
         return super().submit(terms, released_ns, now_ns) if terms.role is OrderRole.REGULAR else []
 
 
-def unconfirmed() -> tuple[Desk, OrderTerms, OrderTerms]:
-    """A desk that has started again with a position whose stop and target have no answer yet; these two."""
-    desk = start_again(Desk(Scripted({1: enter()}), exchange=Mute()).closes(1, 100, 100), 2)
-    assert [body.cause for body in desk.of(Impaired)] == ["protection"]
-    stop, target = [order.terms for order in desk.state.orders.live.values()]
-    return desk, stop, target
+def unconfirmed() -> tuple[Account, OrderTerms, OrderTerms]:
+    """An account that has started again with a position whose stop and target have no answer yet; these two."""
+    account = start_again(Account(Scripted({1: enter()}), exchange=Mute()).closes(1, 100, 100), 2)
+    assert [body.cause for body in account.of(Impaired)] == ["protection"]
+    stop, target = [order.terms for order in account.state.orders.live.values()]
+    return account, stop, target
 
 
-def start_again(desk: Desk, epoch: int, *meanwhile: AnyBody) -> Desk:
+def start_again(account: Account, epoch: int, *meanwhile: AnyBody) -> Account:
     """A new start at a broker that has gone on, and what it tells before the account may trade."""
-    desk.state.broker = BrokerName("alpaca")
-    desk._work(lifecycle.start(desk.state, epoch, "test", "test"))
+    account.state.broker = BrokerName("alpaca")
+    account._work(lifecycle.start(account.state, epoch, "test", "test"))
     for body in meanwhile:
-        desk.take(Report(desk.state.now_ns, body))  # type: ignore[arg-type]
-    desk._work(lifecycle.recovered(desk.state, lifecycle.nothing_recovered(desk.state)))
-    return desk
+        account.take(Report(account.state.now_ns, body))  # type: ignore[arg-type]
+    account._work(lifecycle.recovered(account.state, lifecycle.nothing_recovered(account.state)))
+    return account
 
 
 def fill_of(terms: OrderTerms) -> OrderFilled:
@@ -243,10 +243,10 @@ def fill_of(terms: OrderTerms) -> OrderFilled:
 
 def test_a_target_that_fills_last_is_the_end_of_the_preservation_that_missed_it() -> None:
     """Its stop was canceled before, so no report of a linked order comes behind the fill: nothing is missing all the same."""
-    desk, stop, target = unconfirmed()
-    start_again(desk, 3, OrderCanceled(stop.client_order_id, "by itself"), fill_of(target))
-    assert (desk.position(), desk.state.impairments) == (0, {})
-    assert desk.state.account_state.takes_risk
+    account, stop, target = unconfirmed()
+    start_again(account, 3, OrderCanceled(stop.client_order_id, "by itself"), fill_of(target))
+    assert (account.position(), account.state.impairments) == (0, {})
+    assert account.state.account_state.takes_risk
 
 
 @pytest.mark.parametrize("on_failure", OnFailure)
@@ -255,10 +255,10 @@ def test_a_refused_stop_that_the_market_has_reached_is_carried_out(
     on_failure: OnFailure, market: int, is_closed: bool
 ) -> None:
     """The stop is at 90 and refused. At 90 or below it would have fired: the position is closed at once, whatever the policy; above it isn't."""
-    desk = no_stops(on_failure).closes(2, market)
-    beats(desk, 1)
-    closing = [body.reason for body in desk.of(PositionClosing)]
+    account = no_stops(on_failure).closes(2, market)
+    beats(account, 1)
+    closing = [body.reason for body in account.of(PositionClosing)]
     assert closing == ["the market has reached its stop, which the broker would not take"] * is_closed
-    assert not desk.of(ProtectionFailed)
-    desk.closes(3, market)
-    assert (desk.position() == 0) is is_closed
+    assert not account.of(ProtectionFailed)
+    account.closes(3, market)
+    assert (account.position() == 0) is is_closed

@@ -2,14 +2,16 @@
 
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.process.program import Done, run
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "first-strategy.md").read_text(encoding="utf-8")
@@ -32,25 +34,31 @@ def blocks(language: str) -> list[str]:
     return [text for name, text in re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.M | re.S) if name == language]
 
 
+def typed(command: Sequence[str], folder: Path) -> Done:
+    """A command as a person types it; the program is forked, Python is not."""
+    if command[0] == "holdfast":
+        return run(folder, *command[1:], COLUMNS="110")
+    done = subprocess.run(
+        [sys.executable, *command[1:]], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
 def test_the_page_runs_as_it_says(tmp_path: Path) -> None:
     """Its files are written, its commands run in their order, and what it shows is printed; paper comes to the backtest's figure."""
     for code in (*blocks("python"), *blocks("toml")):
         name = re.match(r"# (\S+)\n", code)
         assert name is not None
         (tmp_path / name[1]).write_text(code, encoding="utf-8")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "110"}
     printed: dict[str, str] = {}
     for block in blocks(""):
         for command, *shown in (part.splitlines() for part in re.split(r"^\$ ", block, flags=re.M) if part):
-            done = subprocess.run(
-                command.split(), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
-            )
-            assert done.returncode == 0, (command, done.stdout, done.stderr)
-            missing = is_within(
-                shown, [*done.stderr.splitlines(), *done.stdout.splitlines(), *done.stderr.splitlines()]
-            )
-            assert missing == "", (command, done.stdout, done.stderr)
-            printed[command] = done.stdout
+            done = typed(command.split(), tmp_path)
+            assert done.status == 0, (command, done)
+            said = done.err.splitlines()
+            missing = is_within(shown, [*said, *done.out.splitlines(), *said])
+            assert missing == "", (command, done)
+            printed[command] = done.out
     equity = re.search(r"-> ([\d,.]+)", printed["holdfast backtest --report report.html"])
     assert equity is not None
     assert equity[1] in printed["holdfast status"]

@@ -53,7 +53,7 @@ from holdfast.core.types import (
     StrategyId,
 )
 from tests.property.test_protection import Model
-from tests.scenario.desk import Desk, Scripted, bar, minute, new_state, price
+from tests.scenario.account import Account, Scripted, bar, minute, new_state, price
 from tests.scenario.test_engine_protection import STOP, covered, enter, legs
 from tests.scenario.test_engine_protection_failure import start_again
 from tests.scenario.test_preservation import AFTER_NS, later, lose, trading
@@ -64,8 +64,8 @@ class Quiet:
 
     def __init__(self, **rules: Any) -> None:
         self.model = Model()
-        self.desk = self.model.desk = Desk(exchange=self.model, **rules)
-        self.desk.run(bar(1, 100.0), bar(1, 100.0, symbol="XYZ"))
+        self.account = self.model.account = Account(exchange=self.model, **rules)
+        self.account.run(bar(1, 100.0), bar(1, 100.0, symbol="XYZ"))
 
     def order(
         self, side: Side, quantity: int, strategy: str = "s0", symbol: str = "ABC", **terms: Any
@@ -73,12 +73,12 @@ class Quiet:
         """Order something; its id."""
         action = Action.BUY if side is Side.BUY else Action.SELL
         signal = Signal(StrategyId(strategy), symbol, action, side, Quantity(Decimal(quantity)), **terms)
-        self.desk.ask(PlaceOrder(signal), f"c{self.desk.state.sequence}")
+        self.account.ask(PlaceOrder(signal), f"c{self.account.state.sequence}")
         return self.last()
 
     def last(self) -> ClientOrderId:
         """The order made last."""
-        return self.desk.state.ids.order(self.desk.state.order_count)
+        return self.account.state.ids.order(self.account.state.order_count)
 
     def hold(self, quantity: int, strategy: str = "s0", symbol: str = "ABC", **terms: Any) -> None:
         """Buy something; what protects it works."""
@@ -103,7 +103,7 @@ class Quiet:
 
     def stops_of(self, symbol: str) -> list[Decimal]:
         """What the stops in a symbol would close."""
-        live = self.desk.state.orders.live.values()
+        live = self.account.state.orders.live.values()
         return [order.remaining for order in live if (order.terms.symbol, order.terms.role) == (symbol, STOP)]
 
 
@@ -115,7 +115,7 @@ def half_flattened() -> Quiet:
     quiet = Quiet()
     quiet.hold(100, stop_loss=price(90))
     quiet.hold(10, symbol="XYZ", stop_loss=price(90))
-    quiet.desk.ask(Flatten(), "f")
+    quiet.account.ask(Flatten(), "f")
     quiet.model.end(quiet.stop(), OrderCanceled)
     return quiet
 
@@ -128,13 +128,13 @@ def go_to_the_end(quiet: Quiet) -> None:
 
 
 def start(quiet: Quiet) -> None:
-    start_again(quiet.desk, 2)
+    start_again(quiet.account, 2)
 
 
 def accept_what_is_there(quiet: Quiet) -> None:
-    state = quiet.desk.state
+    state = quiet.account.state
     held = tuple((symbol, Quantity(line.quantity), price(100)) for symbol, line in state.portfolio.open_lines())
-    quiet.desk.take(Comparison(state.now_ns, state.portfolio.cash, held, accept=True, reason="a test"))
+    quiet.account.take(Comparison(state.now_ns, state.portfolio.cash, held, accept=True, reason="a test"))
 
 
 @pytest.mark.parametrize("meanwhile", [start, accept_what_is_there])
@@ -144,13 +144,13 @@ def test_nothing_is_protected_while_a_flatten_is_on(meanwhile: Callable[[Quiet],
     meanwhile(quiet)
     assert quiet.stops_of("ABC") == []
     go_to_the_end(quiet)
-    assert quiet.desk.of(Flattened) == [Flattened()]
+    assert quiet.account.of(Flattened) == [Flattened()]
 
 
 def test_a_flatten_that_is_given_up_leaves_nothing_bare() -> None:
     """A resume in the middle: the stop whose cancel was confirmed before is placed again at once."""
     quiet = half_flattened()
-    quiet.desk.ask(Resume(), "r")
+    quiet.account.ask(Resume(), "r")
     assert quiet.stops_of("ABC") == [100]
 
 
@@ -160,12 +160,12 @@ def test_a_refused_cancel_does_not_hold_a_flatten_up() -> None:
     key = quiet.stop("XYZ")
     quiet.model.orders[key].is_canceling = False
     quiet.model.tell(CancelRefused(key, "not now"))
-    later(quiet.desk, SECOND_NS)
+    later(quiet.account, SECOND_NS)
     assert quiet.canceling() == []
-    later(quiet.desk, MINUTE_NS)
+    later(quiet.account, MINUTE_NS)
     assert quiet.canceling() == [key]
     go_to_the_end(quiet)
-    assert quiet.desk.of(Flattened) == [Flattened()]
+    assert quiet.account.of(Flattened) == [Flattened()]
 
 
 def test_an_order_that_turns_up_during_a_flatten_is_canceled() -> None:
@@ -174,9 +174,9 @@ def test_an_order_that_turns_up_during_a_flatten_is_canceled() -> None:
     quiet.hold(5, stop_loss=price(90))
     lost = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
     quiet.model.tell(OrderNotSent(lost, "not there"))
-    quiet.desk.ask(Flatten(), "f")
+    quiet.account.ask(Flatten(), "f")
     quiet.model.tell(OrderAccepted(lost, "b1"))
-    later(quiet.desk, MINUTE_NS)
+    later(quiet.account, MINUTE_NS)
     assert set(quiet.canceling()) == {lost, quiet.stop()}
 
 
@@ -184,9 +184,9 @@ def test_what_a_flatten_itself_orders_works_on() -> None:
     """However long a close takes, it isn't taken for one that is in the way."""
     quiet = Quiet()
     quiet.hold(100)
-    quiet.desk.ask(Flatten(), "f")
+    quiet.account.ask(Flatten(), "f")
     quiet.accept()
-    later(quiet.desk, 2 * MINUTE_NS)
+    later(quiet.account, 2 * MINUTE_NS)
     assert (len(quiet.model.orders), quiet.canceling()) == (1, [])
 
 
@@ -195,49 +195,49 @@ def test_what_a_flatten_itself_orders_works_on() -> None:
 
 def test_a_start_finds_a_connection_back_and_sells_nothing() -> None:
     """It was missing when the last engine died an hour ago: the time it has to come back begins with the new start."""
-    desk = trading(Preservation.CLOSE_ALL)
-    lose(desk, "order events")
-    desk.state.now_ns += 3600 * SECOND_NS
-    start_again(desk, 2)
-    desk.take_health(Health(desk.state.now_ns, "order events", ok=True, reason="after a new start"))
-    assert (desk.state.account_state.takes_risk, desk.of(PositionClosing)) == (True, [])
+    account = trading(Preservation.CLOSE_ALL)
+    lose(account, "order events")
+    account.state.now_ns += 3600 * SECOND_NS
+    start_again(account, 2)
+    account.take_health(Health(account.state.now_ns, "order events", ok=True, reason="after a new start"))
+    assert (account.state.account_state.takes_risk, account.of(PositionClosing)) == (True, [])
 
 
 def test_a_start_waits_for_a_connection_as_long_as_ever() -> None:
     """One that stays away after the start as well is acted on, no sooner than it says."""
-    desk = trading(Preservation.CLOSE_ALL)
-    lose(desk, "order events")
-    desk.state.now_ns += 3600 * SECOND_NS
-    start_again(desk, 2)
-    later(desk, AFTER_NS - 1)
-    assert desk.of(PositionClosing) == []
-    later(desk, 1)
-    assert len(desk.of(PositionClosing)) == 2
+    account = trading(Preservation.CLOSE_ALL)
+    lose(account, "order events")
+    account.state.now_ns += 3600 * SECOND_NS
+    start_again(account, 2)
+    later(account, AFTER_NS - 1)
+    assert account.of(PositionClosing) == []
+    later(account, 1)
+    assert len(account.of(PositionClosing)) == 2
 
 
 def test_a_start_does_not_wait_where_nothing_may_come_back() -> None:
     """What a person asked for is carried out with the first look at the clock."""
-    desk = trading()
-    desk.ask(Preserve())
-    desk.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_ALL)
-    start_again(desk, 2)
-    later(desk, 1)
-    assert len(desk.of(PositionClosing)) == 2
+    account = trading()
+    account.ask(Preserve())
+    account.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_ALL)
+    start_again(account, 2)
+    later(account, 1)
+    assert len(account.of(PositionClosing)) == 2
 
 
 @pytest.mark.parametrize("policy", [Preservation.CLOSE_UNPROTECTED, Preservation.CLOSE_ALL])
 def test_an_entry_that_fills_after_its_cancel_was_asked_for_is_closed(policy: Preservation) -> None:
     """PRESERVATION has acted before: what opens after that is closed as it comes, not with the next hour."""
     quiet = Quiet()
-    quiet.desk.state.protection = ProtectionPolicy(preservation=policy)
+    quiet.account.state.protection = ProtectionPolicy(preservation=policy)
     key = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
     quiet.accept()
-    lose(quiet.desk)
-    later(quiet.desk, AFTER_NS)
+    lose(quiet.account)
+    later(quiet.account, AFTER_NS)
     assert quiet.canceling() == [key]
     quiet.model.fill(key, Decimal(1))
-    later(quiet.desk, 1)
-    assert len(quiet.desk.of(PositionClosing)) == 1
+    later(quiet.account, 1)
+    assert len(quiet.account.of(PositionClosing)) == 1
 
 
 def test_an_entry_that_turns_up_in_preservation_is_canceled() -> None:
@@ -245,42 +245,42 @@ def test_an_entry_that_turns_up_in_preservation_is_canceled() -> None:
     quiet = Quiet()
     key = quiet.order(Side.BUY, 10, limit_price=price(99), order_type=OrderType.LIMIT)
     quiet.model.tell(OrderNotSent(key, "not there"))
-    lose(quiet.desk)
-    later(quiet.desk, AFTER_NS)
+    lose(quiet.account)
+    later(quiet.account, AFTER_NS)
     quiet.model.tell(OrderAccepted(key, "b1"))
-    later(quiet.desk, MINUTE_NS)
+    later(quiet.account, MINUTE_NS)
     assert quiet.canceling() == [key]
 
 
 def test_a_position_whose_stop_is_being_moved_is_not_one_without() -> None:
     """Between the cancel's confirmation and the new stop's the clock is looked at: nothing is sold for that."""
     quiet = Quiet(limits=RiskLimits(daily_loss_pct=Decimal(50)))
-    desk = quiet.desk
-    desk.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_UNPROTECTED)
+    account = quiet.account
+    account.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_UNPROTECTED)
     quiet.hold(10, exits=Exits(trail_amount=price(10)))
-    lose(desk)
-    later(desk, AFTER_NS)
-    desk.run(bar(5, 120.0))
-    later(desk, 55 * SECOND_NS)
+    lose(account)
+    later(account, AFTER_NS)
+    account.run(bar(5, 120.0))
+    later(account, 55 * SECOND_NS)
     quiet.model.end(quiet.stop(), OrderCanceled)
-    later(desk, 10 * SECOND_NS)  # a new minute has begun: losses are looked at
+    later(account, 10 * SECOND_NS)  # a new minute has begun: losses are looked at
     quiet.accept()
-    later(desk, 3600 * SECOND_NS)
-    assert (desk.of(PositionClosing), legs(desk)) == ([], [(STOP, 10)])
+    later(account, 3600 * SECOND_NS)
+    assert (account.of(PositionClosing), legs(account)) == ([], [(STOP, 10)])
 
 
 def test_a_stop_that_does_not_come_back_is_waited_for_so_long_and_no_longer() -> None:
     """Unconfirmed for as long as a connection may be away, its position is one without a stop."""
     quiet = Quiet()
-    desk = quiet.desk
-    desk.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_UNPROTECTED)
+    account = quiet.account
+    account.state.protection = ProtectionPolicy(preservation=Preservation.CLOSE_UNPROTECTED)
     quiet.hold(10, stop_loss=price(90))
-    desk.ask(Preserve())
+    account.ask(Preserve())
     quiet.model.end(quiet.stop(), OrderCanceled)
-    later(desk, AFTER_NS - 1)
-    assert desk.of(PositionClosing) == []
-    later(desk, 1)
-    assert len(desk.of(PositionClosing)) == 1
+    later(account, AFTER_NS - 1)
+    assert account.of(PositionClosing) == []
+    later(account, 1)
+    assert len(account.of(PositionClosing)) == 1
 
 
 # --- alarms -----------------------------------------------------------------------------------------------------------
@@ -290,9 +290,9 @@ def test_the_alarm_for_a_stop_that_the_market_set_is_in_time() -> None:
     """A stop that comes with break-even, at a broker that says nothing of it."""
     quiet = Quiet()
     quiet.hold(10, exits=Exits(break_even_at=price(110)))
-    quiet.desk.run(bar(2, 111.0))
-    later(quiet.desk, 10 * SECOND_NS)
-    assert len(quiet.desk.of(ProtectionLate)) == 1
+    quiet.account.run(bar(2, 111.0))
+    later(quiet.account, 10 * SECOND_NS)
+    assert len(quiet.account.of(ProtectionLate)) == 1
 
 
 # --- closes -----------------------------------------------------------------------------------------------------------
@@ -309,11 +309,11 @@ def test_a_close_does_not_wait_for_an_order_that_rests() -> None:
     quiet = held_for_a_minute()
     resting = quiet.order(Side.SELL, 10, "s1", limit_price=price(150), order_type=OrderType.LIMIT)
     quiet.accept()
-    later(quiet.desk, 60 * SECOND_NS)
+    later(quiet.account, 60 * SECOND_NS)
     assert quiet.canceling() == [resting]
     quiet.model.end(resting, OrderCanceled)
     quiet.model.fill(quiet.last(), Decimal(1))
-    assert quiet.desk.position() == 0
+    assert quiet.account.position() == 0
 
 
 def test_a_close_that_somebody_elses_order_bars_is_left_to_a_person() -> None:
@@ -322,38 +322,38 @@ def test_a_close_that_somebody_elses_order_bars_is_left_to_a_person() -> None:
     key = external_order_id("app")
     terms = OrderTerms(key, EXTERNAL, "ABC", Side.SELL, Quantity(Decimal(10)), OrderType.LIMIT, limit_price=price(150))
     quiet.model.tell(OrderAdopted(terms, "app"))
-    later(quiet.desk, 60 * SECOND_NS)
-    (left,) = quiet.desk.of(PositionLeft)
+    later(quiet.account, 60 * SECOND_NS)
+    (left,) = quiet.account.of(PositionLeft)
     assert left.reason == "it was to be held no longer, and order app of somebody else has it"
-    assert not quiet.desk.state.orders.live[key].cancel_released_ns
+    assert not quiet.account.state.orders.live[key].cancel_released_ns
 
 
 def test_a_refused_cancel_does_not_hold_a_close_up() -> None:
     """The stop's cancel is refused and it works on: the cancel is asked for again, and then the position closed."""
     quiet = Quiet()
     quiet.hold(10, stop_loss=price(90), exits=Exits(hold_ns=60 * SECOND_NS))
-    later(quiet.desk, 60 * SECOND_NS)
+    later(quiet.account, 60 * SECOND_NS)
     key = quiet.stop()
     quiet.model.orders[key].is_canceling = False
     quiet.model.tell(CancelRefused(key, "not now"))
-    later(quiet.desk, MINUTE_NS)
+    later(quiet.account, MINUTE_NS)
     assert quiet.canceling() == [key]
     quiet.model.end(key, OrderCanceled)
     quiet.model.fill(quiet.last(), Decimal(1))
-    assert quiet.desk.position() == 0
+    assert quiet.account.position() == 0
 
 
 def test_a_position_that_was_left_and_is_wanted_again_is_closed_in_time() -> None:
     """The account held none of it, so that it was left; it does again, and a new entry asks for a time of its own."""
     quiet = held_for_a_minute()
     quiet.model.elsewhere(1, Side.SELL, 10)
-    later(quiet.desk, 60 * SECOND_NS)
-    assert len(quiet.desk.of(PositionLeft)) == 1
+    later(quiet.account, 60 * SECOND_NS)
+    assert len(quiet.account.of(PositionLeft)) == 1
     quiet.model.elsewhere(2, Side.BUY, 10)
     quiet.hold(5, exits=Exits(hold_ns=60 * SECOND_NS))
-    later(quiet.desk, 60 * SECOND_NS)
+    later(quiet.account, 60 * SECOND_NS)
     quiet.model.fill(quiet.last(), Decimal(1))
-    assert quiet.desk.position() == 0
+    assert quiet.account.position() == 0
 
 
 def test_what_was_to_follow_an_order_is_given_up_with_it() -> None:
@@ -361,11 +361,11 @@ def test_what_was_to_follow_an_order_is_given_up_with_it() -> None:
     quiet = Quiet(rules=BrokerRules(orders_cross_zero=False))
     quiet.hold(10)
     key = quiet.order(Side.SELL, 30)
-    assert quiet.desk.state.orders.live[key].terms.then == 20
-    quiet.desk.ask(CancelOrders(key), "x")
+    assert quiet.account.state.orders.live[key].terms.then == 20
+    quiet.account.ask(CancelOrders(key), "x")
     quiet.model.tell(CancelRefused(key, "it is filling"))
     quiet.model.fill(key, Decimal(1))
-    assert (quiet.last(), quiet.desk.position(), quiet.desk.state.orders.open_net) == (key, 0, {})
+    assert (quiet.last(), quiet.account.position(), quiet.account.state.orders.open_net) == (key, 0, {})
 
 
 # --- executions that are undone ---------------------------------------------------------------------------------------
@@ -373,7 +373,7 @@ def test_what_was_to_follow_an_order_is_given_up_with_it() -> None:
 
 def undo(quiet: Quiet, number: int, at: float = 100) -> FillBusted:
     """The exchange undoes the whole execution of the ``number``-th order."""
-    order = quiet.desk.order(number)
+    order = quiet.account.order(number)
     terms, execution = order.terms, order.execution_ids[0]
     bust = FillBusted(
         terms.client_order_id, execution, terms.symbol, terms.side, order.filled_quantity, price(at), NO_MONEY, "undone"
@@ -392,23 +392,23 @@ def test_what_guarded_a_position_is_gone_when_that_is_turned_round_by_a_bust() -
     for key in quiet.canceling():
         if key in quiet.model.orders:
             quiet.model.end(key, OrderCanceled)
-    assert (quiet.desk.position(), quiet.desk.state.guards, legs(quiet.desk)) == (-60, {}, [])
+    assert (quiet.account.position(), quiet.account.state.guards, legs(quiet.account)) == (-60, {}, [])
 
 
 @pytest.mark.parametrize("corrected", [Decimal(89), Decimal(91)])
 def test_a_loss_whose_price_is_corrected_is_counted_once(corrected: Decimal) -> None:
     """To a greater loss or a smaller: the row of losing trades is neither longer nor over for that. The next loss counts."""
     quiet = Quiet()
-    desk, strategy = quiet.desk, StrategyId("s0")
-    streaks = desk.state.counters.loss_streaks
+    account, strategy = quiet.account, StrategyId("s0")
+    streaks = account.state.counters.loss_streaks
     quiet.hold(10)
     key = quiet.order(Side.SELL, 10)
-    desk.take(Report(desk.state.now_ns, fill_at(key, "e1", 90)))
+    account.take(Report(account.state.now_ns, fill_at(key, "e1", 90)))
     assert streaks[strategy] == 1
     undo(quiet, 2, 90)
     quiet.model.tell(fill_at(key, "e1@", corrected))
-    assert (desk.position(), streaks[strategy]) == (0, 1)
-    later(desk, 3600 * SECOND_NS)  # else the same orders again would be taken for repeats
+    assert (account.position(), streaks[strategy]) == (0, 1)
+    later(account, 3600 * SECOND_NS)  # else the same orders again would be taken for repeats
     quiet.hold(10)
     quiet.model.tell(fill_at(quiet.order(Side.SELL, 10), "e2", 90))
     assert streaks[strategy] == 2
@@ -423,12 +423,12 @@ def fill_at(key: ClientOrderId, execution: str, at: Any) -> OrderFilled:
 
 def test_shares_that_are_moved_in_are_no_loss_of_the_day() -> None:
     """A person accepts what the broker has, at an average price far above the market's: no limit is hit, now or a minute later."""
-    desk = Desk(limits=RiskLimits(daily_loss_pct=Decimal(3), max_drawdown_pct=Decimal(3))).closes(1, 250)
+    account = Account(limits=RiskLimits(daily_loss_pct=Decimal(3), max_drawdown_pct=Decimal(3))).closes(1, 250)
     held = (("ABC", Quantity(Decimal(100)), price(300)),)
-    desk.take(Comparison(desk.state.now_ns, desk.state.portfolio.cash, held, accept=True, reason="moved in"))
-    later(desk, 2 * MINUTE_NS)
-    assert (desk.state.price("ABC"), desk.state.day_start_equity) == (250, 125_000)
-    assert desk.state.impairments == {}
+    account.take(Comparison(account.state.now_ns, account.state.portfolio.cash, held, accept=True, reason="moved in"))
+    later(account, 2 * MINUTE_NS)
+    assert (account.state.price("ABC"), account.state.day_start_equity) == (250, 125_000)
+    assert account.state.impairments == {}
 
 
 def test_a_first_start_values_what_is_there_at_the_market() -> None:
@@ -444,33 +444,33 @@ def test_a_first_start_values_what_is_there_at_the_market() -> None:
 def test_a_drawdown_is_counted_from_the_moment_of_the_resume() -> None:
     """Nobody trades, and the hour is not over: what is lost after the resume is lost from what there was at the resume."""
     limits = RiskLimits(max_drawdown_pct=Decimal(10))
-    desk = Desk(Scripted({1: lambda context, _: context.buy("ABC", 500)}), limits=limits).closes(1, 100, 75)
-    later(desk, MINUTE_NS)
-    assert list(desk.state.impairments) == ["drawdown"]
-    desk.ask(Resume())
-    assert desk.state.account_state.takes_risk
-    desk.closes(5, 50)
-    later(desk, MINUTE_NS)
-    assert list(desk.state.impairments) == ["drawdown"]
+    account = Account(Scripted({1: lambda context, _: context.buy("ABC", 500)}), limits=limits).closes(1, 100, 75)
+    later(account, MINUTE_NS)
+    assert list(account.state.impairments) == ["drawdown"]
+    account.ask(Resume())
+    assert account.state.account_state.takes_risk
+    account.closes(5, 50)
+    later(account, MINUTE_NS)
+    assert list(account.state.impairments) == ["drawdown"]
 
 
 def test_data_that_was_silent_is_fresh_again_though_nobody_asks_any_more() -> None:
     """``stale_after_s`` is taken out of the configuration while the account is in PRESERVATION for it."""
-    desk = Desk(stale_after_ns=5 * MINUTE_NS).run(bar(1, 10.0))
-    later(desk, 10 * MINUTE_NS)
-    assert list(desk.state.impairments) == ["stale data"]
-    desk.state.stale_after_ns = None
-    start_again(desk, 2)
-    desk.run(bar(20, 10.0))
-    assert (desk.state.impairments, desk.state.stale) == ({}, {})
+    account = Account(stale_after_ns=5 * MINUTE_NS).run(bar(1, 10.0))
+    later(account, 10 * MINUTE_NS)
+    assert list(account.state.impairments) == ["stale data"]
+    account.state.stale_after_ns = None
+    start_again(account, 2)
+    account.run(bar(20, 10.0))
+    assert (account.state.impairments, account.state.stale) == ({}, {})
 
 
-def stopped_out() -> tuple[Desk, OrderFilled]:
-    """A desk whose stop at 90, of a pair, has just closed its position of 100."""
-    desk = Desk(Scripted({1: enter()})).closes(1, 100, 100)
-    desk.run(bar(3, 90.0, low=89.0), bar(4, 100.0))
-    assert (desk.position(), desk.state.guards) == (0, {})
-    return desk, desk.of(OrderFilled)[-1]
+def stopped_out() -> tuple[Account, OrderFilled]:
+    """An account whose stop at 90, of a pair, has just closed its position of 100."""
+    account = Account(Scripted({1: enter()})).closes(1, 100, 100)
+    account.run(bar(3, 90.0, low=89.0), bar(4, 100.0))
+    assert (account.position(), account.state.guards) == (0, {})
+    return account, account.of(OrderFilled)[-1]
 
 
 def undone(fill: OrderFilled) -> Report:
@@ -480,17 +480,17 @@ def undone(fill: OrderFilled) -> Report:
 
 def test_a_position_that_is_back_because_its_stop_s_execution_was_undone_has_its_exits_again() -> None:
     """The exchange says that the stop never traded: what is held is protected as before."""
-    desk, fill = stopped_out()
-    desk.take(undone(fill))
-    assert (desk.position(), covered(desk)) == (100, True)
-    prices = [(order.terms.stop_price, order.terms.limit_price) for order in desk.state.orders.live.values()]
+    account, fill = stopped_out()
+    account.take(undone(fill))
+    assert (account.position(), covered(account)) == (100, True)
+    prices = [(order.terms.stop_price, order.terms.limit_price) for order in account.state.orders.live.values()]
     assert prices == [(90, None), (None, 120)]
 
 
 def test_a_corrected_price_of_a_stop_leaves_no_exits_behind() -> None:
     """A correction is a bust and another fill: the position is gone again, and so is what was made for it."""
-    desk, fill = stopped_out()
+    account, fill = stopped_out()
     again = msgspec.structs.replace(fill, execution_id=f"{fill.execution_id}@89", price=price(89))
-    desk.take(undone(fill))
-    desk.take(Report(minute(4), again))
-    assert (desk.position(), list(desk.state.orders.live), desk.state.guards) == (0, [], {})
+    account.take(undone(fill))
+    account.take(Report(minute(4), again))
+    assert (account.position(), list(account.state.orders.live), account.state.guards) == (0, [], {})

@@ -33,28 +33,28 @@ from holdfast.core.state import apply
 from holdfast.core.types import MINUTE_NS, OrderType, Quantity, Side, StrategyId
 from holdfast.runtime.gate import Gate
 from tests.property.test_risk_interleaved import Silent
-from tests.scenario.desk import Desk, bar, new_state, price
+from tests.scenario.account import Account, bar, new_state, price
 
 pytestmark = pytest.mark.proves("I6")
 
 
 class Books:
-    """A desk whose broker says only what the test says; ``ABC`` and ``XYZ`` trade at 100."""
+    """An account whose broker says only what the test says; ``ABC`` and ``XYZ`` trade at 100."""
 
     def __init__(self) -> None:
-        self.desk = Desk(exchange=Silent()).run(bar(1, 100), bar(1, 100, symbol="XYZ"))
+        self.account = Account(exchange=Silent()).run(bar(1, 100), bar(1, 100, symbol="XYZ"))
 
     def tell(self, body: Any) -> None:
-        self.desk.take(Report(self.desk.state.now_ns, body))
+        self.account.take(Report(self.account.state.now_ns, body))
 
     def last(self) -> OrderTerms:
         """The order made last."""
-        terms: OrderTerms = self.desk.of(OrderPrepared)[-1].terms
+        terms: OrderTerms = self.account.of(OrderPrepared)[-1].terms
         return terms
 
     def fill(self, terms: OrderTerms) -> None:
         key = terms.client_order_id
-        name = f"x{self.desk.state.sequence}"
+        name = f"x{self.account.state.sequence}"
         self.tell(OrderFilled(key, name, terms.symbol, terms.side, terms.quantity, price(100)))
 
     def order(self, strategy: str, side: Side, quantity: int, **terms: Any) -> OrderTerms:
@@ -69,30 +69,30 @@ class Books:
         """Let a strategy ask for something."""
         side = Side.BUY if action is Action.BUY else Side.SELL
         signal = Signal(StrategyId(strategy), "ABC", action, side, Quantity(Decimal(quantity)), **terms)
-        self.desk.ask(PlaceOrder(signal), f"c{self.desk.state.sequence}")
+        self.account.ask(PlaceOrder(signal), f"c{self.account.state.sequence}")
 
     def hold(self, strategy: str, quantity: int, **terms: Any) -> None:
         """A strategy holds so much; what protects it works."""
         self.fill(self.order(strategy, Side.BUY if quantity > 0 else Side.SELL, abs(quantity), **terms))
-        for key, order in list(self.desk.state.orders.live.items()):
+        for key, order in list(self.account.state.orders.live.items()):
             if not order.broker_order_id:
                 self.tell(OrderAccepted(key, f"b{key}"))
 
     def found(self, there: int, *, accept: bool = False) -> None:
         """The books are compared with a broker that has so much."""
-        state = self.desk.state
+        state = self.account.state
         rows = (("ABC", Quantity(Decimal(there)), price(100)),) if there else ()
-        self.desk.take(Comparison(state.now_ns, state.portfolio.cash, rows, accept=accept))
+        self.account.take(Comparison(state.now_ns, state.portfolio.cash, rows, accept=accept))
 
     def confirm(self) -> None:
         """Every cancel that was asked for takes hold."""
-        for key, order in list(self.desk.state.orders.live.items()):
+        for key, order in list(self.account.state.orders.live.items()):
             if order.cancel_released_ns:
                 self.tell(OrderCanceled(key))
 
     def at_work(self) -> list[tuple[str, str, int]]:
         """What works, or is on its way, and isn't being canceled."""
-        live = self.desk.state.orders.live.values()
+        live = self.account.state.orders.live.values()
         return [
             (order.terms.role.value, order.terms.side.value, int(order.remaining))
             for order in live
@@ -109,7 +109,7 @@ def test_a_close_sells_what_both_have(there: int, sold: int) -> None:
     books.place("s0", Action.SELL, 10)
     assert books.at_work() == ([("entry", "sell", sold)] if sold else [])
     if sold < 10:
-        (refusal,) = books.desk.of(RiskRefused)
+        (refusal,) = books.account.of(RiskRefused)
         assert (refusal.rule, refusal.quantity) == ("books", 10 - sold)
 
 
@@ -165,8 +165,8 @@ def test_nothing_new_is_taken_in_a_symbol_that_differs_and_others_trade_on() -> 
     books.hold("s0", 10)
     books.found(15)
     books.place("s1", Action.BUY, 1)
-    assert [refusal.rule for refusal in books.desk.of(RiskRefused)] == ["books"]
-    books.desk.place(Action.BUY, 1, symbol="XYZ")
+    assert [refusal.rule for refusal in books.account.of(RiskRefused)] == ["books"]
+    books.account.place(Action.BUY, 1, symbol="XYZ")
     assert books.at_work() == [("entry", "buy", 1)]
 
 
@@ -193,16 +193,16 @@ def test_a_flatten_closes_what_the_broker_has(
     for strategy, quantity in ledgers.items():
         books.hold(strategy, quantity)
     books.found(there)
-    before = len(books.desk.of(OrderPrepared))
-    books.desk.ask(Flatten(), "f")
-    made = [body.terms for body in books.desk.of(OrderPrepared)[before:]]
+    before = len(books.account.of(OrderPrepared))
+    books.account.ask(Flatten(), "f")
+    made = [body.terms for body in books.account.of(OrderPrepared)[before:]]
     assert [(terms.strategy, terms.side.value, int(terms.quantity)) for terms in made] == ordered
     moved = sum(int(terms.quantity) * terms.side.sign for terms in made)
     assert there + moved == 0
     for terms in made:
         books.fill(terms)
-    assert len(books.desk.of(OrderPrepared)) == before + len(made)
-    (flattened,) = books.desk.of(Flattened)
+    assert len(books.account.of(OrderPrepared)) == before + len(made)
+    (flattened,) = books.account.of(Flattened)
     assert set(left) <= set(flattened.left)
 
 
@@ -212,9 +212,9 @@ def test_a_position_whose_time_is_up_is_closed_as_far_as_it_is_there() -> None:
         books = Books()
         books.hold("s0", 10, exits=Exits(hold_ns=MINUTE_NS))
         books.found(there)
-        books.desk.run(Heartbeat(books.desk.state.now_ns + 2 * MINUTE_NS))
+        books.account.run(Heartbeat(books.account.state.now_ns + 2 * MINUTE_NS))
         assert books.at_work() == ([("entry", "sell", sold)] if sold else [])
-        assert len(books.desk.of(PositionLeft)) == (0 if sold else 1)
+        assert len(books.account.of(PositionLeft)) == (0 if sold else 1)
 
 
 def test_an_exit_that_waits_to_leave_when_the_difference_is_found_never_leaves() -> None:
@@ -222,8 +222,8 @@ def test_an_exit_that_waits_to_leave_when_the_difference_is_found_never_leaves()
     books = Books()
     books.hold("s0", 10)
     books.place("s0", Action.SELL, 10)
-    effect = next(effect for effect in reversed(books.desk.turns[-1].effects) if isinstance(effect, SubmitOrder))
-    gate = Gate(books.desk.state, Any, deque(), lambda: True)  # type: ignore[arg-type]
+    effect = next(effect for effect in reversed(books.account.turns[-1].effects) if isinstance(effect, SubmitOrder))
+    gate = Gate(books.account.state, Any, deque(), lambda: True)  # type: ignore[arg-type]
     assert gate.reason_to_keep(effect) is None
     books.found(0)
     assert "no more leaves" in (gate.reason_to_keep(effect) or "")
@@ -233,14 +233,14 @@ def test_an_order_that_is_asked_for_or_is_over_leaves_no_more() -> None:
     """An adapter that broke may still try to send it, and what proves its absence by then says nothing of that try."""
     books = Books()
     books.place("s0", Action.BUY, 10)
-    effect = next(effect for effect in books.desk.turns[-1].effects if isinstance(effect, SubmitOrder))
+    effect = next(effect for effect in books.account.turns[-1].effects if isinstance(effect, SubmitOrder))
     key = effect.terms.client_order_id
-    gate = Gate(books.desk.state, Any, deque(), lambda: True)  # type: ignore[arg-type]
+    gate = Gate(books.account.state, Any, deque(), lambda: True)  # type: ignore[arg-type]
     assert gate.reason_to_keep(effect) is None
     for report in (OrderUnknown(key, "it broke"), OrderNotSent(key, "not there")):
         books.tell(report)
         assert gate.reason_to_keep(effect) == MOVED_ON
-        late = Gate(books.desk.state, Any, deque(), lambda: False)  # type: ignore[arg-type]
+        late = Gate(books.account.state, Any, deque(), lambda: False)  # type: ignore[arg-type]
         assert late.reason_to_keep(effect) == MOVED_ON  # without the lease too: it says nothing of the order
 
 
@@ -248,8 +248,8 @@ def test_an_earlier_try_leaves_no_more_when_the_order_is_sent_again() -> None:
     """The same order, released a second time: what keeps back the first try says nothing of the second, which may be at the broker."""
     books = Books()
     books.place("s0", Action.BUY, 10)
-    first = next(effect for effect in books.desk.turns[-1].effects if isinstance(effect, SubmitOrder))
-    key, state = first.terms.client_order_id, books.desk.state
+    first = next(effect for effect in books.account.turns[-1].effects if isinstance(effect, SubmitOrder))
+    key, state = first.terms.client_order_id, books.account.state
     books.tell(OrderUnknown(key, "it broke"))
     (second,) = lifecycle.resend(state, state.orders.live[key]).effects
     gate = Gate(state, Any, deque(), lambda: True)  # type: ignore[arg-type]
@@ -264,10 +264,10 @@ def test_a_person_who_accepts_what_the_broker_has_ends_it() -> None:
     books = Books()
     books.hold("s0", 10)
     books.found(4)
-    assert books.desk.state.gaps == {"ABC": -6}
+    assert books.account.state.gaps == {"ABC": -6}
     books.found(4, accept=True)
-    assert books.desk.state.gaps == {}
-    assert books.desk.state.portfolio.quantity("ABC") == 4
+    assert books.account.state.gaps == {}
+    assert books.account.state.portfolio.quantity("ABC") == 4
     books.place("s0", Action.SELL, 4)
     assert books.at_work() == [("entry", "sell", 4)]
 
@@ -277,9 +277,9 @@ def test_what_is_known_to_differ_outlives_a_restart() -> None:
     books = Books()
     books.hold("s0", 10)
     books.found(4)
-    state = books.desk.state
+    state = books.account.state
     copy, again = new_state(state.limits), new_state(state.limits)
     snapshot.restore(copy, snapshot.take(state))
-    for record in books.desk.records:
+    for record in books.account.records:
         apply(again, record)
     assert copy.gaps == again.gaps == {"ABC": -6}

@@ -12,11 +12,11 @@ from holdfast.core.orders.order import OrderState
 from holdfast.core.strategy.api import Context
 from holdfast.core.types import OrderRole, OrderType, plain
 from holdfast.venue.settings import FillAt, VenueSettings
-from tests.scenario.desk import Desk, Scripted, bar
+from tests.scenario.account import Account, Scripted, bar
 
 
-def fills(desk: Desk) -> list[str]:
-    return [f"{fill.side} {plain(fill.quantity)} @ {plain(fill.price)}" for fill in desk.of(OrderFilled)]
+def fills(account: Account) -> list[str]:
+    return [f"{fill.side} {plain(fill.quantity)} @ {plain(fill.price)}" for fill in account.of(OrderFilled)]
 
 
 def by_protection(*, is_long: bool, trail: dict[str, float]) -> Scripted:
@@ -64,7 +64,7 @@ def markets(draw: st.DrawFn) -> list[Bar]:
 def test_both_are_out_at_the_same_price(bars: list[Bar], is_long: bool, trail: dict[str, float], fill: FillAt) -> None:
     """Whatever the bars are, in the bar of the entry too."""
     answers = [
-        fills(Desk(make(is_long=is_long, trail=trail), venue=VenueSettings(fill=fill), rules=PAPER_RULES).run(*bars))
+        fills(Account(make(is_long=is_long, trail=trail), venue=VenueSettings(fill=fill), rules=PAPER_RULES).run(*bars))
         for make in (by_protection, by_hand)
     ]
     assert answers[0] == answers[1]
@@ -72,25 +72,25 @@ def test_both_are_out_at_the_same_price(bars: list[Bar], is_long: bool, trail: d
 
 def test_the_high_moves_it_within_the_bar() -> None:
     """Bought at 100, ten behind: 108 brings it to 98, which the next bar reaches."""
-    desk = Desk(by_protection(is_long=True, trail={"amount": 10}), rules=PAPER_RULES)
-    desk.run(bar(1, 100), bar(2, 105, opens=100, low=95, high=108), bar(3, 99, opens=105, low=97.5))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 98"]
+    account = Account(by_protection(is_long=True, trail={"amount": 10}), rules=PAPER_RULES)
+    account.run(bar(1, 100), bar(2, 105, opens=100, low=95, high=108), bar(3, 99, opens=105, low=97.5))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 98"]
 
 
 def test_the_close_triggers_what_the_high_has_moved() -> None:
     """A bar to 110 that closes at 101 has passed 107.80 on its way down."""
-    desk = Desk(by_protection(is_long=True, trail={"percent": 2}), rules=PAPER_RULES)
-    desk.run(bar(1, 100), bar(2, 101, opens=100, low=99, high=110))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 107.8"]
+    account = Account(by_protection(is_long=True, trail={"percent": 2}), rules=PAPER_RULES)
+    account.run(bar(1, 100), bar(2, 101, opens=100, low=99, high=110))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 107.8"]
 
 
 def test_it_may_be_linked_to_a_target() -> None:
     """The target fills and the trailing stop is canceled."""
     script = {1: lambda context, _: context.buy("ABC", 10, trail_stop=10, take_profit=112)}
-    desk = Desk(Scripted(script), rules=PAPER_RULES)
-    desk.run(bar(1, 100), bar(2, 111, opens=100, high=113))
-    assert fills(desk) == ["buy 10 @ 100", "sell 10 @ 112"]
-    assert desk.order(2).state is OrderState.CANCELED
+    account = Account(Scripted(script), rules=PAPER_RULES)
+    account.run(bar(1, 100), bar(2, 111, opens=100, high=113))
+    assert fills(account) == ["buy 10 @ 100", "sell 10 @ 112"]
+    assert account.order(2).state is OrderState.CANCELED
 
 
 def test_an_order_in_its_place_does_not_go_back() -> None:
@@ -99,18 +99,18 @@ def test_an_order_in_its_place_does_not_go_back() -> None:
         1: lambda context, _: context.buy("ABC", 10, trail_stop=10),
         3: lambda context, _: context.sell("ABC", 4),
     }
-    desk = Desk(Scripted(script), rules=PAPER_RULES)
-    desk.run(bar(1, 100), bar(2, 118, opens=100, high=120), bar(3, 112, opens=118), bar(4, 111, opens=112, low=109))
-    assert fills(desk) == ["buy 10 @ 100", "sell 4 @ 112", "sell 6 @ 110"]
+    account = Account(Scripted(script), rules=PAPER_RULES)
+    account.run(bar(1, 100), bar(2, 118, opens=100, high=120), bar(3, 112, opens=118), bar(4, 111, opens=112, low=109))
+    assert fills(account) == ["buy 10 @ 100", "sell 4 @ 112", "sell 6 @ 110"]
 
 
 def test_a_high_before_the_entry_does_not_count() -> None:
     """Bought at a limit on the way down: the bar's high may be of before, so it moves nothing."""
     script = {1: lambda context, _: context.buy("ABC", 10, limit_price=99, trail_stop=5)}
-    desk = Desk(Scripted(script), rules=PAPER_RULES)
-    desk.run(bar(1, 100), bar(2, 98, opens=100, low=97, high=110), bar(3, 95, opens=98, low=94.5))
-    assert fills(desk) == ["buy 10 @ 99"]
-    (guard,) = desk.state.guards.values()
+    account = Account(Scripted(script), rules=PAPER_RULES)
+    account.run(bar(1, 100), bar(2, 98, opens=100, low=97, high=110), bar(3, 95, opens=98, low=94.5))
+    assert fills(account) == ["buy 10 @ 99"]
+    (guard,) = account.state.guards.values()
     assert guard.stop_loss == Decimal(94)
 
 
@@ -118,8 +118,10 @@ def test_a_high_before_the_entry_does_not_count() -> None:
 def test_what_goes_to_break_even_too_is_moved_by_the_engine(exits: dict[str, float]) -> None:
     """No order knows both; the stop alone follows by itself."""
     script = {1: lambda context, _: context.buy("ABC", 10, **exits)}
-    desk = Desk(Scripted(script), rules=PAPER_RULES).run(bar(1, 100))
+    account = Account(Scripted(script), rules=PAPER_RULES).run(bar(1, 100))
     legs = [
-        order.terms.order_type for order in desk.state.orders.live.values() if order.terms.role is not OrderRole.REGULAR
+        order.terms.order_type
+        for order in account.state.orders.live.values()
+        if order.terms.role is not OrderRole.REGULAR
     ]
     assert legs == [OrderType.STOP if len(exits) > 1 else OrderType.TRAILING_STOP]

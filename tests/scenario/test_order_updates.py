@@ -30,7 +30,7 @@ from holdfast.core.strategy.order_kinds import Exits, Limit
 from holdfast.core.strategy.updates import OrderStatus
 from holdfast.core.types import Money, OrderRole, Price, Quantity, Side
 from holdfast.venue.settings import VenueSettings
-from tests.scenario.desk import Desk, Script, bar, minute
+from tests.scenario.account import Account, Script, bar, minute
 
 Answer = Callable[[Context, OrderUpdate], object]
 
@@ -72,7 +72,7 @@ def buys(quantity: object, **terms: Any) -> Script:
 def test_an_order_is_accepted_and_filled_under_the_id_that_was_given() -> None:
     """The update says which order it is, how much of it has filled, and when."""
     listener = Listener({1: buys(10, tag="why")})
-    Desk(listener).closes(1, 100, 100)
+    Account(listener).closes(1, 100, 100)
     accepted, filled = listener.told
     assert listener.statuses() == ["accepted", "filled"]
     assert listener.given == [f"s0@{minute(1)}.1"] == [filled.intent_id]
@@ -85,15 +85,15 @@ def test_an_order_is_accepted_and_filled_under_the_id_that_was_given() -> None:
 def test_a_fill_comes_to_on_fill_first_and_both_see_the_position() -> None:
     """`on_fill` has the price, `on_order` what the order is by then; positions show the fill in both."""
     listener = Listener({1: buys(10)})
-    Desk(listener).closes(1, 100)
+    Account(listener).closes(1, 100)
     assert listener.order == ["accepted 0", "fill 10", "filled 10"]
 
 
 def test_an_order_that_fills_in_parts_says_so() -> None:
     """Each part is told with what has filled in all."""
     listener = Listener({1: buys(10)})
-    desk = Desk(listener, venue=VenueSettings(volume_share=Decimal("0.004")))
-    desk.run(*[bar(number, 100.0, volume=1000.0) for number in range(1, 6)])
+    account = Account(listener, venue=VenueSettings(volume_share=Decimal("0.004")))
+    account.run(*[bar(number, 100.0, volume=1000.0) for number in range(1, 6)])
     assert [f"{one.status} {one.filled_quantity}" for one in listener.told] == [
         "accepted 0",
         "partially_filled 4",
@@ -105,7 +105,7 @@ def test_an_order_that_fills_in_parts_says_so() -> None:
 def test_a_refusal_names_the_rule_and_the_reason() -> None:
     """Risk's no comes to the strategy, without an order."""
     listener = Listener({1: buys(10)})
-    Desk(listener, limits=RiskLimits(max_position_value=Money(Decimal(100)))).closes(1, 100)
+    Account(listener, limits=RiskLimits(max_position_value=Money(Decimal(100)))).closes(1, 100)
     (refused,) = listener.told
     assert (refused.status, refused.rule, refused.intent_id) == ("refused", "position_value", listener.given[0])
     assert refused.client_order_id is None
@@ -117,7 +117,7 @@ def test_every_refusal_is_told_also_the_same_once_more() -> None:
     script: dict[int, Script] = {number: buys(10) for number in (1, 2, 3)}
     limits = RiskLimits(max_position_value=Money(Decimal(100)))
     listener = Listener(script)
-    Desk(listener, limits=limits).closes(1, 100, 100, 100)
+    Account(listener, limits=limits).closes(1, 100, 100, 100)
     assert listener.statuses() == ["refused"] * 3
     assert [update.intent_id for update in listener.told] == listener.given
 
@@ -125,7 +125,7 @@ def test_every_refusal_is_told_also_the_same_once_more() -> None:
         def on_bar(self, context: Context, bar: Bar) -> None:
             context.buy(bar.symbol, 10)
 
-    assert len(Desk(Deaf(None), limits=limits).closes(1, 100, 100, 100).of(RiskRefused)) == 1
+    assert len(Account(Deaf(None), limits=limits).closes(1, 100, 100, 100).of(RiskRefused)) == 1
 
 
 def test_what_is_asked_for_on_a_refusal_is_done_in_the_same_step() -> None:
@@ -135,9 +135,9 @@ def test_what_is_asked_for_on_a_refusal_is_done_in_the_same_step() -> None:
     def less(context: Context, update: OrderUpdate) -> object:
         return context.buy(update.symbol, 5) if update.status is OrderStatus.REFUSED else None
 
-    desk = Desk(Listener({1: buys(10)}, less), limits=limits).closes(1, 100)
-    assert desk.position() == 5
-    (turn,) = [turn for turn in desk.turns if any(isinstance(one.body, RiskRefused) for one in turn.records)]
+    account = Account(Listener({1: buys(10)}, less), limits=limits).closes(1, 100)
+    assert account.position() == 5
+    (turn,) = [turn for turn in account.turns if any(isinstance(one.body, RiskRefused) for one in turn.records)]
     refusal = next(record for record in turn.records if isinstance(record.body, RiskRefused))
     second = [record for record in turn.records if isinstance(record.body, Signal)][1]
     assert second.causation_id == refusal.id
@@ -148,9 +148,9 @@ def test_a_strategy_that_answers_each_refusal_with_the_same_is_stopped_as_a_floo
     limits = RiskLimits(max_position_value=Money(Decimal(100)))
     bad = Listener({1: buys(10)}, lambda context, update: context.buy(update.symbol, 10))
     good = Listener({2: buys(1, tag="small")})
-    desk = Desk(bad, good, limits=limits).closes(1, 100, 100)
+    account = Account(bad, good, limits=limits).closes(1, 100, 100)
     assert len(bad.told) == 600
-    assert not desk.state.host.runners[next(iter(desk.state.host.runners))].running
+    assert not account.state.host.runners[next(iter(account.state.host.runners))].running
     assert good.statuses() == ["accepted", "filled"]
 
 
@@ -161,9 +161,9 @@ def test_one_that_raises_as_it_is_told_is_stopped_alone() -> None:
         raise RuntimeError("no")
 
     bad, good = Listener({1: buys(1)}, fails), Listener({2: buys(1)})
-    desk = Desk(bad, good).closes(1, 100, 100)
-    assert desk.state.stopped == {"s0"}
-    assert [desk.position("s0"), desk.position("s1")] == [1, 1]
+    account = Account(bad, good).closes(1, 100, 100)
+    assert account.state.stopped == {"s0"}
+    assert [account.position("s0"), account.position("s1")] == [1, 1]
 
 
 REPORTS: list[tuple[Any, str]] = [
@@ -194,9 +194,9 @@ class Silent:
 def test_what_the_broker_says_is_told_with_its_reason(report: Any, status: str) -> None:
     """Each report that the order's life knows comes to the strategy, with the broker's reason where it gives one."""
     listener = Listener({1: buys(10)})
-    desk = Desk(listener, exchange=Silent()).closes(1, 100)
-    body = report(desk.order(1).terms.client_order_id)
-    desk.take(Report(minute(2), body))
+    account = Account(listener, exchange=Silent()).closes(1, 100)
+    body = report(account.order(1).terms.client_order_id)
+    account.take(Report(minute(2), body))
     (update,) = listener.told
     assert (update.status, update.intent_id, update.time_ns) == (status, listener.given[0], minute(2))
     assert update.reason == getattr(body, "reason", "")
@@ -205,9 +205,9 @@ def test_what_the_broker_says_is_told_with_its_reason(report: Any, status: str) 
 def test_an_execution_that_is_undone_is_told() -> None:
     """A bust takes back what was filled."""
     listener = Listener({1: buys(10)})
-    desk = Desk(listener).closes(1, 100)
-    (fill,) = desk.of(OrderFilled)
-    desk.take(
+    account = Account(listener).closes(1, 100)
+    (fill,) = account.of(OrderFilled)
+    account.take(
         Report(
             minute(2),
             FillBusted(
@@ -229,15 +229,15 @@ def test_a_cancel_by_the_intents_id_cancels_its_order() -> None:
             2: lambda context, _: context.cancel(context.orders()[0].intent_id),
         }
     )
-    desk = Desk(listener).closes(1, 100, 100)
+    account = Account(listener).closes(1, 100, 100)
     assert listener.statuses() == ["accepted", "canceled"]
-    assert not desk.state.orders.live
+    assert not account.state.orders.live
 
 
 def test_exits_are_told_under_the_id_of_their_entry() -> None:
     """Stop and target belong to what was bought; their role says which is which."""
     listener = Listener({1: buys(10, exits=Exits(stop_loss=90, take_profit=120))})
-    Desk(listener).closes(1, 100, 100, 85)
+    Account(listener).closes(1, 100, 100, 85)
     exits = [update for update in listener.told if update.role is not OrderRole.REGULAR]
     assert {update.intent_id for update in exits} == {listener.given[0]}
     assert {(update.role, update.status) for update in exits} >= {
@@ -251,22 +251,22 @@ def test_a_wish_that_waits_says_so_and_can_be_canceled() -> None:
     sell: Script = lambda context, _: context.sell("ABC", 5)  # noqa: E731
     cancel: Script = lambda context, _: context.cancel(listener.given[2])  # noqa: E731
     listener = Listener({1: buys(10), 2: lambda context, _: context.buy("ABC", 1, order=Limit(50)), 3: sell, 4: cancel})
-    desk = Desk(listener, exchange=Silent(), rules=BrokerRules(wash_trades=False))
-    desk.closes(1, 100)
-    key = desk.order(1).terms.client_order_id
-    desk.take(Report(minute(1), OrderFilled(key, "x1", "ABC", Side.BUY, Quantity(Decimal(10)), Price(Decimal(100)))))
-    desk.closes(2, 100, 100, 100)
+    account = Account(listener, exchange=Silent(), rules=BrokerRules(wash_trades=False))
+    account.closes(1, 100)
+    key = account.order(1).terms.client_order_id
+    account.take(Report(minute(1), OrderFilled(key, "x1", "ABC", Side.BUY, Quantity(Decimal(10)), Price(Decimal(100)))))
+    account.closes(2, 100, 100, 100)
     mine = [update for update in listener.told if update.intent_id == listener.given[2]]
     assert [(update.status, update.client_order_id) for update in mine] == [("waiting", None), ("canceled", None)]
-    assert not desk.state.waiting
+    assert not account.state.waiting
 
 
 def test_while_everything_is_being_closed_a_wish_is_refused_aloud() -> None:
     """One that doesn't listen is left without an answer, as before."""
     listener = Listener({1: buys(10), 2: buys(3)})
-    desk = Desk(listener, exchange=Silent()).closes(1, 100)
-    desk.ask(Flatten("test"))
-    desk.closes(2, 100)
+    account = Account(listener, exchange=Silent()).closes(1, 100)
+    account.ask(Flatten("test"))
+    account.closes(2, 100)
     (refused,) = listener.told
     assert (refused.status, refused.rule) == ("refused", "closing")
 
@@ -279,7 +279,7 @@ def test_ids_count_within_a_time_and_say_whose_they_are() -> None:
         context.close("ABC"),
     ]
     listener = Listener({1: three, 2: buys(1)})
-    Desk(listener).closes(1, 100, 100)
+    Account(listener).closes(1, 100, 100)
     assert listener.given[0] == [f"s0@{minute(1)}.{number}" for number in (1, 2, 3)]
     assert listener.given[1] == f"s0@{minute(2)}.1"
 
@@ -287,6 +287,6 @@ def test_ids_count_within_a_time_and_say_whose_they_are() -> None:
 def test_orders_of_others_are_not_told() -> None:
     """A person's order and another strategy's are theirs."""
     listener, other = Listener({}), Listener({1: buys(1)})
-    desk = Desk(listener, other).closes(1, 100)
-    desk.place("buy", 1)  # type: ignore[arg-type]
+    account = Account(listener, other).closes(1, 100)
+    account.place("buy", 1)  # type: ignore[arg-type]
     assert listener.told == []

@@ -6,7 +6,7 @@ from holdfast.core.messages import Action, Heartbeat
 from holdfast.core.protection.cover import is_covered, to_protect
 from holdfast.core.protection.records import ProtectionLate
 from holdfast.core.types import MINUTE_NS, Side, StrategyId
-from tests.scenario.desk import price
+from tests.scenario.account import price
 from tests.scenario.test_known_gaps import Books
 
 pytestmark = pytest.mark.proves("I17")
@@ -32,7 +32,7 @@ def test_what_is_going_out_is_not_protected_as_well(short: int, sold: int, stop:
     books.confirm()
     books.confirm()
     assert sum(quantity for role, _, quantity in books.at_work() if role == "stop_loss") == stop
-    assert to_protect(books.desk.state, (StrategyId("s0"), "ABC")) == stop
+    assert to_protect(books.account.state, (StrategyId("s0"), "ABC")) == stop
 
 
 def test_a_close_on_its_way_is_no_missing_protection() -> None:
@@ -43,9 +43,9 @@ def test_a_close_on_its_way_is_no_missing_protection() -> None:
     books.place("s0", Action.SELL, 4)
     books.confirm()
     assert books.at_work() == [("entry", "sell", 4)]
-    assert is_covered(books.desk.state, (StrategyId("s0"), "ABC"))
-    books.desk.run(Heartbeat(books.desk.state.now_ns + 2 * MINUTE_NS))
-    assert books.desk.of(ProtectionLate) == []
+    assert is_covered(books.account.state, (StrategyId("s0"), "ABC"))
+    books.account.run(Heartbeat(books.account.state.now_ns + 2 * MINUTE_NS))
+    assert books.account.of(ProtectionLate) == []
 
 
 def test_what_an_older_guard_is_selling_is_not_the_youngers() -> None:
@@ -60,6 +60,6 @@ def test_what_an_older_guard_is_selling_is_not_the_youngers() -> None:
     books.confirm()
     assert ("entry", "sell", 10) in books.at_work()
     assert [row for row in books.at_work() if row[0] == "stop_loss"] == []
-    assert to_protect(books.desk.state, (StrategyId("s1"), "ABC")) == 0
+    assert to_protect(books.account.state, (StrategyId("s1"), "ABC")) == 0
     books.fill(books.last())  # now none is left, and nothing may sell what isn't there
     assert books.at_work() == []

@@ -9,7 +9,7 @@ from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.api import Context, Session, Strategy
 from holdfast.core.strategy.order_kinds import Limit
 from holdfast.core.types import HOUR_NS, Money
-from tests.scenario.desk import DAYS, OFFICE_HOURS, START_NS, Desk, bar, minute
+from tests.scenario.account import DAYS, OFFICE_HOURS, START_NS, Account, bar, minute
 
 NINE, FIVE = 9 * 60, 17 * 60
 """The minutes of a day at which an office opens and closes."""
@@ -40,7 +40,7 @@ def at(*minutes: int) -> list[Bar]:
 def test_a_session_opens_and_closes_after_all_of_its_time_and_before_what_is_later() -> None:
     """At the open the last price is that of the bar that ends with it: nothing later is known."""
     clerk = Clerk()
-    Desk(clerk, calendar=OFFICE_HOURS).run(*at(NINE - 1, NINE, NINE + 1, FIVE - 1, FIVE, FIVE + 1))
+    Account(clerk, calendar=OFFICE_HOURS).run(*at(NINE - 1, NINE, NINE + 1, FIVE - 1, FIVE, FIVE + 1))
     assert clerk.seen == [
         NINE - 1,
         NINE,
@@ -60,21 +60,21 @@ def test_a_session_opens_and_closes_after_all_of_its_time_and_before_what_is_lat
 def test_where_no_data_comes_a_heartbeat_brings_it() -> None:
     """Live the clock goes on without the market: the open is told at its own time."""
     clerk = Clerk()
-    Desk(clerk, calendar=OFFICE_HOURS).run(*at(NINE - 1), Heartbeat(minute(NINE) + 1))
+    Account(clerk, calendar=OFFICE_HOURS).run(*at(NINE - 1), Heartbeat(minute(NINE) + 1))
     assert clerk.seen == [NINE - 1, ("open", "day 0", float(NINE - 1))]
 
 
 def test_data_that_begins_within_a_session_has_its_open_first() -> None:
     """A file of bars that begins with the open loses none."""
     clerk = Clerk()
-    Desk(clerk, calendar=OFFICE_HOURS).run(*at(NINE + 1))
+    Account(clerk, calendar=OFFICE_HOURS).run(*at(NINE + 1))
     assert clerk.seen == [("open", "day 0", None), NINE + 1]
 
 
 def test_a_day_without_data_opens_and_closes_too() -> None:
     """The calendar says so, not the data."""
     clerk = Clerk()
-    Desk(clerk, calendar=OFFICE_HOURS).run(*at(NINE - 1), bar(2 * 24 * 60 + NINE - 1, 5.0))
+    Account(clerk, calendar=OFFICE_HOURS).run(*at(NINE - 1), bar(2 * 24 * 60 + NINE - 1, 5.0))
     assert [one[:2] for one in clerk.seen if isinstance(one, tuple)] == [
         ("open", "day 0"),
         ("close", "day 0"),
@@ -86,7 +86,7 @@ def test_a_day_without_data_opens_and_closes_too() -> None:
 def test_a_market_that_never_closes_has_no_sessions() -> None:
     """It is open, and there is no close to wait for."""
     clerk = Clerk()
-    Desk(clerk, calendar=DAYS).run(*at(1, 24 * 60 + 1, 48 * 60 + 1))
+    Account(clerk, calendar=DAYS).run(*at(1, 24 * 60 + 1, 48 * 60 + 1))
     assert clerk.seen == [1, 24 * 60 + 1, 48 * 60 + 1]
     assert set(clerk.read) == {(True, None)}
 
@@ -99,7 +99,7 @@ def test_in_a_break_nothing_is_open_but_the_session_goes_on() -> None:
         for day in OFFICE_HOURS.days
     ]
     clerk = Clerk()
-    Desk(clerk, calendar=TradingCalendar("noon", days)).run(*at(NINE + 179, NINE + 180, NINE + 239, NINE + 240))
+    Account(clerk, calendar=TradingCalendar("noon", days)).run(*at(NINE + 179, NINE + 180, NINE + 239, NINE + 240))
     assert [is_open for is_open, _ in clerk.read] == [True, False, False, True]
     assert [one for one in clerk.seen if isinstance(one, tuple)] == [("open", "day 0", None)]
 
@@ -125,17 +125,17 @@ class Banker(Strategy):
 def test_a_contract_earns_its_multiplier() -> None:
     """What a position would earn is counted as the books count it."""
     banker = Banker()
-    desk = Desk(banker).closes(1, 100, 100)
-    ledger = desk.state.portfolio.ledgers[next(iter(desk.state.portfolio.ledgers))]
+    account = Account(banker).closes(1, 100, 100)
+    ledger = account.state.portfolio.ledgers[next(iter(account.state.portfolio.ledgers))]
     ledger.multiplier, ledger.cost = Decimal(50), Money(Decimal(100 * 100 * 50))
-    desk.closes(3, 101)
+    account.closes(3, 101)
     assert banker.held[2][2] == Decimal(100 * 50)
 
 
 def test_equity_buying_power_and_what_a_position_would_earn() -> None:
     """Open orders count as filled; prices move all three."""
     banker = Banker()
-    Desk(banker, limits=RiskLimits(leverage=Decimal(2))).closes(1, 100, 110, 90)
+    Account(banker, limits=RiskLimits(leverage=Decimal(2))).closes(1, 100, 110, 90)
     assert [equity for equity, _ in banker.worth] == [Decimal(100_000), Decimal(101_000), Decimal(99_000)]
     powers = [power for _, power in banker.worth]
     assert powers[0] == Decimal(200_000)

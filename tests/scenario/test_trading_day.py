@@ -16,7 +16,7 @@ from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState, apply
 from holdfast.core.types import HOUR_NS, MANUAL, MINUTE_NS, SECOND_NS, Money, OrderType
-from tests.scenario.desk import Desk, new_state, price
+from tests.scenario.account import Account, new_state, price
 
 NEW_YORK, MUMBAI, UTC = "America/New_York", "Asia/Kolkata", "UTC"
 FIVE_PERCENT = RiskLimits(daily_loss_pct=Decimal(5))
@@ -32,19 +32,19 @@ def bar_at(time_ns: int, close: float, symbol: str = "ABC") -> Bar:
     return Bar(symbol, time_ns, time_ns - MINUTE_NS, close, close, close, close, 1000.0)
 
 
-def desk_on(calendar: str, limits: RiskLimits | None = None) -> Desk:
+def account_on(calendar: str, limits: RiskLimits | None = None) -> Account:
     """An account on an exchange's own calendar."""
-    return Desk(limits=limits, calendar=trading_calendar(calendar))
+    return Account(limits=limits, calendar=trading_calendar(calendar))
 
 
-def standing(desk: Desk) -> AccountState:
+def standing(account: Account) -> AccountState:
     """The account's state now."""
-    return desk.state.account_state
+    return account.state.account_state
 
 
-def days(desk: Desk) -> list[str]:
+def days(account: Account) -> list[str]:
     """The trading days that began."""
-    return [day.trading_day for day in desk.of(TradingDayStarted)]
+    return [day.trading_day for day in account.of(TradingDayStarted)]
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def test_item_25_a_loss_limit_lasts_until_the_exchange_s_own_next_day(
     calendar: str, zone: str, last_bar: str, still_the_day: str, next_day: str
 ) -> None:
     """A day's loss keeps the account from new risk across midnights elsewhere, and ends with the day itself."""
-    desk = desk_on(calendar, FIVE_PERCENT)
+    account = account_on(calendar, FIVE_PERCENT)
     begins_ns = at(last_bar, zone)
-    desk.run(bar_at(begins_ns - HOUR_NS, 100.0))
-    desk.place(Action.BUY, 900)
-    desk.run(bar_at(begins_ns, 90.0), Heartbeat(begins_ns + HOUR_NS))
-    assert standing(desk) is AccountState.PRESERVATION
-    desk.run(Heartbeat(at(still_the_day, zone)))
-    desk.place(Action.BUY, 1)
-    assert desk.of(RiskRefused)[-1].rule == "account_state"
-    assert len(days(desk)) == 1
-    desk.run(Heartbeat(at(next_day, zone)))
-    assert standing(desk) is AccountState.IDLE
-    assert len(days(desk)) == 2
-    assert desk.state.day_start_equity == 91_000
-    desk.place(Action.BUY, 1)
-    assert desk.position(MANUAL) == 901
+    account.run(bar_at(begins_ns - HOUR_NS, 100.0))
+    account.place(Action.BUY, 900)
+    account.run(bar_at(begins_ns, 90.0), Heartbeat(begins_ns + HOUR_NS))
+    assert standing(account) is AccountState.PRESERVATION
+    account.run(Heartbeat(at(still_the_day, zone)))
+    account.place(Action.BUY, 1)
+    assert account.of(RiskRefused)[-1].rule == "account_state"
+    assert len(days(account)) == 1
+    account.run(Heartbeat(at(next_day, zone)))
+    assert standing(account) is AccountState.IDLE
+    assert len(days(account)) == 2
+    assert account.state.day_start_equity == 91_000
+    account.place(Action.BUY, 1)
+    assert account.position(MANUAL) == 901
 
 
 @pytest.mark.parametrize(
@@ -99,22 +99,22 @@ def test_item_25_each_trading_day_begins_once_whatever_the_hours(
     calendar: str, zone: str, first: str, last: str, expected: list[str]
 ) -> None:
     """Told the time every half hour over holidays, half days, clock changes and Muhurat: the exchange's days, each once."""
-    desk = desk_on(calendar)
+    account = account_on(calendar)
     for time_ns in range(at(f"{first}T00:30", zone), at(f"{last}T23:30", zone), 30 * MINUTE_NS):
-        desk.run(Heartbeat(time_ns))
-    assert days(desk) == [f"{first[:4]}-{date}" for date in expected]
+        account.run(Heartbeat(time_ns))
+    assert days(account) == [f"{first[:4]}-{date}" for date in expected]
 
 
 def test_what_fills_first_on_a_new_day_counts_to_it() -> None:
     """An order fills before the market's first event has reached the engine: the day begins before the fill is booked."""
-    desk = desk_on("XNYS")
-    desk.run(bar_at(at("2024-07-10T15:59"), 100.0))
-    desk.place(Action.BUY, 10, order_type=OrderType.LIMIT, limit_price=price(95), time_in_force="gtc")
-    desk.run(bar_at(at("2024-07-11T09:31"), 94.0))
-    records = [type(record.body) for record in desk.records]
+    account = account_on("XNYS")
+    account.run(bar_at(at("2024-07-10T15:59"), 100.0))
+    account.place(Action.BUY, 10, order_type=OrderType.LIMIT, limit_price=price(95), time_in_force="gtc")
+    account.run(bar_at(at("2024-07-11T09:31"), 94.0))
+    records = [type(record.body) for record in account.records]
     assert records.index(OrderFilled) > len(records) - 1 - records[::-1].index(TradingDayStarted)
-    assert desk.state.counters.opened_today == {"ABC": Decimal(10)}
-    assert desk.of(TradingDayStarted)[-1].day_start_equity == 100_000
+    assert account.state.counters.opened_today == {"ABC": Decimal(10)}
+    assert account.of(TradingDayStarted)[-1].day_start_equity == 100_000
 
 
 def restarted(calendar: str, records: list[Envelope], *history: Bar) -> EngineState:
@@ -137,52 +137,52 @@ def first_equity(state: EngineState, time_ns: int) -> list[Decimal]:
     return [body.day_start_equity for body in bodies if isinstance(body, TradingDayStarted)]
 
 
-def held_overnight() -> Desk:
+def held_overnight() -> Account:
     """100 shares bought at 100, worth 110 when the process dies at 15:30."""
-    desk = desk_on("XNYS")
-    desk.run(bar_at(at("2024-07-10T10:00"), 100.0))
-    desk.place(Action.BUY, 100)
-    desk.run(bar_at(at("2024-07-10T15:01"), 110.0))  # valued for the hour at the price before it
-    desk.run(bar_at(at("2024-07-10T16:00:01"), 110.0))
-    desk.run(Heartbeat(at("2024-07-10T16:01")))
-    return desk
+    account = account_on("XNYS")
+    account.run(bar_at(at("2024-07-10T10:00"), 100.0))
+    account.place(Action.BUY, 100)
+    account.run(bar_at(at("2024-07-10T15:01"), 110.0))  # valued for the hour at the price before it
+    account.run(bar_at(at("2024-07-10T16:00:01"), 110.0))
+    account.run(Heartbeat(at("2024-07-10T16:01")))
+    return account
 
 
 def test_a_start_after_the_boundary_takes_the_last_value_before_it() -> None:
     """The market of the new day is known already as the day begins: its prices are no part of the day's first equity."""
-    desk = held_overnight()
-    state = restarted("XNYS", desk.records, bar_at(at("2024-07-11T09:45"), 70.0))
+    account = held_overnight()
+    state = restarted("XNYS", account.records, bar_at(at("2024-07-11T09:45"), 70.0))
     assert first_equity(state, at("2024-07-11T10:00")) == [101_000]
     assert state.equity == 97_000
 
 
 def test_a_start_after_the_boundary_counts_the_history_before_it() -> None:
     """What was shown ends before the boundary: its last prices are those of the day's beginning."""
-    desk = held_overnight()
-    state = restarted("XNYS", desk.records, bar_at(at("2024-07-10T19:59"), 120.0))
+    account = held_overnight()
+    state = restarted("XNYS", account.records, bar_at(at("2024-07-10T19:59"), 120.0))
     assert first_equity(state, at("2024-07-11T10:00")) == [102_000]
 
 
 def test_money_that_came_while_nobody_watched_is_in_the_first_equity() -> None:
     """A deposit after the last valuation moves it."""
-    desk = held_overnight()
-    desk.records += lifecycle.deposit(desk.state, Money(Decimal(5_000)), "wire").records
-    state = restarted("XNYS", desk.records, bar_at(at("2024-07-11T09:45"), 70.0))
+    account = held_overnight()
+    account.records += lifecycle.deposit(account.state, Money(Decimal(5_000)), "wire").records
+    state = restarted("XNYS", account.records, bar_at(at("2024-07-11T09:45"), 70.0))
     assert first_equity(state, at("2024-07-11T10:00")) == [106_000]
 
 
 def test_days_nobody_watched_do_not_begin_one_after_the_other() -> None:
     """Back after a week: the day that it is begins, once."""
-    desk = held_overnight()
-    state = restarted("XNYS", desk.records)
+    account = held_overnight()
+    state = restarted("XNYS", account.records)
     assert len(first_equity(state, at("2024-07-18T10:00"))) == 1
     assert state.trading_day == "2024-07-18"
 
 
 def test_a_restart_on_the_same_day_begins_no_day() -> None:
     """The day and its first equity are what they were, whatever the prices are now."""
-    desk = held_overnight()
-    state = restarted("XNYS", desk.records, bar_at(at("2024-07-10T17:00"), 50.0))
+    account = held_overnight()
+    state = restarted("XNYS", account.records, bar_at(at("2024-07-10T17:00"), 50.0))
     assert first_equity(state, at("2024-07-10T19:00")) == []
     assert state.trading_day == "2024-07-10"
     assert state.day_start_equity == 100_000

@@ -14,7 +14,7 @@ from holdfast.core.milestones import Restored
 from holdfast.core.protection.records import ProtectionFailed
 from holdfast.core.types import MANUAL, Price, Quantity
 from holdfast.journal.commands import file_command
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.books import ACCOUNT, compare
 from holdfast.torture.processes.broker import KEY
 from holdfast.torture.processes.programs import Spawner

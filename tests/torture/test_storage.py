@@ -71,6 +71,10 @@ def test_a_full_disk(tmp_path: Path, spawner: Spawner) -> None:
         there.heal()
 
 
+TRIES = 5
+"""How often a fault is tried until it came once only."""
+
+
 @needs_strace
 @pytest.mark.proves("D3", "D2")
 @pytest.mark.parametrize(
@@ -83,17 +87,30 @@ def test_a_full_disk(tmp_path: Path, spawner: Spawner) -> None:
 )
 def test_a_failing_disk_is_final(fault: str, tmp_path: Path, spawner: Spawner) -> None:
     """A sync or a write fails once: the engine ends at once, commits nothing more, and sends nothing that is not durable."""
-    with arena(tmp_path, spawner) as there:
+    assert any(fails_once(fault, tmp_path / str(number), spawner) for number in range(TRIES))
+
+
+def fails_once(fault: str, folder: Path, spawner: Spawner) -> bool:
+    """Try it, in a folder of its own; whether it failed once only, so that all had to be there again.
+
+    strace counts for each thread. Where a second thread met its own fault before the engine ended, the disk failed twice, and the log may
+    look damaged to the next start, which is refused then (docs/journal.md).
+    """
+    folder.mkdir()
+    with arena(folder, spawner) as there:
         engine = there.ready()
         there.trade(engine)
-        tracer = Tracer(engine, [f"{fault}:when=5", "fsync:error=EIO:when=5"], tmp_path / "strace.txt")
+        tracer = Tracer(engine, [f"{fault}:when=5", "fsync:error=EIO:when=5"], folder / "strace.txt")
         there.broker.resume()
         assert there.ended(engine) == 1
         tracer.close()
         assert tracer.injected() > 0
         assert "journal" in there.said()
         there.check_sent()
+        if tracer.injected() > 1:
+            return False
         there.heal()
+    return True
 
 
 @needs_strace

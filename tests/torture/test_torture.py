@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.campaign import Round
 from holdfast.torture.processes.plan import lives
 from holdfast.torture.processes.programs import Spawner

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.core.protection.records import ProtectionFailed
-from holdfast.observe.crash_points import CrashPoint
+from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.books import ACCOUNT, compare
 from holdfast.torture.processes.programs import Program, Spawner, send
 from tests.budget import by_tier

@@ -199,9 +199,9 @@ def path_is(method: str, start: str) -> Callable[[Seen], bool]:
     return lambda seen: seen.method == method and urlsplit(seen.target).path.startswith(start)
 
 
-def desk_of(running: Running) -> LiveAccount:
+def live_account_of(running: Running) -> LiveAccount:
     """What keeps the account in step with its broker."""
     (loop,) = running.engine.loop.groups
     assert isinstance(loop, LiveLoop)
-    (desk,) = loop._desks
-    return desk
+    (live_account,) = loop._live_accounts
+    return live_account

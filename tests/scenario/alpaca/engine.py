@@ -14,7 +14,7 @@ from alpaca.trading.client import TradingClient
 
 from holdfast.adapters.alpaca.connection.symbols import canonical_symbol
 from holdfast.config import Config, parse_config
-from holdfast.core.messages import Envelope, RiskApproved
+from holdfast.core.messages import Envelope, RiskApproved, RiskRefused
 from holdfast.core.milestones import AccountStateChanged
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.session.account import AccountState
@@ -123,7 +123,8 @@ class Running:
             return "no engine"
         state = self.state
         live = [f"{key} {order.state}" for key, order in state.orders.live.items()]
-        return f"{state.account_state}, missing {state.impairments}, live {live}"
+        refused = [record.body for _, record in self.records if isinstance(record.body, RiskRefused)][-1:]
+        return f"{state.account_state}, missing {state.impairments}, live {live}, refused {refused}"
 
     def stop(self) -> None:
         """End in order, and see that the journal proves itself."""
@@ -241,7 +242,7 @@ def check_blind_times(running: Running, server: LocalAlpaca) -> None:
         for _, record in running.records
         if isinstance(record.body, RiskApproved) and record.body.raises_risk
     }
-    blind = _blind_times(running)
+    blind = blind_times(running)
     for request in requests_at(server):
         if request["method"] == "POST" and request["client_order_id"] in risky:
             for began_ns, ended_ns in blind:
@@ -256,7 +257,8 @@ def requests_at(server: LocalAlpaca) -> list[dict[str, Any]]:
     return rows
 
 
-def _blind_times(running: Running) -> list[tuple[int, int]]:
+def blind_times(running: Running) -> list[tuple[int, int]]:
+    """When the engine knew that it was blind, by the wall clock: from when to when."""
     times: list[tuple[int, int]] = []
     began_ns = 0
     for wall_ns, record in running.records:

@@ -1,4 +1,4 @@
-"""A paper account on the local Alpaca's market data: the real desk and loop, with the exchange in memory behind the live port."""
+"""A paper account on the local Alpaca's market data: the real account and loop, with the exchange in memory behind the live port."""
 
 import asyncio
 import os
@@ -25,13 +25,13 @@ from holdfast.journal.commands import CommandQueue
 from holdfast.journal.lease import Lease
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
-from holdfast.observe import crash_points
-from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.compose import Engine, process_name
 from holdfast.runtime.groups import Groups
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
+from holdfast.telemetry import crash_points
+from holdfast.telemetry.metrics import ApiMetrics
 from tests.local_alpaca import LocalAlpaca
 from tests.scenario.alpaca.engine import Running, configuration
 
@@ -75,9 +75,11 @@ def open_paper(config: Config, watch: Callable[[Turn], None] | None = None) -> I
         state.rules = broker.capability.rules
         clock, woken = LiveClock(), asyncio.Event()
         recorded = lease_term, reader
-        desk = LiveAccount(state, broker, journal, recorded, clock, config.live, woken.set, process_name(), watch)
+        live_account = LiveAccount(
+            state, broker, journal, recorded, clock, config.live, woken.set, process_name(), watch
+        )
         heard = HeardFeed(feed, [broker])
-        loop = LiveLoop([desk], heard, journal, commands, woken)
+        loop = LiveLoop([live_account], heard, journal, commands, woken)
         engine = PaperEngine(config, Groups([loop], journal), journal, {})
         engine.broker = broker
         yield engine

@@ -181,9 +181,9 @@ def test_a_split_is_booked_with_its_stop(tmp_path: Path) -> None:
         cost = running.state.portfolio.lines["AVOR"].cost
 
         def split() -> None:
-            (desk,) = server.world.desks.all()
-            for order in desk.orders.open():
-                desk.cancel(order.id)  # as the broker does with orders of before a split
+            (trading,) = server.world.accounts.all()
+            for order in trading.orders.open():
+                trading.cancel(order.id)  # as the broker does with orders of before a split
 
         server.call(split)
         book(server, "SPLIT", 0, symbol="AVOR", qty=-10, price=100, description="REMOVE, From QTY:10, To QTY:40")
@@ -216,7 +216,7 @@ def test_a_coin_is_protected_and_sold_without_its_fee(tmp_path: Path) -> None:
         goes(server, running, COIN, 1.0)
         running.wait_for(lambda: not running.state.portfolio.quantity(COIN), "the close to fill")
         agree_in_the_end(running, Theirs(server))
-        (sale,) = (one for one in server.call(lambda: list(desk_of(server).account.bookings)) if one.net_amount)
+        (sale,) = (one for one in server.call(lambda: list(trading_of(server).account.bookings)) if one.net_amount)
         assert running.state.portfolio.fees == fees - sale.net_amount
         assert running.state.activities.expected
         assert nothing_failed(running)
@@ -239,11 +239,11 @@ def test_a_days_sales_cost_cents_in_the_evening(tmp_path: Path) -> None:
         agree_in_the_end(running, Theirs(server))
 
 
-def desk_of(server: LocalAlpaca) -> TradingAccount:
-    (desk,) = server.world.desks.all()
-    return desk
+def trading_of(server: LocalAlpaca) -> TradingAccount:
+    (trading,) = server.world.accounts.all()
+    return trading
 
 
 def evening(server: LocalAlpaca) -> None:
     """The market's time is that at which the day's fees are posted."""
-    server.call(lambda: server.world.pass_time(desk_of(server).account.fees_due_ns))
+    server.call(lambda: server.world.pass_time(trading_of(server).account.fees_due_ns))

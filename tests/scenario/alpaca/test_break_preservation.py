@@ -21,9 +21,9 @@ from tests.scenario.alpaca.breaking import (
     bodies,
     buy,
     cancel,
-    desk_of,
     idle_configuration,
     idle_engine,
+    live_account_of,
     path_is,
     price_moves,
     started_engine,
@@ -143,7 +143,7 @@ def test_the_manual_policy_waits_for_a_person(rig: Rig, tmp_path: Path) -> None:
         running.wait_for(lambda: REQUESTS in running.state.impairments, "it to be missing still", 5)
         assert running.state.account_state is AccountState.PRESERVATION
         rig.wire.cut = lambda _: False
-        running.wait_for(lambda: not desk_of(running).monitor.missing, "all to be there")
+        running.wait_for(lambda: not live_account_of(running).monitor.missing, "all to be there")
         time.sleep(0.3)
         assert running.state.account_state is AccountState.PRESERVATION
         ask(running, Resume())
@@ -198,7 +198,7 @@ def shows(server: LocalAlpaca, suffix: str) -> None:
     """The server says from now on that these keys are for the account whose id ends so."""
 
     def change() -> None:
-        (desk,) = server.world.desks.all()
-        desk.account.id = desk.account.id.partition("+")[0] + (f"+{suffix}" if suffix else "")
+        (trading,) = server.world.accounts.all()
+        trading.account.id = trading.account.id.partition("+")[0] + (f"+{suffix}" if suffix else "")
 
     server.call(change)

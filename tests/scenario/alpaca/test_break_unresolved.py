@@ -1,14 +1,16 @@
 """Orders whose life gets lost, lied about or told late: what the engine makes of it."""
 
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import requests
 
-from holdfast.core.messages import FillBusted, OrderAnomaly, OrderNotSent, OrderRejected, OrderUnknown
+from holdfast.core.messages import FillBusted, OrderAdopted, OrderAnomaly, OrderNotSent, OrderRejected, OrderUnknown
 from holdfast.core.orders.order import OrderState
 from holdfast.core.portfolio.portfolio import EXTERNAL
+from holdfast.core.types import Price
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
@@ -16,8 +18,8 @@ from tests.scenario.alpaca.breaking import (
     bodies,
     buy,
     cancel,
-    desk_of,
     idle_engine,
+    live_account_of,
     path_is,
     price_moves,
     wire_to,
@@ -87,7 +89,7 @@ def test_nothing_is_proof_of_absence_while_the_order_is_on_its_way(tmp_path: Pat
             wire.held = path_is("POST", "/v2/orders")
             order = buy(running, limit=FAR_BELOW)
             running.wait_for(lambda: any(map(wire.held, wire.seen)), "the order to leave")
-            desk_of(running).reconciler.mark_unresolved(order.terms.client_order_id, by_force=True)
+            live_account_of(running).reconciler.mark_unresolved(order.terms.client_order_id, by_force=True)
             asked = path_is("GET", "/v2/orders:by_client_order_id")
             running.wait_for(lambda: sum(map(asked, wire.seen)) >= 4, "it to be asked for")
             assert order.state is OrderState.RELEASED
@@ -107,7 +109,7 @@ def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
         below = running.state.marks["AVOR"] * 0.99
         order = buy(running, limit=f"{below:.2f}")
         becomes(running, order, OrderState.SUBMITTED)
-        reconciler = desk_of(running).reconciler
+        reconciler = live_account_of(running).reconciler
         reconciler.mark_unresolved(order.terms.client_order_id, by_force=True)
         asked = path_is("GET", "/v2/orders:by_client_order_id")
         running.wait_for(lambda: any(map(asked, wire.seen)), "it to be asked for")
@@ -127,7 +129,7 @@ def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
 
 def see_cycles(running: Running, number: int) -> None:
     """Wait until everything was compared so often."""
-    reconciler = desk_of(running).reconciler
+    reconciler = live_account_of(running).reconciler
     wanted = reconciler.cycles + number
     running.wait_for(lambda: reconciler.cycles >= wanted, "everything to be asked for")
 
@@ -154,6 +156,37 @@ def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_pa
         disarm(server)
         agree_in_the_end(running, Theirs(server))
         assert any(note.client_order_id == order.terms.client_order_id for note in bodies(running, OrderAnomaly))
+
+
+@pytest.mark.proves("A3", "I8")
+def test_a_pair_that_appears_after_it_was_given_up_is_the_strategys(tmp_path: Path) -> None:
+    """Hidden beyond the settling time, told by no stream: the target is known by its id, and the stop as its leg, not as somebody else's."""
+    with (
+        local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
+        idle_engine(server, tmp_path, alpaca={"settle_s": 0.2}) as running,
+    ):
+        mark = running.state.marks["AVOR"]
+        prices = [Price(Decimal(f"{mark * share:.2f}")) for share in (0.9, 1.1)]
+        entry = buy(running, 5, f"{mark * 0.99:.2f}", stop_loss=prices[0], take_profit=prices[1])
+        becomes(running, entry, OrderState.SUBMITTED)
+        post(
+            server,
+            [
+                {"name": "accepted_then_504"},
+                {"name": "invisible_order", "seconds": 2.5},
+                {"name": "stream_drop", "stream": "trade_updates", "times": 50},
+            ],
+        )
+        price_moves(server, mark * 0.985)
+        becomes(running, entry, OrderState.FILLED)
+        legs = running.state.legs(entry.terms.strategy, "AVOR")
+        for leg in list(legs):
+            becomes(running, leg, OrderState.NOT_SENT)
+        for leg in legs:
+            becomes(running, leg, OrderState.SUBMITTED)
+        disarm(server)
+        agree_in_the_end(running, Theirs(server))
+        assert bodies(running, OrderAdopted) == []
 
 
 @pytest.mark.proves("S6")

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from holdfast.core.codec import external_order_id, is_external
-from holdfast.core.engine.reports import EXTERNAL_EVENT
 from holdfast.core.exposure import worst_case
+from holdfast.core.findings import EXTERNAL_EVENT
 from holdfast.core.messages import (
     Action,
     CancelOrders,

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from holdfast import Bar, Context, Sma, Strategy
-from holdfast.observe.logs import LogFormat, set_up_logs
+from holdfast.telemetry.logs import LogFormat, set_up_logs
 from tests.local_alpaca import local_alpaca
 from tests.scenario.alpaca.breaking import started_engine
 from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, configuration

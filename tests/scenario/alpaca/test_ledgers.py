@@ -78,9 +78,9 @@ def change(server: LocalAlpaca, act: Callable[[Any], None]) -> None:
     """Something happens to the account at the server without an order."""
 
     def do() -> None:
-        desk = server.world.desks.find(KEY)
-        assert desk is not None
-        act(desk.books)
+        trading = server.world.accounts.find(KEY)
+        assert trading is not None
+        act(trading.books)
 
     server.call(do)
 
@@ -223,9 +223,9 @@ def test_executions_elsewhere_whose_order_is_not_shown_cost_nothing_but_time(tmp
         server.play(2)
 
         def hide() -> None:
-            desk = server.world.desks.find(KEY)
-            assert desk is not None
-            desk.orders.forget(desk.orders.get(row["id"]))
+            trading = server.world.accounts.find(KEY)
+            assert trading is not None
+            trading.orders.forget(trading.orders.get(row["id"]))
 
         server.call(hide)
         (line,) = compared(running).lines

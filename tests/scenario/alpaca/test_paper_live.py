@@ -1,4 +1,4 @@
-"""Paper on live data: the live desk, unchanged, with the exchange in memory behind its port, stopped and killed and started again."""
+"""Paper on live data: the live account, unchanged, with the exchange in memory behind its port, stopped and killed and started again."""
 
 import asyncio
 from decimal import Decimal
@@ -13,8 +13,8 @@ from holdfast.core.messages import Envelope, OrderFilled, OrderNotSent
 from holdfast.core.orders.order import OrderState
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
-from holdfast.observe.crash_points import CrashPoint
 from holdfast.runtime.live.loop import LiveLoop
+from holdfast.telemetry.crash_points import CrashPoint
 from tests.budget import by_tier
 from tests.local_alpaca import LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import IDLE, becomes, buy, price_moves

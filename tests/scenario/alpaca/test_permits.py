@@ -13,7 +13,7 @@ from holdfast.core.permits import BrokerPermits
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import Quantity, StrategyId
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
-from tests.scenario.alpaca.breaking import FAR_BELOW, ask, becomes, bodies, buy, desk_of, idle_engine, trade
+from tests.scenario.alpaca.breaking import FAR_BELOW, ask, becomes, bodies, buy, idle_engine, live_account_of, trade
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end, requests_at
 
 
@@ -108,7 +108,7 @@ def test_a_short_position_is_opened_closed_and_turned_round_as_it_is_asked(tmp_p
 def test_what_is_permitted_is_recorded_once(tmp_path: Path) -> None:
     """A record when it changes and none while it doesn't, so a journal of a quiet day stays small."""
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server, idle_engine(server, tmp_path) as running:
-        reconciler = desk_of(running).reconciler
+        reconciler = live_account_of(running).reconciler
         compared = reconciler.cycles
         running.wait_for(lambda: reconciler.cycles > compared + 3, "further comparisons")
         assert bodies(running, BrokerPermits) == [BrokerPermits(leverage=running.state.permits.leverage)]

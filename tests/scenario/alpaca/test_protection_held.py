@@ -141,7 +141,7 @@ def test_both_exits_of_a_fraction_are_refused_before_a_byte_leaves(tmp_path: Pat
 
 
 def test_refusals_are_counted_by_rule(tmp_path: Path) -> None:
-    """The metric of a live desk has each rule by its name, as often as it refused."""
+    """The metric of a live account has each rule by its name, as often as it refused."""
     with engine(tmp_path, SHARE) as (_, running):
         prices = {"stop_loss": near(running, SHARE, 0.9), "take_profit": near(running, SHARE, 1.1)}
         for quantity, terms in (("1.5", prices), ("2.5", prices), ("1000000", {})):

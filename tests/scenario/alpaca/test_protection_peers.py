@@ -243,7 +243,7 @@ def test_item_9_a_held_stop_that_lists_do_not_show_is_not_placed_twice(server: L
         protected_buy(running, server)
         shown = requests.get(f"{server.trading_url}/v2/orders", headers=KEYS, timeout=10).json()
         assert [row["type"] for row in shown] == ["limit"]
-        cycles = running.engine.loop.groups[0]._desks[0].reconciler  # type: ignore[attr-defined]
+        cycles = running.engine.loop.groups[0]._live_accounts[0].reconciler  # type: ignore[attr-defined]
         seen = cycles.cycles
         running.wait_for(lambda: cycles.cycles > seen + 3, "three comparisons")
         running.wait_for(lambda: cycles._is_judged, "cash and positions to be compared: the stop is in no doubt")

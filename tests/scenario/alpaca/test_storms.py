@@ -11,7 +11,15 @@ from holdfast.core.orders.order import OrderState
 from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.loop import QUEUE
 from tests.local_alpaca import local_alpaca
-from tests.scenario.alpaca.breaking import FAR_BELOW, becomes, buy, desk_of, idle_engine, price_moves, started_engine
+from tests.scenario.alpaca.breaking import (
+    FAR_BELOW,
+    becomes,
+    buy,
+    idle_engine,
+    live_account_of,
+    price_moves,
+    started_engine,
+)
 from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, check_no_twins, engine_on
 from tests.scenario.alpaca.test_external import KEYS
 from tests.scenario.alpaca.test_faults import post
@@ -58,7 +66,7 @@ def test_a_stream_that_breaks_off_again_and_again(tmp_path: Path) -> None:
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=600) as server,
         engine_on(server, tmp_path) as running,
     ):
-        contained = desk_of(running).account.broker
+        contained = live_account_of(running).account.broker
         assert isinstance(contained, Contained)
         broker = contained._broker
         assert isinstance(broker, AlpacaBroker)

@@ -9,8 +9,7 @@ import pytest
 
 from holdfast.cli.reconcile import reconcile
 from holdfast.cli.status import status
-from holdfast.core.engine.reports import LOST
-from holdfast.core.findings import BooksCompared, OrderLost, Reconcile, SupervisorCycle
+from holdfast.core.findings import LOST, BooksCompared, OrderLost, Reconcile, SupervisorCycle
 from holdfast.core.messages import CashDeposited, OrderAnomaly, OrderNotSent, OrderReleased
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.errors import InvalidValue
@@ -35,11 +34,11 @@ def forget(server: LocalAlpaca, order: Order) -> None:
     """The server loses an order, without a word."""
 
     def lose() -> None:
-        desk = server.world.desks.find(KEY)
-        assert desk is not None
-        found = desk.orders.find(order.broker_order_id)
+        trading = server.world.accounts.find(KEY)
+        assert trading is not None
+        found = trading.orders.find(order.broker_order_id)
         assert found is not None
-        desk.orders.forget(found)
+        trading.orders.forget(found)
 
     server.call(lose)
 
@@ -159,7 +158,7 @@ def test_another_process_with_the_lock_is_not_disturbed(tmp_path: Path) -> None:
         with locks.lock("supervisor:one", timeout_s=10):
             post(server, [{"name": "not_accepted_then_504"}])
             order = buy(running, limit=FAR_BELOW)
-            unresolved = running.engine.loop.groups[0]._desks[0].reconciler.unresolved  # type: ignore[attr-defined]
+            unresolved = running.engine.loop.groups[0]._live_accounts[0].reconciler.unresolved  # type: ignore[attr-defined]
             running.wait_for(lambda: unresolved.proof(order.terms.client_order_id), "the proof")
             assert posts_of(server, order) == 1
         becomes(running, order, OrderState.SUBMITTED)
@@ -193,9 +192,9 @@ def take_cash(server: LocalAlpaca, amount: str) -> None:
     """Money leaves the account at the server, which nothing here has ordered."""
 
     def take() -> None:
-        desk = server.world.desks.find(KEY)
-        assert desk is not None
-        desk.books.cash -= Decimal(amount)
+        trading = server.world.accounts.find(KEY)
+        assert trading is not None
+        trading.books.cash -= Decimal(amount)
 
     server.call(take)
 

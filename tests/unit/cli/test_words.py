@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from holdfast.cli.app import _finite
+from holdfast.cli.options import finite
 from holdfast.cli.target import target_of, written
 from holdfast.core.types import to_decimal
 from holdfast.errors import DataError, InvalidValue
@@ -62,4 +62,4 @@ def test_a_number_as_people_write_it_is_taken(text: str, value: float) -> None:
 def test_a_timeout_is_a_number_of_seconds(value: float) -> None:
     """None that never comes."""
     with pytest.raises(typer.BadParameter):
-        _finite(value)
+        finite(value)

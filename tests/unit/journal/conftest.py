@@ -16,7 +16,7 @@ from holdfast.journal.sqlite import SqliteDatabase
 from tests.databases import KINDS, SERVERS, empty_journal, fresh_database, run_in
 from tests.unit.journal.trader import Trader
 
-ME = "engine 1 on desk"
+ME = "engine 1 on tower"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

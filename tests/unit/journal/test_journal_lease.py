@@ -41,10 +41,10 @@ def test_next_tenure_goes_on_where_the_last_ended(written: None, url: str) -> No
 
 def test_second_taker_is_refused(journal: Journal, url: str) -> None:
     """An account that is taken can't be taken again; the text names account and holder, and the epoch stays."""
-    journal.take("main", PAPER, "pid 4711 on desk")
+    journal.take("main", PAPER, "pid 4711 on tower")
     other = Journal.open(url)
     with pytest.raises(
-        Refused, match=r"'main' .* is being traded by pid 4711 on desk since 20.*; stop that engine first"
+        Refused, match=r"'main' .* is being traded by pid 4711 on tower since 20.*; stop that engine first"
     ):
         other.take("main", PAPER, "intruder")
     other.take("second", PAPER, "intruder")

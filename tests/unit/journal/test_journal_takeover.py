@@ -13,7 +13,7 @@ from holdfast.core.messages import PAPER
 from holdfast.errors import Refused, StaleEpoch
 from holdfast.journal import Journal, is_running
 from holdfast.journal.lease import Lease, LifeLine
-from holdfast.observe.clock import boot_time_s
+from holdfast.telemetry.clock import boot_time_s
 from tests.databases import run_in
 from tests.unit.journal.trader import Trader
 

@@ -13,9 +13,9 @@ from holdfast.core.messages import (
     RiskApproved,
     RiskRefused,
     Signal,
-    StopStrategy,
     WishWaits,
 )
+from holdfast.core.steering import ParametersSet, StopStrategy, StrategySwitched
 from holdfast.core.types import ClientOrderId, Money, Price, Quantity, Side, StrategyId
 from holdfast.journal.rename_strategy import renamed
 
@@ -37,6 +37,8 @@ def messages(name: str) -> list[AnyBody]:
         RiskApproved(terms, Price(Decimal(1)), MONEY, True, refused),
         pnl,
         StopStrategy(who, "ema"),
+        StrategySwitched(who, False, "ema"),
+        ParametersSet(who, "ema", "ema"),
         BooksCompared(MONEY, MONEY, (line,), agree=True, cause="ema"),
         AccountAdjusted(AdjustmentKind.FEE, CASH, (LedgerChange(other), LedgerChange(who)), reason="ema"),
     ]

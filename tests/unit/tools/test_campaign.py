@@ -65,10 +65,10 @@ def test_slices_are_about_as_long_as_each_other() -> None:
 
 def test_commit_after_commit_every_slice_has_its_turn() -> None:
     """So many commits, so many slices; in a clone without a history one of them all the same."""
-    turns = {slice_of("commit/11", Commit("0", number)).number for number in range(500, 511)}
-    assert turns == set(range(1, 12))
-    assert 1 <= slice_of("commit/11", Commit("fedcba9876", None)).number <= 11
-    assert 1 <= slice_of("commit/11", Commit("fedcba9876+0011aabb", None)).number <= 11
+    turns = {slice_of("commit/12", Commit("0", number)).number for number in range(500, 512)}
+    assert turns == set(range(1, 13))
+    assert 1 <= slice_of("commit/12", Commit("fedcba9876", None)).number <= 12
+    assert 1 <= slice_of("commit/12", Commit("fedcba9876+0011aabb", None)).number <= 12
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,7 @@ def test_the_summary_gives_median_p90_and_largest(tree: Tree) -> None:
         ("orders of others are foreign orders", "external order"),
         ("if is_foreign(key):", "external order"),
         ("Tenure = 1", "term of a lease"),
+        ("self._desks = {}", "live account"),
     ],
 )
 def test_a_retired_word_is_found_with_the_term_to_use(line: str, term: str) -> None:

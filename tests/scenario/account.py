@@ -33,6 +33,7 @@ from holdfast.core.messages import (
 from holdfast.core.orders.order import Order
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.session.calendar import TradingCalendar, TradingDay
+from holdfast.core.settings import Reread
 from holdfast.core.state import EngineState
 from holdfast.core.strategy.api import Context, OrderFilled, Strategy
 from holdfast.core.strategy.host import Call, Host, Runner
@@ -122,7 +123,7 @@ def new_state(
     return EngineState("main", PAPER, calendar, instrument, limits, stale_after_ns, rules=rules)
 
 
-class Desk:
+class Account:
     """An account with strategies; ``records`` and ``effects`` are everything it has made so far."""
 
     def __init__(
@@ -151,7 +152,7 @@ class Desk:
         lifecycle.warmed_up(self.state)
         self._work(lifecycle.recovered(self.state, lifecycle.nothing_recovered(self.state)))
 
-    def run(self, *events: FeedEvent | Heartbeat) -> "Desk":
+    def run(self, *events: FeedEvent | Heartbeat) -> "Account":
         """Let market events happen, those of one time together: first at the venue, then to the strategies."""
         for is_beat, group in groupby(events, key=lambda event: isinstance(event, Heartbeat)):
             if is_beat:
@@ -192,11 +193,11 @@ class Desk:
             else:
                 self._inbox.extend(self.exchange.cancel(effect.client_order_id, effect.released_ns, now_ns))
 
-    def closes(self, first: int, *closes: float, symbol: str = "ABC") -> "Desk":
+    def closes(self, first: int, *closes: float, symbol: str = "ABC") -> "Account":
         """Let bars happen that end at minutes ``first``, ``first + 1`` ... at these closes."""
         return self.run(*[bar(first + offset, close, symbol=symbol) for offset, close in enumerate(closes)])
 
-    def take(self, event: Report | Request | Comparison) -> list[Envelope]:
+    def take(self, event: Report | Request | Comparison | Reread) -> list[Envelope]:
         """Let the engine take a report or a command, and give back what was recorded for it and all that followed."""
         before = len(self.records)
         self._work(self.step(event))
