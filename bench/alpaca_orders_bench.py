@@ -28,8 +28,8 @@ from holdfast.adapters.alpaca.connection.settings import AlpacaSettings, Mode
 from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
 from holdfast.core.messages import OrderAccepted, OrderTerms, Report, SubmitOrder
 from holdfast.core.types import ClientOrderId, OrderType, Price, Quantity, Side, StrategyId, TimeInForce
-from holdfast.observe.secret import Secret
 from holdfast.sim.alpaca.server import Settings, build_world, serving
+from holdfast.telemetry.secret import Secret
 
 ROUNDS = 3
 SERVER_ORDERS, CLIENT_ORDERS = 2_000, 500

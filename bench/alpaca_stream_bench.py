@@ -31,8 +31,8 @@ from holdfast.adapters.alpaca.market_data.feed import AlpacaFeed
 from holdfast.adapters.alpaca.market_data.wire import Kind
 from holdfast.calendars import trading_calendar
 from holdfast.core.messages import MarketEvent, Trade
-from holdfast.observe.secret import Secret
 from holdfast.sim.alpaca.server import Settings, build_world, serving
+from holdfast.telemetry.secret import Secret
 
 ROUNDS = 3
 SYMBOL = "SPY"

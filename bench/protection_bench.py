@@ -11,7 +11,7 @@ from decimal import Decimal
 from holdfast.core.exits import Exits
 from holdfast.core.messages import Action, PlaceOrder, Request, Signal
 from holdfast.core.types import MANUAL, Price, Quantity
-from tests.scenario.desk import Desk, bar
+from tests.scenario.account import Account, bar
 
 ORDERS, EVENTS, ROUNDS = 1_000, 20_000, 5
 STOP, TARGET = Price(Decimal(50)), Price(Decimal(200))
@@ -28,35 +28,35 @@ BARS: dict[str, dict[str, object]] = {
 }
 
 
-def ask(desk: Desk, action: Action, **exits: object) -> None:
+def ask(account: Account, action: Action, **exits: object) -> None:
     """Let a person order a hundred, or close."""
     quantity = Quantity(Decimal(0 if action is Action.CLOSE else 100))
     signal = Signal(MANUAL, "ABC", action, quantity=quantity, **exits)  # type: ignore[arg-type]
-    desk.take(Request(desk.state.now_ns, f"c{desk.state.sequence}", "bench", PlaceOrder(signal)))
+    account.take(Request(account.state.now_ns, f"c{account.state.sequence}", "bench", PlaceOrder(signal)))
 
 
 def per_fill_us(**exits: object) -> float:
     """Microseconds for an entry, with what these exits add."""
-    desk = Desk().run(bar(1, 100.0))
+    account = Account().run(bar(1, 100.0))
     spent_s = 0.0
     for number in range(ORDERS):
         began_s = time.perf_counter()
-        ask(desk, Action.BUY, **exits)
+        ask(account, Action.BUY, **exits)
         spent_s += time.perf_counter() - began_s
-        ask(desk, Action.CLOSE)
-        desk.run(bar(number + 2, 100.0))
-        desk.records.clear()
-        desk.turns.clear()
+        ask(account, Action.CLOSE)
+        account.run(bar(number + 2, 100.0))
+        account.records.clear()
+        account.turns.clear()
     return spent_s / ORDERS * 1e6
 
 
 def per_event_us(**exits: object) -> float:
     """Microseconds for a bar while such a position is open."""
-    desk = Desk().run(bar(1, 100.0))
-    ask(desk, Action.BUY, **exits)
+    account = Account().run(bar(1, 100.0))
+    ask(account, Action.BUY, **exits)
     bars = [bar(number + 2, 100.0) for number in range(EVENTS)]
     began_s = time.perf_counter()
-    desk.run(*bars)
+    account.run(*bars)
     return (time.perf_counter() - began_s) / EVENTS * 1e6
 
 

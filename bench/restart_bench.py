@@ -34,9 +34,9 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import DAY_NS, SECOND_NS, ClientOrderId, Money, OrderType, Price, Quantity, Side, StrategyId
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
-from holdfast.observe.metrics import ApiMetrics
 from holdfast.runtime.account import AccountAtWork
 from holdfast.runtime.live.live_account import SNAPSHOT_EVERY
+from holdfast.telemetry.metrics import ApiMetrics
 
 PAST_ORDERS, OPEN_ORDERS = 100_000, 1_000
 ROUNDS = 5

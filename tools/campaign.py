@@ -120,6 +120,19 @@ class Worlds(Part):
         }
 
 
+@dataclass(frozen=True)
+class Compiled(Part):
+    """The compiled form makes the records that pure Python makes."""
+
+    def run(self, seed: int, folder: Path) -> Figures | None:  # noqa: ARG002  its runs have seeds of their own
+        """See `Part`."""
+        (folder / "said.txt").unlink(missing_ok=True)
+        if _said([sys.executable, "-m", "tools.fast", "--check"], folder):
+            return None
+        said = (folder / "said.txt").read_text()
+        return {"runs": len(_COUNTED.findall(said)), "records": sum(map(int, _COUNTED.findall(said)))}
+
+
 PARTS: tuple[Part, ...] = (
     Kills("kills-sqlite", "engines killed, journal in SQLite", 6, "sqlite", 100),
     Kills("kills-postgres", "engines killed, journal in PostgreSQL", 6, "postgres", 100),
@@ -129,7 +142,14 @@ PARTS: tuple[Part, ...] = (
         "properties",
         "properties, searched at random",
         6,
-        (("tests/property",), ("-m", "campaign", "tests/process/test_sweep_dask.py")),
+        (("tests/property",), ("-m", "campaign", "tests/process/test_sweep_dask.py", "tests/audit")),
+    ),
+    Tests("pipeline", "the monitor's verdicts beside an independent reading, 1,000 sessions", 6, (("tests/monitor",),)),
+    Tests(
+        "alerts",
+        "the observer killed at each step of telling, on every database",
+        4,
+        (("-m", "campaign", "tests/process/test_alerts_killed.py"),),
     ),
     Tests("combinations", "all of the exhaustive part, and the fixed seeds", 4, (("tests/world",),)),
     Tests("cuts", "journals cut after every batch, runs killed fifty times", 8, (("tests/crash",),)),
@@ -163,8 +183,10 @@ PARTS: tuple[Part, ...] = (
         10,
         (("tests/torture/test_watchdog_kills.py",), ("-m", "campaign", "tests/process/test_watchdog.py")),
     ),
+    Compiled("compiled", "the core compiled by mypyc, its records beside pure Python's", 4),
 )
 
+_COUNTED = re.compile(r"^[\w ]+: [0-9a-f]+ (\d+) records", re.MULTILINE)
 _PASSED = re.compile(r"^=.* (\d+) passed", re.MULTILINE)
 
 

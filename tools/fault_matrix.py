@@ -147,6 +147,17 @@ ROWS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "L8": ("a takeover with orders in flight", "all explained first; none of the other's intents is sent again"),
     },
+    "People are to know": {
+        "W1": (
+            "something goes wrong",
+            "what mends itself wakes nobody; what needs a person is told by its own rule, once, and so is its end",
+        ),
+        "W2": (
+            "the observer is killed while it tells",
+            "nothing is untold; again only what may not have arrived, and it says so",
+        ),
+        "W3": ("everything that is written is read by somebody else", "no secret is in it, in whatever form"),
+    },
     "Clocks and the core": {
         "C1": ("the wall clock jumps", "nothing goes by it; a day begins once"),
         "C2": ("the machine sleeps", "the lease has lapsed, intents are stale, everything is asked for again"),

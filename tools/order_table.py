@@ -36,7 +36,8 @@ The first line of a cell is where the order goes. A cell in which nothing change
 Positions are moved by executions alone, so an execution is booked from every state. `filled` is the execution that completes
 the quantity, `partly filled` any other. Before the table is asked, an execution that is booked already is ignored;
 one that is for another symbol or side, or not above zero, is an anomaly, and so is a change of the quantity to what has
-filled already or less. An execution beyond the quantity is booked and recorded as an overfill.
+filled already or less. An execution beyond the quantity is booked and recorded as an overfill. `accepted` under another
+id of the broker's than before changes that id, in any state, and is an anomaly: the broker has lost the first and taken a late copy.
 """
 
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tools.recheck_market import NOTHING, SECOND_NS, Market
+from tools.recheck_market import NOTHING, SECOND_NS, Market, Moment, exact
 
 MINUTE_NS = 60_000_000_000
 OVER = ("OrderCanceled", "OrderExpired", "OrderRejected", "OrderFailed", "OrderNotSent")
@@ -93,6 +93,7 @@ class Account:
     def __init__(self) -> None:
         self.cash = NOTHING
         self.held: dict[tuple[str, str], Fraction] = defaultdict(Fraction)  # strategy and symbol
+        self.together: dict[str, Fraction] = defaultdict(Fraction)  # symbol
         self.cost: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
         self.earned: dict[tuple[str, str], Fraction] = defaultdict(Fraction)  # realised less fees
         self.trip_start: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
@@ -113,9 +114,7 @@ class Account:
 
     def position(self, symbol: str, owner: str = "") -> Fraction:
         """What the account holds, or one of its strategies."""
-        return sum(
-            (units for (who, what), units in self.held.items() if what == symbol and owner in ("", who)), NOTHING
-        )
+        return self.held.get((owner, symbol), NOTHING) if owner else self.together.get(symbol, NOTHING)
 
     def worst(self, symbol: str, owner: str = "") -> tuple[Fraction, Fraction]:
         """The position if every open buy filled, and if every open sell did. Protective orders only close what is there."""
@@ -129,7 +128,10 @@ class Account:
 
     def symbols(self, owner: str = "") -> set[str]:
         """What is held or may come to be; what strategies hold against each other the account doesn't hold."""
-        held = {symbol for _, symbol in self.held if self.position(symbol, owner)}
+        if owner:
+            held = {symbol for (who, symbol), units in self.held.items() if units and who == owner}
+        else:
+            held = {symbol for symbol, units in self.together.items() if units}
         entries = [order.terms for order in self.live.values() if order.is_entry]
         return held | {terms["symbol"] for terms in entries if owner in ("", terms["strategy"])}
 
@@ -137,7 +139,7 @@ class Account:
 
     def fill(self, body: Mapping[str, Any], owner: str, sign: int = 1) -> None:
         """Book an execution (``sign`` -1: its undoing), average-cost method."""
-        symbol, units, price = body["symbol"], Fraction(body["quantity"]), Fraction(body["price"])
+        symbol, units, price = body["symbol"], exact(body["quantity"]), exact(body["price"])
         signed, fee = units * sign * (1 if body["side"] == "buy" else -1), sign * Fraction(body.get("fee", 0))
         self._count_day_trade(symbol, signed)
         self.cash -= signed * price + fee
@@ -149,6 +151,7 @@ class Account:
         opened = abs(signed) - closing
         self.cost[key] = cost - out + opened * price * (1 if signed > 0 else -1)
         self.held[key] = held + signed
+        self.together[symbol] += signed
         if held and held * self.held[key] <= 0:
             if sign > 0:
                 lost = self.earned[key] < self.trip_start[key]
@@ -196,22 +199,34 @@ class Judge:
         self.own = own
         self.hours: Callable[[int], bool] = lambda _: True
         self.is_us = False
+        self._seen: dict[tuple[str, int], list[Moment]] = {}  # of the order that is judged, as is its equity
+        self._equity: dict[int, Fraction] = {}
+
+    def around(self, symbol: str, time_ns: int) -> list[Moment]:
+        """What the market may have shown; looked up once for an order."""
+        found = self._seen.get((symbol, time_ns))
+        if found is None:
+            found = self._seen[symbol, time_ns] = self.market.around(symbol, time_ns)
+        return found
 
     def low(self, symbol: str, time_ns: int) -> Fraction:
         """The lowest that a symbol may have been worth."""
-        return min((moment.last for moment in self.market.around(symbol, time_ns)), default=NOTHING)
+        return min((moment.last for moment in self.around(symbol, time_ns)), default=NOTHING)
 
     def equity(self, time_ns: int) -> Fraction:
         """The most that the account may have been worth."""
-        return self.account.cash + sum((self._best(symbol, time_ns) for symbol in self.account.symbols()), NOTHING)
+        if time_ns not in self._equity:
+            worth = sum((self._best(symbol, time_ns) for symbol in self.account.symbols()), NOTHING)
+            self._equity[time_ns] = self.account.cash + worth
+        return self._equity[time_ns]
 
     def _best(self, symbol: str, time_ns: int) -> Fraction:
         held = self.account.position(symbol)
-        return max((held * moment.last for moment in self.market.around(symbol, time_ns)), default=NOTHING)
+        return max((held * moment.last for moment in self.around(symbol, time_ns)), default=NOTHING)
 
     def raises(self, terms: Mapping[str, Any]) -> bool:
         """Whether an order could add to the account's position, or carry it through zero."""
-        units, held = Fraction(terms["quantity"]), self.account.position(terms["symbol"])
+        units, held = exact(terms["quantity"]), self.account.position(terms["symbol"])
         most, least = self.account.worst(terms["symbol"])
         if terms["side"] == "buy":
             return most + units > max(NOTHING, held)
@@ -220,11 +235,13 @@ class Judge:
     def judge(self, body: Mapping[str, Any], signal: Mapping[str, Any], time_ns: int) -> Iterator[Finding]:
         """Every rule on one approved order."""
         terms = body["terms"]
+        self._seen.clear()
+        self._equity.clear()
         if terms.get("role", "entry") != "entry" or self.account.flattening or not self.raises(terms):
             return
         yield Finding("raises_risk", Fraction(1), Fraction(1), not body["raises_risk"])
         yield Finding("account_state", NOTHING, NOTHING, self.account.state not in TAKES_RISK)
-        price = Fraction(body["reference_price"])
+        price = exact(body["reference_price"])
         yield from self._account_rules(terms, price, time_ns)
         owner = terms["strategy"]
         for who, limits in (("", self.limits), (owner, self.own.get(owner, {}))):
@@ -269,7 +286,7 @@ class Judge:
         earned = NOTHING
         for (owner, symbol), units in account.held.items():
             if owner == who:
-                worth = [units * moment.last for moment in self.market.around(symbol, time_ns)] if units else []
+                worth = [units * moment.last for moment in self.around(symbol, time_ns)] if units else []
                 earned += account.earned[owner, symbol] + max(worth, default=account.cost[owner, symbol])
                 earned -= account.cost[owner, symbol]
         return account.day_start_pnl.get(who, NOTHING) - earned
@@ -277,7 +294,7 @@ class Judge:
     def _sizes(
         self, who: str, limits: Mapping[str, Any], terms: Mapping[str, Any], price: Fraction, time_ns: int
     ) -> Iterator[Finding]:
-        account, symbol, units = self.account, terms["symbol"], Fraction(terms["quantity"])
+        account, symbol, units = self.account, terms["symbol"], exact(terms["quantity"])
         tag = " (strategy)" if who else ""
         buys = terms["side"] == "buy"
         most, least = account.worst(symbol, who)
@@ -296,13 +313,13 @@ class Judge:
         ):
             for name, of in zip(names, (Fraction(1), equity / 100), strict=True):
                 if limits.get(name) is not None:
-                    yield _at_most(f"{rule}, {name}{tag}", figure, Fraction(str(limits[name])) * of)
+                    yield _at_most(f"{rule}, {name}{tag}", figure, exact(str(limits[name])) * of)
         if not who:
-            yield _at_most("buying_power", gross, equity * Fraction(str(limits["leverage"])))
+            yield _at_most("buying_power", gross, equity * exact(str(limits["leverage"])))
             yield from self._only_the_account(limits, terms, worth, least, here, others, time_ns)
 
     def _net(self, symbol: str, units: Fraction, time_ns: int) -> Fraction:
-        return min((units * moment.last for moment in self.market.around(symbol, time_ns)), default=NOTHING)
+        return min((units * moment.last for moment in self.around(symbol, time_ns)), default=NOTHING)
 
     def _only_the_account(
         self,
@@ -338,7 +355,7 @@ class Judge:
         account, symbol = self.account, terms["symbol"]
         most, _ = account.worst(symbol)
         held = account.position(symbol)
-        needed = worth * max(most + Fraction(terms["quantity"]) - held, -held, NOTHING)
+        needed = worth * max(most + exact(terms["quantity"]) - held, -held, NOTHING)
         for name, (a, _b) in others.items():
             there = account.position(name)
             needed += self.low(name, time_ns) * max(a - there, -there, NOTHING)
@@ -349,9 +366,9 @@ class Judge:
         if terms["side"] == "buy" or terms.get("stop_price") is None:
             return [price]
         if terms.get("limit_price") is not None:
-            return [Fraction(terms["limit_price"])]
-        stop = Fraction(terms["stop_price"])
-        return [min(stop, moment.last) for moment in self.market.around(terms["symbol"], time_ns)] or [stop]
+            return [exact(terms["limit_price"])]
+        stop = exact(terms["stop_price"])
+        return [min(stop, moment.last) for moment in self.around(terms["symbol"], time_ns)] or [stop]
 
     def _stops(
         self, limits: Mapping[str, Any], terms: Mapping[str, Any], price: Fraction, time_ns: int
@@ -360,7 +377,7 @@ class Judge:
         exits = terms.get("exits") or {}
         distance: Fraction | None = None
         if terms.get("stop_loss") is not None:
-            distance = abs(price - Fraction(terms["stop_loss"]))
+            distance = abs(price - exact(terms["stop_loss"]))
         elif exits.get("trail_amount") is not None:
             distance = Fraction(exits["trail_amount"])
         elif exits.get("trail_percent") is not None:
@@ -378,11 +395,11 @@ class Judge:
         entries = self.entries(terms, price, time_ns)
         for name, way in (("stop_loss", -sign), ("take_profit", sign)):
             if terms.get(name) is not None:
-                is_wrong = all((Fraction(terms[name]) - entry) * way <= 0 for entry in entries)
+                is_wrong = all((exact(terms[name]) - entry) * way <= 0 for entry in entries)
                 yield Finding("protection_side", NOTHING, NOTHING, is_wrong)
         if terms.get("limit_price") is not None:
-            limit = Fraction(terms["limit_price"])
-            touches = [moment.ask if sign > 0 else moment.bid for moment in self.market.around(symbol, time_ns)]
+            limit = exact(terms["limit_price"])
+            touches = [moment.ask if sign > 0 else moment.bid for moment in self.around(symbol, time_ns)]
             through = min(((limit - touch) * sign * 100 / touch for touch in touches), default=NOTHING)
             yield _at_most("price_collar", through, limits["price_collar_pct"])
         if (most := limits.get("max_data_age_s")) is not None:
@@ -424,21 +441,21 @@ def _could_trade(terms: Mapping[str, Any], order: Open) -> bool:
     if terms.get("limit_price") is None or other.get("limit_price") is None:
         return True
     buy, sell = (terms, other) if terms["side"] == "buy" else (other, terms)
-    return Fraction(buy["limit_price"]) >= Fraction(sell["limit_price"])
+    return exact(buy["limit_price"]) >= exact(sell["limit_price"])
 
 
 def _at_most(rule: str, figure: Any, limit: Any) -> Finding:
-    figure, limit = Fraction(figure), Fraction(str(limit)) if not isinstance(limit, Fraction) else limit
+    figure, limit = Fraction(figure), exact(str(limit)) if not isinstance(limit, Fraction) else limit
     return Finding(rule, figure, limit, figure > limit)
 
 
 def _below(rule: str, figure: Fraction, limit: Any) -> Finding:
-    limit = Fraction(str(limit))
+    limit = exact(str(limit))
     return Finding(rule, figure, limit, figure >= limit)
 
 
 def _at_least(rule: str, figure: Fraction, limit: Any) -> Finding:
-    limit = Fraction(str(limit))
+    limit = exact(str(limit))
     return Finding(rule, figure, limit, figure < limit)
 
 
@@ -483,7 +500,7 @@ class Recheck:
         elif kind == "OrderPrepared":
             self._prepared(sequence, time_ns, body["terms"])
         elif kind == "OrderAdopted":
-            left = Fraction(body["terms"]["quantity"]) - Fraction(body.get("filled_quantity", 0))
+            left = exact(body["terms"]["quantity"]) - Fraction(body.get("filled_quantity", 0))
             self._open(Open(body["terms"], left, time_ns))
         elif kind in ("OrderFilled", "FillBusted"):
             self._executed(time_ns, kind, body)
@@ -491,9 +508,9 @@ class Recheck:
             account.live.pop(body["client_order_id"], None)
         elif kind == "OrderReplaced" and body["client_order_id"] in account.live:
             order = account.live[body["client_order_id"]]
-            filled = Fraction(order.terms["quantity"]) - order.left
+            filled = exact(order.terms["quantity"]) - order.left
             changed = {**order.terms, "quantity": body["quantity"]}
-            left = Fraction(body["quantity"]) - filled
+            left = exact(body["quantity"]) - filled
             account.live[body["client_order_id"]] = order._replace(terms=changed, left=left)
         elif kind in ("CancelReleased", "CancelRefused") and body["client_order_id"] in account.live:
             order = account.live[body["client_order_id"]]
@@ -518,7 +535,7 @@ class Recheck:
         self._note(sequence, Finding("approved", NOTHING, NOTHING, approved != terms), terms)
         if terms.get("role", "entry") == "entry":
             self.account.entries.append((time_ns, terms["strategy"]))
-        self._open(Open(terms, Fraction(terms["quantity"]) + Fraction(terms.get("then") or 0), time_ns))
+        self._open(Open(terms, exact(terms["quantity"]) + Fraction(terms.get("then") or 0), time_ns))
 
     def _open(self, order: Open) -> None:
         self.account.live[order.terms["client_order_id"]] = order
@@ -530,10 +547,10 @@ class Recheck:
         account.fill(body, terms["strategy"], 1 if kind == "OrderFilled" else -1)
         if kind == "FillBusted":
             return
-        self.judge.market.filled[body["symbol"]] = (time_ns, Fraction(body["price"]))
+        self.judge.market.filled[body["symbol"]] = (time_ns, exact(body["price"]))
         order = account.live.get(key)
         if order is not None:
-            left = order.left - Fraction(body["quantity"])
+            left = order.left - exact(body["quantity"])
             account.live[key] = order._replace(left=left)
             if left <= Fraction(terms.get("then") or 0):
                 del account.live[key]
@@ -547,19 +564,19 @@ class Recheck:
             if account.day:
                 account.day_start += amount
         elif kind == "PositionAdopted":
-            units = Fraction(body["quantity"])
+            units = exact(body["quantity"])
             side = "buy" if units > 0 else "sell"
             account.fill({**body, "side": side, "quantity": str(abs(units))}, "external")
-            self.judge.market.filled[body["symbol"]] = (time_ns, Fraction(body["price"]))
+            self.judge.market.filled[body["symbol"]] = (time_ns, exact(body["price"]))
         elif kind == "AccountStateChanged":
             account.state = body["new"]
         elif kind == "TradingDayStarted":
             account.begin_day(body)
         elif kind == "PnlSnapshot":
-            account.peak = max(account.peak, Fraction(body["equity"]))
-            broken = abs(Fraction(body["cash"]) - account.cash) > Fraction(1, 100)
+            account.peak = max(account.peak, exact(body["equity"]))
+            broken = abs(exact(body["cash"]) - account.cash) > Fraction(1, 100)
             no_order = {"client_order_id": "", "side": "", "quantity": "", "symbol": "cash"}
-            self._note(sequence, Finding("cash", Fraction(body["cash"]), account.cash, broken), no_order)
+            self._note(sequence, Finding("cash", exact(body["cash"]), account.cash, broken), no_order)
         elif kind == "Restored" and body["cause"] == "drawdown":
             account.peak = NOTHING
         elif kind in ("Flatten", "Flattened"):

@@ -3,11 +3,23 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 SECOND_NS = 1_000_000_000
 NOTHING = Fraction(0)
+
+
+@lru_cache(maxsize=100_000)
+def exact(text: str) -> Fraction:
+    """A number as it is written. The same ones come again and again, and are slow to read."""
+    return Fraction(text)
+
+
+@lru_cache(maxsize=100_000)
+def _exactly(price: float) -> Fraction:
+    return Fraction(repr(float(price)))
 
 
 class Moment(NamedTuple):
@@ -57,7 +69,7 @@ class Market:
         """All that may have been the latest at a time: what came at that time, the last before, and our own last execution."""
         times, prices = self.times.get(symbol, []), self.prices.get(symbol, [])
         first, end = bisect_left(times, time_ns), bisect_right(times, time_ns)
-        found = [Moment(*(Fraction(repr(float(price))) for price in row)) for row in prices[max(0, first - 1) : end]]
+        found = [Moment(*map(_exactly, row)) for row in prices[max(0, first - 1) : end]]
         filled_ns, price = self.filled.get(symbol, (-1, NOTHING))
         if filled_ns >= 0 and (first == 0 or filled_ns >= times[first - 1]):
             found = [*found, Moment(price, price, price)]

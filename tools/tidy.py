@@ -32,6 +32,7 @@ RETIRED: Mapping[str, str] = {
     r"foreign[ _]orders?|is_foreign": "external order",
     r"strays?": "external execution",
     r"tenures?": "term of a lease, or takeover",
+    r"desks?": "live account, or trading account",
 }
 """Words that Holdfast doesn't use any more, as patterns of whole words or parts of a name, to the term in use (``docs/glossary.md``)."""
 ON_THE_WIRE = (
