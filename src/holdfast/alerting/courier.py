@@ -24,10 +24,11 @@ import sqlalchemy as sa
 from holdfast.alerting import book
 from holdfast.alerting.sender import READY, Answer, Message
 from holdfast.alerting.tables import alerts, deliveries
-from holdfast.alerting.takers import is_dead_here, this_process
+from holdfast.alerting.takers import is_dead_here
 from holdfast.config.alerts import AlertsConfig, AlertTarget
 from holdfast.core.types import MINUTE_NS, SECOND_NS
 from holdfast.errors import HoldfastError
+from holdfast.journal.holder import process_name
 from holdfast.journal.keeping import Keeping
 from holdfast.telemetry.crash_points import WatchPoint, reach
 
@@ -133,7 +134,7 @@ class Courier:
             row = min(rows, key=lambda row: (row.level != "critical", row.id))
         claim = sa.update(deliveries).where(table.id == row.id, table.state == book.WAITING)
         claimed = kept.execute(
-            claim.values(state=book.TRYING, tries=row.tries + 1, next_ns=now_ns, error=this_process())
+            claim.values(state=book.TRYING, tries=row.tries + 1, next_ns=now_ns, error=process_name())
         )
         return row if claimed.rowcount == 1 else None
 

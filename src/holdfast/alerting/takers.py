@@ -17,11 +17,6 @@ def is_dead_here(process: str) -> bool:
     return _is_alive(process) is False
 
 
-def this_process() -> str:
-    """The name of this one."""
-    return f"pid {os.getpid()} on {socket.gethostname()}"
-
-
 def _is_alive(process: str) -> bool | None:
     found = _NAME.search(process)
     if found is None or found[2] != socket.gethostname():

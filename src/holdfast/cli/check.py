@@ -32,12 +32,12 @@ from holdfast.errors import HoldfastError
 from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.journal.database import Database, open_database
+from holdfast.journal.holder import process_name
 from holdfast.journal.lease import check_bound
 from holdfast.journal.reader import Reader
 from holdfast.journal.sqlite import SqliteDatabase
 from holdfast.journal.verify import verify
 from holdfast.locks import open_locks
-from holdfast.runtime.compose import process_name
 from holdfast.runtime.identity import Beginning, check_names
 from holdfast.runtime.parts import Builder
 from holdfast.telemetry.exporter import Exporter

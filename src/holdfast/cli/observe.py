@@ -11,6 +11,7 @@ from holdfast.cli.log_setup import set_up_from
 from holdfast.cli.place import config_for_reading, tell_of_errors
 from holdfast.cli.signals import ENDING, on_hang_up
 from holdfast.config.rereading import OBSERVER, Rereader
+from holdfast.journal.holder import process_name
 from holdfast.observer.follower import Follower
 from holdfast.observer.reloading import Reloading
 from holdfast.observer.watchers import watchers_of
@@ -31,7 +32,8 @@ def observe(config_file: Path | None, leash: int | None = None) -> int:
     set_up_from(config.logs, logging.INFO if leash is None else logging.WARNING, "observe")
     tell_of_errors(config, "observer")
     reloading = Reloading(Rereader(OBSERVER, config, lambda: config_for_reading(config_file)))
-    follower = Follower(config, watchers_of(config, reloading))
+    beside = "" if leash is None else process_name(os.getppid())
+    follower = Follower(config, watchers_of(config, reloading), beside)
     over = threading.Event()
     if leash is not None:
         os.nice(max(0, NICE - os.nice(0)))  # it may be there already, by its parent
@@ -40,7 +42,6 @@ def observe(config_file: Path | None, leash: int | None = None) -> int:
         signal.signal(number, lambda *_: over.set())
         only_once(number)
     on_hang_up(reloading.ask, over.set)
-    logger.info("observing %s", ", ".join(account.name for account in config.accounts))
     follower.run(over)
     logger.info("ended; what comes meanwhile is told by the next start")
     return 0

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import time
 from enum import Enum
 from pathlib import Path
@@ -18,6 +19,11 @@ WATCHDOG = "watchdog, "
 
 NAME_PART = 100
 """How much of an account's name goes into that of its lock file, in characters."""
+
+
+def process_name(pid: int | None = None) -> str:
+    """What this process, or another one of this machine, is called in the journal and beside it."""
+    return f"pid {os.getpid() if pid is None else pid} on {socket.gethostname()}"
 
 
 class Holder(msgspec.Struct, frozen=True):

@@ -3,11 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from functools import partial
 
 from holdfast.config import Config
 from holdfast.core.messages import Envelope
+from holdfast.core.milestones import EngineStarted
 from holdfast.core.types import SECOND_NS
 from holdfast.errors import HoldfastError, JournalCorrupt
 from holdfast.journal.chain import GENESIS
@@ -33,14 +35,18 @@ Records = list[tuple[Envelope, str]]
 
 
 class Follower:
-    """Hands what is new to ``watchers``, from `look` to `look`. In one thread."""
+    """Hands what is new to ``watchers``, from `look` to `look`. In one thread.
 
-    def __init__(self, config: Config, watchers: Sequence[Watcher]) -> None:
+    What is new begins where the journal ends at the first look; or where the process ``beside`` took an account, which may have written before that.
+    """
+
+    def __init__(self, config: Config, watchers: Sequence[Watcher], beside: str = "") -> None:
         self._url, self._every_s = config.journal.url, config.observer.every_s
         self._open = OpenReader(self._url, lambda: ListReader.open(self._url))
         self._places = Places(config.observer.url)
         self._turn, self._was_mine = Turn(self._places), True
         self._accounts = [account.name for account in config.accounts]
+        self._beside, self._has_begun = beside, False
         self._handovers = [Handover(watcher, self._places, self._accounts) for watcher in watchers]
         self._damage: dict[str, str] = {}
         self._damaged_ns: dict[str, int] = {}
@@ -107,19 +113,20 @@ class Follower:
         """Where there is no journal yet, all of it will be new."""
         try:
             if not open_database(self._url).exists():
-                self._begin({})
+                self._begin(dict)
         except HoldfastError:  # nobody can tell
             pass
 
-    def _begin(self, ends: dict[str, Place]) -> None:
+    def _begin(self, places: Callable[[], dict[str, Place]]) -> None:
         for handover in self._handovers:
-            handover.begin(ends)
+            handover.begin(places)
+        if not self._has_begun:
+            self._has_begun = True
+            logger.info("observing %s", ", ".join(self._accounts))
 
     def _read(self, reader: ListReader, now_ns: int) -> bool:
         is_same = self._open.is_same()
-        self._begin(
-            {row.account: Place(row.last_sequence, row.last_hash) for row in reader.accounts() if row.last_sequence}
-        )
+        self._begin(partial(self._ends, reader))
         if is_same and self._is_done:
             return False
         pages: dict[tuple[str, int], Records] = {}
@@ -134,6 +141,18 @@ class Follower:
         waits = any(handover.waits(now_ns) for handover in self._handovers)
         self._is_done = not (any(more) or waits or self._damage)
         return any(more)
+
+    def _ends(self, reader: ListReader) -> dict[str, Place]:
+        """Where each account's records end; or what was before the start of the engine that this one is beside."""
+        places = {
+            row.account: Place(row.last_sequence, row.last_hash) for row in reader.accounts() if row.last_sequence
+        }
+        for account in places if self._beside else ():
+            start = reader.last_record(account, EngineStarted.__name__)
+            if start is not None and isinstance(start.body, EngineStarted) and start.body.process == self._beside:
+                before = start.sequence - 1
+                places[account] = Place(before, reader.hash_of(account, before) or "")
+        return places
 
     def _page(self, reader: ListReader, account: str, after: int, now_ns: int) -> Records:
         """The next records, as far as they prove themselves."""

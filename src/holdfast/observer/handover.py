@@ -39,15 +39,16 @@ class Handover:
         self._at = None
         self._restored.clear()
 
-    def begin(self, ends: dict[str, Place]) -> None:
-        """What the watcher has never heard of begins at its ``ends``: who begins to watch is not told of years."""
+    def begin(self, places: Callable[[], dict[str, Place]]) -> None:
+        """What the watcher has never heard of begins at the ``places``: who begins to watch is not told of years."""
         if self._at is None:
             self._at = self._places.of(self.watcher.name)
-        for account in self._accounts:
-            if account not in self._at:
-                place = ends.get(account, BEGINNING)
-                self._places.put(self.watcher.name, account, place)
-                self._at[account] = place
+        unheard = [account for account in self._accounts if account not in self._at]
+        begins = places() if unheard else {}
+        for account in unheard:
+            place = begins.get(account, BEGINNING)
+            self._places.put(self.watcher.name, account, place)
+            self._at[account] = place
 
     def records(self, reader: ListReader, page: Page, now_ns: int) -> bool:
         """Hand over what is new, a page of each account. Returns whether there may be more at once."""

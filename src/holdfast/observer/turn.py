@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from holdfast.alerting.takers import is_dead_here, this_process
+from holdfast.alerting.takers import is_dead_here
+from holdfast.journal.holder import process_name
 from holdfast.journal.keeping import Keeping
 from holdfast.observer.places import turns
 
@@ -33,7 +34,7 @@ class Turn:
 
     def __init__(self, kept: Keeping, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._kept, self._clock_s = kept, clock_s
-        self._me = f"{this_process()} {secrets.token_hex(4)}"
+        self._me = f"{process_name()} {secrets.token_hex(4)}"
         self._renewed_s: float | None = None
         self._looked_s: float | None = None
         self._seen: tuple[_Row, float] | None = None

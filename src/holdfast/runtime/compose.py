@@ -1,8 +1,6 @@
 """The composition root: from a configuration to an engine that runs. `parts.py` builds its groups."""
 
-import os
 import signal
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -17,7 +15,7 @@ from holdfast.feeds.live import LiveFeed
 from holdfast.feeds.port import Feed
 from holdfast.journal.board import board_path
 from holdfast.journal.commands import CommandQueue
-from holdfast.journal.holder import WATCHDOG
+from holdfast.journal.holder import WATCHDOG, process_name
 from holdfast.journal.lease import Lease, LeaseTerm, Watch
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
@@ -181,8 +179,3 @@ def _leave_out_blocking(state: EngineState, reader: Reader) -> None:
     for row in reader.unanswered(state.account):
         if isinstance(row.body, StopStrategy) and row.body.strategy in state.host.runners:
             state.host.runners[row.body.strategy].running = False
-
-
-def process_name() -> str:
-    """What an engine's process is called in the journal."""
-    return f"pid {os.getpid()} on {socket.gethostname()}"

@@ -23,9 +23,9 @@ from holdfast.core.turn import Turn
 from holdfast.core.types import plain
 from holdfast.errors import ConfigError, HoldfastError, JournalError, Refused
 from holdfast.journal.database import open_database
-from holdfast.journal.holder import WATCHDOG
+from holdfast.journal.holder import WATCHDOG, process_name
 from holdfast.journal.lease import Watch
-from holdfast.runtime.compose import open_guard, process_name
+from holdfast.runtime.compose import open_guard
 from holdfast.telemetry.clock import boot_time_s
 from holdfast.views.wording import NOTHING, Known, sentence
 from holdfast.watchdog.broker import AtBroker

@@ -22,10 +22,11 @@ from holdfast.core.messages import BrokerName
 from holdfast.core.turn import Turn
 from holdfast.core.types import Money
 from holdfast.journal.commands import CommandQueue
+from holdfast.journal.holder import process_name
 from holdfast.journal.lease import Lease
 from holdfast.journal.reader import Reader
 from holdfast.journal.writer import Journal
-from holdfast.runtime.compose import Engine, process_name
+from holdfast.runtime.compose import Engine
 from holdfast.runtime.groups import Groups
 from holdfast.runtime.live.clock import LiveClock
 from holdfast.runtime.live.live_account import LiveAccount

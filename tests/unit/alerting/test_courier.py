@@ -10,9 +10,9 @@ from holdfast.alerting import book
 from holdfast.alerting.book import Finding
 from holdfast.alerting.courier import Courier
 from holdfast.alerting.tables import deliveries
-from holdfast.alerting.takers import this_process
 from holdfast.config import Config
 from holdfast.core.types import SECOND_NS
+from holdfast.journal.holder import process_name
 from holdfast.journal.keeping import Keeping
 from tests.unit.alerting.receiver import Receiver
 
@@ -92,7 +92,7 @@ def test_what_a_process_left_behind(
     courier = Courier(config.alerts, keeping)
     values = {"state": state, "tries": 1, "next_ns": NOW}
     with keeping.begin() as kept:
-        kept.execute(sa.update(deliveries).values(**values, error=this_process()))
+        kept.execute(sa.update(deliveries).values(**values, error=process_name()))
     courier.step(NOW + SECOND_NS)
     assert states(keeping) == [("opened", state)]
     courier.step(NOW + 3_600 * SECOND_NS)

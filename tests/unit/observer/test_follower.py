@@ -20,6 +20,7 @@ from holdfast.observer.follower import Follower
 from holdfast.observer.places import Places, turns
 from holdfast.observer.turn import LOST_S, RENEW_S, Turn
 from tests.databases import KINDS
+from tests.unit.alerting.test_watcher import facts, started
 from tests.unit.journal.trader import Trader
 from tests.unit.observer.conftest import Listener, kept
 
@@ -36,7 +37,21 @@ def last(config: Config) -> int:
 def follow(config: Config) -> Iterator[Follow]:
     """Makes followers, closed at the end."""
     with ExitStack() as at_end:
-        yield lambda *watchers: at_end.enter_context(closing(Follower(config, watchers)))
+        yield lambda *watchers, beside="": at_end.enter_context(closing(Follower(config, watchers, beside)))
+
+
+def test_who_is_started_by_an_engine_is_told_of_all_since_its_start(
+    follow: Follow, config: Config, journal: Journal, trader: Trader
+) -> None:
+    """The engine may have written before the observer's first look; what was before that engine is not told."""
+    append(journal, facts(trader, started(1, "pid 7 on tower")), trader.deposit())
+    old = last(config)
+    append(journal, facts(trader, started(2, "pid 8 on tower")), trader.deposit())
+    since, others = Listener("since"), Listener("others")
+    look(follow(since, beside="pid 8 on tower"))
+    assert since.heard == list(range(old + 1, last(config) + 1))
+    look(follow(others, beside="pid 7 on tower"))
+    assert others.heard == []
 
 
 def look(follower: Follower, now_ns: int = NOW) -> None:
