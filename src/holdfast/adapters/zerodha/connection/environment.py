@@ -1,13 +1,14 @@
 """Where Zerodha's settings come from: the environment, else a ``.env`` file, else the section of the configuration file."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from holdfast.adapters.zerodha.connection.settings import API_URL, LOGIN_URL, SOCKET_URL, KiteSettings
+from holdfast.adapters.zerodha.connection.settings import API_URL, LOGIN_URL, SOCKET_URL, KiteSettings, MarketOrders
 from holdfast.brokers.environment import Lookup, address_of, check_login, key_of, lookup_in
 from holdfast.core.ranges import Count, Ranged, Seconds, Within
 from holdfast.errors import ConfigError
@@ -16,6 +17,8 @@ from holdfast.telemetry.secret import Secret
 
 KEYS_PAGE = "https://developers.kite.trade"
 Port = Annotated[int, Within(1, 65_535)]
+Protection = Annotated[Decimal, Within(0, 100, above=True)]
+Band = Annotated[Decimal, Within(0, 1_000)]
 
 _ADDRESSES = {
     "api_url": (API_URL, ("https", "http")),
@@ -24,6 +27,8 @@ _ADDRESSES = {
 }
 """Each address with what it is by default and the schemes it may have."""
 _OWN = ("api_key", "api_secret", "user_id", "redirect_port")
+_MARKET = ("market_orders", "market_protection_pct", "market_band_bps")
+"""How an account's market orders go: the section's, but where a login has its own."""
 _SHARED = (
     "connect_timeout_s",
     "read_timeout_s",
@@ -45,6 +50,9 @@ class ZerodhaLoginSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fiel
     api_secret: str | None = None
     user_id: str | None = None
     redirect_port: Port | None = None
+    market_orders: MarketOrders | None = None
+    market_protection_pct: Protection | None = None
+    market_band_bps: Band | None = None
 
     def __repr__(self) -> str:
         """Says nothing of what is in it: that may be a key."""
@@ -55,7 +63,8 @@ class ZerodhaSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """``[zerodha]`` of the configuration file; the environment overrides each key.
 
     ``api_key`` and ``api_secret`` are those of the app at developers.kite.trade, ``user_id`` that of the person whose account it is.
-    Addresses are for a server of one's own. ``logins`` are further apps, each for an account of its own; the rest of the section is theirs too.
+    Addresses are for a server of one's own. ``market_orders`` go ``protected``, within ``market_protection_pct`` of the last price where the broker
+    isn't to decide that, or as a ``limit`` ``market_band_bps`` beyond the best price. ``logins`` are further apps, each for an account of its own; the rest of the section is theirs too.
     """
 
     api_key: str | None = None
@@ -75,6 +84,9 @@ class ZerodhaSection(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     quotes_per_second: Count = 1
     candles_per_second: Count = 3
     requests_per_second: Count = 10
+    market_orders: MarketOrders = MarketOrders.PROTECTED
+    market_protection_pct: Protection | None = None
+    market_band_bps: Band = Decimal(50)
     logins: dict[str, ZerodhaLoginSection] = msgspec.field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -113,6 +125,7 @@ def _section_of(section: ZerodhaSection, login: str) -> ZerodhaSection:
     own = section.logins.get(check_login("zerodha", login), ZerodhaLoginSection())
     given = {name: getattr(own, name) for name in _OWN}
     given["redirect_port"] = own.redirect_port or section.redirect_port
+    given |= {name: value for name in _MARKET if (value := getattr(own, name)) is not None}
     return msgspec.structs.replace(section, **given)
 
 
@@ -147,7 +160,7 @@ def check_section(section: ZerodhaSection) -> None:
 
 
 def _shared(section: ZerodhaSection) -> dict[str, Any]:
-    return {name: getattr(section, name) for name in _SHARED}
+    return {name: getattr(section, name) for name in (*_SHARED, *_MARKET)}
 
 
 def _addresses(lookup: Lookup, section: ZerodhaSection) -> dict[str, Any]:

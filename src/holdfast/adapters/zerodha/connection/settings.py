@@ -1,6 +1,8 @@
 """Where Zerodha is and how it is talked to."""
 
 import hashlib
+from decimal import Decimal
+from enum import StrEnum
 
 import msgspec
 
@@ -12,6 +14,13 @@ LOGIN_URL = "https://kite.zerodha.com"
 SOCKET_URL = "wss://ws.kite.trade"
 
 
+class MarketOrders(StrEnum):
+    """As what market orders are sent: with the broker's protection, or as limit orders that are priced here."""
+
+    PROTECTED = "protected"
+    LIMIT = "limit"
+
+
 class KiteSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One account at Zerodha. Addresses have no path: kiteconnect drops one silently.
 
@@ -21,6 +30,9 @@ class KiteSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``connect_timeout_s``, ``read_timeout_s`` (silence) and ``answer_timeout_s`` (the whole body) bound every request. ``settle_s`` is
     after how long an order that no list shows counts as never arrived: orders have come up to 90 s late (Zerodha's forum, 41029). What may
     be asked in a second, a minute and a day is Zerodha's documented limit of an account.
+
+    ``market_protection_pct`` is how far from the last price a protected order may trade (None: the broker decides), ``market_band_bps``
+    how far beyond the best price one that goes as a limit order.
     """
 
     api_key: Secret
@@ -41,6 +53,9 @@ class KiteSettings(msgspec.Struct, frozen=True, kw_only=True):
     quotes_per_second: int = 1
     candles_per_second: int = 3
     requests_per_second: int = 10
+    market_orders: MarketOrders = MarketOrders.PROTECTED
+    market_protection_pct: Decimal | None = None
+    market_band_bps: Decimal = Decimal(50)
     login: str = ""
 
     @property

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from holdfast.adapters.zerodha.connection.failures import Meaning, meaning_of
+from holdfast.adapters.zerodha.connection.instruments import Instruments
 from holdfast.adapters.zerodha.connection.rest import KiteRest
 from holdfast.adapters.zerodha.connection.symbols import quote_key
 from holdfast.adapters.zerodha.trading import wire
 from holdfast.adapters.zerodha.trading.charges import Charges
+from holdfast.adapters.zerodha.trading.market_orders import Touch, touch_of
 from holdfast.adapters.zerodha.trading.search import Search
 from holdfast.adapters.zerodha.trading.triggers import Legs, is_leg, is_trigger, legs_of, taken_over, trigger_of
 from holdfast.adapters.zerodha.trading.wire import Row
-from holdfast.brokers.http.failures import RequestFailed
+from holdfast.brokers.http.failures import RequestFailed, UnreadableAnswer
 from holdfast.brokers.http.limiter import Urgency
 from holdfast.brokers.known_orders import KnownOrders
 from holdfast.brokers.port import AccessDenied, Asset, AtBroker, BrokerAccount, BrokerFill, BrokerOrder, Unavailable
@@ -51,6 +53,7 @@ class Questions:
         self._search = search
         self._sees_all = sees_all
         self._charges = Charges()
+        self._instruments = Instruments(rest)
         self._varieties: dict[str, str] = {}
         self._triggers: set[str] = set()
         self._children: dict[str, str] = {}
@@ -111,6 +114,16 @@ class Questions:
         key = quote_key(symbol)
         answer = self._rest.request("GET", "market.quote.ltp", params={"i": key}, urgency=Urgency.ORDER)
         return wire.decimal_of(answer[key]["last_price"])
+
+    def touch(self, terms: OrderTerms) -> tuple[Touch, Decimal]:
+        """What an order would meet now, and its instrument's tick. Asked in the thread of who places it. Raises a RequestFailed."""
+        key = quote_key(terms.symbol)
+        instrument = self._instruments.today().find(terms.symbol)
+        answer = self._rest.request("GET", "market.quote", params={"i": key}, urgency=Urgency.ORDER)
+        try:
+            return touch_of(answer[key], terms.side), ZERO if instrument is None else instrument.tick
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            raise UnreadableAnswer(f"GET /quote: {key} is no quote ({error!r})") from None
 
     def variety(self, broker_order_id: str) -> str:
         """By which way an order went there, which its cancel has to name."""

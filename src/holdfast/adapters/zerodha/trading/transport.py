@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from holdfast.adapters.zerodha.connection.rest import KiteRest
 from holdfast.adapters.zerodha.trading.classify import RETRY_S, cancel_outcome_of, outcome_of
+from holdfast.adapters.zerodha.trading.market_orders import as_limit, is_priced_here, marketable_limit, protection
 from holdfast.adapters.zerodha.trading.questions import Questions
 from holdfast.adapters.zerodha.trading.search import Search
 from holdfast.adapters.zerodha.trading.triggers import (
@@ -51,8 +52,11 @@ class ZerodhaTransport:
         reason = next(filter(None, map(unsendable, terms)), "")
         if reason:
             return Rejected(reason)
-        post = self._post_trigger if is_trigger(terms[0]) else self._post
-        outcome: Outcome = await in_pool(self._sends, post, terms, check)
+        if is_trigger(terms[0]):
+            outcome: Outcome = await in_pool(self._sends, self._post_trigger, terms, check)
+        else:
+            (order,) = orders  # no pair is held but as a trigger
+            outcome = await in_pool(self._sends, self._post, order, check)
         if isinstance(outcome, Unknown):
             self._search.doubtful.update((each.client_order_id, each) for each in terms)
         if isinstance(outcome, Accepted):
@@ -73,14 +77,17 @@ class ZerodhaTransport:
         for pool in (self._sends, self._cancels):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _post(self, orders: Sequence[OrderTerms], check: Check) -> Outcome:
-        (terms,) = orders  # no pair is held but as a trigger
+    def _post(self, order: SubmitOrder, check: Check) -> Outcome:
+        try:
+            form = self._form(order)
+        except RequestFailed as error:
+            return RateLimited(RETRY_S, f"the market's price, which the order needs, can't be had: {error}")
         try:
             answer = self._rest.request(
                 "POST",
                 "order.place",
                 parts={"variety": REGULAR},
-                params=order_form(terms),
+                params=form,
                 urgency=Urgency.ORDER,
                 last_check=check,
             )
@@ -89,6 +96,20 @@ class ZerodhaTransport:
             return outcome_of(error)
         except (KeyError, TypeError) as error:
             return Unknown(f"the answer to the order names no order ({error!r})")
+
+    def _form(self, order: SubmitOrder) -> dict[str, str]:
+        """How an order goes. One that lowers risk doesn't wait for a price that can't be had: it goes protected. Raises a RequestFailed."""
+        terms, settings = order.terms, self._rest.settings
+        form = order_form(terms, protection(settings))
+        if not is_priced_here(terms, settings):
+            return form
+        try:
+            touch, tick = self._questions.touch(terms)
+        except RequestFailed:
+            if order.raises_risk:
+                raise
+            return form
+        return as_limit(form, marketable_limit(terms.side, touch, tick, settings.market_band_bps))
 
     def _post_trigger(self, orders: Sequence[OrderTerms], check: Check) -> Outcome:
         try:

@@ -16,8 +16,6 @@ Row = Mapping[str, Any]
 
 REGULAR = "regular"
 """The variety of every order that is sent from here."""
-PROTECTED = "-1"
-"""``market_protection``: the broker says how far from the last price a market order may trade. Without one it is refused (since April 2026)."""
 
 STATUSES: Mapping[str, AtBroker] = {
     "PUT ORDER REQ RECEIVED": AtBroker.WORKING,
@@ -63,8 +61,11 @@ def unsendable(terms: OrderTerms) -> str:
     return ""
 
 
-def order_form(terms: OrderTerms) -> dict[str, str]:
-    """The form of an order that is not `unsendable`. Its tag is our own id: 18 letters and digits, of the twenty that a tag may have."""
+def order_form(terms: OrderTerms, protection: str) -> dict[str, str]:
+    """The form of an order that is not `unsendable`. Its tag is our own id: 18 letters and digits, of the twenty that a tag may have.
+
+    ``protection`` is the ``market_protection`` of one that is, or becomes, a market order.
+    """
     exchange, name = split_symbol(terms.symbol)
     form = {
         "exchange": exchange,
@@ -81,7 +82,7 @@ def order_form(terms: OrderTerms) -> dict[str, str]:
     if terms.stop_price is not None:
         form["trigger_price"] = plain(terms.stop_price)
     if terms.order_type in (OrderType.MARKET, OrderType.STOP):
-        form["market_protection"] = PROTECTED
+        form["market_protection"] = protection
     return form
 
 

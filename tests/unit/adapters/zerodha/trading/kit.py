@@ -31,7 +31,9 @@ PATIENCE_S = 60.0
 class Ends:
     """A broker at the server, and what it reported."""
 
-    def __init__(self, server: LocalKite, token: Secret | None = None, *, asks_only: bool = False) -> None:
+    def __init__(
+        self, server: LocalKite, token: Secret | None = None, *, asks_only: bool = False, **changes: Any
+    ) -> None:
         self.token = token or token_at(server)
         settings = msgspec.structs.replace(
             settings_at(server.url, server.socket_url, self.token),
@@ -39,6 +41,7 @@ class Ends:
             orders_per_second=90_000,
             requests_per_second=90_000,
             quotes_per_second=90_000,
+            **changes,
         )
         self.server = server
         self.rest = KiteRest(settings, Tokens(settings, NoSessions()))
