@@ -70,7 +70,7 @@ class Conditions:
         """Everything that is so now."""
         rows = {row.account: row for row in reader.accounts()}
         for account in self._config.accounts:
-            if account.name in rows and rows[account.name].last_sequence:
+            if account.name in rows:
                 yield from self._safely(reader, account)
                 yield from self._lease(reader, account.name)
         yield from self._machine(reader)

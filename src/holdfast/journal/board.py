@@ -13,7 +13,7 @@ import msgspec
 
 from holdfast.journal.database import Database
 
-VERSION = 3
+VERSION = 4
 """Raised whenever `Board` changes; one of another version is passed over."""
 NAME_PART = 100
 """How much of an account's name goes into that of the file, in characters."""
@@ -80,6 +80,8 @@ class Board(msgspec.Struct, frozen=True):
     feeds: tuple[FeedBoard, ...]
     commits: Commits | None = None
     """Of the engine's journal."""
+    failures: dict[str, str] = {}
+    """Its accounts that can't go on while others do, each with what ended it."""
 
     @property
     def alive_ns(self) -> int:

@@ -47,6 +47,8 @@ class Pulse(msgspec.Struct, frozen=True):
     """By symbol when it was last heard of, by the market's clock."""
     market_ns: int = 0
     """The market's time; 0 when it isn't known."""
+    failure: str | None = None
+    """Why the account can't go on while its engine does with others; None where that isn't so, or nobody says."""
 
 
 NO_PULSE = Pulse()
@@ -123,6 +125,9 @@ class Judge:
     def _of_all(self) -> Verdict | None:
         """What is true of the whole account, and makes it pointless to look further; None when nothing is."""
         fold, pulse = self._fold, self._pulse
+        if pulse.failure is not None:
+            text = f"the account can't go on, and its engine goes on without it: {pulse.failure}"
+            return Verdict(Level.CRITICAL, text, "mend that, then stop `holdfast run` and start it again")
         if fold.started_ns is None:
             return Verdict(Level.IDLE, "the account was never started", "`holdfast run` starts it")
         if fold.stopped is not None and not pulse.is_running:

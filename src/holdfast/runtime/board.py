@@ -14,7 +14,7 @@ import structlog
 
 from holdfast.core.state import EngineState
 from holdfast.journal.board import VERSION, Board, Commits, FeedBoard, write
-from holdfast.runtime.groups import Group
+from holdfast.runtime.groups import Group, Groups
 from holdfast.telemetry.journal_metrics import JournalMetrics
 
 EVERY_S = 0.5
@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 class BoardWriter:
     """Keeps the board of an engine's groups while it is entered; afterwards there is none.
 
-    ``names`` are the feeds' in the configuration, ``metrics`` those of the journal's commits. ``beats`` counts the signs of life of the loop that trades: this thread has a life of its own,
-    and must not speak for a loop that is stuck.
+    ``names`` are the feeds' in the configuration, one for each of the loop's groups; ``metrics`` those of the journal's commits. ``beats`` counts the signs of life of
+    the loop that trades: this thread has a life of its own, and must not speak for a loop that is stuck.
     """
 
     def __init__(
@@ -39,13 +39,14 @@ class BoardWriter:
         path: Path,
         process: str,
         names: Sequence[str],
-        groups: Sequence[Group],
+        loop: Groups,
         beats: Callable[[], int],
         metrics: JournalMetrics | None = None,
     ) -> None:
         self.path = path
         self._process = process
-        self._groups = list(zip(names, groups, strict=True))
+        self._loop = loop
+        self._names = names
         self._beats = beats
         self._turned = beats(), time.time_ns()
         self._metrics = metrics
@@ -82,11 +83,12 @@ class BoardWriter:
                 )
 
     def _board(self) -> Board:
-        feeds = tuple(_feed(name, group) for name, group in self._groups)
+        feeds = tuple(_feed(name, group) for name, group in zip(self._names, self._loop.groups, strict=True))
+        failures = {name: str(error) for name, error in self._loop.failures.items()}
         now_ns, beats = time.time_ns(), self._beats()
         if beats != self._turned[0]:
             self._turned = beats, now_ns
-        return Board(VERSION, self._process, now_ns, self._turned[1], feeds, self._commits_now())
+        return Board(VERSION, self._process, now_ns, self._turned[1], feeds, self._commits_now(), failures)
 
     def _commits_now(self) -> Commits | None:
         now_s = time.monotonic()

@@ -108,7 +108,7 @@ def open_engine(
         names = [source.name for source in config.sources]
         journal = engine.journal
         metrics = journal.database.metrics
-        board = BoardWriter(path, process_name(), names, engine.loop.groups, lambda: journal.beats, metrics)
+        board = BoardWriter(path, process_name(), names, engine.loop, lambda: journal.beats, metrics)
         stack.enter_context(board)
         yield engine
 

@@ -76,9 +76,9 @@ class Groups:
     @property
     def failures(self) -> Mapping[str, HoldfastError]:
         """The accounts that could not go on, each with what ended it."""
-        found = dict(self._failures)
+        found = self._failures.copy()  # each in one step: the thread that writes the board asks too
         for group in self.groups:
-            found.update(group.failures)
+            found.update(dict(group.failures))
         return found
 
     def stop(self, reason: str) -> None:

@@ -17,7 +17,7 @@ from holdfast.views.books import Books, Scratch
 from holdfast.views.numbers import ago
 from holdfast.views.protection import protection
 from holdfast.views.risk import LimitView, limits
-from holdfast.views.status import AccountStatus, account_status
+from holdfast.views.status import DIED, LEFT_OUT, AccountStatus, account_status
 from holdfast.views.unresolved import comparison, unresolved
 
 CRITICAL, WARNING = "critical", "warning"
@@ -27,7 +27,9 @@ NEAR, FULL = Decimal("0.8"), Decimal(1)
 """A limit on losses is shown once more than so much of it is used, any other when it is exceeded."""
 _LOSSES = ("daily_loss", "drawdown", "loss_streak")
 NOT_RUNNING = "the engine is not running"
-"""The title where an engine ended in order; other titles of the kind ``engine`` are about one that died or stands still."""
+"""The title where an engine ended in order; other titles of the kind ``engine`` are about one that died, stands still or goes on without the account."""
+TITLES = {DIED: "the engine died", LEFT_OUT: "the account can't go on"}
+"""Other titles, by words of how the last run ended."""
 _ORDER = (
     "engine",
     "unknown_order",
@@ -75,9 +77,13 @@ def _account(
     reader: Reader, config: Config, books: Books, account: AccountConfig, rows: dict[str, AccountRow]
 ) -> Iterator[Attention]:
     row = rows.get(account.name)
-    if row is None or not row.last_sequence:
+    if row is None:
         return  # it was never started: nothing is at risk, and the overview says so
     status = account_status(config, account, row, reader)
+    if not row.last_sequence:
+        if LEFT_OUT in (status.ended or ""):
+            yield from _engine(reader, status, row, is_exposed=False)
+        return
     scratch = books.glance(reader, account.name)
     held = any(scratch.state.portfolio.open_ledgers())
     yield from _engine(reader, status, row, is_exposed=held or bool(scratch.state.orders.live))
@@ -106,11 +112,10 @@ def _engine(reader: Reader, status: AccountStatus, row: AccountRow, *, is_expose
             yield Attention(CRITICAL, status.account, "engine", "the engine stands still", text, None, "")
         return
     ended = status.ended or "it isn't running"
-    died = "died without a word" in ended
+    title = next((title for words, title in TITLES.items() if words in ended), NOT_RUNNING)
     what = "positions and orders are unattended" if is_exposed else "it holds nothing and no order is open"
     text = f"no engine trades {status.account}: {ended}; {what}. `holdfast run` starts it"
-    level = CRITICAL if died or is_exposed else WARNING
-    title = "the engine died" if died else NOT_RUNNING
+    level = CRITICAL if title != NOT_RUNNING or is_exposed else WARNING
     yield Attention(level, status.account, "engine", title, text, row.renewed_ns or None, "")
 
 

@@ -102,6 +102,14 @@ def silent_s(reader: Reader, account: str, now_ns: int) -> float | None:
     return age_s if age_s > SILENT_S else None
 
 
+def failure(reader: Reader, account: str) -> str | None:
+    """Why an account can't go on while its engine does with others; None when that isn't so, or no engine on this machine says it."""
+    now_ns = time.time_ns()
+    fresh = [board for board in boards(reader.database) if abs(now_ns - board.written_ns) <= OLD_S * SECOND_NS]
+    found = [(board.written_ns, board.failures[account]) for board in fresh if account in board.failures]
+    return max(found)[1] if found and not reader.is_running(account) else None
+
+
 def _newest(reader: Reader, account: str) -> tuple[Board, FeedBoard] | None:
     """The latest board that has the account."""
     having = [(board, feed) for board in boards(reader.database) for feed in board.feeds if account in feed.accounts]

@@ -16,7 +16,7 @@ from holdfast.monitor.monitor import Monitor, StageState
 from holdfast.monitor.reading import TAIL, read_fold
 from holdfast.monitor.registry import Stage
 from holdfast.monitor.verdicts import ORDER_OF_LEVELS, Level, Pulse
-from holdfast.views.board import ENGINE, market, silent_s
+from holdfast.views.board import ENGINE, failure, market, silent_s
 from holdfast.views.wording import sentence
 
 
@@ -112,6 +112,7 @@ def pulse(reader: Reader, account: str) -> Pulse:
         silent_s(reader, account, time.time_ns()),
         seen if is_now else {},
         found.time_ns or 0 if is_now and found.is_back else 0,
+        failure(reader, account),
     )
 
 

@@ -31,7 +31,7 @@ from holdfast.core.types import SECOND_NS, plain
 from holdfast.journal.board import Commits
 from holdfast.journal.database import public
 from holdfast.journal.reader import AccountRow, Reader
-from holdfast.views.board import commits
+from holdfast.views.board import commits, failure
 from holdfast.views.encode import Json, as_json
 from holdfast.views.performance import Valuation, valuation
 from holdfast.views.pipeline import Pipelines, PipelineView, worst_of
@@ -45,6 +45,8 @@ PROTECTION = (ProtectionComplete, ProtectionLate, ProtectionFailed, PositionLeft
 SUPERVISED = ("claimed", "submitted", "failed", "retryable", "skipped", "errors", "lock_skips")
 """What a supervisor counts."""
 STARTING = "the engine is starting, and the broker has not answered so far; its log says what it waits for"
+DIED = "it died without a word"
+LEFT_OUT = "it can't go on, and its engine goes on without it"
 NEVER_BEGAN = "nothing is recorded of it: no start has got so far"
 """What is said of an account that a refused start has left."""
 
@@ -235,7 +237,7 @@ def account_status(config: Config, account: AccountConfig, row: AccountRow | Non
         state=row.state,
         broker=row.broker,
         process=row.process,
-        ended=_ended(running, stopped, since) if row.last_sequence or running else NEVER_BEGAN,
+        ended=None if running else _how_ended(reader, row, stopped, since),
         epoch=row.epoch,
         currency=started.body.currency if started and isinstance(started.body, EngineStarted) else "",
         valuation=valuation(reader, row),
@@ -272,12 +274,15 @@ def _age_s(reader: Reader, row: AccountRow) -> float:
     return max(0.0, time.time() - written_s)
 
 
-def _ended(running: bool, stopped: Envelope | None, since: int) -> str | None:
-    """How the last run ended; None while one is going on."""
-    if running:
-        return None
+def _how_ended(reader: Reader, row: AccountRow, stopped: Envelope | None, since: int) -> str:
+    """How the last run of an account ended that no engine has."""
+    failed = failure(reader, row.account)
+    if failed is not None:
+        return f"{LEFT_OUT}: {failed}"
+    if not row.last_sequence:
+        return NEVER_BEGAN
     if stopped is None or stopped.sequence < since or not isinstance(stopped.body, EngineStopped):
-        return "it died without a word; the next start brings everything back"
+        return f"{DIED}; the next start brings everything back"
     return stopped.body.reason
 
 

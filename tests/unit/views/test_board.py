@@ -12,12 +12,21 @@ import pytest
 
 from holdfast.cli.session import Session
 from holdfast.config import Config, load_config
+from holdfast.core.types import SECOND_NS
+from holdfast.errors import Refused
 from holdfast.journal.board import VERSION, Board, FeedBoard, board_path, boards, write
 from holdfast.journal.database import open_database
 from holdfast.journal.reader import Reader
+from holdfast.monitor.verdicts import Level
 from holdfast.runtime.board import BoardWriter
 from holdfast.runtime.compose import open_engine
-from holdfast.views.board import ENGINE, JOURNAL, commits, market, silent_s
+from holdfast.runtime.groups import Groups
+from holdfast.views.attention import CRITICAL, attention
+from holdfast.views.board import ENGINE, JOURNAL, commits, failure, market, silent_s
+from holdfast.views.books import Books
+from holdfast.views.pipeline import Pipelines
+from holdfast.views.status import LATEST, LEFT_OUT, account_status
+from tests.unit.runtime.test_groups import Scripted, Told
 from tests.unit.views.conftest import CONFIG
 
 
@@ -37,7 +46,7 @@ def test_a_running_engine_says_what_it_knows(config: Config) -> None:
     def look() -> None:
         if engine.loop.events < 200 or seen:
             return
-        writer = BoardWriter(path, f"pid {os.getpid()} elsewhere", [""], engine.loop.groups, lambda: 0)
+        writer = BoardWriter(path, f"pid {os.getpid()} elsewhere", [""], engine.loop, lambda: 0)
         writer.write()  # what its thread does twice a second, now
         (board,) = boards(engine.journal.database)
         state = engine.accounts[0].state
@@ -89,9 +98,9 @@ def test_a_thread_does_not_speak_for_a_loop_that_is_stuck(config: Config) -> Non
     with open_engine(config) as engine, Reader.open(config.journal.url) as reader:
         asyncio.run(engine.loop.run())
         path = board_path(engine.journal.database, "house")
-        names, groups = [""], engine.loop.groups
+        names, loop = [""], engine.loop
         beats = iter([7, 7, 8])
-        writer = BoardWriter(path, f"pid {os.getpid()} on {socket.gethostname()}", names, groups, lambda: next(beats))
+        writer = BoardWriter(path, f"pid {os.getpid()} on {socket.gethostname()}", names, loop, lambda: next(beats))
         writer.write()
         (stuck,) = boards(reader.database)
         assert stuck.turned_ns <= stuck.written_ns
@@ -104,13 +113,39 @@ def test_a_thread_does_not_speak_for_a_loop_that_is_stuck(config: Config) -> Non
         assert turned.turned_ns > stuck.turned_ns, "it turns again"
 
 
+def test_an_account_that_is_left_out_says_why(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While its engine goes on with others: on `status`, among what needs a person, and as the monitor's verdict; not of one that goes on, and no longer than that."""
+    with open_engine(config) as engine:
+        asyncio.run(engine.loop.run())
+    left_out = Scripted()
+    left_out.failures = {"house": Refused("the broker refuses its keys")}
+    path = board_path(open_database(config.journal.url), "house")
+    BoardWriter(path, "pid 1", [""], Groups([left_out], Told()), lambda: 0).write()  # type: ignore[arg-type]
+    (written,) = boards(open_database(config.journal.url))
+    monkeypatch.setattr("holdfast.views.board.time.time_ns", lambda: written.written_ns)  # however long the looks take
+    with Reader.open(config.journal.url) as reader:
+        assert failure(reader, "house") == "the broker refuses its keys"
+        assert failure(reader, "idle") is None
+        status = account_status(config, config.accounts[0], reader.account("house"), reader)
+        assert status.ended == f"{LEFT_OUT}: the broker refuses its keys"
+        (item,) = [item for item in attention(reader, config, Books(config)) if item.account == "house"]
+        assert (item.level, item.title) == (CRITICAL, "the account can't go on")
+        assert "the broker refuses its keys" in item.text
+        verdicts = {view.level for view in Pipelines(config, LATEST).stages(reader) if view.account == "house"}
+        assert verdicts == {Level.CRITICAL}
+        monkeypatch.setattr("holdfast.views.board.time.time_ns", lambda: written.written_ns + 10 * SECOND_NS)
+        assert failure(reader, "house") is None
+        status = account_status(config, config.accounts[0], reader.account("house"), reader)
+        assert status.ended == "the feed ended"
+
+
 def test_a_board_that_cant_be_written_costs_nothing_else(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is told once, however often it fails; who reads finds none."""
     file = tmp_path / "no-folder"
     file.write_text("a file where the folder should be")
-    writer = BoardWriter(file / "house.board", "pid 1", [], [], lambda: 0)
+    writer = BoardWriter(file / "house.board", "pid 1", [], Groups([], Told()), lambda: 0)  # type: ignore[arg-type]
     with writer:
         writer.write()
         writer.write()
