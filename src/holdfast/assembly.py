@@ -294,6 +294,7 @@ def account_settings(config: Config, account: AccountConfig, stale_after_ns: int
         stale_after_ns=stale_after_ns,
         external_orders=config.supervisor.foreign_orders,
         lost_orders=config.supervisor.lost_orders,
+        intraday=account.intraday.policy(),
     )
 
 

@@ -104,6 +104,7 @@ def test_no_part_of_a_state_is_left_out(recorded: Recording) -> None:
         "configured",
         "external_orders",
         "fill",
+        "intraday",
         "lost_orders",
         "protection",
         "rules",

@@ -32,6 +32,7 @@ class Taken(StrEnum):
 _NOW: tuple[Path, ...] = (
     ("accounts", ANY, "risk", REST),
     ("accounts", ANY, "protection", REST),
+    ("accounts", ANY, "intraday", REST),
     ("strategies", ANY, "risk", REST),
     ("feed", "stale_after_s"),
     ("feeds", ANY, "stale_after_s"),

@@ -30,14 +30,16 @@ from holdfast.core.ranges import (
     Percent,
     Ranged,
     Seconds,
+    SecondsOrZero,
     Seed,
     Within,
 )
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
 from holdfast.core.session.calendar import SpecialSession
+from holdfast.core.session.square_off import IntradayPolicy
 from holdfast.core.types import SECOND_NS, Money
 from holdfast.data.layout import Options, Stamp, Unit, options
-from holdfast.errors import ConfigError
+from holdfast.errors import ConfigError, InvalidValue
 from holdfast.feeds.instruments import InstrumentRules
 from holdfast.feeds.live import Stream
 from holdfast.locks.lock import SHORTEST_LEASE_S
@@ -230,6 +232,35 @@ class ProtectionConfig(Section, frozen=True):
         )
 
 
+class IntradayConfig(Section, frozen=True):
+    """What becomes of positions that are held for the day (product MIS), before the broker closes them (docs/zerodha.md).
+
+    ``square_off_s``: how long before the end of the session it does that; left out: as the broker's adapter says. From ``last_entry_s`` before
+    that on nothing is opened that it would close. ``close_s`` before it the account closes them, or with ``end = "broker"`` leaves it to the broker.
+    """
+
+    square_off_s: SecondsOrZero | None = None
+    last_entry_s: SecondsOrZero = 900.0
+    close_s: SecondsOrZero = 300.0
+    end: Literal["close", "broker"] = "close"
+
+    def __post_init__(self) -> None:
+        """Raises :class:`~holdfast.errors.InvalidValue` where positions would be opened that are being closed."""
+        super().__post_init__()
+        if self.end == "close" and self.last_entry_s < self.close_s:
+            raise InvalidValue(
+                "last_entry_s must be longer than close_s: what is opened between the two would be closed at once"
+            )
+
+    def policy(self) -> IntradayPolicy:
+        """What the engine is built with."""
+        return IntradayPolicy(
+            None if self.square_off_s is None else int(self.square_off_s * SECOND_NS),
+            int(self.last_entry_s * SECOND_NS),
+            int(self.close_s * SECOND_NS) if self.end == "close" else None,
+        )
+
+
 class AccountConfig(Section, frozen=True):
     """One account at one broker. ``cash`` is what a paper account begins with.
 
@@ -252,6 +283,7 @@ class AccountConfig(Section, frozen=True):
     calendar: str = "XNYS"
     calendar_sessions: tuple[SpecialSession, ...] = ()
     protection: ProtectionConfig = ProtectionConfig()
+    intraday: IntradayConfig = IntradayConfig()
     risk: RiskLimits = RiskLimits()
 
     @property

@@ -100,6 +100,7 @@ class BrokerRules(msgspec.Struct, frozen=True):
     """What a broker takes. ``orders_cross_zero``: one order may turn a position round. ``fees`` are those it takes by itself.
 
     ``wash_trades``: an order may be able to trade with another of the account. ``products`` are those that have exits of their own.
+    ``square_off_ns``: so long before the end of a session it closes by itself what is held for the day (MIS); None: it closes nothing.
     """
 
     orders_cross_zero: bool = True
@@ -108,6 +109,7 @@ class BrokerRules(msgspec.Struct, frozen=True):
     crypto: HeldExits = HeldExits()
     products: dict[Product, HeldExits] = {}
     fees: FeeBounds = NO_FEES
+    square_off_ns: int | None = None
 
     def exits(self, instrument: Instrument) -> HeldExits:
         """Which protective orders it holds for an instrument: by its product where that decides, else by its asset class."""

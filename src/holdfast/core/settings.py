@@ -12,6 +12,7 @@ import msgspec
 from holdfast.core.body import Body
 from holdfast.core.protection.policy import ProtectionPolicy
 from holdfast.core.risk.limits import RiskLimits, StrategyLimits
+from holdfast.core.session.square_off import IntradayPolicy
 from holdfast.core.types import StrategyId
 from holdfast.errors import JournalCorrupt
 
@@ -28,6 +29,7 @@ class AccountSettings(msgspec.Struct, frozen=True, gc=False):
     stale_after_ns: int | None
     external_orders: PolicyName
     lost_orders: PolicyName
+    intraday: IntradayPolicy = IntradayPolicy()
 
 
 class SettingChange(msgspec.Struct, frozen=True, gc=False):

@@ -19,6 +19,7 @@ from holdfast.core.risk.sizing import Measure, Sizing
 from holdfast.core.risk.view import DayTrades, Holding, Others, RiskView, Scope
 from holdfast.core.risk.volatility import bars_in_a_year
 from holdfast.core.session.counters import ACCOUNT
+from holdfast.core.session.square_off import ends_soon
 from holdfast.core.state import EngineState
 from holdfast.core.types import (
     MINUTE_NS,
@@ -88,6 +89,7 @@ def risk_view(state: EngineState, terms: OrderTerms, confidence: float = 1.0, *,
         permits=state.permits,
         unit=portfolio.unit(symbol),
         unrated=unrated(state, symbol),
+        squared_off_ns=ends_soon(state, symbol),
     )
     facts = _asked_for(state, terms, state.limits, equity)
     return replace(view, **facts) if facts else view

@@ -32,9 +32,9 @@ SETTLE_S = 4.0
 def configuration(server: LocalKite, folder: Path, **changes: Mapping[str, Any]) -> Config:
     """One account at the server with a strategy that does everything; sections of the file are overridden by name.
 
-    ``params`` is the strategy's.
+    ``params`` is the strategy's, ``account`` more of the account's.
     """
-    params = changes.pop("params", {})
+    params, more = changes.pop("params", {}), changes.pop("account", {})
     folder.mkdir(exist_ok=True)
     sections: dict[str, Any] = {
         "feed": {"kind": "zerodha", "symbols": OURS, "warm_up_minutes": 0},
@@ -72,6 +72,7 @@ def configuration(server: LocalKite, folder: Path, **changes: Mapping[str, Any])
         "broker": "zerodha",
         "calendar": "XBOM",
         "risk": {"leverage": 3, "max_orders_per_minute": 1000},
+        **more,
     }
     data = {
         "journal": {"url": f"sqlite:///{folder / 'journal.db'}"},

@@ -120,6 +120,7 @@ BUY_10 = terms(Side.BUY, 10)
         ("stale_data", {"max_data_age_s": 5.0}, {"data_age_s": 0.0}, {"data_age_s": 5.0}, {"data_age_s": 5.001}),
         ("stale_data", {"max_data_age_s": 5.0}, {"data_age_s": 0.0}, {"data_age_s": 5.0}, {"data_age_s": None}),
         ("market_hours", {"market_hours": MarketHours.REGULAR}, {}, {}, {"is_open": False}),
+        ("square_off", {}, {}, {}, {"squared_off_ns": 1}),
         ("wash_trade", {}, {}, {}, {"opposite": "h0"}),
         ("duplicate_intent", {}, {}, {}, {"twin": "h0"}),
         ("account_state", {}, {}, {"state": AccountState.PENDING_ORDER}, {"state": AccountState.PRESERVATION}),
@@ -238,7 +239,7 @@ def test_a_symbol_with_an_unexplained_order_takes_no_new_risk() -> None:
 def test_rules_are_asked_in_this_order() -> None:
     """The account's own first; those that a strategy has too come after them, and caps last."""
     assert [rule.__name__.lstrip("_") for rule in (*ACCOUNT_RULES, *RULES)] == [
-        "account_takes_risk", "rates_are_known", "is_tradable", "symbol_is_explained", "books_agree", "protection_side", "protectable", "data_is_fresh", "market_hours", "drawdown",
+        "account_takes_risk", "rates_are_known", "is_tradable", "symbol_is_explained", "books_agree", "protection_side", "protectable", "data_is_fresh", "market_hours", "square_off", "drawdown",
         "day_trades", "duplicate_intent", "wash_trade", "price_collar", "volume_is_known",
         "daily_loss", "loss_streak", "min_confidence", "stop", "open_orders", "order_rate", "positions",
     ]  # fmt: skip

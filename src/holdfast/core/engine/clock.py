@@ -1,12 +1,14 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
 from holdfast.core.carry import carried, nights
+from holdfast.core.engine import intraday
 from holdfast.core.engine.obligations import fulfil, wake_in_time
 from holdfast.core.engine.operations import impair, keep_loss_limits, record_value, restore
 from holdfast.core.milestones import MarketStale, TradingDayStarted
 from holdfast.core.session.calendar import TradingDay
 from holdfast.core.session.causes import Cause
 from holdfast.core.session.counters import DAY_TRADE_DAYS
+from holdfast.core.session.square_off import next_ns
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
 from holdfast.core.types import HOUR_NS, MINUTE_NS, iso_time
@@ -30,11 +32,12 @@ def turn_at(state: EngineState, time_ns: int, source: str = "engine") -> Turn:
 
 
 def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
-    """What the clock brings: a new trading day, the hourly valuation, a look at losses each minute, symbols gone silent."""
+    """What the clock brings: a new trading day, the hourly valuation, a look at losses each minute, symbols gone silent, the end of positions of the day."""
     now_ns = state.now_ns
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
         _begin_day(state, turn, day, before_ns)
+    intraday.look(state, turn)
     turn.time_has_come()
     fulfil(state, turn)
     turn.begin_anew()
@@ -74,6 +77,9 @@ def schedule(state: EngineState) -> None:
     state.wake_ns = min(next_hour_ns, state.calendar.next_start_ns(state.now_ns - 1) + 1)
     if state.stale_after_ns is not None:
         state.wake_ns = min(state.wake_ns, state.now_ns + MINUTE_NS)
+    square_off_ns = next_ns(state)
+    if square_off_ns is not None:
+        state.wake_ns = min(state.wake_ns, square_off_ns)
     if state.limits.bounds_loss:
         state.wake_ns = min(state.wake_ns, (state.now_ns // MINUTE_NS + 1) * MINUTE_NS)
     wake_in_time(state)

@@ -4,6 +4,7 @@ from typing import Final
 
 from holdfast.core import drafts
 from holdfast.core.engine.clock import turn_at
+from holdfast.core.engine.intraday import attribute
 from holdfast.core.engine.operations import cancel, heed, impair, prepare, record_value
 from holdfast.core.findings import EXTERNAL_EVENT, LOST, OrderLost, OrderOverdue
 from holdfast.core.messages import (
@@ -23,6 +24,7 @@ from holdfast.core.messages import (
 from holdfast.core.orders.book import event_of, judge
 from holdfast.core.orders.life import Kind
 from holdfast.core.orders.order import Order, OrderState
+from holdfast.core.portfolio.portfolio import EXTERNAL
 from holdfast.core.session.account import AccountEvent
 from holdfast.core.session.causes import Cause
 from holdfast.core.state import EngineState, Policy
@@ -141,6 +143,8 @@ def _after_report(state: EngineState, turn: Turn, order: Order, body: BrokerRepo
         _booked(state, turn, terms.strategy, body, record)
     elif type(body) is OrderFilled:
         _booked(state, turn, terms.strategy, body, record)
+        if terms.strategy == EXTERNAL:
+            attribute(state, turn, body, record)
         heed(state, turn)
     if terms.then and order.state is _FILLED and type(body) is OrderFilled and not state.flattening:
         decision = drafts.follow_up(state, order)

@@ -7,7 +7,7 @@ from typing import Final
 from holdfast.core.messages import OrderTerms
 from holdfast.core.risk.limits import MarketHours, RiskLimits
 from holdfast.core.risk.view import Case, Refusal, RiskView
-from holdfast.core.types import Price, Side, many, plain
+from holdfast.core.types import Price, Side, iso_time, many, plain
 
 _ANY: Final = MarketHours.ANY
 _BUY: Final = Side.BUY
@@ -179,6 +179,15 @@ def _market_hours(case: Case, limits: RiskLimits) -> Refusal | None:
     return Refusal("market_hours", "closed", "regular", f"{case.terms.symbol} is entered in regular hours only")
 
 
+def _square_off(case: Case, _limits: RiskLimits) -> Refusal | None:
+    """What the broker closes before long is not opened."""
+    at_ns = case.view.squared_off_ns
+    if at_ns is None:
+        return None
+    text = f"the broker closes {case.terms.symbol} at {iso_time(at_ns)}, as it is held for the day: nothing is opened so shortly before"
+    return Refusal("square_off", "too late", iso_time(at_ns), text)
+
+
 def _drawdown(case: Case, limits: RiskLimits) -> Refusal | None:
     most, drawdown = limits.max_drawdown_pct, case.view.drawdown_pct
     if most is None or drawdown < most:
@@ -334,6 +343,7 @@ ACCOUNT_RULES: tuple[AccountRule, ...] = (
     _protectable,
     _data_is_fresh,
     _market_hours,
+    _square_off,
     _drawdown,
     _day_trades,
     _duplicate_intent,

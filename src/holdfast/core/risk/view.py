@@ -116,6 +116,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     A price of 1 for one unit of the draft's symbol is worth ``unit``; ``unrated`` are currencies without a rate
     that it would have, or has. ``touch`` is the price that an order on its side meets: the best quote, or ``mark`` where there is none. ``twin`` is an order
     like the draft, ``unexplained`` one in its symbol that the broker can't explain, ``opposite`` one that it could trade with.
+    ``squared_off_ns`` is when the broker closes its position, where it is too late to open one.
     ``gap`` is how much more of its symbol the broker has than the books, as far as that is known.
     ``own`` is what the draft's strategy holds once everything open of it has filled, ``held_exits`` which protective orders the
     ``permits`` is what the broker lets the account do.
@@ -148,6 +149,7 @@ class RiskView(msgspec.Struct, frozen=True, gc=False):
     permits: BrokerPermits = EVERYTHING
     unit: Decimal = ONE
     unrated: str = ""
+    squared_off_ns: int | None = None
 
 
 class Refusal(msgspec.Struct, frozen=True):

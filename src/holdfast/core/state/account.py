@@ -34,6 +34,7 @@ from holdfast.core.risk.volatility import VolatilityCache
 from holdfast.core.session.account import AccountState
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.session.counters import Counters
+from holdfast.core.session.square_off import IntradayPolicy
 from holdfast.core.settings import AccountSettings
 from holdfast.core.strategy.host import Host
 from holdfast.core.types import (
@@ -127,6 +128,7 @@ class EngineState:
         self.activities = Activities()
         self.guards: dict[Key, Guard] = {}
         self.protection = ProtectionPolicy()
+        self.intraday = IntradayPolicy()
         self.covers: dict[Key, Cover] = {}  # one for each guard
         self.followed: frozenset[str] = frozenset()  # the symbols of guards that go by the market
         self.closing: dict[Key, Closing] = {}

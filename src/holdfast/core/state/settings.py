@@ -16,6 +16,7 @@ def settings_of(state: EngineState) -> AccountSettings:
         stale_after_ns=state.stale_after_ns,
         external_orders=state.external_orders.value,
         lost_orders=state.lost_orders.value,
+        intraday=state.intraday,
     )
 
 
@@ -27,6 +28,7 @@ def take_settings(state: EngineState, settings: AccountSettings) -> None:
     state.stale_after_ns = settings.stale_after_ns
     state.external_orders = Policy(settings.external_orders)
     state.lost_orders = Policy(settings.lost_orders)
+    state.intraday = settings.intraday
     if state.entry_times.maxlen != settings.limits.max_orders_per_minute:
         state.entry_times = deque(state.entry_times, maxlen=settings.limits.max_orders_per_minute)
     state.wake_ns = 0  # what is to be looked at, and when, goes by limits

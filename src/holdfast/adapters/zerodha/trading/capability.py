@@ -4,12 +4,16 @@ from holdfast.adapters.zerodha.connection.settings import KiteSettings
 from holdfast.brokers.capability import Capability, IdempotencyClass
 from holdfast.core.broker_rules import BrokerRules, HeldExits
 from holdfast.core.instruments import Product
-from holdfast.core.types import OrderType
+from holdfast.core.types import MINUTE_NS, OrderType
 
 ZERODHA_RULES = BrokerRules(
-    stocks=HeldExits(pairs=False, overnight=False), products={Product.CNC: HeldExits(stop=OrderType.STOP_LIMIT)}
+    stocks=HeldExits(pairs=False, overnight=False),
+    products={Product.CNC: HeldExits(stop=OrderType.STOP_LIMIT)},
+    square_off_ns=10 * MINUTE_NS,
 )
-"""What is delivered is protected by triggers, which outlive the day and place limit orders; all else by orders of the day."""
+"""What is delivered is protected by triggers, which outlive the day and place limit orders; all else by orders of the day.
+
+What is held for the day is sold from 15:20 on at NSE and BSE, ten minutes before they close (Zerodha's support pages)."""
 
 
 def zerodha_capability(settings: KiteSettings) -> Capability:
