@@ -95,6 +95,7 @@ def test_no_part_of_a_state_is_left_out(recorded: Recording) -> None:
         "portfolio",
         "exact_prices",
         "wake_ns",
+        "day_ends_ns",
         "followed",
         "register",
     }  # kept in parts of a snapshot with other names

@@ -1,7 +1,6 @@
 """Time goes by: every input's time is taken note of before what it says, so what happens on a new trading day counts to it."""
 
 from holdfast.core.carry import carried, nights
-from holdfast.core.engine import intraday
 from holdfast.core.engine.obligations import fulfil, wake_in_time
 from holdfast.core.engine.operations import impair, keep_loss_limits, record_value, restore
 from holdfast.core.milestones import MarketStale, TradingDayStarted
@@ -37,7 +36,6 @@ def _keep_time(state: EngineState, turn: Turn, before_ns: int) -> None:
     day = state.calendar.day_at(now_ns - 1)  # what ends as a day begins, such as a daily bar, is of the day before
     if day.date != state.trading_day:
         _begin_day(state, turn, day, before_ns)
-    intraday.look(state, turn)
     turn.time_has_come()
     fulfil(state, turn)
     turn.begin_anew()
@@ -77,9 +75,9 @@ def schedule(state: EngineState) -> None:
     state.wake_ns = min(next_hour_ns, state.calendar.next_start_ns(state.now_ns - 1) + 1)
     if state.stale_after_ns is not None:
         state.wake_ns = min(state.wake_ns, state.now_ns + MINUTE_NS)
-    square_off_ns = next_ns(state)
-    if square_off_ns is not None:
-        state.wake_ns = min(state.wake_ns, square_off_ns)
+    state.day_ends_ns = next_ns(state)
+    if state.day_ends_ns:
+        state.wake_ns = min(state.wake_ns, state.day_ends_ns)
     if state.limits.bounds_loss:
         state.wake_ns = min(state.wake_ns, (state.now_ns // MINUTE_NS + 1) * MINUTE_NS)
     wake_in_time(state)

@@ -4,8 +4,8 @@ from typing import Final
 
 from holdfast.core import drafts
 from holdfast.core.engine.clock import turn_at
-from holdfast.core.engine.intraday import attribute
 from holdfast.core.engine.operations import cancel, heed, impair, prepare, record_value
+from holdfast.core.engine.squared_off import attribute
 from holdfast.core.findings import EXTERNAL_EVENT, LOST, OrderLost, OrderOverdue
 from holdfast.core.messages import (
     BrokerReport,

@@ -57,13 +57,13 @@ def ends_soon(state: "EngineState", symbol: str) -> int | None:
     return None if times is None or not times.last_entry_ns <= state.now_ns < times.end_ns else times.at_ns
 
 
-def next_ns(state: "EngineState") -> int | None:
-    """When something of this is to be looked at next on the day that is on; None: not any more, or never."""
+def next_ns(state: "EngineState") -> int:
+    """When something of this is to be looked at next on the day that is on; 0: not any more, or never."""
     if not any(instrument.product is Product.MIS for instrument in state.register.named.values()):
-        return None
+        return 0
     times = square_off(state)
     if times is None or state.now_ns >= times.end_ns:
-        return None
+        return 0
     if state.now_ns < times.last_entry_ns:
         return times.last_entry_ns
     again_ns = state.now_ns + MINUTE_NS

@@ -106,6 +106,7 @@ class EngineState:
         self.sequence = 0
         self.cursor = 0
         self.now_ns = self.wake_ns = 0
+        self.day_ends_ns = 0  # when what is held for the day is looked at next; 0: nothing is
         self.feed: FeedOpened | None = None
         self.orders = OrderBook()
         self.order_count = 0

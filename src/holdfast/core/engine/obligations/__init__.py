@@ -12,10 +12,11 @@ protects the rest:
 3. `differences.withdraw`: orders for more than the broker has are canceled, so that nothing below counts on them.
 4. `preservation.reduce_risk`: new risk is canceled, and what the policy calls risky begins to be closed.
 5. `deadlines.look`: what the time brings to guarded positions: alarms, closes, another try.
-6. `waiting_intents.carry_out`: what strategies asked for. A close that has begun above has dropped its position's intents.
-7. `closing.go_on`: positions that are being closed take their next step.
-8. `protection.align`: what stays is protected. It comes after everything that makes positions smaller.
-9. `protection.release`: the account trades again when nothing is missing any more.
+6. `square_off.look`: what is held for the day begins to be closed before the broker closes it.
+7. `waiting_intents.carry_out`: what strategies asked for. A close that has begun above has dropped its position's intents.
+8. `closing.go_on`: positions that are being closed take their next step.
+9. `protection.align`: what stays is protected. It comes after everything that makes positions smaller.
+10. `protection.release`: the account trades again when nothing is missing any more.
 """
 
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from holdfast.core.engine.obligations import (
     flattening,
     preservation,
     protection,
+    square_off,
     waiting_intents,
 )
 from holdfast.core.engine.operations import heed
@@ -40,6 +42,7 @@ ORDER: tuple[Callable[[EngineState, Turn], None], ...] = (
     differences.withdraw,
     preservation.reduce_risk,
     deadlines.look,
+    square_off.look,
     waiting_intents.carry_out,
     closing.go_on,
     protection.align,
@@ -62,6 +65,7 @@ def is_free(state: EngineState) -> bool:
         or state.impairments
         or state.gaps
         or state.flattening
+        or 0 < state.day_ends_ns <= state.now_ns
         or len(state.orders.live) > state.orders.regular_count
     )
 
