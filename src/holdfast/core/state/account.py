@@ -106,7 +106,6 @@ class EngineState:
         self.sequence = 0
         self.cursor = 0
         self.now_ns = self.wake_ns = 0
-        self.day_ends_ns = 0  # when what is held for the day is looked at next; 0: nothing is
         self.feed: FeedOpened | None = None
         self.orders = OrderBook()
         self.order_count = 0
@@ -129,7 +128,6 @@ class EngineState:
         self.activities = Activities()
         self.guards: dict[Key, Guard] = {}
         self.protection = ProtectionPolicy()
-        self.intraday = IntradayPolicy()
         self.covers: dict[Key, Cover] = {}  # one for each guard
         self.followed: frozenset[str] = frozenset()  # the symbols of guards that go by the market
         self.closing: dict[Key, Closing] = {}
@@ -160,6 +158,8 @@ class EngineState:
 
     def _begin_strategies(self) -> None:
         """How the strategies and the settings stand by what is recorded of them."""
+        self.intraday = IntradayPolicy()
+        self.day_ends_ns = 0  # when what is held for the day is looked at next; 0: nothing is
         self.configured: AccountSettings | None = None  # what the configuration says; None: what is recorded goes on
         self.settings = ""  # what records say, as they do; empty where none does
         self.stopped: set[StrategyId] = set()
