@@ -1,3 +1,5 @@
+# mypy: disable-error-code="comparison-overlap", no-warn-unreachable
+# (quantities are compared with plain numbers)
 """Positions of the day (MIS) and the broker's square-off: nothing new shortly before it, closed by itself in time, and booked where it happens."""
 
 from decimal import Decimal
