@@ -13,6 +13,12 @@ a smaller test of the same row of the fault matrix behind: tools/fault_matrix.py
 
 import os
 from enum import StrEnum
+from typing import TypeVar
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+
+T = TypeVar("T")
 
 
 class Tier(StrEnum):
@@ -32,6 +38,11 @@ def examples(test: int = 100, campaign: int = 2_500) -> int:
     return min(QUICK_EXAMPLES, test) if TIER is Tier.QUICK else by_tier(test=test, campaign=campaign)
 
 
-def by_tier(*, test: int, campaign: int) -> int:
+def in_a_campaign(*values: object) -> ParameterSet:
+    """Values of parameters that only a campaign tries."""
+    return pytest.param(*values, marks=pytest.mark.campaign)
+
+
+def by_tier(*, test: T, campaign: T) -> T:
     """``campaign`` in a campaign, else ``test``."""
     return campaign if TIER is Tier.CAMPAIGN else test

@@ -155,19 +155,27 @@ PARTS: tuple[Part, ...] = (
     Tests("cuts", "journals cut after every batch, runs killed fifty times", 8, (("tests/crash",),)),
     Tests(
         "brokers",
-        "mixes of faults, kills and a whole session at the local Alpaca",
-        6,
+        "each fault alone, mixes of them, kills and a whole session at local brokers",
+        15,
         (
             ("-m", "campaign", "tests/scenario", "tests/process/test_alpaca_run.py"),
-            ("tests/scenario/alpaca/test_break_kill.py",),
+            (
+                "tests/scenario/alpaca/test_break_kill.py",
+                "tests/scenario/zerodha/test_kills.py",
+                "tests/process/test_mixed_accounts.py",
+            ),
         ),
     ),
     Tests(
         "storage",
-        "failing disks, power cuts, leases and contention on every database",
-        7,
+        "failing disks, power cuts, leases, contention, streams and traces on every database",
+        10,
         (
-            ("-m", "campaign", "tests/torture", "tests/process/test_standby.py"),
+            (
+                *("-m", "campaign", "tests/torture", "tests/process/test_standby.py"),
+                *("tests/process/test_cli_databases.py", "tests/process/test_tracing.py"),
+                "tests/process/test_web_stream.py",
+            ),
             ("tests/process/test_contention.py", "tests/process/test_journal_kill.py", "tests/unit/locks"),
         ),
     ),

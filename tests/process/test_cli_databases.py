@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.databases import SERVERS, fresh_database, run_on_server, server_url
+from tests.budget import in_a_campaign
+from tests.databases import fresh_database, run_on_server, server_url
 from tests.process.program import Done, run, succeed
 from tests.process.test_cli_run import CONFIG
 
@@ -29,7 +30,7 @@ def somebody(kind: str) -> Iterator[str]:
         run_on_server(kind, f"DROP USER {name}")
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=["postgresql", in_a_campaign("mariadb")])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a journal on a server, with a user and a password of its own."""
     kind = request.param

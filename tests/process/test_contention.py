@@ -25,8 +25,8 @@ from holdfast.journal.database import open_database
 from holdfast.journal.lease import Lease
 from holdfast.journal.verify import verify
 from holdfast.telemetry.logs import LogFormat, set_up_logs
-from tests.budget import by_tier
-from tests.databases import KINDS, fresh_database
+from tests.budget import by_tier, in_a_campaign
+from tests.databases import fresh_database
 from tests.unit.journal.trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.process
 
 
 @pytest.mark.proves("D1")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["sqlite", in_a_campaign("postgresql"), "mariadb"])
 def test_workers_on_one_database(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     """Many orders, two tries each; processes that also commit to their own accounts all the while, and file orders again."""
     with fresh_database(kind, tmp_path) as url:

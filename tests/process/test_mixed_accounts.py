@@ -16,7 +16,9 @@ from tests.scenario.alpaca.several import FILE_SYMBOL, accounts_file, bars_file,
 
 pytestmark = pytest.mark.process
 
-KILLS = by_tier(test=4, campaign=50)
+KILLS = by_tier(test=2, campaign=50)
+BARS = by_tier(test=150, campaign=300)
+"""Of the file: some seconds at its speed, so that the kills fall within it."""
 EVENTS_A_LIFE = 6
 """Of the live market, between two kills."""
 LAST_EVENTS = 24
@@ -53,7 +55,7 @@ name = "past"
 kind = "file"
 path = "{bars}"
 bar = "1Min"
-speed = 1200
+speed = {speed}
 
 [alpaca]
 api_key = "{key}"
@@ -117,13 +119,14 @@ class Books(NamedTuple):
     fills: list[tuple[str, str, Decimal, Decimal, int]]
 
 
-def prepared(folder: Path, server: LocalAlpaca, events: int) -> str:
+def prepared(folder: Path, server: LocalAlpaca, events: int, speed: str = "1200") -> str:
     """The configuration, in a folder of its own; the journal's address."""
     folder.mkdir()
     (folder / "ladder.py").write_text(LADDER)
     minutes = (events - LAST_EVENTS) // 2
     text = CONFIG.format(
-        bars=bars_file(folder),
+        bars=bars_file(folder, BARS),
+        speed=speed,
         key=KEY,
         other=OTHER_KEY,
         secret=SECRET,
@@ -170,7 +173,7 @@ def books(folder: Path, server: LocalAlpaca, url: str) -> Books:
 def lived(folder: Path, server: LocalAlpaca, kills: int) -> Books:
     """An engine from the market's beginning to its end, killed so often in between."""
     events = EVENTS_A_LIFE * KILLS + LAST_EVENTS
-    url = prepared(folder, server, events)
+    url = prepared(folder, server, events, "1200" if kills else '"max"')
     for _ in range(kills):
         with started(folder, "run", "--json") as engine:
             until(lambda: trading(url), "the accounts to trade")

@@ -12,6 +12,7 @@ import pytest
 from holdfast.core.milestones import EngineStarted, RecoveryCompleted
 from holdfast.errors import JournalError
 from holdfast.journal import Reader
+from tests.budget import in_a_campaign
 from tests.databases import fresh_database
 from tests.process.program import proves_itself, run, started, until
 
@@ -129,7 +130,7 @@ def configure(folder: Path, url: str, text: str) -> None:
 
 
 @pytest.mark.proves("L1", "L2", "L6", "L8", "I11")
-@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.campaign), "mariadb"])
+@pytest.mark.parametrize("kind", [in_a_campaign("sqlite"), "mariadb"])
 def test_paper(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
     """Two accounts that trade on paper: both go to the standby, and back to another one."""
     with fresh_database(kind, tmp_path) as url:

@@ -13,7 +13,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from holdfast.core.messages import Bar, Envelope, OrderFilled, OrderPrepared
 from holdfast.journal.reader import Reader
-from tests.databases import KINDS, empty_journal
+from tests.budget import in_a_campaign
+from tests.databases import SERVERS, empty_journal
 from tests.process.program import run, started, succeed, until
 from tests.receiver import Received, Reply, receiving
 
@@ -88,7 +89,7 @@ def check(spans: list[Span], records: list[Envelope]) -> None:
     assert not live & ended
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["sqlite", *map(in_a_campaign, SERVERS)])
 def test_session_arrives_whole_though_collector_and_observer_fail(tmp_path: Path, kind: str) -> None:
     """Refused, told to wait and killed in between: each span is taken in the end, and those that came twice are the same."""
     taken: list[Received] = []

@@ -4,25 +4,17 @@ import signal
 from decimal import Decimal
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from holdfast.core.protection.records import StopAsked
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.torture.processes.programs import Program, kill, send
-from tests.databases import KINDS, fresh_database
+from tests.budget import in_a_campaign
+from tests.databases import SERVERS, fresh_database
 from tests.process.bare import SYMBOL, World
 from tests.process.program import PATIENCE_S, run, succeed, until
 
 pytestmark = pytest.mark.process
-
-
-def in_a_campaign(value: str) -> ParameterSet:
-    """A value that only a campaign tries."""
-    return pytest.param(value, marks=pytest.mark.campaign)
-
-
-"""From the end of the silence to the stop at the broker, on a machine with much to do."""
 
 
 def left_bare(world: World, point: str, action: str = "place") -> Decimal:
@@ -36,7 +28,7 @@ def left_bare(world: World, point: str, action: str = "place") -> Decimal:
     return stop
 
 
-@pytest.mark.parametrize("point", ["fill_received:1", in_a_campaign("released:2"), "sending:2"])
+@pytest.mark.parametrize("point", ["fill_received:1", in_a_campaign("released:2"), in_a_campaign("sending:2")])
 def test_a_killed_engines_position_gets_its_stop(world: World, point: str) -> None:
     """Killed between the entry's fill and its stop, and never started again: the stop is at the broker, once, where it was asked for."""
     stop = left_bare(world, point)
@@ -55,7 +47,7 @@ def content(world: World) -> None:
     until(lambda: world.said()[-1][0] == "protected", "the watchdog to be content")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["sqlite", *map(in_a_campaign, SERVERS)])
 def test_a_frozen_engine_is_fenced_before_its_position_gets_its_stop(world: World, kind: str) -> None:
     """It is frozen, and its stop is canceled at the broker: the watchdog places another; woken, the engine steps down, having sent nothing."""
     with fresh_database(kind, world.folder) as url:
@@ -224,7 +216,7 @@ def the_default(world: World) -> tuple[Decimal, Decimal]:
     return quantity, stop
 
 
-@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize("side", ["buy", in_a_campaign("sell")])
 def test_a_default_stop_for_what_asked_for_none(world: World, side: str) -> None:
     """Long or short, it is placed once, told with the price it is measured from, and kept by the engine that starts later."""
     bare_without_a_stop(world, side)
@@ -267,9 +259,8 @@ def test_a_default_stop_for_what_its_owner_bought_there(world: World) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        "in_commit:3",
         "sending:1",
-        *(in_a_campaign(point) for point in ("before_append:4", "committed:3", "released:1", "answered:1")),
+        *map(in_a_campaign, ("before_append:4", "in_commit:3", "committed:3", "released:1", "answered:1")),
     ],
 )
 def test_a_watchdog_that_is_killed_as_it_gives_a_default_stop_leaves_one(world: World, point: str) -> None:
@@ -285,7 +276,8 @@ def test_a_watchdog_that_is_killed_as_it_gives_a_default_stop_leaves_one(world: 
     assert verify(world.url).problems == []
 
 
-@pytest.mark.parametrize("point", ["sending:1", in_a_campaign("released:1"), in_a_campaign("answered:1")])
+@pytest.mark.campaign
+@pytest.mark.parametrize("point", ["sending:1", "released:1", "answered:1"])
 def test_a_watchdog_that_is_killed_as_it_acts_leaves_one_stop(world: World, point: str) -> None:
     """Killed between its own record and the broker's answer: the next one finds out what became of it, and there is one stop."""
     stop = left_bare(world, "fill_received:1")
@@ -300,7 +292,7 @@ def test_a_watchdog_that_is_killed_as_it_acts_leaves_one_stop(world: World, poin
 
 
 @pytest.mark.parametrize(
-    "fault", ["accepted_then_504", in_a_campaign("accepted_then_timeout"), "not_accepted_then_504"]
+    "fault", ["accepted_then_504", *map(in_a_campaign, ("accepted_then_timeout", "not_accepted_then_504"))]
 )
 def test_a_lost_answer_makes_no_second_stop(world: World, fault: str) -> None:
     """The answer to the stop is lost, whether it was taken or not: it is asked for, and in the end there is one."""

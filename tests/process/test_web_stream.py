@@ -8,7 +8,8 @@ import pytest
 
 from holdfast.config import Config, load_config
 from holdfast.journal.reader import Reader
-from tests.databases import KINDS, fresh_database
+from tests.budget import in_a_campaign
+from tests.databases import SERVERS, fresh_database
 from tests.process.listening import Heard, Listener, listening
 from tests.process.program import started, trading, until
 from tests.scenario.web.serving import Served, serving, with_access
@@ -36,7 +37,7 @@ params = {{ fast = 2, slow = 4, quantity = 1, allow_short = true }}
 """
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["sqlite", *map(in_a_campaign, SERVERS)])
 def config(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Config]:
     """An engine's configuration, its journal on each kind of database; the journal isn't there yet."""
     with fresh_database(request.param, tmp_path) as url:

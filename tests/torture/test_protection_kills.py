@@ -31,7 +31,7 @@ POINTS = (
     f"{CrashPoint.SENDING}:2",  # the pair's request is about to leave
     f"{CrashPoint.ANSWERED}:2",  # the broker has the pair, and nobody here knows
 )
-KILLS = by_tier(test=len(POINTS), campaign=100)
+KILLS = by_tier(test=3, campaign=100)
 OVER = ("filled", "canceled", "expired", "rejected", "replaced")
 STOP, TARGET = Price(Decimal(1)), Price(Decimal(10_000))
 """So far away that neither fires."""

@@ -19,7 +19,7 @@ from tests.torture.test_protection_kills import POINTS, buy, exits, held, minute
 
 log = logging.getLogger(__name__)
 
-KILLS = by_tier(test=2, campaign=50)
+KILLS = by_tier(test=1, campaign=50)
 """How many engines are killed; docs/watchdog.md shows what they come to."""
 SILENT_S, CHECK_S = 5.5, 0.5
 AT_BROKER = f"{CrashPoint.ANSWERED}:2"
@@ -32,7 +32,7 @@ WATCHDOG_POINTS = (
     f"{CrashPoint.SENDING}:1",  # the pair's request is about to leave
     f"{CrashPoint.ANSWERED}:1",  # the broker has the pair, and nobody here knows
 )
-EVERY = by_tier(test=2, campaign=5)
+EVERY = by_tier(test=1, campaign=5)
 """Of so many watchdogs one is killed as well, while it has the account."""
 
 

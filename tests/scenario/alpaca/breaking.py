@@ -12,19 +12,24 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from holdfast.adapters.alpaca.trading.broker import AlpacaBroker
+from holdfast.brokers.sender import OrderSender
 from holdfast.config import Config
 from holdfast.core.messages import Action, Bar, CancelOrders, Command, PlaceOrder, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import MINUTE_NS, ClientOrderId, OrderType, Price, Quantity, StrategyId
 from holdfast.journal.commands import file_command
+from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.live_account import LiveAccount
 from holdfast.runtime.live.loop import LiveLoop
 from tests.local_alpaca import LocalAlpaca
-from tests.scenario.alpaca.engine import Running, configuration
+from tests.scenario.alpaca.engine import PATIENCE_S, Running, configuration
 from tests.unit.adapters.alpaca.connection.wire import Seen, reset, wire_server
 
 IDLE = {"idle_in": 10}
 FAR_BELOW = "1.00"
+LONG_S = 3_600.0
+"""A time that only a hang reaches."""
 
 
 class Wire:
@@ -53,7 +58,7 @@ class Wire:
             reset(connection, seen)
             return
         if self.held(seen):
-            self.release.wait(20)
+            self.release.wait(PATIENCE_S)
         is_get = seen.method == "GET" and seen.path != "/v2/clock"
         if not (is_get and self.stale and seen.target in self._last):
             answer = self._ask(seen)
@@ -64,7 +69,7 @@ class Wire:
         connection.sendall(answer)
 
     def _ask(self, seen: Seen) -> bytes:
-        with socket.create_connection(self._address, 20) as there:
+        with socket.create_connection(self._address, PATIENCE_S) as there:
             there.sendall(_request(seen, {"connection": "close"}))
             answer = b""
             while piece := there.recv(65536):
@@ -78,7 +83,7 @@ class Wire:
             back = threading.Thread(target=_pump, args=(there, connection), daemon=True)
             back.start()
             _pump(connection, there)
-            back.join(20)
+            back.join(PATIENCE_S)
 
 
 def _request(seen: Seen, changes: dict[str, str]) -> bytes:
@@ -156,11 +161,18 @@ def buy(running: Running, quantity: int = 5, limit: str | None = None, symbol: s
     return trade(running, Action.BUY, quantity, limit, symbol, **more)
 
 
-def trade(
-    running: Running, action: Action, quantity: int, limit: str | None, symbol: str, within_s: float = 15, **more: Any
-) -> Order:
+def trade(running: Running, action: Action, quantity: int, limit: str | None, symbol: str, **more: Any) -> Order:
     """Ask for an order, and wait until it is in the books."""
     before = running.state.order_count
+    ask_for(running, action, quantity, limit, symbol, **more)
+    running.wait_for(lambda: running.state.order_count > before, "the order to be made")
+    found = running.state.orders.find(running.state.ids.order(before + 1))
+    assert found is not None
+    return found
+
+
+def ask_for(running: Running, action: Action, quantity: int, limit: str | None, symbol: str, **more: Any) -> None:
+    """Ask for an order."""
     signal = Signal(
         StrategyId("all"),
         symbol,
@@ -171,22 +183,18 @@ def trade(
         **more,
     )
     ask(running, PlaceOrder(signal))
-    running.wait_for(lambda: running.state.order_count > before, "the order to be made", within_s)
-    found = running.state.orders.find(running.state.ids.order(before + 1))
-    assert found is not None
-    return found
 
 
 def cancel(running: Running, order: Order) -> None:
     """Ask for a cancel."""
     ask(running, CancelOrders(client_order_id=order.terms.client_order_id))
-    running.wait_for(lambda: order.cancel_released_ns or order.state.is_terminal, "the cancel to be made", 15)
+    running.wait_for(lambda: order.cancel_released_ns or order.state.is_terminal, "the cancel to be made")
 
 
-def becomes(running: Running, order: Order, *states: OrderState, within_s: float = 20) -> None:
+def becomes(running: Running, order: Order, *states: OrderState) -> None:
     """Wait until an order is in one of these states."""
     key: ClientOrderId = order.terms.client_order_id
-    running.wait_for(lambda: order.state in states, f"{key} ({order.state}) to be one of {states}", within_s)
+    running.wait_for(lambda: order.state in states, f"{key} ({order.state}) to be one of {states}")
 
 
 def bodies(running: Running, kind: type) -> list[Any]:
@@ -197,6 +205,21 @@ def bodies(running: Running, kind: type) -> list[Any]:
 def path_is(method: str, start: str) -> Callable[[Seen], bool]:
     """Requests of a method whose path begins so."""
     return lambda seen: seen.method == method and urlsplit(seen.target).path.startswith(start)
+
+
+def see_cycles(running: Running, number: int) -> None:
+    """Wait until everything was compared so often."""
+    reconciler = live_account_of(running).reconciler
+    wanted = reconciler.cycles + number
+    running.wait_for(lambda: reconciler.cycles >= wanted, "everything to be asked for")
+
+
+def sender_of(running: Running) -> OrderSender:
+    """What sends the account's orders."""
+    contained = live_account_of(running).account.broker
+    assert isinstance(contained, Contained)
+    assert isinstance(contained._broker, AlpacaBroker)
+    return contained._broker.sender
 
 
 def live_account_of(running: Running) -> LiveAccount:

@@ -3,24 +3,25 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 from alpaca.trading.client import TradingClient
 
 from holdfast.adapters.alpaca.connection.symbols import canonical_symbol
+from holdfast.brokers.sender import OrderSender
 from holdfast.config import Config, parse_config
-from holdfast.core.messages import Envelope, RiskApproved, RiskRefused
+from holdfast.core.messages import Effect, Envelope, RiskApproved, RiskRefused, SubmitOrder
 from holdfast.core.milestones import AccountStateChanged
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.session.account import AccountState
 from holdfast.core.state import EngineState
 from holdfast.core.turn import Turn
-from holdfast.core.types import SECOND_NS
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import Engine, open_engine
 from holdfast.runtime.live.reconcile import UNANSWERED
@@ -31,8 +32,6 @@ PATIENCE_S = 60.0
 """How long anything may take: a bound that only a hang reaches."""
 AGREE_WITHIN_S = 60.0
 """How long after the last event the books may need; an order that the server has lost takes the longest, some fifteen seconds."""
-ON_ITS_WAY_S = 0.3
-"""An order whose first byte left before its engine heard of a loss may arrive this much later on a busy machine."""
 ENDINGS = ("filled", "canceled", "expired", "rejected", "replaced")
 
 
@@ -71,12 +70,21 @@ def configuration(server: LocalAlpaca, folder: Path, **changes: Mapping[str, Any
     return parse_config(data, "test", folder)
 
 
+class Left(NamedTuple):
+    """An order that passed the last check before its first byte: when that began and when it was through, by the wall clock."""
+
+    client_order_id: str
+    began_ns: int
+    ended_ns: int
+
+
 class Running:
-    """An engine at work, and everything it recorded, with the wall clock's time of each."""
+    """An engine at work, everything it recorded, with the wall clock's time of each, and what it let go."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.records: list[tuple[int, Envelope]] = []
+        self.left: list[Left] = []
         self.engine: Engine
         self.reason = ""
         self.error: BaseException | None = None
@@ -104,9 +112,24 @@ class Running:
         try:
             with open_engine(self.config, self._watch) as engine:
                 self.engine = engine
+                self._note_what_leaves()
                 self.reason = asyncio.run(engine.loop.run())
         except BaseException as error:  # noqa: BLE001  whatever it was, the test's own thread raises it
             self.error = error
+
+    def _note_what_leaves(self) -> None:
+        for account in self.engine.accounts:
+            sender = getattr(getattr(account.broker, "_broker", None), "sender", None)
+            if isinstance(sender, OrderSender):
+                sender._check = partial(self._checked, sender._check)  # type: ignore[method-assign]
+
+    def _checked(self, check: Callable[[Sequence[Effect]], None], effects: Sequence[Effect]) -> None:
+        began_ns = time.time_ns()
+        check(effects)
+        ended_ns = time.time_ns()
+        self.left += [
+            Left(each.terms.client_order_id, began_ns, ended_ns) for each in effects if isinstance(each, SubmitOrder)
+        ]
 
     def wait_for(self, condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
         """Until something is so; what the engine raised is raised here."""
@@ -235,19 +258,19 @@ def check_no_twins(server: LocalAlpaca, theirs: Theirs) -> None:
     assert len(ids) == len(set(ids))
 
 
-def check_blind_times(running: Running, server: LocalAlpaca) -> None:
-    """Nothing that raises risk arrived at the server while the engine knew that it was blind."""
+def check_blind_times(running: Running) -> None:
+    """Nothing that raises risk passed the last check before its first byte while the engine knew that it was blind."""
     risky = {
         record.body.terms.client_order_id
         for _, record in running.records
         if isinstance(record.body, RiskApproved) and record.body.raises_risk
     }
     blind = blind_times(running)
-    for request in requests_at(server):
-        if request["method"] == "POST" and request["client_order_id"] in risky:
-            for began_ns, ended_ns in blind:
-                inside = began_ns + int(ON_ITS_WAY_S * SECOND_NS) < request["wall_ns"] < ended_ns
-                assert not inside, f"{request['client_order_id']} was sent while {running.portrait()}"
+    risky_left = [left for left in running.left if left.client_order_id in risky]
+    assert risky_left, "nothing was sent"
+    for left in risky_left:
+        for began_ns, ended_ns in blind:
+            assert not began_ns < left.began_ns <= left.ended_ns < ended_ns, f"{left.client_order_id} was sent blind"
 
 
 def requests_at(server: LocalAlpaca) -> list[dict[str, Any]]:
@@ -258,14 +281,16 @@ def requests_at(server: LocalAlpaca) -> list[dict[str, Any]]:
 
 
 def blind_times(running: Running) -> list[tuple[int, int]]:
-    """When the engine knew that it was blind, by the wall clock: from when to when."""
+    """When the engine surely knew that it was blind, by the wall clock: from when it was noted to the last turn before it saw."""
     times: list[tuple[int, int]] = []
-    began_ns = 0
-    for wall_ns, record in running.records:
+    began_ns = at_ns = before_ns = 0
+    for wall_ns, record in list(running.records):
+        if wall_ns != at_ns:
+            before_ns, at_ns = at_ns, wall_ns
         if not isinstance(record.body, AccountStateChanged):
             continue
         if record.body.new.takes_risk and began_ns:
-            times.append((began_ns, wall_ns))
+            times.append((began_ns, before_ns))
             began_ns = 0
         elif record.body.new is AccountState.PRESERVATION:
             began_ns = began_ns or wall_ns

@@ -40,6 +40,7 @@ from holdfast.views.pipeline import Pipelines
 from tests.local_alpaca import LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
+    LONG_S,
     ask,
     becomes,
     bodies,
@@ -50,15 +51,13 @@ from tests.scenario.alpaca.breaking import (
     started_engine,
     trade,
 )
-from tests.scenario.alpaca.engine import PATIENCE_S, SYMBOLS, Running, Theirs, agree_in_the_end
+from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
 from tests.scenario.alpaca.test_external import adopted, elsewhere
 from tests.scenario.alpaca.test_faults import Spec, disarm, post
 from tests.scenario.alpaca.test_protection_peers import price
 from tests.scenario.alpaca.test_supervisor import take_cash
 from tests.scenario.alpaca.watched import Watched, settled, watched, with_rules
 
-LONG_S = 3_600.0
-"""A time that only a hang reaches."""
 ANYTHING = "/v2/"
 GET = {"method": "GET", "path": ANYTHING}
 OVER = (OrderState.FILLED, OrderState.CANCELED, OrderState.REJECTED, OrderState.NOT_SENT, OrderState.FAILED)
@@ -133,7 +132,7 @@ def session(
 
 def buys(running: Running, quantity: int, limit: str | None = None, symbol: str = "AVOR", **more: Any) -> Order:
     """An order, once it is in the books."""
-    return trade(running, Action.BUY, quantity, limit, symbol, PATIENCE_S, **more)
+    return trade(running, Action.BUY, quantity, limit, symbol, **more)
 
 
 def nothing(_session: Session) -> None:
@@ -149,11 +148,11 @@ def fills(session: Session) -> None:
 def rests(session: Session) -> None:
     """A bid that works, and its cancel."""
     order = buys(session.running, 3, FAR_BELOW)
-    becomes(session.running, order, OrderState.SUBMITTED, *OVER, within_s=PATIENCE_S)
+    becomes(session.running, order, OrderState.SUBMITTED, *OVER)
     if order.is_live:
         cancel(session.running, order)
     session.server.play(2)
-    becomes(session.running, order, *OVER, within_s=PATIENCE_S)
+    becomes(session.running, order, *OVER)
 
 
 def is_guarded(session: Session) -> None:
@@ -174,7 +173,7 @@ def is_asked(session: Session) -> None:
 
 def bids(session: Session) -> None:
     """A bid that works from here on."""
-    becomes(session.running, buys(session.running, 3, FAR_BELOW), OrderState.SUBMITTED, within_s=PATIENCE_S)
+    becomes(session.running, buys(session.running, 3, FAR_BELOW), OrderState.SUBMITTED)
 
 
 def is_lost(session: Session) -> None:
@@ -420,7 +419,7 @@ def test_what_is_no_fault_of_the_broker(tmp_path: Path, monkeypatch: pytest.Monk
             assert (name, there.watch.told()) == (name, list(case.told))
         breaks(there, monkeypatch)
         there.wait_for(there.watch.rules, "the strategy")
-        becomes(there.running, buys(there.running, 100), OrderState.FILLED, within_s=PATIENCE_S)
+        becomes(there.running, buys(there.running, 100), OrderState.FILLED)
         for to, rule in ((0.94, "loss_limit_near"), (0.97, "loss_limit")):
             falls(there, to)
             there.wait_for(lambda rule=rule: rule in there.watch.rules(), rule)  # type: ignore[misc]

@@ -21,7 +21,7 @@ from tests.scenario.alpaca.test_faults import post
 
 pytestmark = pytest.mark.process
 
-KILLS = by_tier(test=3, campaign=10)
+KILLS = by_tier(test=2, campaign=10)
 BEFORE_THE_CLOSE = "2024-07-10T15:30:00Z"
 CLOSE = "2024-07-10T20:00:00Z"
 SPEED = 240.0

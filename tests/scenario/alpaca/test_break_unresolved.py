@@ -1,6 +1,5 @@
 """Orders whose life gets lost, lied about or told late: what the engine makes of it."""
 
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from holdfast.core.types import Price
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
+    LONG_S,
     becomes,
     bodies,
     buy,
@@ -22,9 +22,11 @@ from tests.scenario.alpaca.breaking import (
     live_account_of,
     path_is,
     price_moves,
+    see_cycles,
+    sender_of,
     wire_to,
 )
-from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end, requests_at
+from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, requests_at
 from tests.scenario.alpaca.test_faults import disarm, post
 
 KEYS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
@@ -67,13 +69,14 @@ def test_a_cancel_before_the_order_could_leave_keeps_it_here(tmp_path: Path) -> 
         local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server,
         idle_engine(server, tmp_path, alpaca={"settle_s": 0.2}) as running,
     ):
-        post(server, [{"name": "storm_429", "seconds": 2}])
+        post(server, [{"name": "storm_429", "seconds": LONG_S}])
         order = buy(running, limit=FAR_BELOW)
         running.wait_for(lambda: posts_of(server, order.terms.client_order_id), "the order to be refused once")
         cancel(running, order)
         becomes(running, order, OrderState.NOT_SENT)
         assert "cancel" in order.reason
-        time.sleep(1)  # it would go out again now
+        disarm(server)  # it would go out again now
+        running.wait_for(lambda: not sender_of(running)._tasks, "the sender to have nothing more to do")
         theirs = Theirs(server)
         agree_in_the_end(running, theirs)
         assert theirs.orders() == {}
@@ -125,13 +128,6 @@ def test_lists_that_lag_undo_nothing(tmp_path: Path) -> None:
         wire.stale = False
         agree_in_the_end(running, Theirs(server))
         assert bodies(running, FillBusted) == []
-
-
-def see_cycles(running: Running, number: int) -> None:
-    """Wait until everything was compared so often."""
-    reconciler = live_account_of(running).reconciler
-    wanted = reconciler.cycles + number
-    running.wait_for(lambda: reconciler.cycles >= wanted, "everything to be asked for")
 
 
 @pytest.mark.proves("A3", "K3", "S3")

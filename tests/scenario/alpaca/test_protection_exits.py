@@ -24,6 +24,8 @@ from tests.scenario.alpaca.breaking import (
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
 from tests.scenario.alpaca.test_protection_peers import at_broker, is_protected, legs, price
 
+HOLD_NS = 120 * SECOND_NS
+
 
 @pytest.fixture
 def server() -> Iterator[LocalAlpaca]:
@@ -82,9 +84,10 @@ def test_a_trailing_stop_follows_and_survives_a_restart(server: LocalAlpaca, tmp
 def test_time_is_up(server: LocalAlpaca, tmp_path: Path) -> None:
     """When its time is over the position is closed at the server, exits and all, by one order of exactly its size."""
     with idle_engine(server, tmp_path) as running:
-        bought(running, server, Exits(hold_ns=120 * SECOND_NS, trail_amount=Price(Decimal(50))))
-        price_moves(server, running.state.marks["AVOR"])
-        server.play(8)
+        bought(running, server, Exits(hold_ns=HOLD_NS, trail_amount=Price(Decimal(50))))
+        over_ns = server.call(lambda: server.world.clock.now_ns) + HOLD_NS
+        while server.world.clock.now_ns <= over_ns:  # what the market lacks of it would be waited for
+            server.play(8)
         running.wait_for(lambda: bodies(running, PositionClosing), "the time to be over")
         running.wait_for(lambda: not legs(running), "its exits to be canceled")
         running.wait_for(lambda: len(running.state.orders.live) == 1 or not running.state.guards, "the close")

@@ -10,6 +10,7 @@ from holdfast.core.codec import external_order_id
 from holdfast.core.orders.order import OrderState
 from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.loop import QUEUE
+from tests.budget import by_tier, in_a_campaign
 from tests.local_alpaca import local_alpaca
 from tests.scenario.alpaca.breaking import (
     FAR_BELOW,
@@ -24,11 +25,11 @@ from tests.scenario.alpaca.engine import SYMBOLS, Theirs, agree_in_the_end, chec
 from tests.scenario.alpaca.test_external import KEYS
 from tests.scenario.alpaca.test_faults import post
 
-STORM = 6
+STORM = by_tier(test=3, campaign=6)
 
 
 @pytest.mark.proves("K11", "S6")
-@pytest.mark.parametrize("is_dead", [False, True])
+@pytest.mark.parametrize("is_dead", [in_a_campaign(False), True])
 def test_an_order_that_a_person_changes_at_the_broker(tmp_path: Path, is_dead: bool) -> None:
     """Ours ends, as Alpaca ends it; its successor is an external order, counted in exposure, and its fill is in the books."""
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0) as server:

@@ -127,7 +127,7 @@ def test_resubmission_is_bounded(tmp_path: Path) -> None:
     ):
         post(server, [{"name": "not_accepted_then_504", "times": 50}])
         order = buy(running, limit=FAR_BELOW)
-        becomes(running, order, OrderState.NOT_SENT, within_s=40)
+        becomes(running, order, OrderState.NOT_SENT)
         assert posts_of(server, order) == 3
         disarm(server)
         agree_in_the_end(running, Theirs(server))
@@ -179,7 +179,7 @@ def test_an_order_that_the_broker_lost_is_dealt_with_as_the_policy_says(tmp_path
         forget(server, order)
         running.wait_for(lambda: bodies(running, OrderLost), "the loss to be noticed")
         if policy in ("adopt", "cancel"):
-            becomes(running, order, OrderState.CANCELED, within_s=30)
+            becomes(running, order, OrderState.CANCELED)
             assert running.state.account_state.takes_risk
         else:
             assert order.state is OrderState.SUBMITTED

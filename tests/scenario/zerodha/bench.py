@@ -14,8 +14,8 @@ from holdfast.core.types import MINUTE_NS
 from holdfast.sim.kite.faults.catalogue import FaultName
 from holdfast.sim.kite.times import ist
 from tests.local_kite import LocalKite, local_kite
-from tests.scenario.alpaca.engine import Running
-from tests.scenario.zerodha.engine import Theirs, agree_in_the_end, check_blind_times, check_no_twins, engine_on, log_in
+from tests.scenario.alpaca.engine import Running, check_blind_times
+from tests.scenario.zerodha.engine import Theirs, agree_in_the_end, check_no_twins, engine_on, log_in
 
 SPEED = 600.0
 """Ten minutes of market in a second."""
@@ -85,7 +85,7 @@ class Bench:
         theirs = Theirs(self.server)
         agree_in_the_end(self.running, theirs)
         check_no_twins(theirs)
-        check_blind_times(self.running, theirs)
+        check_blind_times(self.running)
 
 
 def post(server: LocalKite, specs: Sequence[Mapping[str, Any]]) -> None:

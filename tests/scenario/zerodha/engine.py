@@ -14,14 +14,12 @@ from holdfast.adapters.zerodha.connection.session import Session, keep_session
 from holdfast.adapters.zerodha.connection.symbols import canonical_symbol
 from holdfast.config import Config, parse_config
 from holdfast.config.secrets import KeptSessions
-from holdfast.core.messages import RiskApproved
 from holdfast.core.orders.order import Order
 from holdfast.core.state import EngineState
-from holdfast.core.types import SECOND_NS
 from holdfast.runtime.live.reconcile import UNANSWERED
 from holdfast.telemetry.secret import Secret
 from tests.local_kite import LOGIN, SYMBOLS, LocalKite
-from tests.scenario.alpaca.engine import ON_ITS_WAY_S, PATIENCE_S, Running, blind_times
+from tests.scenario.alpaca.engine import PATIENCE_S, Running
 
 OURS = [canonical_symbol(symbol) for symbol in SYMBOLS]
 ENDINGS = ("COMPLETE", "CANCELLED", "REJECTED")
@@ -211,18 +209,3 @@ def check_no_twins(theirs: Theirs) -> None:
     """No intent has two orders: the server was sent each tag once, unless it had not looked at the one before."""
     tags = [row["tag"] for row in theirs.orders().values() if row["tag"]]
     assert len(tags) == len(set(tags))
-
-
-def check_blind_times(running: Running, theirs: Theirs) -> None:
-    """Nothing that raises risk arrived at the server while the engine knew that it was blind."""
-    risky = {
-        record.body.terms.client_order_id
-        for _, record in running.records
-        if isinstance(record.body, RiskApproved) and record.body.raises_risk
-    }
-    blind = blind_times(running)
-    for request in theirs.requests():
-        if request["method"] == "POST" and request["tag"] in risky:
-            for began_ns, ended_ns in blind:
-                inside = began_ns + int(ON_ITS_WAY_S * SECOND_NS) < request["wall_ns"] < ended_ns
-                assert not inside, f"{request['tag']} was sent while {running.portrait()}"

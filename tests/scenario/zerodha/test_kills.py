@@ -27,7 +27,7 @@ from tests.scenario.zerodha.engine import (
 
 pytestmark = pytest.mark.process
 
-KILLS = by_tier(test=3, campaign=20)
+KILLS = by_tier(test=2, campaign=20)
 SPEED = 120.0
 """Two minutes of market in a second: the kills fall within the session, also on a busy machine."""
 
