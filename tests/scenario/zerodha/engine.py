@@ -30,9 +30,10 @@ SETTLE_S = 4.0
 def configuration(server: LocalKite, folder: Path, **changes: Mapping[str, Any]) -> Config:
     """One account at the server with a strategy that does everything; sections of the file are overridden by name.
 
-    ``params`` is the strategy's, ``account`` more of the account's.
+    ``params`` is the strategy's, ``account`` and ``strategy`` more of theirs.
     """
     params, more = changes.pop("params", {}), changes.pop("account", {})
+    own = changes.pop("strategy", {})
     folder.mkdir(exist_ok=True)
     sections: dict[str, Any] = {
         "feed": {"kind": "zerodha", "symbols": OURS, "warm_up_minutes": 0},
@@ -76,7 +77,7 @@ def configuration(server: LocalKite, folder: Path, **changes: Mapping[str, Any])
         "journal": {"url": f"sqlite:///{folder / 'journal.db'}"},
         **sections,
         "accounts": [account],
-        "strategies": [strategy | {"params": {"seed": 1, **params}}],
+        "strategies": [{**strategy, "params": {"seed": 1, **params}, **own}],
     }
     return parse_config(data, "test", folder)
 

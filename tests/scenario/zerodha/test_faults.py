@@ -66,7 +66,7 @@ ALONE: dict[str, Sequence[Spec]] = {
     "the server is away": [{"name": "restart", "seconds": 0.5}],
 }
 NOT_MET = {FaultName.PARTIAL_AUTOSLICE, FaultName.GTT_ORDER_REJECTED}
-"""No order of ours is sliced by the broker; the trigger whose order is refused has tests of its own, for one fires only now and then."""
+"""No order of ours is sliced by the broker; the trigger whose order is refused is in test_triggers.py, for one fires only now and then."""
 MIXES = 12
 
 
