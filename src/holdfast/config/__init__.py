@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from holdfast.adapters import registry
 from holdfast.config.checks import FROM_FEED, check, check_watchdog, pair_of
-from holdfast.config.faults import in_words
+from holdfast.config.faults import in_words, keys_of
 from holdfast.config.logs import LogsConfig
 from holdfast.config.observer import ObserverConfig
 from holdfast.config.secrets import SecretsConfig, check_places, secrets_of
@@ -203,8 +203,7 @@ def _unknown_keys(data: object, kind: Any, place: str) -> Iterator[str]:
     """Every key that a section doesn't have, with the nearest that it does have."""
     if not isinstance(data, dict) or not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
         return
-    hints = get_type_hints(kind)
-    known = {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+    known = keys_of(kind)
     if kind is Config:
         known = {key: known[key] for key in SECTIONS}
     for key, value in data.items():

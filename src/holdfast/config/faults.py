@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -66,11 +67,17 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return (kind,)
 
 
+@cache
+def keys_of(kind: type[msgspec.Struct], *, with_ranges: bool = False) -> Mapping[str, Any]:
+    """The keys of a section, each with the type of its value. To find them takes longer than to read a small file: they are kept."""
+    hints = get_type_hints(kind, include_extras=with_ranges)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+
+
 def _of_field(kind: Any, key: str) -> Any:
     for struct in _choices(kind):
         if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
-            names = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
-            return get_type_hints(struct, include_extras=True).get(names.get(key, ""))
+            return keys_of(struct, with_ranges=True).get(key)
         if get_origin(struct) is dict:
             return get_args(struct)[1]
     return None
