@@ -33,7 +33,7 @@ TIER = Tier(os.environ.get("HOLDFAST_TESTS") or Tier.TEST)
 QUICK_EXAMPLES = 25
 
 
-def examples(test: int = 100, campaign: int = 2_500) -> int:
+def examples(test: int = 50, campaign: int = 2_500) -> int:
     """How many cases a property tries, for ``settings(max_examples=...)``."""
     return min(QUICK_EXAMPLES, test) if TIER is Tier.QUICK else by_tier(test=test, campaign=campaign)
 

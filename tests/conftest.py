@@ -11,14 +11,15 @@ from hypothesis import settings
 
 from holdfast.torture.processes.programs import Spawner
 from tests import databases, order, spawning
-from tests.budget import TIER, Tier
+from tests.budget import TIER, Tier, examples
 
 ROOT = Path(__file__).resolve().parent.parent
 ON_CI = os.environ.get("CI", "").lower() == "true"
 NEED_A_SERVER = ("postgresql", "mariadb", "redis")
 
-# A busy machine is no fault: nothing has a deadline. A campaign searches at random; other runs try the same cases each time.
-settings.register_profile("same", deadline=None, derandomize=True, print_blob=True)
+# A busy machine is no fault: nothing has a deadline. A campaign searches at random; other runs try the same cases each time, and to
+# try more of the same finds little.
+settings.register_profile("same", deadline=None, derandomize=True, print_blob=True, max_examples=examples())
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile("random" if TIER is Tier.CAMPAIGN else "same")
 

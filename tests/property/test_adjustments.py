@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from holdfast.core.adjustments import CASH, AccountAdjusted, AdjustmentKind, LedgerChange
 from holdfast.core.portfolio.portfolio import Portfolio
 from holdfast.core.types import Money, Price, Quantity, Side, StrategyId
+from tests.budget import examples
 from tests.property.test_core_portfolio import booked, deals, prices
 
 amounts = st.integers(-(10**8), 10**8).map(lambda number: Decimal(number) / 100)
@@ -33,7 +34,7 @@ def adjust(portfolio: Portfolio, kind: AdjustmentKind, symbol: str, who: str, sh
     portfolio.adjust(AccountAdjusted(kind, symbol, (change,), Price(price)))
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples())
 @given(deals, st.lists(adjustments, max_size=8), prices, prices)
 def test_the_books_balance_exactly_with_adjustments(
     story: list[Any], more: list[Any], mark_a: Decimal, mark_b: Decimal

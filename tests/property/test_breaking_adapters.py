@@ -52,7 +52,7 @@ def world(seed: int, idempotency: IdempotencyClass, **rates: float) -> Outcome:
 
 
 @pytest.mark.proves("X4", "X5")
-@settings(max_examples=examples(50))  # each is a world of its own
+@settings(max_examples=examples(25))  # each is a world of its own
 @given(st.integers(0, 10**9), st.sampled_from(CLASSES), BROKEN, BESIDES)
 def test_what_an_adapter_or_a_feed_raises_ends_nothing(
     seed: int, idempotency: IdempotencyClass, broken: dict[str, float], besides: dict[str, float]

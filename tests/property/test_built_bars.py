@@ -10,6 +10,7 @@ from holdfast.core.messages import Bar, MarketEvent, Trade
 from holdfast.core.session.calendar import TradingCalendar
 from holdfast.core.strategy.timeframe import parse_timeframe
 from holdfast.core.types import MINUTE_NS
+from tests.budget import examples
 from tests.unit.core.test_strategy_buckets import Account, at
 
 BEGINNINGS = {
@@ -40,7 +41,7 @@ def shown(name: str, timeframe: str, events: Sequence[MarketEvent], *, has_bars:
     return [(bar, time_ns) for bar, time_ns in account.watcher.shown if bar.symbol == "A"]
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(campaign=500))
 @given(name=calendars, timeframe=timeframes, places=places, has_bars=st.booleans())
 def test_a_bar_has_the_prices_of_its_own_time_in_one_part_of_one_day(
     name: str, timeframe: str, places: list[int], has_bars: bool
@@ -69,7 +70,7 @@ def test_a_bar_has_the_prices_of_its_own_time_in_one_part_of_one_day(
         assert time_ns >= bar.time_ns
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30, campaign=500))
 @given(name=calendars, timeframe=timeframes, places=places)
 def test_bars_of_trades_are_those_of_the_minutes_that_have_them(name: str, timeframe: str, places: list[int]) -> None:
     """Built of trades or of minute bars that begin with them: the same bars at the same ends."""

@@ -62,7 +62,7 @@ def test_the_books_balance_exactly(deposit: Decimal, story: list[Any], mark_a: D
             assert Fraction(value.equity) == sum(map(Fraction, right))
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples())
 @given(deals)
 def test_cash_is_what_changed_hands(story: list[Any]) -> None:
     """Cash is deposits less all that was bought, plus all that was sold, less fees: to half a step of 10**-10 a fill."""
@@ -73,7 +73,7 @@ def test_cash_is_what_changed_hands(story: list[Any]) -> None:
     assert portfolio.fees == sum((deal[5] for deal in story), Decimal(0))
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples())
 @given(deals)
 def test_the_strategies_add_up_to_the_account(story: list[Any]) -> None:
     """Quantities and fees of the ledgers sum to the account's, and so does realised profit less the cost still held."""
@@ -87,7 +87,7 @@ def test_the_strategies_add_up_to_the_account(story: list[Any]) -> None:
     assert Fraction(portfolio.realised) == sum(Fraction(line.realised) for line in portfolio.lines.values())
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples())
 @given(deals)
 @pytest.mark.proves("I6")
 def test_a_position_is_the_sum_of_its_fills(story: list[Any]) -> None:

@@ -71,7 +71,7 @@ def replayed(state: EngineState, records: Iterator[Envelope] | list[Envelope]) -
 
 
 @pytest.mark.proves("I9", "K12")
-@settings(max_examples=examples(40, campaign=400), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20, campaign=400), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1))
 def test_snapshot_and_tail_are_as_good_as_all(recorded: Recording, share: float) -> None:
     """Wherever the snapshot is taken; compared attribute by attribute, so that a new one can't be forgotten."""

@@ -14,6 +14,7 @@ from holdfast.core.orders.order import Order
 from holdfast.core.risk.view import Others
 from holdfast.core.turn import Turn
 from holdfast.core.types import ZERO, Money, OrderRole, Price, Quantity, Side
+from tests.budget import examples
 from tests.property.test_order_cache import HAPPENINGS, LIMITS, SCRIPTS, SYMBOLS, Player
 from tests.property.test_risk_interleaved import Silent
 from tests.scenario.account import Account, Scripted, new_state
@@ -108,7 +109,7 @@ def shape(found: Others) -> tuple[object, ...]:
     return found.count, sums, {kind.value: number for kind, number in found.classes.items() if number}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(40, campaign=500))
 @given(LONG_SCRIPTS)
 def test_the_sums_are_those_of_a_walk(script: list[tuple[Any, ...]]) -> None:
     """After intents, fills, busts, replacements, cancels, adopted positions and prices: value, equity and every sum of the other symbols."""

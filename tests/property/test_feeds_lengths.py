@@ -10,6 +10,7 @@ from holdfast.core.messages import Bar
 from holdfast.core.types import DAY_NS, HOUR_NS, MINUTE_NS
 from holdfast.errors import DataError
 from holdfast.feeds.files import FileFeed
+from tests.budget import examples
 from tests.property.test_feeds_files import Row, write
 
 LENGTHS_NS = (MINUTE_NS, 5 * MINUTE_NS, 15 * MINUTE_NS, HOUR_NS, 4 * HOUR_NS, DAY_NS, 7 * DAY_NS, 31 * DAY_NS)
@@ -29,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("lengths")
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(campaign=500))
 @given(market=markets)
 def test_no_price_is_seen_before_its_period_is_over(folder: Path, market: dict[str, tuple[int, list[int]]]) -> None:
     """Every row comes once, in order of time, at the end of its true period or later; or the file is refused."""

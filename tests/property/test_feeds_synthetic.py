@@ -24,7 +24,7 @@ symbols = st.lists(st.text(min_size=1, max_size=6), min_size=1, max_size=4)
 bar_lengths = st.sampled_from([1, 2, 5, 15, 60, 210]).map(lambda minutes: minutes * MINUTE_NS)
 
 
-@settings(max_examples=examples(40, campaign=400))  # each makes a few thousand bars
+@settings(max_examples=examples(20, campaign=400))  # each makes a few thousand bars
 @given(seed=st.integers(), names=symbols, bar_ns=bar_lengths)
 def test_every_bar_is_one_that_could_have_been(seed: int, names: list[str], bar_ns: int) -> None:
     """Prices above zero in whole cents, open and close within low and high, whole volume, within the day's hours."""
@@ -43,7 +43,7 @@ def test_every_bar_is_one_that_could_have_been(seed: int, names: list[str], bar_
     assert count == feed.total
 
 
-@settings(max_examples=examples(10, campaign=100))
+@settings(max_examples=examples(5, campaign=100))
 @given(seed=st.integers(), ticks=st.booleans())
 def test_two_feeds_of_one_seed_are_one_market(seed: int, ticks: bool) -> None:
     """Nothing but the arguments decides what comes."""

@@ -20,6 +20,7 @@ from holdfast.core.strategy.api import Context, OrderFilled, Strategy
 from holdfast.core.strategy.host import Runner
 from holdfast.core.types import MINUTE_NS, StrategyId
 from holdfast.venue.settings import FillAt, VenueSettings
+from tests.budget import examples
 from tests.scenario.account import Account, minute
 
 SYMBOLS = ("AA", "BB", "CC", "DD")
@@ -106,7 +107,7 @@ def run(events: Sequence[MarketEvent], names: Sequence[str], symbols: Sequence[s
     return [record.body for record in account.records]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(25, campaign=500))
 @given(
     events=markets(),
     venue=st.builds(

@@ -336,7 +336,7 @@ class Journaled(Player):
         check_records(self.account, list(reader.records("main")))
 
 
-@settings(max_examples=examples(40, campaign=400))
+@settings(max_examples=examples(20, campaign=400))
 @given(SCRIPTS, st.integers(1, 40))
 def test_the_journal_keeps_the_orders_that_are_in_memory(script: list[tuple[Any, ...]], every: int) -> None:
     """At each look the table has the same orders in the same states with the same fills; so have the records that were read back."""

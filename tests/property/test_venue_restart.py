@@ -254,7 +254,7 @@ def test_a_restored_venue_reports_what_an_uninterrupted_one_does(
     check_restart(setting, steps, data.draw(st.integers(0, len(steps)), label="cut"))
 
 
-@settings(max_examples=examples(150))
+@settings(max_examples=examples())
 @given(setting=slow_and_scarce, steps=scripts(HUNGRY))
 def test_what_was_taken_of_the_market_stays_taken(setting: VenueSettings, steps: list[Step]) -> None:
     """The same at every cut, where orders arrive late and all want more than there is."""
@@ -262,7 +262,7 @@ def test_what_was_taken_of_the_market_stays_taken(setting: VenueSettings, steps:
         check_restart(setting, steps, cut)
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples())
 @given(setting=venue_settings, steps=scripts())
 def test_every_order_lives_by_the_rules(setting: VenueSettings, steps: list[Step]) -> None:
     """Accepted first, never filled over its quantity, nothing after its end, no two executions with one id."""
@@ -303,7 +303,7 @@ def limited(terms: OrderTerms, fill: OrderFilled) -> None:
         assert terms.side.sign * fill.price <= terms.side.sign * terms.limit_price
 
 
-@settings(max_examples=examples(100))
+@settings(max_examples=examples())
 @given(setting=venue_settings, steps=scripts())
 def test_the_volume_share_holds_for_all_orders_together(setting: VenueSettings, steps: list[Step]) -> None:
     """After a bar of a symbol that only has bars, no more than its share has traded until the next one."""

@@ -15,6 +15,7 @@ from holdfast.core.broker_rules import ANY_ORDER, BrokerRules
 from holdfast.core.messages import Action, OrderCanceled, OrderExpired, OrderTerms, PlaceOrder, Report, Signal
 from holdfast.core.protection.records import OnFailure
 from holdfast.core.types import ZERO, OrderRole, OrderType, Quantity, Side, StrategyId
+from tests.budget import examples
 from tests.property.test_protection import Model, Run, prices_of
 from tests.scenario.account import price
 
@@ -87,10 +88,10 @@ answers = st.one_of(
     st.tuples(st.just("confirm"), st.integers(0, 9), st.sampled_from(["canceled", "filled"])),
     st.tuples(st.just("beat"), st.sampled_from([1, 70])),
 )
-EXAMPLES = 200
+EXAMPLES = examples(75, campaign=500)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.sampled_from([ANY_ORDER, ALPACA_RULES]), st.lists(st.one_of(long_aims, answers), min_size=3, max_size=25))
 @example(
     ANY_ORDER,
@@ -110,7 +111,7 @@ def test_a_long_only_target_is_never_exceeded_nor_short(rules: BrokerRules, draw
         assert (low >= 0, high <= 10) == (True, True), f"from {low} to {high} is possible"
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(
     st.sampled_from([ANY_ORDER, ALPACA_RULES]),
     st.lists(st.one_of(aims, answers), min_size=3, max_size=25),
