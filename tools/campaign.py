@@ -163,6 +163,8 @@ PARTS: tuple[Part, ...] = (
                 "tests/scenario/alpaca/test_break_kill.py",
                 "tests/scenario/zerodha/test_kills.py",
                 "tests/process/test_mixed_accounts.py",
+                "tests/unit/sim/alpaca/market/test_streams.py",
+                "tests/unit/sim/alpaca/market/test_history.py",
             ),
         ),
     ),
@@ -174,7 +176,7 @@ PARTS: tuple[Part, ...] = (
             (
                 *("-m", "campaign", "tests/torture", "tests/process/test_standby.py"),
                 *("tests/process/test_cli_databases.py", "tests/process/test_tracing.py"),
-                "tests/process/test_web_stream.py",
+                *("tests/process/test_web_stream.py", "tests/unit/journal"),
             ),
             ("tests/process/test_contention.py", "tests/process/test_journal_kill.py", "tests/unit/locks"),
         ),

@@ -17,7 +17,7 @@ from tests.unit.locks.store_that_fails import StoreThatFails
 ROOT = Path(__file__).resolve().parents[3]
 THREADS = 3
 TURNS = 8
-PROCESSES = 3
+PROCESSES = 2
 
 
 def test_held_by_one(locks: LockManager, name: str) -> None:

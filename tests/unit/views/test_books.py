@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -68,12 +69,17 @@ symbols = ["AVOR", "BRYX"]
 """
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Config:
+def risky(folder: Path) -> Config:
     """An account with many limits, and strategies that hold something at the end of the day."""
-    path = tmp_path / "holdfast.toml"
+    path = folder / "holdfast.toml"
     path.write_text(RISKY)
     return load_config(path)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    """See `risky`."""
+    return risky(tmp_path)
 
 
 PATIENCE_S = 30.0
@@ -101,49 +107,65 @@ def at_its_end(config: Config) -> Iterator[tuple[Engine, EngineState, Reader]]:
             yield engine, state, reader
 
 
-def test_figures_are_the_engines_own(config: Config) -> None:
-    """Limits, protection and worth are what the engine's own state gives, to the last digit; read piece by piece or at once."""
-    books = Books(config)
+class Ended(NamedTuple):
+    """An engine at the end of its feed, for those that only look."""
+
+    config: Config
+    state: EngineState
+    reader: Reader
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+    """See `at_its_end`."""
+    config = risky(tmp_path_factory.mktemp("books"))
     with at_its_end(config) as (_, state, reader):
-        scratch = books.whole(reader, "house")
-        assert scratch.behind == 0
-        assert scratch.state.equity == state.equity
-        assert limits(scratch.state) == limits(state)
-        assert protection(scratch.state) == protection(state)
-        assert {row.rule for row in limits(state) if not row.strategy} == {
-            "position_pct", "gross_pct", "net_pct", "positions", "open_orders", "order_rate", "daily_loss", "loss_streak",
-            "buying_power", "drawdown", "cash_reserve", "group_exposure",
-        }  # fmt: skip
-        assert {row.rule for row in limits(state) if row.strategy == "rsi"} == {"gross_exposure", "open_orders"}
-        held = holdings(scratch)
-        assert held, "this seed leaves a position"
-        assert {row.symbol: row.quantity for row in held} == {
-            symbol: line.quantity for symbol, line in state.portfolio.open_lines()
-        }
-        value = state.portfolio.value(state.price)
-        assert sum(row.unrealised or 0 for row in held) == value.unrealised
-        assert sum(row.worth or 0 for row in held) + state.portfolio.cash == value.equity
-        protected = [row for row in protection(state) if row.asked]
-        assert protected
-        assert any(row.protected == row.wanted > 0 and row.legs for row in protected)
-        assert all((row.unprotected_since_ns is None) is (row.protected == row.wanted) for row in protected)
-        gross = next(row for row in limits(state) if row.rule == "gross_pct")
-        assert gross.used > 0
-        assert gross.ratio is not None
-        assert abs(gross.ratio - gross.used / 90) < Decimal("0.001")
+        yield Ended(config, state, reader)
 
 
-def test_a_scratch_is_nobodys_but_the_askers(config: Config) -> None:
+def test_figures_are_the_engines_own(ended: Ended) -> None:
+    """Limits, protection and worth are what the engine's own state gives, to the last digit; read piece by piece or at once."""
+    _, state, reader = ended
+    books = Books(ended.config)
+    scratch = books.whole(reader, "house")
+    assert scratch.behind == 0
+    assert scratch.state.equity == state.equity
+    assert limits(scratch.state) == limits(state)
+    assert protection(scratch.state) == protection(state)
+    assert {row.rule for row in limits(state) if not row.strategy} == {
+        "position_pct", "gross_pct", "net_pct", "positions", "open_orders", "order_rate", "daily_loss", "loss_streak",
+        "buying_power", "drawdown", "cash_reserve", "group_exposure",
+    }  # fmt: skip
+    assert {row.rule for row in limits(state) if row.strategy == "rsi"} == {"gross_exposure", "open_orders"}
+    held = holdings(scratch)
+    assert held, "this seed leaves a position"
+    assert {row.symbol: row.quantity for row in held} == {
+        symbol: line.quantity for symbol, line in state.portfolio.open_lines()
+    }
+    value = state.portfolio.value(state.price)
+    assert sum(row.unrealised or 0 for row in held) == value.unrealised
+    assert sum(row.worth or 0 for row in held) + state.portfolio.cash == value.equity
+    protected = [row for row in protection(state) if row.asked]
+    assert protected
+    assert any(row.protected == row.wanted > 0 and row.legs for row in protected)
+    assert all((row.unprotected_since_ns is None) is (row.protected == row.wanted) for row in protected)
+    gross = next(row for row in limits(state) if row.rule == "gross_pct")
+    assert gross.used > 0
+    assert gross.ratio is not None
+    assert abs(gross.ratio - gross.used / 90) < Decimal("0.001")
+
+
+def test_a_scratch_is_nobodys_but_the_askers(ended: Ended) -> None:
     """What is done to one changes nothing of the next; an account that there isn't is an error."""
+    config, _, reader = ended
     books = Books(config)
-    with at_its_end(config) as (_, _, reader):
-        first = books.whole(reader, "house")
-        before = limits(first.state)
-        first.state.portfolio.lines.clear()
-        first.state.marks.clear()
-        assert limits(books.whole(reader, "house").state) == before
-        with pytest.raises(InvalidValue, match="no account 'nobody'"):
-            books.whole(reader, "nobody")
+    first = books.whole(reader, "house")
+    before = limits(first.state)
+    first.state.portfolio.lines.clear()
+    first.state.marks.clear()
+    assert limits(books.whole(reader, "house").state) == before
+    with pytest.raises(InvalidValue, match="no account 'nobody'"):
+        books.whole(reader, "nobody")
 
 
 def test_who_looks_at_a_moment_of_before_takes_nothing_back(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,36 +249,36 @@ def test_what_needs_a_person(config: Config) -> None:
         assert news(reader, "house", limit=3, before=later[-1].sequence) == told[3:6]
 
 
-def test_strategies_one_by_one(config: Config) -> None:
+def test_strategies_one_by_one(ended: Ended) -> None:
     """Parameters in force, what it holds and has earned, what it asked for and was refused."""
-    with at_its_end(config) as (_, state, reader):
-        rsi, mean = strategies(reader, config, config.accounts[0])
-        assert (rsi.status.strategy, rsi.status.running, mean.class_path) == (
-            "rsi",
-            True,
-            "holdfast.strategies:MeanReversion",
-        )
-        assert rsi.params["length"] == 4
-        assert rsi.params["exit"] == 55.0, "those by default too"
-        value = state.portfolio.value(state.price)
-        assert rsi.realised + mean.realised == value.realised
-        assert (rsi.unrealised or 0) + (mean.unrealised or 0) == value.unrealised
-        assert rsi.fills > 0
-        assert rsi.signals
-        assert rsi.signals == sorted(rsi.signals, key=lambda each: -each.sequence)
-        assert unresolved(reader, "house").orders == []
+    config, state, reader = ended
+    rsi, mean = strategies(reader, config, config.accounts[0])
+    assert (rsi.status.strategy, rsi.status.running, mean.class_path) == (
+        "rsi",
+        True,
+        "holdfast.strategies:MeanReversion",
+    )
+    assert rsi.params["length"] == 4
+    assert rsi.params["exit"] == 55.0, "those by default too"
+    value = state.portfolio.value(state.price)
+    assert rsi.realised + mean.realised == value.realised
+    assert (rsi.unrealised or 0) + (mean.unrealised or 0) == value.unrealised
+    assert rsi.fills > 0
+    assert rsi.signals
+    assert rsi.signals == sorted(rsi.signals, key=lambda each: -each.sequence)
+    assert unresolved(reader, "house").orders == []
 
 
-def test_the_chain_is_proven_piece_by_piece(config: Config) -> None:
+def test_the_chain_is_proven_piece_by_piece(ended: Ended) -> None:
     """Each look goes on from the last; at the end all is proven, and what grows is proven from there."""
-    with at_its_end(config) as (_, state, reader):
-        chain = Chain()
-        looks = [chain.look(reader, "house", 0.0)]
-        assert looks[0].verified == min(1000, state.sequence)
-        while looks[-1].verified < state.sequence:
-            looks.append(chain.look(reader, "house", 0.0))
-        assert looks[-1].problem == ""
-        assert [look.last for look in looks] == [state.sequence] * len(looks)
+    _, state, reader = ended
+    chain = Chain()
+    looks = [chain.look(reader, "house", 0.0)]
+    assert looks[0].verified == min(1000, state.sequence)
+    while looks[-1].verified < state.sequence:
+        looks.append(chain.look(reader, "house", 0.0))
+    assert looks[-1].problem == ""
+    assert [look.last for look in looks] == [state.sequence] * len(looks)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import requests
 
@@ -15,6 +16,7 @@ with warnings.catch_warnings():
     from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
     from alpaca.trading.client import TradingClient
 
+from tests.budget import TIER, Tier
 from tests.local_alpaca import KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.local_server import PATIENCE_S
 
@@ -59,6 +61,15 @@ def bars_csv(tmp_path: Path) -> Path:
     path = tmp_path / "bars.csv"
     path.write_text("\n".join(rows))
     return path
+
+
+def beginning(path: Path, rows: int, folder: Path) -> Path:
+    """A file with the first rows of one of the shared files; all of them in a campaign."""
+    if TIER is Tier.CAMPAIGN:
+        return path
+    shorter = folder / path.name
+    pq.write_table(pq.read_table(path).slice(0, rows), shorter)
+    return shorter
 
 
 def read(path: Path, symbol: str) -> pd.DataFrame:

@@ -27,7 +27,7 @@ from alpaca.data.requests import (
 from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 
 from tests.local_alpaca import KEY, SECRET, local_alpaca
-from tests.unit.sim.alpaca.market.conftest import Bot, read
+from tests.unit.sim.alpaca.market.conftest import Bot, beginning, read
 
 pytestmark = pytest.mark.filterwarnings("ignore:The inplace keyword")  # the official SDK's way with pandas
 
@@ -86,9 +86,9 @@ def test_crypto_bars_come_back_bar_for_bar(shared_data: Path) -> None:
     assert np.array_equal(got[PRICES].to_numpy(), there[PRICES].to_numpy())
 
 
-def test_a_day_of_trades_comes_back_trade_for_trade(shared_data: Path) -> None:
-    """All 451,545 trades of a day come through the client's own paging, in order, none twice."""
-    path = shared_data / "us_tick_trades_spy.parquet"
+def test_a_day_of_trades_comes_back_trade_for_trade(shared_data: Path, tmp_path: Path) -> None:
+    """The trades of a day come through the client's own paging, in order, none twice; in a campaign all 451,545."""
+    path = beginning(shared_data / "us_tick_trades_spy.parquet", 45_000, tmp_path)
     with local_alpaca(data=[path]) as server:
         server.call(lambda: server.world.clock.jump(EVENING_NS))
         client: Any = StockHistoricalDataClient(KEY, SECRET, raw_data=True, url_override=server.data_url)

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 from holdfast.core.messages import Bar, Quote, Trade
 from tests.local_alpaca import KEY, OTHER_KEY, SECRET, LocalAlpaca, local_alpaca
 from tests.local_server import PATIENCE_S
-from tests.unit.sim.alpaca.market.conftest import read
+from tests.unit.sim.alpaca.market.conftest import beginning, read
 
 AUTH = {"action": "auth", "key": KEY, "secret": SECRET}
 CONNECTED = [{"T": "success", "msg": "connected"}]
@@ -99,10 +99,11 @@ def server() -> Iterator[LocalAlpaca]:
         yield server
 
 
-def test_the_official_stock_stream_gets_every_trade_of_a_day(shared_data: Path) -> None:
+def test_the_official_stock_stream_gets_every_trade_of_a_day(shared_data: Path, tmp_path: Path) -> None:
     """Flat out, the unmodified client is given all trades of the first hours, in order, and none is lost to its pace."""
-    there = read(shared_data / "us_tick_trades_ibm.parquet", "IBM")
-    with local_alpaca(data=[shared_data / "us_tick_trades_ibm.parquet"], is_paused=False) as server:
+    path = beginning(shared_data / "us_tick_trades_ibm.parquet", 25_000, tmp_path)
+    there = read(path, "IBM")
+    with local_alpaca(data=[path], is_paused=False) as server:
         heard = Heard(len(there))
         stream = StockDataStream(KEY, SECRET, url_override=server.stocks_stream_url)
         stream.subscribe_trades(heard.on, "IBM")
@@ -348,7 +349,7 @@ def test_flat_out_the_market_waits_for_a_slow_client(tmp_path: Path, monkeypatch
         subscribed(server.stocks_stream_url, compression=None, trades=["ACME"]) as socket,
     ):
         seen = [-1, 0]
-        while seen[-1] != seen[-2]:
+        while not seen[-1] or seen[-1] != seen[-2]:
             time.sleep(0.2)  # standing still is all that can be seen of a market that waits
             seen.append(server.world.events)
         assert 0 < seen[-1] < 2 * count  # with each trade comes a quote
