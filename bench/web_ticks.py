@@ -2,7 +2,7 @@
 
 The market data come over a socket from the local Alpaca, each trade stamped as it is sent. The witness sees three moments from outside: when
 the feed hands a trade to the loop, which of the turns shown to a watcher has that trade's order, and when the journal says that this is
-durable (`Journal.on_durable`). Nothing is added to the engine.
+durable (`Journal.on_durable`). Nothing is added to the engine, which is watched as `holdfast run` watches one.
 """
 
 import argparse
@@ -19,13 +19,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from holdfast.cli.log_setup import set_up_from
+from holdfast.cli.log_setup import log_setting, set_up_from
 from holdfast.cli.place import tell_of_errors
-from holdfast.config import load_config
+from holdfast.cli.session import Session
+from holdfast.config import LogsConfig, load_config
 from holdfast.core.messages import MarketEvent, OrderPrepared, Trade
 from holdfast.core.turn import Turn
 from holdfast.runtime.compose import Engine, open_engine
 from holdfast.sim.alpaca.server import Settings, build_world, serving
+from holdfast.telemetry.channels import Levels
+from holdfast.telemetry.logs import change_levels
 
 SYMBOL = "BTC/USD"
 TICKS_PER_S = 50
@@ -111,6 +114,8 @@ class Witness:
         self.samples: list[Sample] = []
         self._arrived: dict[int, int] = {}
         self._waiting: deque[tuple[int, int, int]] = deque()
+        self.session: Session | None = None
+        """What `holdfast run` has beside the loop: it counts, and tells the log."""
 
     def watch(self, engine: Engine) -> None:
         """Begin, before the engine's loop runs."""
@@ -133,6 +138,9 @@ class Witness:
         ticks = [record.body.time_ns for record in turn.records if isinstance(record.body, Trade)]
         if ticks and any(isinstance(record.body, OrderPrepared) for record in turn.records):
             self._waiting.append((turn.records[-1].sequence, ticks[-1], time.time_ns()))
+        if self.session is not None:
+            self.session.watch(turn)
+            self.session.news.clear()
 
     def _durable(self, watermark: int) -> None:
         """In the writer's thread, after each commit."""
@@ -144,8 +152,8 @@ class Witness:
             self.samples.append(Sample(sent_ns, self._arrived.pop(sent_ns, sent_ns), turned_ns, now_ns))
 
 
-async def _exchange() -> None:
-    """The local Alpaca, with a trade stamped now fifty times a second as soon as somebody listens."""
+async def _exchange(ticks_per_s: int) -> None:
+    """The local Alpaca, with a trade stamped now so many times a second as soon as somebody listens."""
     world = build_world(Settings(symbols=(SYMBOL,), speed=1.0)).world
     world.clock.pause()
     async with serving(world) as port:
@@ -154,25 +162,34 @@ async def _exchange() -> None:
             await asyncio.sleep(0.01)
         due_s, count = time.perf_counter(), 0
         while True:
-            due_s, count = due_s + 1 / TICKS_PER_S, count + 1
+            due_s, count = due_s + 1 / ticks_per_s, count + 1
             await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
             await world.take(Trade(SYMBOL, time.time_ns(), 60_000.0 + count % 7, 1.0))
             await world.hub.flush(must_wait=False)
 
 
+def _levels(config: LogsConfig, level: int) -> None:
+    """Log from this level on, at every end."""
+    setting = log_setting(config, level)
+    file = setting.file and setting.file._replace(levels=Levels(level))
+    change_levels(setting._replace(levels=Levels(max(level, logging.WARNING)), file=file))
+
+
 def _engine(folder: Path) -> None:
-    """The engine, until its standard input ends; then it prints what was seen."""
+    """The engine, until its standard input ends; then it prints what was seen. A line there is the level from which on it logs."""
     witness = Witness()
     sys.path.insert(0, str(folder))
     config = load_config(folder / "holdfast.toml")
     tell_of_errors(config, "engine")
     set_up_from(config.logs, logging.WARNING)  # as `holdfast run` does both
+    witness.session = Session(config)
 
     async def run(engine: Engine) -> None:
         loop = asyncio.get_running_loop()
 
         def wait() -> None:
-            sys.stdin.read()
+            for line in sys.stdin:
+                _levels(config.logs, int(line))
             loop.call_soon_threadsafe(engine.loop.stop, "measured")
 
         threading.Thread(target=wait, daemon=True).start()
@@ -189,6 +206,13 @@ class Ticking:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self.pid = process.pid
+
+    def log_from(self, level: int) -> None:
+        """Have it log from this level on."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{level}\n")
+        self._process.stdin.flush()
 
     def end(self) -> list[Sample]:
         """Stop it; gives what was seen."""
@@ -198,10 +222,10 @@ class Ticking:
 
 
 @contextmanager
-def ticking(folder: Path, more: str = "") -> Iterator[Ticking]:
+def ticking(folder: Path, more: str = "", ticks_per_s: int = TICKS_PER_S) -> Iterator[Ticking]:
     """An exchange and an engine on it, each a process of its own; its configuration is in ``folder``, with ``more`` at its end."""
     me = [sys.executable, "-m", "bench.web_ticks"]
-    with subprocess.Popen([*me, "--exchange"], stdout=subprocess.PIPE, text=True) as exchange:
+    with subprocess.Popen([*me, "--exchange", str(ticks_per_s)], stdout=subprocess.PIPE, text=True) as exchange:
         assert exchange.stdout is not None
         try:
             place = f"127.0.0.1:{exchange.stdout.readline().strip()}"
@@ -224,11 +248,11 @@ def ticking(folder: Path, more: str = "") -> Iterator[Ticking]:
 def main() -> None:
     """The processes of `ticking`."""
     parser = argparse.ArgumentParser(prog="python -m bench.web_ticks")
-    parser.add_argument("--exchange", action="store_true")
+    parser.add_argument("--exchange", type=int)
     parser.add_argument("--engine", type=Path)
     asked = parser.parse_args()
     if asked.exchange:
-        asyncio.run(_exchange())
+        asyncio.run(_exchange(asked.exchange))
     elif asked.engine:
         _engine(asked.engine)
 

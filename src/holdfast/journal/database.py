@@ -97,6 +97,13 @@ class Database(ABC):
     def writer(self) -> "sa.Engine":
         """Connections that may write to a journal that exists."""
 
+    def keeper(self, *, is_made_anew: bool = False) -> "sa.Engine":  # noqa: ARG002 - those that it costs something
+        """The same for who commits now and then for as long as it lives; a connection may be kept open between two transactions.
+
+        ``is_made_anew``: what the last commits have is found again if the machine loses its power, and they need not wait for the disk.
+        """
+        return self.writer()
+
     @abstractmethod
     def reader(self, timeout_s: float = READING_TIMEOUT_S) -> "sa.Engine":
         """Connections that can't write; each of their transactions sees one moment.

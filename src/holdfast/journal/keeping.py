@@ -22,7 +22,8 @@ class Tables(NamedTuple):
     """What a database holds.
 
     ``versions`` is the table whose one row has the ``version``; ``what`` is what people call the database, ``url_of`` the section of the
-    configuration that names its URL, ``error`` what is raised when it can't be used.
+    configuration that names its URL, ``error`` what is raised when it can't be used. ``is_made_anew``: what a loss of power takes is found again, by
+    whoever reads on from what is left.
     """
 
     metadata: sa.MetaData
@@ -31,6 +32,7 @@ class Tables(NamedTuple):
     what: str
     url_of: str
     error: type[HoldfastError]
+    is_made_anew: bool = False
 
 
 class Keeping:
@@ -100,7 +102,7 @@ class Keeping:
     def _made(self) -> sa.Engine:
         if self._database.kind == "sqlite":
             _make_private_file(Path(self._database.shown))
-        engine = self._database.writer()
+        engine = self._database.keeper(is_made_anew=self._tables.is_made_anew)
         with engine.connect() as connection, self._database.migrating(connection):
             self._make_tables(connection)
         return engine

@@ -145,6 +145,30 @@ class SqliteDatabase(database.Database):
         """Connections that may write to a journal that exists; each transaction takes the write lock at its start."""
         return self._watched(_engine(self.path, "rw"))
 
+    def keeper(self, *, is_made_anew: bool = False) -> "sa.Engine":
+        """The same, kept open: with its last connection SQLite puts away the log, syncs the file some times, and begins anew with the next one.
+
+        One that is of another file than is there now is not used again. What ``is_made_anew`` is on the disk with the next commit that isn't, or when the
+        log is put into the file.
+        """
+        import sqlalchemy as sa
+        from sqlalchemy.pool import QueuePool
+
+        engine = _engine(self.path, "rw", pool=QueuePool)
+
+        def opened(connection: sqlite3.Connection, record: "sa.pool.ConnectionPoolEntry") -> None:
+            record.info["file"] = self.identity()
+            if is_made_anew:
+                connection.execute("PRAGMA synchronous=NORMAL")
+
+        def taken(_connection: object, record: "sa.pool.ConnectionPoolEntry", _proxy: object) -> None:
+            if record.info["file"] != self.identity():
+                raise sa.exc.DisconnectionError
+
+        sa.event.listen(engine, "connect", opened)
+        sa.event.listen(engine, "checkout", taken)
+        return self._watched(engine)
+
     def reader(self, timeout_s: float = database.READING_TIMEOUT_S) -> "sa.Engine":  # noqa: ARG002 - its own process reads
         """Connections that can't write.
 
@@ -214,11 +238,11 @@ def _connect(path: Path, mode: str, options: str = "") -> sqlite3.Connection:
     return connection
 
 
-def _engine(path: Path, mode: str, options: str = "") -> "sa.Engine":
+def _engine(path: Path, mode: str, options: str = "", pool: "type[sa.Pool] | None" = None) -> "sa.Engine":
     import sqlalchemy as sa
     from sqlalchemy.pool import NullPool
 
-    engine = sa.create_engine("sqlite://", creator=lambda: _connect(path, mode, options), poolclass=NullPool)
+    engine = sa.create_engine("sqlite://", creator=lambda: _connect(path, mode, options), poolclass=pool or NullPool)
     begin = "BEGIN" if mode == "ro" else "BEGIN IMMEDIATE"
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
     return engine

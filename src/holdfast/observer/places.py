@@ -57,7 +57,7 @@ class Place(NamedTuple):
 
 
 BEGINNING = Place(0, "")
-TABLES = Tables(metadata, versions, VERSION, "the observer's database", "observer", ObserverError)
+TABLES = Tables(metadata, versions, VERSION, "the observer's database", "observer", ObserverError, is_made_anew=True)
 
 
 class Places(Keeping):

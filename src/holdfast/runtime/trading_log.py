@@ -1,11 +1,16 @@
 """Lines of the log for what an engine records: orders and what became of them, the account's state, who asked for what (docs/logs.md).
 
 A line is told as its record goes to the journal; the order that it is about leaves after that. Each carries the ids by which it is found again
-in the journal: the chain's (``trace``), the account's and its broker's, the strategy's and the order's.
+in the journal: the chain's (``trace``), the account's and its broker's, the strategy's and the order's. The engine's thread only notes which
+records are told, and the order as it is then; the line is made in the thread that writes it.
 """
 
+import datetime as dt
 import logging
+import time
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple, get_args
 
 import structlog
@@ -26,6 +31,7 @@ from holdfast.core.messages import (
     OrderPrepared,
     OrderRejected,
     OrderReleased,
+    OrderTerms,
     OrderUnknown,
     PlaceOrder,
     RiskRefused,
@@ -42,7 +48,6 @@ from holdfast.core.milestones import (
     Restored,
     StrategyStopped,
 )
-from holdfast.core.orders.order import Order
 from holdfast.core.protection.records import (
     ExitBlocked,
     PositionLeft,
@@ -55,8 +60,9 @@ from holdfast.core.settings import SettingsChanged
 from holdfast.core.state import EngineState
 from holdfast.core.steering import ParametersSet, StrategySwitched
 from holdfast.core.turn import Turn
-from holdfast.core.types import iso_time, plain
+from holdfast.core.types import SECOND_NS, ClientOrderId, iso_time, plain
 from holdfast.telemetry.channels import AUDIT_LOG, MARKET_LOG, PERFORMANCE_LOG, TRADING_LOG
+from holdfast.telemetry.logs import log_later
 
 _log = structlog.get_logger(__name__)
 
@@ -125,36 +131,69 @@ NAMES = {"client_order_id": "order"}
 LOUD = (AccountState.HALTED, AccountState.PRESERVATION)
 
 
+class _Line(NamedTuple):
+    """A record to be told, and the order it is about as that was then."""
+
+    told: Told
+    record: Envelope
+    terms: OrderTerms | None
+    released_ns: int | None
+
+
 class TradingLog:
     """Tells the log what was recorded: a watcher of an engine's turns."""
 
     def __init__(self) -> None:
         self._loggers = {told.logger: logging.getLogger(told.logger) for told in TABLE.values()}
-        self._performance = logging.getLogger(PERFORMANCE_LOG)
 
     def __call__(self, turn: Turn) -> None:
         """Tell what a turn has recorded. What can't be told stops nobody."""
         try:
-            self._tell_all(turn)
+            lines = [
+                _line(turn.state, told, record)
+                for record in turn.records
+                if (told := TABLE.get(type(record.body))) is not None
+                and self._loggers[told.logger].isEnabledFor(told.level)
+            ]
+            if lines:
+                log_later(partial(_tell_all, lines, time.time_ns()), len(lines))
         except Exception:  # noqa: BLE001  nothing that watches may end the engine
             _log.exception("what was recorded could not be told", account=turn.state.account)
 
-    def _tell_all(self, turn: Turn) -> None:
-        for record in turn.records:
-            told = TABLE.get(type(record.body))
-            if told is not None and self._loggers[told.logger].isEnabledFor(told.level):
-                self._tell(turn.state, record, told)
-            if type(record.body) is OrderAccepted and self._performance.isEnabledFor(DEBUG):
-                _tell_way(turn.state, record)
 
-    @staticmethod
-    def _tell(state: EngineState, record: Envelope, told: Told) -> None:
-        body = record.body
-        level = WARNING if isinstance(body, AccountStateChanged) and body.new in LOUD else told.level
-        fields = _ids(state, record) | _fields(told, body)
-        if told.logger == AUDIT_LOG:
-            fields["by"] = record.source
-        structlog.get_logger(told.logger).log(level, told.event, at=iso_time(record.time_ns), **fields)
+def _line(state: EngineState, told: Told, record: Envelope) -> _Line:
+    key = _key(record.body)
+    order = state.orders.find(key) if key else None
+    return _Line(told, record, None, None) if order is None else _Line(told, record, order.terms, order.released_ns)
+
+
+def _key(body: Any) -> ClientOrderId | None:
+    """The order that a record is about."""
+    return getattr(body, "client_order_id", None) or getattr(getattr(body, "terms", None), "client_order_id", None)
+
+
+def _tell_all(lines: Sequence[_Line], now_ns: int) -> None:
+    now = (
+        dt.datetime.fromtimestamp(now_ns / SECOND_NS, dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    )
+    for line in lines:
+        try:
+            _tell(line, now)
+        except Exception:  # noqa: BLE001  the others are told
+            _log.exception("what was recorded could not be told", account=line.record.account)
+
+
+def _tell(line: _Line, now: str) -> None:
+    told, record, body = line.told, line.record, line.record.body
+    level = WARNING if isinstance(body, AccountStateChanged) and body.new in LOUD else told.level
+    ids = _ids(line)
+    fields = ids | _fields(told, body)
+    if told.logger == AUDIT_LOG:
+        fields["by"] = record.source
+    structlog.get_logger(told.logger).log(level, told.event, time=now, at=iso_time(record.time_ns), **fields)
+    if type(body) is OrderAccepted and line.released_ns:
+        ms = round((record.time_ns - line.released_ns) / MILLISECOND_NS, 3)
+        structlog.get_logger(PERFORMANCE_LOG).debug("order acknowledged", time=now, ms=ms, **ids)
 
 
 def _fields(told: Told, body: Any) -> Fields:
@@ -180,27 +219,20 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float) else str(value)
 
 
-def _ids(state: EngineState, record: Envelope) -> Fields:
+def _ids(line: _Line) -> Fields:
     """By what a record is found again, and which order it is about."""
-    body = record.body
-    terms = getattr(body, "terms", None)
-    key = getattr(body, "client_order_id", None) or getattr(terms, "client_order_id", None)
-    order = state.orders.find(key) if key else None
+    record, body, terms = line.record, line.record.body, line.terms
     found: Fields = {"account": record.account, "broker": record.broker, "trace": record.correlation_id}
-    if key:
+    if key := _key(body):
         found["order"] = key
-    strategy = (
-        order.terms.strategy
-        if order is not None
-        else getattr(body, "strategy", None) or getattr(terms, "strategy", None)
-    )
+    named = terms or body
+    strategy = getattr(named, "strategy", None) or getattr(getattr(body, "terms", None), "strategy", None)
     if strategy:
         found["strategy"] = strategy
-    return found | (_order(order) if order is not None else {})
+    return found | (_order(terms) if terms is not None else {})
 
 
-def _order(order: Order) -> Fields:
-    terms = order.terms
+def _order(terms: OrderTerms) -> Fields:
     shown = {
         "side": terms.side.value,
         "symbol": terms.symbol,
@@ -211,12 +243,3 @@ def _order(order: Order) -> Fields:
         "stop": None if terms.stop_price is None else plain(terms.stop_price),
     }
     return {name: value for name, value in shown.items() if value is not None}
-
-
-def _tell_way(state: EngineState, record: Envelope) -> None:
-    """How long an order took from its release to the broker's word."""
-    ids = _ids(state, record)
-    order = state.orders.find(ids["order"])
-    if order is not None and order.released_ns:
-        ms = round((record.time_ns - order.released_ns) / MILLISECOND_NS, 3)
-        structlog.get_logger(PERFORMANCE_LOG).debug("order acknowledged", ms=ms, **ids)

@@ -8,7 +8,7 @@ import datetime as dt
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import cached_property
@@ -117,6 +117,17 @@ def end_logs() -> None:
     if _SET_UP.writer is not None:
         _SET_UP.writer.close()
         _SET_UP.writer = None
+
+
+def log_later(work: Callable[[], None], lines: int) -> None:
+    """Do what logs so many lines in the thread that writes them; at once where there is none.
+
+    For whoever has no time. The lines say by ``time`` when it was what they tell of, and carry no ids but their own.
+    """
+    if _SET_UP.writer is None:
+        work()
+    else:
+        _SET_UP.writer.later(work, lines)
 
 
 @contextmanager
@@ -317,6 +328,6 @@ def _shared(stamp: "Processor | None" = None) -> "list[Processor]":
     return [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        stamp or structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        stamp or structlog.processors.MaybeTimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.StackInfoRenderer(),
     ]

@@ -102,7 +102,9 @@ class Redactor:
         """``text`` with every known secret, and whatever looks like a key or an authorization, replaced by stars."""
         for secret in self._known:
             text = text.replace(secret, HIDDEN)
-        small = text.lower() if text.isascii() else None  # there are letters elsewhere that a pattern takes for one of ours
+        small = (
+            text.lower() if text.isascii() else None
+        )  # there are letters elsewhere that a pattern takes for one of ours
         if small is not None and _SIGNS.search(small) is None:
             return text
         for pattern, instead, words in _RULES:

@@ -66,7 +66,7 @@ class Counts(NamedTuple):
     """When that was noted, in nanoseconds since 1970."""
 
 
-TABLES = Tables(metadata, versions, VERSION, "the observer's database", "observer", TracingError)
+TABLES = Tables(metadata, versions, VERSION, "the observer's database", "observer", TracingError, is_made_anew=True)
 
 
 class Places(Keeping):
