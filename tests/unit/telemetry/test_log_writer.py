@@ -12,7 +12,7 @@ import structlog
 
 from holdfast.telemetry.channels import Levels
 from holdfast.telemetry.log_writer import LogWriter
-from holdfast.telemetry.logs import LogFormat, LogSetting, about, end_logs, set_up
+from holdfast.telemetry.logs import LogFormat, LogSetting, about, end_logs, log_later, set_up
 
 PATIENCE_S = 60.0
 
@@ -119,3 +119,44 @@ def test_an_error_and_the_ids_of_where_it_was_logged_are_there_though_another_th
     assert [line["event"] for line in found] == ["failed", "failed", "and went on"]
     assert all((line["account"], line["order"], line["channel"]) == ("main", "h1", "broker") for line in found)
     assert all("ValueError: it broke here" in line["exception"] for line in found[:2])
+
+
+@pytest.mark.usefixtures("logging_as_it_was")
+def test_lines_that_are_made_later_stand_where_they_were_handed_over_and_say_when_that_was() -> None:
+    """Between the lines before and after, though others are logged meanwhile; made in the thread that writes; one that can't be made stops nothing."""
+    reading, writing = os.pipe()
+    threads: list[str] = []
+
+    def work() -> None:
+        threads.append(threading.current_thread().name)
+        for number in range(2):
+            structlog.get_logger("holdfast.brokers.x").info(f"later {number}", time="2026-12-01T00:00:00.000000Z")
+
+    def broken() -> None:
+        raise RuntimeError
+
+    with os.fdopen(writing, "w") as stream:
+        set_up(LogSetting(LogFormat.JSON, Levels(logging.DEBUG), None, queued=True), stream)
+        logging.getLogger("holdfast").info("before")
+        log_later(broken, 1)
+        log_later(work, 2)
+        logging.getLogger("holdfast").info("after")
+        end_logs()
+    with os.fdopen(reading) as lines:
+        found: list[dict[str, Any]] = [json.loads(line) for line in lines]
+    assert [line["event"] for line in found] == ["before", "later 0", "later 1", "after"]
+    assert threads == ["log-writer"]
+    assert [line["time"] for line in found if line["event"].startswith("later")] == ["2026-12-01T00:00:00.000000Z"] * 2
+
+
+def test_what_is_made_later_and_finds_no_room_counts_with_all_its_lines() -> None:
+    """What is missing is told in lines, whoever would have made them."""
+    slow = Slow()
+    writer = LogWriter([slow], most=1)
+    while not writer.dropped:
+        writer.later(lambda: None, 7)
+    assert writer.dropped == 7
+    slow.may.set()
+    writer.flush(PATIENCE_S)
+    writer.close()
+    assert slow.lines == ["7 lines of the log found no room and were left out"]
