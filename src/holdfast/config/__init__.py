@@ -20,7 +20,7 @@ from holdfast.config.checks import FROM_FEED, check, check_watchdog, pair_of
 from holdfast.config.faults import in_words, keys_of
 from holdfast.config.logs import LogsConfig
 from holdfast.config.observer import ObserverConfig
-from holdfast.config.secrets import SecretsConfig, check_places, secrets_of
+from holdfast.config.secrets import SecretsConfig, check_places, protect_written, secrets_of
 from holdfast.config.sections import (
     SECTIONS,
     AccountConfig,
@@ -93,6 +93,7 @@ def load_config(
     Raises :class:`~holdfast.errors.ConfigError` with every mistake that can be told at once.
     """
     data, folder = read_config(path, environment), path.resolve().parent
+    protect_written(data)
     check_places(data, str(path))
     return parse_config(data, str(path), folder, secrets_of(data, str(path), folder, secrets))
 

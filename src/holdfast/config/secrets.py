@@ -1,12 +1,15 @@
 """The section ``[secrets]``, and what the configuration names as ``secret:NAME`` (docs/secrets.md)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from holdfast.core.ranges import Ranged
 from holdfast.errors import ConfigError, HoldfastError
-from holdfast.vault.references import references
+from holdfast.telemetry.redact import REDACTOR, SECRET_NAME, Redactor
+from holdfast.telemetry.secret import Secret
+from holdfast.vault.references import is_reference, references
 
 if TYPE_CHECKING:
     from holdfast.vault.store import Place, Store
@@ -15,6 +18,13 @@ STORE = "holdfast.secrets"
 """The store's name, beside the configuration."""
 RECORDED = ("accounts", "feed", "feeds", "instruments", "rates", "secrets", "strategies", "venue")
 """Sections that are kept in the journal or shown by name, or are needed before the store can be opened: no secret belongs there."""
+
+SECRET_PLACES = (("tracing", "headers"), ("alerts", "targets", "url"), ("posts", "apprise"), ("posts", "x", "bearer"))
+"""Where a text is a secret besides those whose key says so (`api_key`, `dsn`): a place, or all below it; numbers in lists are left out."""
+ADDRESSES = ("http", "https", "json", "jsons", "xml", "xmls", "form", "forms", "mailto", "mailtos")
+"""Schemes of addresses whose host is one; apprise's others have a key in its place."""
+SHORTEST_KEY = 10
+"""What is shorter in an address that is secret is a word, such as a path's."""
 
 
 class SecretsConfig(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +70,40 @@ def check_places(data: Mapping[str, Any], name: str) -> None:
             raise ConfigError(
                 f"{name}: {place} names the secret {secret[:80]!r}: what is in {section} is recorded and shown, and no secret belongs there"
             )
+
+
+def protect_written(data: Mapping[str, Any], redactor: Redactor = REDACTOR) -> None:
+    """Keep out of every log what a configuration, as it is read from its file, has of secrets in plain text."""
+    redactor.protect(*(Secret(text) for text in _written(data, ())))
+
+
+def _written(value: Any, place: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _written(inner, (*place, str(key)))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _written(inner, place)
+    elif isinstance(value, str) and not is_reference(value):
+        is_secret = any(place[: len(secret)] == secret for secret in SECRET_PLACES) or SECRET_NAME.match(place[-1])
+        if is_secret:
+            yield value
+        if "://" in value:
+            yield from _keys_in(value, is_secret=bool(is_secret))
+
+
+def _keys_in(url: str, *, is_secret: bool) -> Iterator[str]:
+    """The password in an address; of one that is itself a secret whatever may be a key."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return
+    if parts.password:
+        yield from (parts.password, unquote(parts.password))
+    if is_secret:
+        words = [parts.username or "", *parts.path.split("/"), *(value for _, value in parse_qsl(parts.query))]
+        host = [] if parts.scheme in ADDRESSES else [parts.netloc.rpartition("@")[2]]
+        yield from (unquote(word) for word in (*words, *host) if len(word) >= SHORTEST_KEY)
 
 
 def place_of(data: Mapping[str, Any], folder: Path) -> "Place":

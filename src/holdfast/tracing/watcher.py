@@ -8,7 +8,6 @@ from holdfast.core.types import SECOND_NS
 from holdfast.errors import ConfigError
 from holdfast.journal.lists import ListReader
 from holdfast.telemetry.redact import REDACTOR
-from holdfast.telemetry.secret import Secret
 from holdfast.tracing.otlp import Collector
 from holdfast.tracing.places import Counts, Place, Places
 from holdfast.tracing.sender import Sender
@@ -34,7 +33,6 @@ class TraceWatcher:
         tracing = config.tracing
         if tracing.otlp is None:
             raise ConfigError("tracing.otlp names no collector")
-        REDACTOR.protect(*(Secret(str(value)) for value in tracing.headers.values()))
         headers = {name: str(value) for name, value in tracing.headers.items()}
         collector = Collector(str(tracing.otlp), headers, tracing.timeout_s)
         self._places = Places(config.observer.url)
