@@ -269,7 +269,8 @@ def build_state(
     silent = (
         () if currency_of(calendar.name) else [key for key, row in config.instruments.items() if row.currency is None]
     )
-    state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration", silent)
+    written = {symbol: row.written for symbol, row in config.instruments.items()} if state.rules.lists_rules else None
+    state.register.offer(_instruments_of(config, account), own.union(feed.symbols), "configuration", silent, written)
     state.rate_sources = rate_sources(config, account, feed)
     state.configured = account_settings(config, account, stale_after_ns)
     take_settings(state, state.configured)

@@ -15,6 +15,7 @@ import msgspec
 
 from holdfast.brokers.capability import Capability
 from holdfast.core.adjustments import BrokerActivity
+from holdfast.core.instruments import Instrument
 from holdfast.core.messages import BrokerName, CancelOrder, Effect, OrderTerms, Report, SubmitOrder
 from holdfast.core.orders.order import Order
 from holdfast.core.types import ClientOrderId, Money, OrderType, Price, Quantity, Side, TimeInForce
@@ -106,12 +107,17 @@ class BrokerAccount(msgspec.Struct, frozen=True):
 
 
 class Asset(msgspec.Struct, frozen=True):
-    """What a broker lets its accounts do in a symbol."""
+    """What a broker lets its accounts do in a symbol.
+
+    ``rules`` are what orders in it go by today (None: it says nothing of that), ``now_called`` its name there since it was given another.
+    """
 
     symbol: str
     tradable: bool = True
     shortable: bool = True
     fractionable: bool = True
+    rules: Instrument | None = None
+    now_called: str = ""
 
 
 class Broker(Protocol):

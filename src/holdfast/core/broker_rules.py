@@ -101,6 +101,7 @@ class BrokerRules(msgspec.Struct, frozen=True):
 
     ``wash_trades``: an order may be able to trade with another of the account. ``products`` are those that have exits of their own.
     ``square_off_ns``: so long before the end of a session it closes by itself what is held for the day (MIS); None: it closes nothing.
+    ``lists_rules``: a list of the day says the rules of its instruments.
     """
 
     orders_cross_zero: bool = True
@@ -110,6 +111,7 @@ class BrokerRules(msgspec.Struct, frozen=True):
     products: dict[Product, HeldExits] = {}
     fees: FeeBounds = NO_FEES
     square_off_ns: int | None = None
+    lists_rules: bool = False
 
     def exits(self, instrument: Instrument) -> HeldExits:
         """Which protective orders it holds for an instrument: by its product where that decides, else by its asset class."""

@@ -37,7 +37,7 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
     ``ticks`` are (from this price, this increment), highest first; empty where no rule is known, and then no price can be
     rounded. ``eras`` are the ticks of later times, as (from this time in UTC nanoseconds, what holds then), in order.
     ``quantity_increment`` is the smallest step of any order; ``lot`` the step that sizing works in. A crypto order, and one for a
-    fraction of a share, is worth at least ``minimum_value``. ``exchange`` is where it trades, as its broker names that. A price
+    fraction of a share, is worth at least ``minimum_value``. No order is for more than ``largest_order`` (None: no bound is known). ``exchange`` is where it trades, as its broker names that. A price
     of 1 for one unit is ``multiplier`` of its ``currency`` (empty: the account's own); ``product`` is what each order is sent as.
     """
 
@@ -51,6 +51,7 @@ class Instrument(msgspec.Struct, frozen=True, omit_defaults=True):
     multiplier: Decimal = ONE
     product: Product | None = None
     currency: str = ""
+    largest_order: Decimal | None = None
 
     def at(self, time_ns: int) -> "Instrument":
         """The rules that hold at a time."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from holdfast.core.body import Body
+from holdfast.core.instruments import Instrument
 
 
 class BrokerPermits(Body, frozen=True, gc=False):
@@ -12,6 +13,7 @@ class BrokerPermits(Body, frozen=True, gc=False):
 
     ``leverage``: buying power is equity times this there (None: it says nothing). ``shorting``: whether it lends shares at all.
     ``untradable``, ``unshortable`` and ``whole_only`` are symbols that it takes no order for, lends no shares of, and takes whole units of.
+    ``renamed`` are symbols that are called otherwise there now: by the old name the new one.
     """
 
     leverage: Decimal | None = None
@@ -19,6 +21,7 @@ class BrokerPermits(Body, frozen=True, gc=False):
     untradable: tuple[str, ...] = ()
     unshortable: tuple[str, ...] = ()
     whole_only: tuple[str, ...] = ()
+    renamed: dict[str, str] = msgspec.field(default_factory=dict)
 
     def lends(self, symbol: str) -> bool:
         """Whether a position in the symbol may go below zero."""
@@ -33,7 +36,9 @@ EVERYTHING = BrokerPermits()
 
 
 class Permits(msgspec.Struct, frozen=True, gc=False):
-    """An input: what the broker was found to permit at a time."""
+    """An input: what the broker was found to permit at a time, and the rules of instruments that it lists that day (``source`` names it)."""
 
     time_ns: int
     found: BrokerPermits
+    listed: dict[str, Instrument] = {}
+    source: str = ""

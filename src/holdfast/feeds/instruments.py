@@ -32,6 +32,7 @@ class InstrumentRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``tick`` is the price increment, at all prices or by the price from which it holds (``{ 0 = "0.01", 250 = "0.05" }``). Orders are for
     multiples of ``lot``; ``quantity_increment`` is their step where that is finer, and ``lot`` the one that sizes are rounded down to.
     A price of 1 for one unit is ``multiplier`` of ``currency``; ``product`` is what Indian brokers take its orders as.
+    ``largest_order`` is the most that an order may be for: the exchange's freeze quantity.
     """
 
     tick: Steps | None = None
@@ -42,6 +43,7 @@ class InstrumentRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=T
     multiplier: Step | None = None
     product: Product | None = None
     currency: str | None = None
+    largest_order: Step | None = None
 
     def __post_init__(self) -> None:
         """Raises :class:`~holdfast.errors.InvalidValue` for rules that can't be."""
@@ -57,6 +59,14 @@ class InstrumentRules(Ranged, frozen=True, kw_only=True, forbid_unknown_fields=T
         lot, step = self.lot, self.quantity_increment
         if lot is not None and step is not None and lot % step:
             raise InvalidValue(f"lot must be a multiple of quantity_increment, and {lot} is none of {step}")
+
+    @property
+    def written(self) -> frozenset[str]:
+        """The rules that are written here, by their names in `Instrument`."""
+        said = {name for name in self.__struct_fields__ if getattr(self, name) is not None}
+        if "lot" in said or "quantity_increment" in said:
+            said |= {"lot", "quantity_increment"}
+        return frozenset("ticks" if name == "tick" else name for name in said)
 
     def on(self, exchange: Instrument) -> Instrument:
         """The whole rules, on an exchange that has those that aren't given."""
@@ -147,7 +157,7 @@ def _rules(where: str, row: dict[str, str]) -> InstrumentRules:
     try:
         if ":" in given.get("tick", ""):
             given["tick"] = _bands(given["tick"])
-        for name in ("tick", "lot", "quantity_increment", "multiplier"):
+        for name in ("tick", "lot", "quantity_increment", "multiplier", "largest_order"):
             if isinstance(given.get(name), str):
                 given[name] = to_decimal(given[name], name)
         return msgspec.convert(given, InstrumentRules, strict=False)

@@ -107,6 +107,7 @@ def _permits(body: BrokerPermits) -> str:
         ("no orders for", body.untradable),
         ("no short sales of", body.unshortable),
         ("whole units only of", body.whole_only),
+        ("another name for", [f"{old} (now {new})" for old, new in body.renamed.items()]),
     )
     parts += [f"{what} {', '.join(symbols)}" for what, symbols in lists if symbols]
     return f"the broker permits: {'; '.join(parts) or 'everything'}"

@@ -23,6 +23,7 @@ from holdfast.core.engine.reports import on_report
 from holdfast.core.engine.settings import on_reread
 from holdfast.core.findings import BooksCompared, Comparison
 from holdfast.core.instant import Instant
+from holdfast.core.listings import InstrumentListed
 from holdfast.core.messages import Bar, Cycle, FeedEvent, Health, Heartbeat, Quote, Report, Request, Trade
 from holdfast.core.permits import Permits
 from holdfast.core.portfolio.compare import compare, take_over
@@ -76,12 +77,21 @@ def on_comparison(state: EngineState, comparison: Comparison) -> Turn:
 
 
 def on_permits(state: EngineState, permits: Permits) -> Turn | None:
-    """Record what the broker lets the account do, when it is something else than before."""
-    if permits.found == state.permits:
+    """Record what the broker lets the account do, and the rules of instruments of its list, where they are others than before."""
+    listed = [record for record in state.register.told(permits.listed, permits.source) if not _revalues(state, record)]
+    if permits.found == state.permits and not listed:
         return None
     turn = turn_at(state, permits.time_ns, "broker")
-    turn.record(permits.found)
+    for record in listed:
+        turn.record(record)
+    if permits.found != state.permits:
+        turn.record(permits.found)
     return turn
+
+
+def _revalues(state: EngineState, listed: InstrumentListed) -> bool:
+    """Whether rules would change what is held or ordered is worth: those are taken at a start, or not at all."""
+    return bool(state.portfolio.fault_of(listed)) or state.portfolio.revalues(listed)
 
 
 def on_cycle(state: EngineState, cycle: Cycle) -> Turn:

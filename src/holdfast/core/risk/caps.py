@@ -78,6 +78,10 @@ def _for_account(case: Case, limits: RiskLimits) -> Iterator[Cap]:
         same,
         opposite,
     )
+    largest = view.instrument.largest_order
+    if largest is not None:  # what is held is to be closed by one order
+        text = f"{case.terms.symbol}, of which one order takes no more, could reach"
+        yield Cap("largest_order", text, largest, ZERO, UNIT, same, opposite)
     lends = view.permits.lends(case.terms.symbol)
     if case.terms.side is _SELL and not (limits.allow_short and lends):
         why = "" if lends else f"the broker lends no {case.terms.symbol}; "

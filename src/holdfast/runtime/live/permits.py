@@ -37,8 +37,9 @@ class PermitsWatch:
             self._asked_s = around.clock.monotonic_s()
             self._warn()
         found = _permits(account, self._assets)
-        if found != around.state.permits:
-            around.account.inbox.append(Permits(around.clock.now_ns(), found))
+        listed = {asset.symbol: asset.rules for asset in self._assets if asset.rules is not None}
+        if found != around.state.permits or any(around.state.register.told(listed, "")):
+            around.account.inbox.append(Permits(around.clock.now_ns(), found, listed, around.account.state.broker))
             around.deliver(())
 
     def _warn(self) -> None:
@@ -46,6 +47,7 @@ class PermitsWatch:
         around = self._around
         barred = {asset.symbol for asset in self._assets if not asset.tradable} - self._told
         self._told |= barred
+        self._warn_of_names([asset for asset in self._assets if asset.symbol in barred])
         for name, runner in around.state.host.runners.items():
             mine = [symbol for symbol in runner.symbols if symbol in barred]
             if mine:
@@ -54,6 +56,19 @@ class PermitsWatch:
                     account=around.account.name,
                     strategy=name,
                     symbols=", ".join(mine),
+                )
+
+    def _warn_of_names(self, unlisted: Sequence[Asset]) -> None:
+        """Tell of symbols that have another name now, and of held ones that may."""
+        held = {symbol for symbol, _ in self._around.state.portfolio.open_lines()}
+        for asset in unlisted:
+            if asset.now_called or asset.symbol in held:
+                log.warning(
+                    "a symbol is not at the broker any more; it has, or may have, another name there now",
+                    account=self._around.account.name,
+                    symbol=asset.symbol,
+                    now_called=asset.now_called or "unknown",
+                    is_held=asset.symbol in held,
                 )
 
     def _symbols(self) -> list[str]:
@@ -70,4 +85,5 @@ def _permits(account: BrokerAccount, assets: Sequence[Asset]) -> BrokerPermits:
         untradable=tuple(asset.symbol for asset in assets if not asset.tradable),
         unshortable=tuple(asset.symbol for asset in assets if not asset.shortable),
         whole_only=tuple(asset.symbol for asset in assets if not asset.fractionable),
+        renamed={asset.symbol: asset.now_called for asset in assets if asset.now_called},
     )

@@ -1,6 +1,7 @@
 """What can be traded today, as Zerodha's dump of the day lists it: tokens, ticks, lots, expiries."""
 
 import csv
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,11 +16,15 @@ from holdfast.adapters.zerodha.connection.times import ist_date
 from holdfast.brokers.http.failures import UnreadableAnswer
 from holdfast.brokers.http.limiter import Urgency
 from holdfast.core.instruments import AssetClass, Instrument
+from holdfast.core.types import HOUR_NS
 from holdfast.errors import ConfigError
 
 INDICES = "INDICES"
+LISTED_AT_NS = 17 * HOUR_NS // 2
+"""In India's day: the list of the day is made at about half past eight. What is asked for before that is the last one."""
 _CLASSES = {"EQ": AssetClass.STOCK, "FUT": AssetClass.FUTURE, "CE": AssetClass.OPTION, "PE": AssetClass.OPTION}
 _DERIVATIVES = {"FUT", "CE", "PE"}
+_FREEZE = re.compile(r"maximum allowed quantity of ([0-9][0-9,]*)")
 
 
 class KiteInstrument(msgspec.Struct, frozen=True):
@@ -51,8 +56,8 @@ class KiteInstrument(msgspec.Struct, frozen=True):
         """Whether it can be looked at and not traded."""
         return self.segment == INDICES
 
-    def rules(self) -> Instrument:
-        """What orders in it go by."""
+    def rules(self, largest_order: Decimal | None = None) -> Instrument:
+        """What orders in it go by; no list says how large one may be."""
         lot = Decimal(self.lot)
         return Instrument(
             ticks=((Decimal(0), self.tick),) if self.tick else (),
@@ -60,6 +65,7 @@ class KiteInstrument(msgspec.Struct, frozen=True):
             lot=lot,
             asset_class=_CLASSES.get(self.kind, AssetClass.STOCK),
             exchange=self.exchange,
+            largest_order=largest_order,
         )
 
 
@@ -116,15 +122,29 @@ class Instruments:
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._today: DayInstruments | None = None
+        self._renamed: dict[str, str] = {}
 
     def today(self) -> DayInstruments:
         """Those of India's day. It takes seconds the first time in a day. Raises a RequestFailed."""
-        date = ist_date(self._now_ns())
+        date = ist_date(self._now_ns() - LISTED_AT_NS)
         with self._lock:
             if self._today is None or self._today.date != date:
                 content = self._rest.request("GET", "market.instruments.all", urgency=Urgency.BACKGROUND)
-                self._today = DayInstruments(date, read_dump(content))
+                today = DayInstruments(date, read_dump(content))
+                if self._today is not None:
+                    self._renamed |= today.renamed_since(self._today)
+                self._today = today
             return self._today
+
+    def now_called(self, symbol: str) -> str:
+        """What a symbol is called since it was given another name while this runs; empty where it was not."""
+        return self._renamed.get(symbol, "")
+
+
+def largest_order_in(words: str) -> Decimal | None:
+    """The most that an order may be for, by the words that a larger one was refused with (the exchange's freeze quantity); None: they say nothing of it."""
+    found = _FREEZE.search(words)
+    return None if found is None else Decimal(found[1].replace(",", ""))
 
 
 def read_dump(content: bytes) -> Sequence[KiteInstrument]:

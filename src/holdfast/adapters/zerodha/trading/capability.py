@@ -10,6 +10,7 @@ ZERODHA_RULES = BrokerRules(
     stocks=HeldExits(pairs=False, overnight=False),
     products={Product.CNC: HeldExits(stop=OrderType.STOP_LIMIT)},
     square_off_ns=10 * MINUTE_NS,
+    lists_rules=True,
 )
 """What is delivered is protected by triggers, which outlive the day and place limit orders; all else by orders of the day.
 

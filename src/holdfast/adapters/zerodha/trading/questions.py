@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from holdfast.adapters.zerodha.connection.failures import Meaning, meaning_of
-from holdfast.adapters.zerodha.connection.instruments import Instruments
+from holdfast.adapters.zerodha.connection.instruments import Instruments, KiteInstrument, largest_order_in
 from holdfast.adapters.zerodha.connection.rest import KiteRest
 from holdfast.adapters.zerodha.connection.symbols import quote_key
 from holdfast.adapters.zerodha.trading import wire
@@ -54,6 +54,7 @@ class Questions:
         self._sees_all = sees_all
         self._charges = Charges()
         self._instruments = Instruments(rest)
+        self._largest: dict[str, Decimal] = {}
         self._varieties: dict[str, str] = {}
         self._triggers: set[str] = set()
         self._children: dict[str, str] = {}
@@ -140,9 +141,21 @@ class Questions:
         positions, holdings = await self._get("portfolio.positions"), await self._list("portfolio.holdings")
         return read("the account", lambda: _account_of(profile, margins, day, charges, positions, holdings))
 
-    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:  # noqa: ARG002 - what isn't in the dump of the day is refused by Kite
-        """Nothing is said of any: what may be sold short goes by the product, and Kite refuses what may not be traded."""
-        return ()
+    async def assets(self, symbols: Sequence[str]) -> Sequence[Asset]:
+        """The rules of those in the list of the day; the others can't be traded. What may be sold short goes by the product."""
+        today = await self._in_thread(self._instruments.today)
+        return [self._asset(symbol, today.find(symbol)) for symbol in symbols]
+
+    def _asset(self, symbol: str, row: KiteInstrument | None) -> Asset:
+        if row is None:
+            return Asset(symbol, tradable=False, now_called=self._instruments.now_called(symbol))
+        return Asset(symbol, tradable=not row.is_index, rules=row.rules(self._largest.get(symbol)))
+
+    def note_refusal(self, symbol: str, words: str) -> None:
+        """What an order was refused with: the only place that says how large one may be."""
+        largest = largest_order_in(words)
+        if largest is not None:
+            self._largest[symbol] = largest
 
     async def find(self, terms: OrderTerms) -> BrokerOrder | None:
         """The order of these terms in the book of the day; None when it shows none that is sure to be it."""

@@ -59,6 +59,8 @@ class ZerodhaTransport:
             outcome = await in_pool(self._sends, self._post, order, check)
         if isinstance(outcome, Unknown):
             self._search.doubtful.update((each.client_order_id, each) for each in terms)
+        if isinstance(outcome, Rejected):
+            self._questions.note_refusal(terms[0].symbol, outcome.reason)
         if isinstance(outcome, Accepted):
             self._questions.know(outcome.broker_order_id)
         return outcome

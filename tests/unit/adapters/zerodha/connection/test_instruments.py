@@ -1,13 +1,15 @@
 """Rows of the dump as records, names there and back."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from holdfast.adapters.zerodha.connection.instruments import DayInstruments, read_dump
+from holdfast.adapters.zerodha.connection.instruments import DayInstruments, Instruments, largest_order_in, read_dump
 from holdfast.adapters.zerodha.connection.symbols import canonical_symbol, quote_key, split_symbol, symbol_of
 from holdfast.brokers.http.failures import UnreadableAnswer
 from holdfast.core.instruments import AssetClass
+from holdfast.core.types import HOUR_NS
 from holdfast.errors import ConfigError
 
 HEADER = "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange"
@@ -19,6 +21,9 @@ ROWS = (
     "109131271,426294,GOLDM24AUGFUT,GOLDM,0,2024-08-05,0,1,10,FUT,MCX-FUT,MCX",
     "1,1,ELSEWHERE,ELSEWHERE,0,,0,0.01,1,EQ,OTHER,OTHER",
 )
+
+MIDNIGHT_NS = 1_720_549_800_000_000_000
+"""2024-07-10 00:00 in India."""
 
 
 def dump(*rows: str) -> bytes:
@@ -71,6 +76,37 @@ def test_a_share_that_changed_its_name_is_found_by_its_token() -> None:
     changed = [row.replace("INFY,", "INFYX,").replace("NIFTY24JUL24300CE", "BANKNIFTY24AUG") for row in ROWS]
     later = DayInstruments("2024-07-11", read_dump(dump(*changed)))
     assert later.renamed_since(earlier) == {"INFY": "INFYX", "BSE:INFY": "BSE:INFYX"}
+
+
+class Lists:
+    """What is asked for the list of the day, in place of Zerodha."""
+
+    def __init__(self, *days: bytes) -> None:
+        self.days = list(days)
+
+    def request(self, *_: object, **__: object) -> bytes:
+        return self.days.pop(0)
+
+
+def test_the_list_is_asked_for_when_it_is_made_and_tells_of_new_names() -> None:
+    """Before half past eight in India it is that of the day before; a name that has changed since is known by the old one."""
+    now_ns = [MIDNIGHT_NS + 9 * HOUR_NS]
+    lists: Any = Lists(dump(*ROWS), dump(*[row.replace("INFY,", "INFYX,") for row in ROWS]))
+    instruments = Instruments(lists, lambda: now_ns[0])
+    assert instruments.today().find("INFY")
+    assert instruments.now_called("INFY") == ""
+    now_ns[0] += 23 * HOUR_NS
+    assert instruments.today().find("INFY")
+    now_ns[0] += HOUR_NS
+    assert instruments.today().find("INFY") is None
+    assert (instruments.now_called("INFY"), instruments.now_called("BSE:INFY")) == ("INFYX", "BSE:INFYX")
+
+
+def test_how_large_an_order_may_be_is_told_by_a_refusal() -> None:
+    """No list has it; other words say nothing of it."""
+    words = "Quantity 200000 is more than the maximum allowed quantity of 1,800 for an order."
+    assert largest_order_in(words) == 1800
+    assert largest_order_in("Insufficient funds. Required margin is 1800") is None
 
 
 @pytest.mark.parametrize(

@@ -229,3 +229,22 @@ def test_who_only_asks_has_no_websocket() -> None:
         waiting.cancel()
 
     asyncio.run(whole())
+
+
+def test_the_rules_of_the_day_and_how_large_an_order_may_be(ends: Ends) -> None:
+    """What the list has, and the freeze quantity once an order was refused for it; what isn't listed can't be traded."""
+    terms = ends.terms(150_000)
+
+    async def work() -> None:
+        await ends.send(terms)
+        assert ends.of(OrderRejected, terms)
+        known, unknown = await ends.broker.assets([SYMBOL, "NOWHERE"])
+        assert known.rules is not None
+        assert (known.rules.tick(Decimal(100)), known.rules.lot, known.rules.exchange) == (
+            Decimal("0.05"),
+            Decimal(1),
+            "NSE",
+        )
+        assert (known.rules.largest_order, known.tradable, unknown.tradable) == (Decimal(100_000), True, False)
+
+    run(ends, work, watched=False)
