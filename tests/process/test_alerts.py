@@ -13,11 +13,11 @@ from tests.scenario.alpaca.watched import watched, with_rules
 
 pytestmark = pytest.mark.process
 
-LEASE_S = 3.0
+LEASE_S = 5.0
 CONFIG = f"""
 [lease]
 duration_s = {LEASE_S}
-margin_s = 1.2
+margin_s = 2.1
 
 [feed]
 kind = "synthetic"

@@ -89,13 +89,14 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(tmp_path: Path, server: Lo
     with started(tmp_path, *arguments(), errors=None, **quiet()) as running:
         until(lambda: len(list(tmp_path.glob("data/**/2*.parquet"))) >= 3, "three months")
         running.kill()
-    there = rows(tmp_path)
-    assert same(there, made[made["ts"] < pd.Timestamp("2024-04-01", tz="UTC")])
+    there, months = rows(tmp_path), len(list(tmp_path.glob("data/**/2*.parquet")))
+    assert months < 6, "it was not killed in the middle"
+    assert same(there, made[made["ts"] < pd.Timestamp(f"2024-{months + 1:02}-01", tz="UTC")])
     write(tmp_path, server)
     done = download(tmp_path)
     assert done.status == 0, done
     [symbol] = done.json["symbols"]
-    assert (symbol["finished_before"], symbol["months"]) == (3, 6)
+    assert (symbol["finished_before"], symbol["months"]) == (months, 6)
     assert symbol["new"] == len(made) - len(there)
     assert symbol["there"] == 0
     assert same(rows(tmp_path), made)

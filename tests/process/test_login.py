@@ -2,7 +2,10 @@
 
 import os
 import re
+import secrets
+import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -36,11 +39,12 @@ socket_url = "{server.socket_url}"
 
 
 def _free_port() -> int:
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """One that is free, and that nobody is given who asks for any: those are higher."""
+    while True:
+        port = secrets.randbelow(10_000) + 15_000
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def quiet(folder: Path, **more: str) -> dict[str, str]:

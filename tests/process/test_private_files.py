@@ -66,7 +66,7 @@ def names(folder: Path) -> set[str]:
 
 def test_files_of_a_killed_run(folder: Path) -> None:
     """Journal, log, index, locks and anchors as they lie there; a backtest's result beside them, and a command that was filed."""
-    with started(folder, "run", "--speed", "600") as process:
+    with started(folder, "run", "--speed", "60") as process:
         until(lambda: trading(f"sqlite:///{folder / 'holdfast.db'}"), "it to trade")
         assert run(folder, "halt", "--reason", "test").status == 0
         assert open_to_others(folder) == []

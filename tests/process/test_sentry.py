@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import signal
 import threading
 from collections import Counter
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from holdfast.journal.reader import Reader
 from holdfast.vault.store import Place, Store
-from tests.process.program import succeed
+from tests.process.program import started, succeed
 from tests.receiver import Received, Reply, receiving
 
 pytestmark = pytest.mark.process
@@ -56,8 +57,8 @@ CLOSED = "http://127.0.0.1:1"
 """Where nobody listens."""
 
 
-def run_with(folder: Path, url: str) -> Counter[str]:
-    """A whole day with a strategy that breaks, errors going to ``url``; how many records of each type there are."""
+def prepare(folder: Path, url: str) -> None:
+    """A strategy that breaks, errors going to ``url``."""
     folder.mkdir()
     dsn = url.replace("http://", f"http://{PUBLIC_KEY}@") + "/7"
     (folder / "holdfast.toml").write_text(CONFIG.format(dsn=dsn))
@@ -65,6 +66,11 @@ def run_with(folder: Path, url: str) -> Counter[str]:
     store.make()
     store.set("planted", PLANTED)
     (folder / "broken.py").write_text(BROKEN)
+
+
+def run_with(folder: Path, url: str) -> Counter[str]:
+    """A whole day of it; how many records of each type there are."""
+    prepare(folder, url)
     succeed(folder, "run")
     with Reader.open(f"sqlite:///{folder / 'holdfast.db'}") as reader:
         return Counter(record.type for record in reader.records("house"))
@@ -81,7 +87,11 @@ def events(received: list[Received]) -> list[dict[str, Any]]:
 def test_a_strategy_that_breaks_is_told_once_without_what_it_held(tmp_path: Path) -> None:
     """Its exception, where it was raised, and whose it is; no variables, no key, no machine."""
     with receiving() as receiver:
-        run_with(tmp_path / "run", receiver.url)
+        prepare(tmp_path / "run", receiver.url)
+        with started(tmp_path / "run", "run", "--speed", "60") as engine:
+            receiver.wait_for(bool)  # an engine that ends waits for it a second at most
+            engine.send_signal(signal.SIGTERM)
+            assert engine.wait() == 0
         (event,) = events(receiver.received)
     text = json.dumps(event)
     assert PLANTED not in text

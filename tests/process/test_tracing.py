@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import signal
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -143,11 +144,13 @@ def test_collector_that_is_away_is_nobodys_trouble(tmp_path: Path) -> None:
         (tmp_path / "holdfast.toml").write_text(config.replace("http://127.0.0.1:9", collector.url))
         records = list(reader.records("house"))
         orders = sum(isinstance(record.body, OrderFilled) for record in records)
-        with started(tmp_path, "observe"):
+        with started(tmp_path, "observe") as observer:
             collector.wait_for(lambda got: Counter(span.name for span in spans_in(got))["fill"] >= orders)
             counted = partial(succeed, tmp_path, "status", "--json")
             until(lambda: counted().json["traces"]["sent"] >= len(spans_in(collector.received)), "its count")
-        spans = spans_in(collector.received)
+            observer.send_signal(signal.SIGTERM)
+            assert observer.wait() == 0
+        spans = spans_in(collector.received)  # nobody sends any more
         assert counted().json["traces"]["sent"] == len(spans)
         assert f"traces: {len(spans):,} spans sent, 0 rejected, 0 left out" in succeed(tmp_path, "status").out
     assert len({span.span_id for span in spans}) == len(spans)

@@ -227,7 +227,7 @@ def test_a_killed_run_ends_with_the_same_books(tmp_path: Path, monkeypatch: pyte
     whole = configured(tmp_path / "whole")
     batches = count_batches(whole, monkeypatch)
     expected = books(whole)
-    every = by_tier(test=11, campaign=1)
+    every = by_tier(test=22, campaign=1)
     for cut in range(1, batches, every):
         config = configured(tmp_path / f"cut-{cut}")
         run_cut(config, cut, monkeypatch)

@@ -14,6 +14,7 @@ from tests.contract.alpaca import shapes
 from tests.contract.alpaca.sdk import Bot, CryptoDataStream, Listening, StockDataStream
 from tests.contract.alpaca.shapes import holds
 from tests.local_alpaca import LocalAlpaca
+from tests.local_server import PATIENCE_S
 
 COIN = "BTC/USD"
 NAMES = ("AVOR", "BRYX")
@@ -224,7 +225,7 @@ def test_coin_models(bot: Bot) -> None:
 
 def wait_for_log(caplog: pytest.LogCaptureFixture, text: str) -> None:
     """Until the SDK, which hands errors on to nobody, has logged this."""
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + PATIENCE_S
     while text not in caplog.text:
         assert time.monotonic() < deadline_s, f"the SDK did not log {text!r}: {caplog.text}"
         time.sleep(0.01)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +15,7 @@ from alpaca.trading.enums import OrderSide, QueryOrderStatus, TimeInForce
 
 from tests.contract.alpaca.sdk import Bot, Listening, StockDataStream, TradingStream, trade_updates, wait_until_heard
 from tests.local_alpaca import LocalAlpaca
+from tests.local_server import PATIENCE_S
 
 BUY: dict[str, Any] = {"symbol": "AVOR", "side": OrderSide.BUY, "time_in_force": TimeInForce.DAY}
 EXITS: dict[str, Any] = {"take_profit": {"limit_price": 105.0}, "stop_loss": {"stop_price": 95.0}}
@@ -283,15 +283,9 @@ def test_frames_of_trade_updates(client: Bot, fault: str, told: dict[str, Any], 
 def test_mute_stream(client: Bot) -> None:
     """A mute stream stays connected and tells nothing; what happened meanwhile is never told."""
     with trade_updates(client) as heard:
-        client.put_on("stream_mute", seconds=0.7)
-        until_s = time.monotonic() + 0.7
+        client.put_on("stream_mute", seconds=3_600)
         client.order_when(client.raw.submit_order(market("a"))["id"], "filled")
-        assert time.monotonic() < until_s, "the machine is too slow for this test"
-        while True:
-            spent = requests.get(f"{client.server.trading_url}/_sim/faults", timeout=20).json()["faults"][0]["spent"]
-            if spent:
-                break
-            assert time.monotonic() < until_s + 20
+        requests.delete(f"{client.server.trading_url}/_sim/faults", timeout=PATIENCE_S).raise_for_status()
         client.raw.submit_order(limit("b"))
         assert heard.next()["data"]["order"]["client_order_id"] == "b"
 

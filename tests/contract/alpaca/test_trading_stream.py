@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 from tests.contract.alpaca import shapes
 from tests.contract.alpaca.sdk import Bot, Listening, TradingStream, trade_updates, wait_until_heard
 from tests.contract.alpaca.shapes import holds
+from tests.local_server import PATIENCE_S
 
 BUY = {"symbol": "AVOR", "side": OrderSide.BUY, "time_in_force": TimeInForce.DAY}
 
@@ -111,7 +112,7 @@ def test_one_connection_an_account(bot: Bot, caplog: pytest.LogCaptureFixture) -
     with other:
         with trade_updates(bot):
             other.start()
-            deadline_s = time.monotonic() + 20
+            deadline_s = time.monotonic() + PATIENCE_S
             while not caplog.records:
                 assert time.monotonic() < deadline_s, "the second stream was not refused"
                 time.sleep(0.01)
@@ -126,7 +127,7 @@ def test_wrong_secret(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
     with Listening(TradingStream(bot.key, "wrong", url_override=bot.server.stream_url)) as heard:
         heard.stream.subscribe_trade_updates(heard.hear)
         heard.start()
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + PATIENCE_S
         while "failed to authenticate" not in caplog.text:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)

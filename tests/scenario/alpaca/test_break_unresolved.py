@@ -38,6 +38,16 @@ def order_from_elsewhere(server: LocalAlpaca, **body: str) -> None:
     requests.post(f"{server.trading_url}/v2/orders", json=order, headers=KEYS, timeout=10).raise_for_status()
 
 
+def appears(server: LocalAlpaca) -> None:
+    """The server shows what it has hidden."""
+
+    def show() -> None:
+        (trading,) = server.world.accounts.all()
+        trading._hidden.clear()
+
+    server.call(show)
+
+
 def posts_of(server: LocalAlpaca, key: str) -> int:
     """How many requests for an order of this id came to the server."""
     return sum(row["method"] == "POST" and row["client_order_id"] == key for row in requests_at(server))
@@ -141,12 +151,13 @@ def test_an_order_that_appears_and_fills_after_it_was_given_up_is_adopted(tmp_pa
             server,
             [
                 {"name": "accepted_then_504"},
-                {"name": "invisible_order", "seconds": 2.5},
+                {"name": "invisible_order", "seconds": LONG_S},
                 {"name": "stream_drop", "stream": "trade_updates", "times": 50},
             ],
         )
         order = buy(running)
         becomes(running, order, OrderState.NOT_SENT)
+        appears(server)
         server.play(4)
         becomes(running, order, OrderState.FILLED)
         disarm(server)
@@ -169,7 +180,7 @@ def test_a_pair_that_appears_after_it_was_given_up_is_the_strategys(tmp_path: Pa
             server,
             [
                 {"name": "accepted_then_504"},
-                {"name": "invisible_order", "seconds": 2.5},
+                {"name": "invisible_order", "seconds": LONG_S},
                 {"name": "stream_drop", "stream": "trade_updates", "times": 50},
             ],
         )
@@ -178,6 +189,7 @@ def test_a_pair_that_appears_after_it_was_given_up_is_the_strategys(tmp_path: Pa
         legs = running.state.legs(entry.terms.strategy, "AVOR")
         for leg in list(legs):
             becomes(running, leg, OrderState.NOT_SENT)
+        appears(server)
         for leg in legs:
             becomes(running, leg, OrderState.SUBMITTED)
         disarm(server)

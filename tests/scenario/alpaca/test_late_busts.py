@@ -11,6 +11,7 @@ import pytest
 from holdfast.core.messages import Action, FillBusted, Flatten, Flattened, PlaceOrder, RiskRefused, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import Price, Quantity, Side, StrategyId
+from tests.budget import in_a_campaign
 from tests.local_alpaca import KEY, LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import ask, becomes, bodies, buy, idle_configuration, idle_engine, started_engine
 from tests.scenario.alpaca.engine import SYMBOLS, Running, Theirs, agree_in_the_end
@@ -37,7 +38,7 @@ def bought(running: Running, quantity: int, **more: Any) -> Order:
     return order
 
 
-@pytest.mark.parametrize("undone", [("bust",), ("bust", "bust"), ("correction",)])
+@pytest.mark.parametrize("undone", [in_a_campaign(("bust",)), ("bust", "bust"), ("correction",)])
 def test_what_was_undone_while_nobody_ran_is_found_however_old_it_is(tmp_path: Path, undone: tuple[str, ...]) -> None:
     """Fills of three quarters of an hour ago: a restarted engine finds that they are gone, or at another price."""
     with market() as server:

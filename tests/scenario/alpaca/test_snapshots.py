@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.core.messages import Envelope, OrderFilled
 from holdfast.journal.reader import Reader
+from tests.budget import in_a_campaign
 from tests.local_alpaca import LocalAlpaca, local_alpaca
 from tests.scenario.alpaca.breaking import started_engine
 from tests.scenario.alpaca.engine import (
@@ -74,7 +75,7 @@ def test_a_restart_goes_on_from_a_snapshot(tmp_path: Path, read_after: list[int]
 
 
 @pytest.mark.proves("K12")
-@pytest.mark.parametrize("damage", ["body = x'00'", "record_hash = '0'", "version = 99"])
+@pytest.mark.parametrize("damage", ["body = x'00'", *map(in_a_campaign, ("record_hash = '0'", "version = 99"))])
 def test_a_snapshot_that_cannot_be_used_is_passed_over(tmp_path: Path, read_after: list[int], damage: str) -> None:
     """The one before serves, and without any the records alone: the books are the server's each time."""
     with local_alpaca(symbols=SYMBOLS, requests_per_minute=0, speed=2400) as server:

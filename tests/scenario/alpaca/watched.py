@@ -96,7 +96,7 @@ class Watched:
 @contextmanager
 def watched(config: Config, patch: pytest.MonkeyPatch) -> Iterator[Watched]:
     """The observer at work, looking a little more often than it does for people."""
-    patch.setattr(watching, "EVERY_S", 0.4)
+    patch.setattr(watching, "EVERY_S", 0.2)
     found = Watched(config)
     found.begin()
     try:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import needs_browser
+from tests.budget import in_a_campaign
 from tests.scenario.page.looking import Looked, looking
 from tests.scenario.web.serving import Served
 
@@ -32,7 +33,7 @@ def violations(looked: Looked) -> list[str]:
 
 @pytest.mark.parametrize(
     ("options", "paths"),
-    [({}, PAGES), ({"color_scheme": "dark"}, SOME), (PHONE, SOME)],
+    [({}, PAGES), in_a_campaign({"color_scheme": "dark"}, SOME), in_a_campaign(PHONE, SOME)],
     ids=["light", "dark", "phone"],
 )
 def test_axe_finds_nothing(browser: Browser, served: Served, options: dict[str, Any], paths: tuple[str, ...]) -> None:

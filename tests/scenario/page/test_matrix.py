@@ -46,7 +46,7 @@ NOTHING_YET = {
 }
 """What pages say of a list that is empty."""
 QUIET = CONFIG.replace("entry = 1.5", "entry = 1000.0")
-AT_PACE = ("history_days = 0", "history_days = 0\nspeed = 60")
+AT_PACE = ("days = 1\nhistory_days = 0", "days = 20\nhistory_days = 0\nspeed = 60")
 """A market that outlasts the test."""
 
 

@@ -16,6 +16,7 @@ from holdfast.config import Config, parse_config
 from holdfast.config.secrets import KeptSessions
 from holdfast.core.orders.order import Order
 from holdfast.core.state import EngineState
+from holdfast.core.types import HOUR_NS
 from holdfast.runtime.live.reconcile import UNANSWERED
 from holdfast.telemetry.secret import Secret
 from tests.local_kite import LOGIN, SYMBOLS, LocalKite
@@ -102,12 +103,14 @@ def engine_on(server: LocalKite, folder: Path, **changes: Mapping[str, Any]) -> 
 
 
 def log_in(server: LocalKite, config: Config) -> None:
-    """Keep a token of today, as `holdfast login` would."""
+    """Keep a token of today, as `holdfast login` would; a test that runs as India's day begins at six goes on with it."""
     kept = KeptSessions(config.secrets)
     if not kept.store.exists():
         kept.store.make()
     settings = load_zerodha({}, None, config.section("zerodha"))
-    keep_session(kept, "", Session(Secret(access_token(server)), settings.key_digest, LOGIN.user_id, time.time_ns()))
+    keep_session(
+        kept, "", Session(Secret(access_token(server)), settings.key_digest, LOGIN.user_id, time.time_ns() + HOUR_NS)
+    )
 
 
 class Theirs:
