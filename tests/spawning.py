@@ -11,7 +11,7 @@ from holdfast.torture.processes.programs import Spawner
 @cache
 def shared_spawner() -> Spawner:
     """It is there from the first use until :func:`close`."""
-    return Spawner()
+    return Spawner("alpaca")
 
 
 def close() -> None:

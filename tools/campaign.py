@@ -66,14 +66,15 @@ class Tests(Part):
 
 @dataclass(frozen=True)
 class Kills(Part):
-    """``holdfast torture`` on a database."""
+    """``holdfast torture`` on a database, at a broker."""
 
     database: str
     kills: int
+    broker: str = "alpaca"
 
     def run(self, seed: int, folder: Path) -> Figures | None:
         """See `Part`."""
-        arguments = ["--db", self.database, "--kills", str(self.kills), "--seed", str(seed)]
+        arguments = ["--broker", self.broker, "--db", self.database, "--kills", str(self.kills), "--seed", str(seed)]
         if self.database in SERVERS:
             variable, usual = SERVERS[self.database]
             arguments += ["--url", os.environ.get(variable) or usual]
@@ -137,6 +138,9 @@ PARTS: tuple[Part, ...] = (
     Kills("kills-sqlite", "engines killed, journal in SQLite", 6, "sqlite", 100),
     Kills("kills-postgres", "engines killed, journal in PostgreSQL", 6, "postgres", 100),
     Kills("kills-mariadb", "engines killed, journal in MariaDB", 7, "mariadb", 100),
+    Kills(
+        "kills-zerodha", "engines killed at the local Kite, which has no idempotency keys", 6, "sqlite", 60, "zerodha"
+    ),
     Worlds("worlds", "new seeds of the seeded world", 5, 20_000),
     Tests(
         "properties",

@@ -12,7 +12,8 @@ import requests
 from holdfast.core.milestones import Restored
 from holdfast.errors import JournalError
 from holdfast.journal.reader import Reader
-from holdfast.torture.processes.broker import HEADERS, KEY, SECRET, Broker
+from holdfast.sim.alpaca.tortured import BOX, HEADERS, KEY, SECRET
+from holdfast.torture.processes.broker import Broker
 from holdfast.torture.processes.programs import Program, Spawner, kill, send
 from tests.process.program import PATIENCE_S, until
 
@@ -65,7 +66,9 @@ class World:
         self.url = f"sqlite:///{folder / 'holdfast.db'}"
         self.output = folder / "watchdog.txt"
         self.programs: list[Program] = []
-        self.broker = Broker(lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, 1, 60.0)
+        self.broker = Broker(
+            lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, 1, BOX, 60.0
+        )
 
     def configure(self, action: str, more: str = "") -> None:
         """``more`` goes to the watchdog's section."""

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from holdfast.journal.verify import verify
+from holdfast.sim.alpaca.tortured import BOX, KEY
 from holdfast.torture.processes.books import ACCOUNT, compare, never_released
-from holdfast.torture.processes.broker import KEY, Broker, tail
+from holdfast.torture.processes.broker import Broker, tail
 from holdfast.torture.processes.engine import Watch, configure, surroundings, wait_until_ready
 from holdfast.torture.processes.programs import Program, Spawner, kill, send
 from holdfast.torture.processes.stores import SqliteStore, Store
@@ -21,7 +22,6 @@ from holdfast.torture.processes.stores import SqliteStore, Store
 PATIENCE_S = 60.0
 """How long anything may take: a bound that only a hang reaches."""
 POLL_S = 0.01
-SPEED = 600.0
 SEED = 11
 
 
@@ -34,24 +34,24 @@ class Arena:
         self.watch = Watch(store.url)
         self.output = folder / "engine.txt"
         self._spawner = spawner
-        self.broker = Broker(
-            lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, SEED, SPEED
-        )
-        configure(folder, self.broker, SEED)
+        self.broker = Broker(lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, SEED, BOX)
+        configure(folder, self.broker, "alpaca", SEED)
 
     def start(self, *options: str, output: Path | None = None, **extra: str) -> Program:
         """An engine, not awaited."""
         arguments = ["run", "-c", "holdfast.toml", *options]
-        return self._spawner.start(arguments, self.folder, output or self.output, surroundings(self.store, extra))
+        return self._spawner.start(
+            arguments, self.folder, output or self.output, surroundings(self.store, self.broker, extra)
+        )
 
     def watchdog(self, output: Path, **extra: str) -> Program:
         """A watchdog for the same account, not awaited."""
         arguments = ["watchdog", "-c", "holdfast.toml", "--json"]
-        return self._spawner.start(arguments, self.folder, output, surroundings(self.store, extra))
+        return self._spawner.start(arguments, self.folder, output, surroundings(self.store, self.broker, extra))
 
     def environment(self) -> dict[str, str]:
         """What programs that read the journal are given."""
-        return surroundings(self.store, {})
+        return surroundings(self.store, self.broker, {})
 
     def ready(self, *options: str) -> Program:
         """An engine that has come through its start."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from holdfast.sim.chassis.tortured import Execution, TheirOrder, Truth
 from holdfast.torture.processes.books import compare, never_released
-from holdfast.torture.processes.broker import Execution, TheirOrder, Truth
 from holdfast.torture.processes.programs import Spawner, kill
 from holdfast.torture.processes.proxy import Cut, Proxy
 from holdfast.torture.processes.result import quantile
@@ -51,7 +51,7 @@ def lies(truth: Truth) -> Iterator[tuple[Truth, str]]:
     yield replace(truth, executions={**truth.executions, name: other}), "differences"
     yield replace(truth, cash=truth.cash + Decimal("0.01")), "differences"
     yield replace(truth, positions={**truth.positions, "X": Decimal(1)}), "differences"
-    live = TheirOrder(client, "new", order.filled_quantity)
+    live = TheirOrder(client, "new", order.filled_quantity, is_live=True)
     yield replace(truth, orders={**truth.orders, key: live}), "differences"
 
 

@@ -14,9 +14,9 @@ from holdfast.core.milestones import Restored
 from holdfast.core.protection.records import ProtectionFailed
 from holdfast.core.types import MANUAL, Price, Quantity
 from holdfast.journal.commands import file_command
+from holdfast.sim.alpaca.tortured import KEY
 from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.books import ACCOUNT, compare
-from holdfast.torture.processes.broker import KEY
 from holdfast.torture.processes.programs import Spawner
 from tests.budget import by_tier
 from tests.torture.arena import Arena, arena

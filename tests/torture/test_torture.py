@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.sim.alpaca.tortured import BOX
 from holdfast.telemetry.crash_points import CrashPoint
-from holdfast.torture.processes.campaign import Round
+from holdfast.torture.processes.campaign import Options, Round, torture
 from holdfast.torture.processes.plan import lives
 from holdfast.torture.processes.programs import Spawner
 from holdfast.torture.processes.result import Result
@@ -18,6 +19,7 @@ from tests.process.program import run_from_nothing
 pytestmark = pytest.mark.process
 
 KILLS = 3
+KILLS_THERE = 2
 PLACES = by_tier(
     test=(
         *(CrashPoint.BEFORE_APPEND, CrashPoint.IN_COMMIT, CrashPoint.SENDING, CrashPoint.ANSWERED),
@@ -36,8 +38,8 @@ NAMES = {"postgresql": "postgres", "mariadb": "mariadb"}
 
 def test_the_same_seed_is_the_same_plan() -> None:
     """Kills and faults are drawn from the seed alone, and another seed draws others."""
-    assert list(lives(7, 60, "sqlite")) == list(lives(7, 60, "sqlite"))
-    assert list(lives(7, 60, "sqlite")) != list(lives(8, 60, "sqlite"))
+    assert list(lives(7, 60, "sqlite", BOX)) == list(lives(7, 60, "sqlite", BOX))
+    assert list(lives(7, 60, "sqlite", BOX)) != list(lives(8, 60, "sqlite", BOX))
 
 
 @pytest.mark.proves(
@@ -45,10 +47,11 @@ def test_the_same_seed_is_the_same_plan() -> None:
 )
 def test_a_kill_at_each_named_place(tmp_path: Path, spawner: Spawner) -> None:
     """Once at each place where a crash tells something, with faults of broker and database: nothing lost, doubled or unbooked."""
-    result = Result("sqlite", SEED)
+    result = Result("alpaca", "sqlite", SEED)
     round_ = Round(tmp_path, SqliteStore(tmp_path), spawner, SEED, result)
     try:
-        at_places = (life for life in lives(SEED, 2 * MOST_TRIES * len(CrashPoint), "sqlite") if life.point in PLACES)
+        count = 2 * MOST_TRIES * len(CrashPoint)
+        at_places = (life for life in lives(SEED, count, "sqlite", BOX) if life.point in PLACES)
         for life in at_places:
             assert life.point is not None
             if not result.points[life.point]:
@@ -60,6 +63,15 @@ def test_a_kill_at_each_named_place(tmp_path: Path, spawner: Spawner) -> None:
     assert (result.lost, result.doubled, result.unbooked, result.books_equal) == (0, 0, 0, True)
     assert len(result.points) >= POINTS
     assert result.broker_orders > len(PLACES)
+
+
+@pytest.mark.proves("I1", "I2", "I3", "I4", "I6", "I10")
+def test_some_kills_at_a_broker_without_idempotency() -> None:
+    """At the local Kite, whose orders carry a label and no key: the same; `make campaign` has the hundreds."""
+    result = torture(Options("zerodha", "sqlite", KILLS_THERE, SEED, at_once=1), lambda: None)
+    assert result.problems == []
+    assert (result.lost, result.doubled, result.unbooked, result.books_equal) == (0, 0, 0, True)
+    assert result.kills == KILLS_THERE
 
 
 @pytest.mark.proves("I1", "I2", "I3", "I4", "I6", "I10")

@@ -121,7 +121,7 @@ class Adapter(Generic[S]):
 
     ``title`` is what people call the broker. ``section`` is the type of its section ``[name]`` in the configuration file. ``rules`` are what
     orders it takes, ``fees`` what it takes by itself. ``has_feed``: ``kind = "name"`` is a feed of its market data. ``modules`` are
-    what a login needs to be imported.
+    what a login needs to be imported. ``box`` is the module that has a ``BOX``: the broker on this machine, for proofs (`sim.chassis.tortured`).
     """
 
     name: BrokerName
@@ -131,6 +131,7 @@ class Adapter(Generic[S]):
     fees: FeeBounds = NO_FEES
     has_feed: bool = False
     modules: Sequence[str] = ()
+    box: str = ""
     replayed: "Callable[[str, Exchange], ReplayedBroker] | None" = None
     """Makes the broker of an account on an exchange in memory. None: its accounts are elsewhere, and need a login."""
     on_live: "Callable[[], InMemory] | None" = None

@@ -24,7 +24,7 @@ def run(options: Options, json_to: str | None) -> int:
     target = target_of(json_to)
     quiet = json_to == STDOUT
     done = itertools.count(1)
-    with progress(f"torture on {options.database}", "kills", options.kills) as update:
+    with progress(f"torture at {options.broker} on {options.database}", "kills", options.kills) as update:
         result = torture(options, lambda: update(next(done), options.kills))
     if quiet:
         terminal.print_json(result.as_json())
@@ -45,7 +45,7 @@ def show(result: Result, console: Console) -> None:
             [
                 (
                     "kills",
-                    f"{count(result.kills)} in {result.seconds / 60:.1f} minutes, seed {result.seed}, {result.database}",
+                    f"{count(result.kills)} in {result.seconds / 60:.1f} minutes, seed {result.seed}, {result.broker}, {result.database}",
                 ),
                 ("faults fired", count(sum(result.faults.values()))),
                 ("intents", count(result.intents)),

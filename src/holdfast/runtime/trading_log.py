@@ -126,7 +126,7 @@ TABLE: dict[type, Told] = {
 """The records that are told. What a command is called is the command's own name."""
 TABLE |= {command: Told(AUDIT_LOG, INFO, ASKED) for command in get_args(Command)}
 
-NAMES = {"client_order_id": "order"}
+NAMES = {"client_order_id": "order", "event": "told"}
 """Fields that are called something else in a line."""
 LOUD = (AccountState.HALTED, AccountState.PRESERVATION)
 

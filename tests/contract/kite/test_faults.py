@@ -101,6 +101,24 @@ def test_an_order_that_stands_in_its_first_state(server: LocalKite, kite: KiteCo
     assert row_of(kite, order_id)["status"] == "COMPLETE"
 
 
+def test_an_order_that_is_canceled_in_its_first_state_stays_so(server: LocalKite, kite: KiteConnect) -> None:
+    """When its time there is over it is still canceled: it doesn't trade after all."""
+    put_on(server, name="stuck_pending", seconds=1)
+    order_id = kite.place_order(**ORDER)
+    kite.cancel_order("regular", order_id)
+    next_id = kite.place_order(**ORDER | {"quantity": 1})  # not held up: what is done later is done behind the other
+    server.call(lambda: _let_all_go_on(server))
+    assert row_of(kite, order_id)["status"] == "CANCELLED"
+    assert row_of(kite, next_id)["status"] == "COMPLETE"
+
+
+def _let_all_go_on(server: LocalKite) -> None:
+    """As when the fault's seconds are over."""
+    account = server.world.accounts.all()[0]
+    account._stuck[:] = [(0.0, order) for _, order in account._stuck]
+    account.settle()
+
+
 def test_200_then_rejected(server: LocalKite, kite: KiteConnect) -> None:
     """An id is no promise."""
     put_on(server, name="reject_after_200")

@@ -14,9 +14,6 @@ NAMED_IN = {
     "cli/sim_app.py",  # `holdfast sim alpaca`, moved out of app.py
     "data/guess.py",  # columns of files that people have from there
     "data/known.py",
-    *(
-        f"torture/processes/{name}.py" for name in ("broker", "engine", "plan", "programs", "result", "spawner")
-    ),  # kill it
     *(f"torture/world/{name}.py" for name in ("broker", "wire")),  # imitate it
 }
 """Where else one is named. This list only shrinks: what differs between brokers is asked of the adapter."""

@@ -13,7 +13,7 @@ import structlog
 from holdfast.core.messages import Action, OrderFilled, OrderReleased, PlaceOrder, Request, RiskRefused, Signal
 from holdfast.core.risk.limits import RiskLimits
 from holdfast.core.types import MANUAL, Money, Quantity
-from holdfast.runtime.trading_log import ASKED, TABLE, TradingLog
+from holdfast.runtime.trading_log import ASKED, NAMES, TABLE, TradingLog
 from holdfast.telemetry.logs import LogFormat, set_up_logs
 from tests.scenario.account import Account, Scripted, bar
 
@@ -35,6 +35,13 @@ def test_the_table_names_fields_that_there_are() -> None:
     for kind, told in TABLE.items():
         missing = set(told.fields) - set(kind.__struct_fields__)  # type: ignore[attr-defined]
         assert not missing, (kind.__name__, missing)
+
+
+def test_no_field_is_called_as_a_part_of_every_line() -> None:
+    """It could not be told otherwise: an anomaly's ``event`` is `told`."""
+    for kind, told in TABLE.items():
+        names = kind.__struct_fields__ if told.event == ASKED else told.fields  # type: ignore[attr-defined]
+        assert not {NAMES.get(name, name) for name in names} & {"event", "level", "at", "time"}, kind.__name__
 
 
 def traded() -> Account:

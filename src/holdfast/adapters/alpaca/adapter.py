@@ -86,6 +86,7 @@ class AlpacaAdapter(Adapter[AlpacaSection]):
         f"{FOLDER}.connection.rest",
         f"{FOLDER}.market_data.feed",
     )
+    box = "holdfast.sim.alpaca.tortured"
 
     def check_section(self, section: AlpacaSection) -> None:
         """Addresses and the tape."""

@@ -84,6 +84,7 @@ class ZerodhaAdapter(Adapter[ZerodhaSection]):
         f"{FOLDER}.connection.rest",
         f"{FOLDER}.market_data.feed",
     )
+    box = "holdfast.sim.kite.tortured"
 
     def check_section(self, section: ZerodhaSection) -> None:
         """Addresses, and the names of logins."""

@@ -7,7 +7,7 @@ import msgspec
 
 from holdfast.core.types import Side
 from holdfast.journal.reader import FillRow, OrderRow, Reader
-from holdfast.torture.processes.broker import Execution, Truth
+from holdfast.sim.chassis.tortured import Execution, Truth
 
 CENT = Decimal("0.01")
 """Cash may differ by less: the broker's is rounded to it."""

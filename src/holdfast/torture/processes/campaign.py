@@ -14,15 +14,14 @@ from holdfast.errors import Fatal, HoldfastError
 from holdfast.journal.verify import verify
 from holdfast.telemetry.crash_points import VARIABLE
 from holdfast.torture.processes.books import Found, compare, never_released
+from holdfast.torture.processes.boxes import box_of
 from holdfast.torture.processes.broker import Broker, tail
 from holdfast.torture.processes.engine import Watch, configure, surroundings, wait_for_records, wait_until_ready
-from holdfast.torture.processes.plan import AT_A_STOP, ROUND, BrokerEvent, Death, Life, lives
+from holdfast.torture.processes.plan import AT_A_STOP, BrokerEvent, Death, Life, lives
 from holdfast.torture.processes.programs import FromNothing, Program, Spawner, kill, send
 from holdfast.torture.processes.result import Result
 from holdfast.torture.processes.stores import Store, open_store
 
-SPEED = 600.0
-"""Ten minutes of market in a second: some twenty bars, each of which may lead to an order."""
 READY_WITHIN_S = 60.0
 """How long a start may take with nothing in its way but a broker that comes back."""
 POINT_WITHIN_S = 3.0
@@ -38,11 +37,12 @@ Told = Callable[[], None]
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What to do: so many ``kills`` from ``seed`` with the journal in ``database``, on the server at ``url`` if there is one.
+    """What to do: so many ``kills`` from ``seed`` at a ``broker``, with the journal in ``database``, on the server at ``url`` if there is one.
 
     ``at_once`` rounds go on beside each other: most of a life is waiting.
     """
 
+    broker: str
     database: str
     kills: int
     seed: int
@@ -52,11 +52,12 @@ class Options(msgspec.Struct, frozen=True):
 
 def torture(options: Options, tell: Told) -> Result:
     """Do it all; ``tell`` is called after each kill, by any thread. Raises HoldfastError when nothing can be started."""
-    result = Result(options.database, options.seed)
+    result = Result(options.broker, options.database, options.seed)
     began_s = time.monotonic()
-    plan = list(lives(options.seed, options.kills, options.database))
-    rounds = [plan[start : start + ROUND] for start in range(0, len(plan), ROUND)]
-    spawner = Spawner()
+    box = box_of(options.broker)
+    plan = list(lives(options.seed, options.kills, options.database, box))
+    rounds = [plan[start : start + box.lives] for start in range(0, len(plan), box.lives)]
+    spawner = Spawner(options.broker)
     try:
         with ThreadPoolExecutor(options.at_once, "round") as pool:
             works = [pool.submit(_round, options, *each, spawner, tell) for each in enumerate(rounds)]
@@ -73,7 +74,7 @@ def torture(options: Options, tell: Told) -> Result:
 
 def _round(options: Options, number: int, planned: Sequence[Life], spawner: Spawner, tell: Told) -> Result:
     folder = Path(tempfile.mkdtemp(prefix=f"holdfast-torture-{options.database}-{number}-"))
-    result = Result(options.database, options.seed)
+    result = Result(options.broker, options.database, options.seed)
     store = open_store(options.database, folder, options.url)
     try:
         round_ = Round(folder, store, spawner, options.seed * 1_000 + number, result)
@@ -102,11 +103,11 @@ class Round:
         self._result = result
         self._output = folder / "engine.txt"
         self._broker = Broker(
-            lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, seed, SPEED
+            lambda arguments, output: spawner.start(arguments, folder, output, {}), folder, seed, box_of(result.broker)
         )
         self._watch = Watch(store.url)
         self._program: Program | None = None
-        configure(folder, self._broker, seed)
+        configure(folder, self._broker, result.broker, seed)
 
     def run(self, planned: Iterable[Life], tell: Told) -> None:
         """Live through the plan, then heal and count."""
@@ -157,7 +158,7 @@ class Round:
 
     def _start(self, life: Life | None) -> Program:
         armed = {} if life is None or life.point is None else {VARIABLE: f"{life.point}:{life.count}"}
-        extra = surroundings(self._store, armed)
+        extra = surroundings(self._store, self._broker, armed)
         arguments = ["run", "-c", "holdfast.toml"]
         if life is not None and life.is_cold:
             self._program = FromNothing(arguments, self._folder, self._output, extra)
@@ -173,7 +174,9 @@ class Round:
         if life.store_fault is not None:
             self._store.fail(life.store_fault, life.store_seconds)
         if life.broker_event in (BrokerEvent.RESTART, BrokerEvent.RESTART_LOSING):
-            self._broker.arm([{"name": life.broker_event.value, "seconds": AWAY_S}])
+            loses = life.broker_event is BrokerEvent.RESTART_LOSING
+            name = self._broker.box.restart_losing if loses else self._broker.box.restart
+            self._broker.arm([{"name": name, "seconds": AWAY_S}])
         if life.point not in AT_A_STOP and life.death is Death.AT_POINT:
             program.ended(POINT_WITHIN_S)
             return

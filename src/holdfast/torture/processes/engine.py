@@ -13,34 +13,16 @@ from holdfast.errors import HoldfastError, JournalError
 from holdfast.journal.commands import file_command
 from holdfast.journal.reader import OrderRow, Reader
 from holdfast.torture.processes.books import ACCOUNT, WITHOUT_ANSWER
-from holdfast.torture.processes.broker import KEY, SECRET, SYMBOLS, Broker
+from holdfast.torture.processes.broker import Broker
 from holdfast.torture.processes.programs import Program
 from holdfast.torture.processes.stores import Store
 
 POLL_S = 0.02
 """How often the journal is looked at: a look takes half a millisecond."""
-SETTLE_S = 0.24
-"""After how long the local broker shows every order; the fault `invisible_order` hides them for half of it."""
-
 AT_REST = (AccountState.IDLE, AccountState.PENDING_ORDER)
 
 TEMPLATE = f"""
-[feed]
-kind = "alpaca"
-symbols = {json.dumps(SYMBOLS)}
-warm_up_minutes = 5
-stale_after_s = 86400
-[alpaca]
-api_key = "{KEY}"
-api_secret = "{SECRET}"
-trading_url = "{{url}}"
-data_url = "{{url}}"
-data_stream_url = "{{socket}}"
-requests_per_minute = 900_000
-data_requests_per_minute = 900_000
-connect_timeout_s = 1.0
-read_timeout_s = 1.0
-settle_s = {SETTLE_S}
+{{sections}}
 [live]
 check_every_s = 0.3
 reconcile_every_s = 0.3
@@ -52,26 +34,34 @@ interval_s = 0.3
 lost_orders = "cancel"
 [[accounts]]
 name = "{ACCOUNT}"
-broker = "alpaca"
+broker = "{{broker}}"
 risk = {{{{ leverage = 3, max_orders_per_minute = 100000, max_open_orders = 500 }}}}
+{{account}}
 [[strategies]]
 id = "restless"
 class = "holdfast.torture.processes.strategy:Busy"
 account = "{ACCOUNT}"
-symbols = {json.dumps(SYMBOLS)}
+symbols = {{symbols}}
 params = {{{{ seed = {{seed}} }}}}
 """
 
 
-def configure(folder: Path, broker: Broker, seed: int) -> None:
-    """Write the configuration file; the journal's URL, which may hold a password, comes by the environment."""
-    socket = broker.url.replace("http", "ws", 1)
-    (folder / "holdfast.toml").write_text(TEMPLATE.format(url=broker.url, socket=socket, seed=seed))
+def configure(folder: Path, broker: Broker, name: str, seed: int) -> None:
+    """Write the configuration file for the broker called ``name``; the journal's URL, which may hold a password, comes by the environment."""
+    box = broker.box
+    text = TEMPLATE.format(
+        sections=box.sections(broker.url),
+        broker=name,
+        account=box.account(),
+        symbols=json.dumps(box.symbols),
+        seed=seed,
+    )
+    (folder / "holdfast.toml").write_text(text)
 
 
-def surroundings(store: Store, extra: Mapping[str, str]) -> dict[str, str]:
+def surroundings(store: Store, broker: Broker, extra: Mapping[str, str]) -> dict[str, str]:
     """The engine's environment."""
-    return {"HOLDFAST_JOURNAL__URL": store.engine_url, **extra}
+    return {"HOLDFAST_JOURNAL__URL": store.engine_url, **broker.desk.environment(), **extra}
 
 
 class Watch:

@@ -1,17 +1,14 @@
 """What is going to happen, drawn from a seed before anything is started: the same seed is the same plan."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
+from holdfast.sim.chassis.tortured import UNANSWERED, Box, Fault
 from holdfast.telemetry.crash_points import CrashPoint
 from holdfast.torture.processes.stores import FAULTS, NOT_FATAL
-
-ROUND = 25
-"""Lives on one broker and one journal: then everything is healed, counted, and begun anew."""
 
 FREQUENT = {
     CrashPoint.BEFORE_APPEND: 120,
@@ -30,43 +27,6 @@ FREQUENT = {
 AT_A_STOP = (CrashPoint.STOPPING, CrashPoint.IN_SNAPSHOT)
 """Passed when the engine is asked to stop, which writes a snapshot."""
 
-Fault = dict[str, Any]
-SOME: dict[str, Sequence[Fault]] = {
-    "answers lost": [{"name": "accepted_then_504", "times": None, "probability": 0.3}],
-    "orders lost on the way": [{"name": "not_accepted_then_504", "times": None, "probability": 0.2}],
-    "connections reset before": [{"name": "reset_before", "times": None, "probability": 0.2}],
-    "connections reset after": [{"name": "reset_after", "times": None, "probability": 0.2}],
-    "cancels without an answer": [
-        {"name": "reset_after", "method": "DELETE", "path": "/v2/orders/", "times": None, "probability": 0.5}
-    ],
-    "anything reset": [{"name": "reset_after", "path": "/v2/", "times": 6, "probability": 0.2}],
-    "answers late": [
-        {"name": "accepted_then_timeout", "times": 2, "seconds": 1.5},
-        {"name": "slow", "times": 3, "seconds": 0.2},
-    ],
-    "answers cut short": [{"name": "unparsable_200", "times": None, "probability": 0.2}],
-    "429": [{"name": "storm_429", "seconds": 0.3}],
-    "401": [{"name": "unauthorized", "times": 2}],
-    "maintenance": [{"name": "maintenance_page", "path": "/v2/", "seconds": 0.3}],
-    "orders seen late": [
-        {"name": "invisible_order", "times": 5, "seconds": 0.12},
-        {"name": "accepted_then_504", "times": 3},
-    ],
-    "ids refused": [{"name": "duplicate_id_answer", "times": 3}],
-    "rejected after all": [{"name": "reject_after_accept", "times": 3}],
-    "filled before the answer": [{"name": "fill_before_ack", "times": None, "probability": 0.5}],
-    "filled in parts": [{"name": "partial_fills", "times": None, "probability": 0.6, "fraction": 0.3}],
-    "filled while canceled": [{"name": "cancel_races_fill", "times": 3}],
-    "stop-losses missing": [{"name": "leg_missing", "times": 2}, {"name": "leg_dead", "times": 2}],
-    "events lost": [{"name": "stream_drop", "times": None, "probability": 0.3, "stream": "trade_updates"}],
-    "events twice": [{"name": "stream_duplicate", "times": None, "probability": 0.6}],
-    "events out of order": [{"name": "stream_reorder", "times": None, "probability": 0.4}],
-    "events mute": [{"name": "stream_mute", "seconds": 0.5, "stream": "trade_updates"}],
-    "streams refused": [{"name": "stream_refused_429", "times": 1}, {"name": "stream_refused_406", "times": 1}],
-    "data lost": [{"name": "stream_drop", "times": None, "probability": 0.3, "stream": "data"}],
-}
-"""Faults of the local broker (docs/sim-alpaca-faults.md) that one life may have, by what they come to."""
-
 
 class Death(StrEnum):
     """How a life ends."""
@@ -80,8 +40,8 @@ class Death(StrEnum):
 class BrokerEvent(StrEnum):
     """What becomes of the broker meanwhile."""
 
-    RESTART = "restart_keeping_orders"  # connections cut, away for a while
-    RESTART_LOSING = "restart_losing_orders"  # and the open orders are gone
+    RESTART = "restarted"  # connections cut, away for a while
+    RESTART_LOSING = "restarted, and lost its orders"
     KILLED = "killed"  # its process is killed while the engine is dead, and starts from its state
 
 
@@ -113,8 +73,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
         return self.store_fault is not None and self.store_fault not in NOT_FATAL
 
 
-def lives(seed: int, kills: int, kind: str) -> Iterator[Life]:
-    """The plan. ``kind`` is the database's."""
+def lives(seed: int, kills: int, kind: str, box: Box) -> Iterator[Life]:
+    """The plan, on a box. ``kind`` is the database's."""
     chance = random.Random(f"holdfast torture {seed} {kind}")
     points: list[CrashPoint] = []
     for number in range(kills):
@@ -122,18 +82,19 @@ def lives(seed: int, kills: int, kind: str) -> Iterator[Life]:
             points = list(CrashPoint)
             chance.shuffle(points)
         if number % 2:
-            yield _life(chance, number, kind, points.pop())
+            yield _life(chance, number, kind, points.pop(), box)
         else:
-            yield _life(chance, number, kind, None)
+            yield _life(chance, number, kind, None, box)
 
 
-def _life(chance: random.Random, number: int, kind: str, point: CrashPoint | None) -> Life:
+def _life(chance: random.Random, number: int, kind: str, point: CrashPoint | None, box: Box) -> Life:
     death = Death.AT_POINT
     if point is None:
         death = chance.choices((Death.AT_WORK, Death.IN_START, Death.FROZEN), (6, 3, 1))[0]
-    faults = [fault for name in chance.sample(sorted(SOME), chance.choice((0, 1, 1, 2, 3))) for fault in SOME[name]]
+    names = chance.sample(sorted(box.faults), chance.choice((0, 1, 1, 2, 3)))
+    faults = [fault for name in names for fault in box.faults[name]]
     if point is CrashPoint.RECONCILING:  # it takes an unresolved order to get there
-        faults = [*SOME["answers lost"]]
+        faults = [*box.faults[UNANSWERED]]
     events: list[BrokerEvent | None] = [None, *BrokerEvent]
     store_fault = chance.choice(FAULTS[kind]) if chance.random() < 0.15 else None
     return Life(
@@ -147,7 +108,13 @@ def _life(chance: random.Random, number: int, kind: str, point: CrashPoint | Non
         market_waits=chance.random() < 0.5,
         faults=tuple({**fault, "seed": chance.randrange(1_000_000)} for fault in faults),
         faults_in_start=chance.random() < 0.4,
-        broker_event=chance.choices(events, (85, 7, 4, 4))[0],
+        broker_event=_possible(chance.choices(events, (85, 7, 4, 4))[0], box),
         store_fault=store_fault,
         store_seconds=chance.choice((0.1, 0.5, 1.5)),
     )
+
+
+def _possible(event: BrokerEvent | None, box: Box) -> BrokerEvent | None:
+    """None in place of what can't become of this box."""
+    is_possible = {BrokerEvent.RESTART_LOSING: bool(box.restart_losing), BrokerEvent.KILLED: box.keeps_state}
+    return event if event is None or is_possible.get(event, True) else None

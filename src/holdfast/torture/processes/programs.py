@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from holdfast.adapters.registry import SHIPPED
 from holdfast.errors import Fatal
 from holdfast.torture.processes.spawner import Wanted
 
@@ -21,7 +22,7 @@ PATIENCE_S = 60.0
 NO_THREADS = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """For numpy and pyarrow: a process with threads can't be forked safely."""
 
-OURS = ("HOLDFAST_", "ALPACA_", "COLUMNS", "NO_COLOR")
+OURS = ("HOLDFAST_", "COLUMNS", "NO_COLOR", *(f"{name.upper()}_" for name in SHIPPED))
 """Variables, by how they begin, that change what the program does or shows."""
 
 
@@ -99,11 +100,11 @@ class Forked:
 
 
 class Spawner:
-    """The process of `spawner`. All that it has forked is killed by :meth:`close`."""
+    """The process of `spawner`, for engines at a ``broker``. All that it has forked is killed by :meth:`close`."""
 
-    def __init__(self) -> None:
+    def __init__(self, broker: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "holdfast.torture.processes.spawner"],
+            [sys.executable, "-m", "holdfast.torture.processes.spawner", broker],
             env=environment({}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

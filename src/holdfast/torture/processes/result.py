@@ -17,6 +17,7 @@ class Result(msgspec.Struct):
     ``problems`` says what is wrong, and where; ``folders`` are those that were kept because of it.
     """
 
+    broker: str
     database: str
     seed: int
     kills: int = 0
@@ -62,7 +63,7 @@ class Result(msgspec.Struct):
     def as_json(self) -> dict[str, object]:
         """For programs; seconds are rounded to milliseconds."""
         return {
-            "broker": "alpaca",
+            "broker": self.broker,
             "database": self.database,
             "seed": self.seed,
             "kills": self.kills,

@@ -1,6 +1,6 @@
 """A process that has loaded what an engine needs, and forks one when it is asked: a kill costs no seconds of imports.
 
-``python -m holdfast.torture.processes.spawner`` reads one `Wanted` a line from stdin, as JSON. It answers with lines: ``ready`` when
+``python -m holdfast.torture.processes.spawner BROKER`` reads one `Wanted` a line from stdin, as JSON. It answers with lines: ``ready`` when
 it is, ``started PID`` for each, and ``ended PID STATUS`` when one has died (minus a signal's number, as `subprocess` has it). What it
 forks runs ``python -m holdfast`` from its first line on.
 """
@@ -18,11 +18,11 @@ import msgspec
 
 from holdfast.adapters.registry import load as load_adapter
 from holdfast.calendars import trading_calendar
+from holdfast.torture.processes.boxes import box_of
 
 LOADED = (
     "holdfast.cli.app",
     "holdfast.cli.run",
-    "holdfast.cli.sim",
     "holdfast.assembly",
     "holdfast.journal.schema",
     "holdfast.telemetry.metrics",
@@ -34,8 +34,7 @@ LOADED = (
 """What an engine and the local broker import, now or while they start."""
 DRIVERS = ("psycopg", "pymysql")
 """Of databases; those that are not installed are not needed."""
-CALENDARS = ("XNYS", "24/7")
-BROKER = "alpaca"
+CALENDARS = ("XNYS", "XBOM", "24/7")
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -48,9 +47,9 @@ class Wanted(msgspec.Struct, frozen=True):
     errors: str = ""
 
 
-def load() -> None:
-    """Import everything now. Raises RuntimeError when a thread was started by it: a fork would leave its locks behind."""
-    for name in (*LOADED, *load_adapter(BROKER).modules):
+def load(broker: str) -> None:
+    """Import everything now that an engine at a broker needs, and the box of that. Raises RuntimeError when a thread was started by it: a fork would leave its locks behind."""
+    for name in (*LOADED, *load_adapter(broker).modules, *box_of(broker).modules):
         import_module(name)
     for name in DRIVERS:
         try:
@@ -142,5 +141,5 @@ def _become(wanted: Wanted) -> None:
 
 
 if __name__ == "__main__":
-    load()
+    load(sys.argv[1])
     serve()

@@ -169,6 +169,8 @@ class KiteAccount:
 
     def _validate(self, order: Order) -> None:
         """The broker's own checks: what fails here is REJECTED in the book, after the answer was 200."""
+        if order.is_over:
+            return  # canceled while it was on its way
         self._move(order, Status.VALIDATION_PENDING)
         refusal = self._rms.refusal(order, may_trade_for_the_day=not self._is_squared_off)
         if refusal is not None:
