@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.core.types import plain
-from holdfast.sim.chassis.tortured import UNANSWERED, Box, Desk, Execution, Fault, Json, Server, TheirOrder, Truth
+from holdfast.sim.chassis.tortured import UNANSWERED, Box, Execution, Fault, Json, Server, TheirOrder, Truth, Witness
 
 KEY, SECRET = "PKTORTURE", "made-up-for-torture"
 HEADERS = {"APCA-API-KEY-ID": KEY, "APCA-API-SECRET-KEY": SECRET}
@@ -75,25 +75,25 @@ SOME: Mapping[str, Sequence[Fault]] = {
 """docs/sim-alpaca-faults.md has them."""
 
 
-class AlpacaDesk(Desk):
-    """See `Desk`. The account is opened by the first who comes with its key."""
+class AlpacaWitness(Witness):
+    """See `Witness`. The account is opened by the first who comes with its key."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self._seen = self._lists = 0
 
     def save(self) -> None:
-        """See `Desk`."""
+        """See `Witness`."""
         self._lists += 1
         body = {"name": f"saved {self._lists}", "symbols": []}
         self.server.ask("POST", "/v2/watchlists", headers=HEADERS, json=body)
 
     def forget(self) -> None:
-        """See `Desk`."""
+        """See `Witness`."""
         self._seen = 0
 
     def note(self) -> None:
-        """See `Desk`."""
+        """See `Witness`."""
         audit = self._audit()
         for request in audit["requests"]:
             if request["number"] > self._seen and request["method"] == "POST" and request["path"] == "/v2/orders":
@@ -112,7 +112,7 @@ class AlpacaDesk(Desk):
             self.taken[each["id"]] = each["client_order_id"]
 
     def truth(self) -> Truth:
-        """See `Desk`."""
+        """See `Witness`."""
         self.note()
         return Truth(
             cash=Decimal(str(self._get("/account")["cash"])),
@@ -183,9 +183,9 @@ class AlpacaBox(Box):
         """See `Box`."""
         return SECTIONS.format(url=url, socket=url.replace("http", "ws", 1))
 
-    def desk(self, server: Server) -> Desk:
+    def witness(self, server: Server) -> Witness:
         """See `Box`."""
-        return AlpacaDesk(server)
+        return AlpacaWitness(server)
 
 
 BOX = AlpacaBox()

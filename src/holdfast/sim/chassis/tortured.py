@@ -61,7 +61,7 @@ class Server(Protocol):
         """Ask what a client may ask; ``arguments`` are those of `requests`. Numbers come exactly."""
 
 
-class Desk:
+class Witness:
     """What one served box says of its only account. ``taken`` and ``requests`` are those of `Truth`, as of the last `note`."""
 
     def __init__(self, server: Server) -> None:
@@ -124,5 +124,5 @@ class Box(ABC):
         return ""
 
     @abstractmethod
-    def desk(self, server: Server) -> Desk:
+    def witness(self, server: Server) -> Witness:
         """Where a served one is asked."""

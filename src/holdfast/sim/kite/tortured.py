@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
-from holdfast.sim.chassis.tortured import UNANSWERED, Box, Desk, Execution, Fault, Json, Server, TheirOrder, Truth
+from holdfast.sim.chassis.tortured import UNANSWERED, Box, Execution, Fault, Json, Server, TheirOrder, Truth, Witness
 from holdfast.sim.kite.session.tokens import Login
 
 LOGIN = Login()
@@ -85,8 +85,8 @@ SOME: Mapping[str, Sequence[Fault]] = {
 """docs/sim-kite-faults.md has them."""
 
 
-class KiteDesk(Desk):
-    """See `Desk`. A leg of a trigger is an order under an id made of the trigger's, until and after it has placed one."""
+class KiteWitness(Witness):
+    """See `Witness`. A leg of a trigger is an order under an id made of the trigger's, until and after it has placed one."""
 
     @cached_property
     def _token(self) -> str:
@@ -94,11 +94,11 @@ class KiteDesk(Desk):
         return str(self.server.control("token")["access_token"])
 
     def environment(self) -> Mapping[str, str]:
-        """See `Desk`."""
+        """See `Witness`."""
         return {"ZERODHA_ACCESS_TOKEN": self._token}
 
     def note(self) -> None:
-        """See `Desk`."""
+        """See `Witness`."""
         audit = self.server.control("audit", method="GET")
         asked = (row for row in audit["requests"] if row["method"] == "POST" and row["path"].startswith("/orders/"))
         self.requests.clear()
@@ -112,7 +112,7 @@ class KiteDesk(Desk):
         return orders
 
     def truth(self) -> Truth:
-        """See `Desk`."""
+        """See `Witness`."""
         self.note()
         trades = self._get("/trades")
         orders = self._take(self.server.control("audit", method="GET")["orders"])
@@ -212,9 +212,9 @@ class KiteBox(Box):
         """See `Box`."""
         return 'calendar = "XBOM"'
 
-    def desk(self, server: Server) -> Desk:
+    def witness(self, server: Server) -> Witness:
         """See `Box`."""
-        return KiteDesk(server)
+        return KiteWitness(server)
 
 
 BOX = KiteBox()

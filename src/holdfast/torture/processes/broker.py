@@ -25,7 +25,7 @@ class Broker:
 
     def __init__(self, start: Start, folder: Path, seed: int, box: Box, speed: float | None = None) -> None:
         self.box = box
-        self.desk = box.desk(self)
+        self.witness = box.witness(self)
         self._start = start
         self._output = folder / "broker.txt"
         self._arguments = box.serve(folder, seed, speed or box.speed)
@@ -95,10 +95,10 @@ class Broker:
     def kill(self) -> None:
         """SIGKILL the server, and start it again on its state: market time goes on where it was, and stands."""
         self.pause()
-        self.desk.save()
-        self.desk.note()
+        self.witness.save()
+        self.witness.note()
         self._fired += Counter(self._counts())
-        self.desk.forget()
+        self.witness.forget()
         kill(self._program)
         self._session.close()
         self._program = self._serve()
@@ -123,14 +123,14 @@ class Broker:
     def asked_for(self) -> Counter[str]:
         """How often each client order id was asked for, ever. Fast: only the audit is read."""
         try:
-            self.desk.note()
+            self.witness.note()
         except Fatal:
-            return self.desk.requests  # nobody has opened the account yet
-        return self.desk.requests
+            return self.witness.requests  # nobody has opened the account yet
+        return self.witness.requests
 
     def truth(self) -> Truth:
         """Its books now."""
-        return self.desk.truth()
+        return self.witness.truth()
 
     def ask(self, method: str, path: str, **arguments: Any) -> Any:
         """Ask what a client may ask; numbers come exactly. Raises Fatal for a refusal."""

@@ -61,7 +61,7 @@ def configure(folder: Path, broker: Broker, name: str, seed: int) -> None:
 
 def surroundings(store: Store, broker: Broker, extra: Mapping[str, str]) -> dict[str, str]:
     """The engine's environment."""
-    return {"HOLDFAST_JOURNAL__URL": store.engine_url, **broker.desk.environment(), **extra}
+    return {"HOLDFAST_JOURNAL__URL": store.engine_url, **broker.witness.environment(), **extra}
 
 
 class Watch:

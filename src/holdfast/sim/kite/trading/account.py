@@ -119,10 +119,6 @@ class KiteAccount:
         self.orders[order.order_id] = order
         return order
 
-    @staticmethod
-    def _exchange_id(order: Order) -> str:
-        return f"{1_100_000_000_000_000 + order.sequence}"
-
     def modify(self, order_id: str, form: Form) -> Order:
         """A change is received. Raises `KiteError` for an order that is over or unknown, and for a change that can't be."""
         order = self._open(order_id)
@@ -177,7 +173,7 @@ class KiteAccount:
             self._end(order, Status.REJECTED, refusal)
             return
         self._move(order, Status.OPEN_PENDING)
-        order.exchange_order_id = self._exchange_id(order)
+        order.exchange_order_id = _exchange_id(order)
         self._work(order)
 
     def _work(self, order: Order) -> None:
@@ -259,7 +255,7 @@ class KiteAccount:
         side = Side.BUY if signed > 0 else Side.SELL
         terms = Terms(instrument.exchange, instrument.tradingsymbol, side, abs(signed), OrderType.MARKET, product)
         order = self._add(terms, instrument)
-        order.limit, order.exchange_order_id = price, self._exchange_id(order)
+        order.limit, order.exchange_order_id = price, _exchange_id(order)
         self._fill(order, price, self.now_ns)
         return order
 
@@ -343,3 +339,7 @@ class KiteAccount:
     def fires(self, name: FaultName, order: Order) -> Fault | None:
         """The fault, if it is on for this order and its turn has come."""
         return self._world.faults.take(name, symbol=order.terms.tradingsymbol, tag=order.terms.tag)
+
+
+def _exchange_id(order: Order) -> str:
+    return f"{1_100_000_000_000_000 + order.sequence}"
