@@ -173,6 +173,12 @@ PARTS: tuple[Part, ...] = (
         ),
     ),
     Tests(
+        "beside",
+        "paper beside brokers on the same ticks, killed fifty times",
+        8,
+        (("tests/process/test_paper_beside_zerodha.py", "tests/process/test_mixed_accounts.py"),),
+    ),
+    Tests(
         "storage",
         "failing disks, power cuts, leases, contention, streams and traces on every database",
         10,
