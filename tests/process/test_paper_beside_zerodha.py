@@ -165,12 +165,12 @@ def lived(folder: Path, server: LocalKite, kills: int) -> Books:
     token = dict(witness.environment())
     server.play(BEFORE)
     for _ in range(kills):
-        with started(folder, "run", "--json", **token) as engine:
+        with started(folder, "run", "--json", errors=None, **token) as engine:
             until(lambda: trading(url), "the accounts to trade")
             server.play(EVENTS_A_LIFE)
             engine.kill()
     wanted = dict.fromkeys(SYMBOLS, Decimal(FINAL))
-    with started(folder, "run", "--json", **token) as engine:
+    with started(folder, "run", "--json", errors=None, **token) as engine:
         until(lambda: trading(url), "the accounts to trade")
         for _ in range((events - kills * EVENTS_A_LIFE) // 2):
             server.play(2)
