@@ -146,7 +146,10 @@ PARTS: tuple[Part, ...] = (
         "properties",
         "properties, searched at random",
         6,
-        (("tests/property",), ("-m", "campaign", "tests/process/test_sweep_dask.py", "tests/audit")),
+        (
+            ("tests/property",),
+            ("-m", "campaign", "tests/process/test_sweep_dask.py", "tests/audit", "tests/unit/tools"),
+        ),
     ),
     Tests("pipeline", "the monitor's verdicts beside an independent reading, 1,000 sessions", 6, (("tests/monitor",),)),
     Tests(
@@ -188,7 +191,10 @@ PARTS: tuple[Part, ...] = (
                 *("tests/process/test_cli_databases.py", "tests/process/test_tracing.py"),
                 *("tests/process/test_web_stream.py", "tests/unit/journal"),
             ),
-            ("tests/process/test_contention.py", "tests/process/test_journal_kill.py", "tests/unit/locks"),
+            (
+                *("tests/process/test_contention.py", "tests/process/test_journal_kill.py", "tests/unit/locks"),
+                "tests/unit/journal/test_journal_lost_end.py",
+            ),
         ),
     ),
     Tests(

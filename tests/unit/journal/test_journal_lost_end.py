@@ -17,11 +17,13 @@ from holdfast.journal.database import open_database
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.journal.wal import FRAME, HEADER, damage_in
+from tests.budget import by_tier
 from tests.databases import run_in
 from tests.unit.journal.trader import Trader
 
-BITS = 200
-CUTS = 20
+BITS = by_tier(test=60, campaign=400)
+CUTS = by_tier(test=10, campaign=40)
+ROUNDS = by_tier(test=60, campaign=300)
 PATIENCE_S = 30
 
 
@@ -159,7 +161,7 @@ def test_real_logs_are_never_taken_for_damaged(tmp_path: Path) -> None:
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA cache_size=5; PRAGMA wal_autocheckpoint=0; CREATE TABLE t(x)"
     )
-    for number in range(150):
+    for number in range(ROUNDS):
         connection.execute("BEGIN IMMEDIATE")
         for _ in range(chance.randrange(1, 12)):
             connection.execute("INSERT INTO t VALUES (?)", ("x" * chance.randrange(9000),))

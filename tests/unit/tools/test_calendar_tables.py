@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import exchange_calendars
 import pytest
 
-from holdfast.calendars import index, read_table, trading_calendar, trading_days
+from holdfast.calendars import CLOSED, index, read_table, trading_calendar, trading_days
 from holdfast.core.session.calendar import TradingDay
 from tools import calendar_tables
 
@@ -74,13 +75,25 @@ def test_a_table_that_is_not_what_the_library_says_is_found(
 
 
 def test_every_name_has_its_table() -> None:
-    """Each calendar of the index can be made, and each alias leads to one that is there."""
+    """Each calendar of the index can be read, and each alias leads to one that is there."""
     names = set(index().calendars)
     assert len(names) > 60
     assert set(index().aliases.values()) <= names
-    for name in names:
-        calendar = trading_calendar(name)
-        assert calendar.name == name
-        assert all(day.start_ns <= day.open_ns < day.close_ns for day in calendar.days)
+    for table in map(read_table, names):
+        assert table.name in names
+        assert ZoneInfo(table.zone)
+        assert all(opens < closes for opens, closes, *_ in table.hours)
+        assert set("".join(table.years.values())) <= {CLOSED, *map(chr, range(ord("a"), ord("a") + len(table.hours)))}
     for alias, name in [("NYSE", "XNYS"), ("XNAS", "XNYS"), ("NSE", "XBOM"), ("LSE", "XLON"), ("CME", "CMES")]:
         assert trading_calendar(alias).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in ("24/5", "XTKS") else pytest.mark.campaign) for name in index().calendars],
+)
+def test_a_calendar_is_made_of_its_table(name: str) -> None:
+    """Up to its end and by guesses beyond, each day with its hours in order."""
+    calendar = trading_calendar(name)
+    assert calendar.name == name
+    assert all(day.start_ns <= day.open_ns < day.close_ns for day in calendar.days)

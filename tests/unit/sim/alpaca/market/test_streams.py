@@ -327,12 +327,18 @@ def test_the_basic_feed_has_a_symbol_limit(server: LocalAlpaca) -> None:
         assert (len(told["trades"]), len(told["quotes"]), len(told["bars"])) == (15, 15, 31)
 
 
-def test_a_slow_client_is_given_up_when_the_market_is_paced(server: LocalAlpaca) -> None:
+def test_a_slow_client_is_given_up_when_the_market_is_paced(
+    server: LocalAlpaca, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever doesn't read is told 407 and closed, and the market has not waited."""
+    monkeypatch.setattr("holdfast.sim.alpaca.market.hub.MOST_FRAMES", 16)
     with subscribed(server.stocks_stream_url, compression=None, trades=["AVOR"]) as socket:
         trades = [Trade("AVOR", OPEN_NS, 1.5, 1.0)] * 900
-        for _ in range(400):
+        (client,) = server.world.hub.clients
+        frames = 0
+        while not client._is_ended and frames < 400:
             server.take(*trades)
+            frames += 1
         last = [json.loads(frame)[-1] for frame in socket][-1]
     assert last["code"] == 407
 
