@@ -147,8 +147,8 @@ PARTS: tuple[Part, ...] = (
         "properties, searched at random",
         6,
         (
-            ("tests/property",),
-            ("-m", "campaign", "tests/process/test_sweep_dask.py", "tests/audit", "tests/unit/tools"),
+            ("tests/property", "tests/audit"),
+            ("-m", "campaign", "tests/process/test_sweep_dask.py", "tests/unit/tools"),
         ),
     ),
     Tests("pipeline", "the monitor's verdicts beside an independent reading, 1,000 sessions", 6, (("tests/monitor",),)),
