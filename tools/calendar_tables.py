@@ -11,6 +11,7 @@ import datetime as dt
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -28,8 +29,19 @@ MADE_HERE = ("24/7",)
 """Needs no table: :mod:`holdfast.calendars` makes it."""
 CAN_NOT_BE_MADE = ("ASEX", "XBEL", "XBSE", "XCYS", "XTAE")
 """The library raises an error for these, with the pandas that is locked."""
-ALIASES = {"NSE": "XBOM", "XNSE": "XBOM"}
+ALIASES = {"NSE": "XBOM", "XNSE": "XBOM", "MCX": "XIMC"}
 """Names that the library lacks. NSE and BSE keep the same days and hours in their equity segments."""
+
+
+MCX = "XIMC"
+"""Made by rule out of the stock exchanges' table, as the library has no commodity exchange of India."""
+MCX_FIRST = "2021-01-01"
+MCX_MORNING, MCX_EVENING = 9 * 60, 17 * 60
+MCX_CLOSE, MCX_CLOSE_IN_WINTER = 23 * 60 + 30, 23 * 60 + 55
+"""In minutes after midnight. The second while New York has no summer time (chittorgarh.com, MCX holidays of 2025)."""
+MCX_CLOSED = ((1, 26), (8, 15), (10, 2), (12, 25))
+"""Closed for both sessions, and on Good Friday too; on other holidays of the stock exchanges the evening is open, and the first of January ends at five
+(CNBC Awaaz, 2025-12-30; zerodha.com, bulletin of 2018-09-19)."""
 
 
 def tables() -> Iterator[CalendarTable]:
@@ -39,6 +51,31 @@ def tables() -> Iterator[CalendarTable]:
     for name in sorted(exchange_calendars.get_calendar_names(include_aliases=False)):
         if name not in MADE_HERE + CAN_NOT_BE_MADE:
             yield table(name)
+    yield mcx_table()
+
+
+def mcx_table() -> CalendarTable:
+    """The table of MCX, non-agricultural commodities."""
+    from dateutil.easter import easter  # type: ignore[import-untyped]
+
+    stocks = table("XBOM")
+    there = {date for date, _ in stocks.sessions()}
+    first, last = dt.date.fromisoformat(MCX_FIRST), dt.date.fromisoformat(stocks.last)
+    by_date: dict[str, Hours] = {}
+    for number in range((last - first).days + 1):
+        date = first + dt.timedelta(days=number)
+        closed = (date.month, date.day) in MCX_CLOSED or date == easter(date.year) - dt.timedelta(days=2)
+        if date.weekday() < 5 and not closed:
+            by_date[date.isoformat()] = _mcx_hours(date, is_holiday=date not in there)
+    return _lettered(MCX, stocks.zone, MCX_FIRST, stocks.last, by_date)
+
+
+def _mcx_hours(date: dt.date, *, is_holiday: bool) -> Hours:
+    if (date.month, date.day) == (1, 1):
+        return MCX_MORNING, MCX_EVENING
+    noon = dt.datetime(date.year, date.month, date.day, 12, tzinfo=ZoneInfo("America/New_York"))
+    close = MCX_CLOSE if noon.dst() else MCX_CLOSE_IN_WINTER
+    return MCX_EVENING if is_holiday else MCX_MORNING, close
 
 
 def table(name: str) -> CalendarTable:
@@ -58,6 +95,10 @@ def _table(name: str, calendar: Any, first: str, last: str) -> CalendarTable:
     columns = (calendar.opens, calendar.closes, calendar.break_starts, calendar.break_ends)
     local = [column.dt.tz_convert(calendar.tz).dt.tz_localize(None).tolist() for column in columns]
     by_date = {date: _hours(date, times) for date, times in zip(dates, zip(*local, strict=True), strict=True)}
+    return _lettered(name, str(calendar.tz), first, last, by_date)
+
+
+def _lettered(name: str, zone: str, first: str, last: str, by_date: dict[str, Hours]) -> CalendarTable:
     hours = sorted(set(by_date.values()), key=lambda one: (-list(by_date.values()).count(one), one))
     letters = {one: chr(ord("a") + place) for place, one in enumerate(hours)}
     years: dict[str, str] = {}
@@ -66,7 +107,7 @@ def _table(name: str, calendar: Any, first: str, last: str) -> CalendarTable:
         there = by_date.get(day.isoformat())
         years[str(day.year)] = years.get(str(day.year), "") + (letters[there] if there else CLOSED)
         day += dt.timedelta(days=1)
-    return CalendarTable(name, str(calendar.tz), first, last, tuple(hours), years)
+    return CalendarTable(name, zone, first, last, tuple(hours), years)
 
 
 def _hours(date: str, times: Sequence[Any]) -> Hours:

@@ -46,6 +46,12 @@ KNOWN_SPECIAL_SESSIONS: dict[str, tuple[SpecialSession, ...]] = {
         SpecialSession("2026-02-01", "09:15", "15:30"),  # a Sunday, Union Budget; udayavani.com, 2026-01-17
     ),
 }
+KNOWN_SPECIAL_SESSIONS["XIMC"] = tuple(
+    # MCX keeps the Muhurat hours of the stock exchanges (2021: freepressjournal.in, 2021-11-04; told alike in later years).
+    each
+    for each in KNOWN_SPECIAL_SESSIONS["XBOM"]
+    if each.date in ("2021-11-04", "2022-10-24", "2023-11-12", "2024-11-01", "2025-10-21")
+)
 """Sessions that exchange_calendars lacks and whose hours are known; a configuration adds others (``calendar_sessions``)."""
 
 GUESSED_YEARS = 30

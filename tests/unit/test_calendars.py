@@ -42,6 +42,33 @@ def test_special_sessions_of_nse_are_trading_days(date: str, opens: str, closes:
     assert trading_calendar("NSE").next_close_ns(day.open_ns) == at(f"{date}T{closes}")
 
 
+@pytest.mark.parametrize(
+    ("date", "opens", "closes"),
+    [
+        ("2026-03-06", "09:00", "23:55"),  # New York has winter time still
+        ("2026-03-09", "09:00", "23:30"),
+        ("2026-10-30", "09:00", "23:30"),
+        ("2026-11-02", "09:00", "23:55"),
+        ("2026-01-01", "09:00", "17:00"),  # the evening is closed
+        ("2026-03-03", "17:00", "23:55"),  # Holi: the evening alone
+        ("2026-09-14", "17:00", "23:30"),  # Ganesh Chaturthi
+        ("2025-10-21", "13:45", "14:45"),  # Muhurat
+    ],
+)
+def test_the_commodity_exchange_is_open_into_the_night(date: str, opens: str, closes: str) -> None:
+    """MCX ends with London and New York, and on most holidays opens at five."""
+    day = day_of(trading_calendar("MCX"), date)
+    assert day is not None
+    assert (day.open_ns, day.close_ns) == (at(f"{date}T{opens}"), at(f"{date}T{closes}"))
+
+
+def test_days_on_which_the_commodity_exchange_is_closed_for_both_sessions() -> None:
+    """Republic Day, Good Friday, Gandhi's birthday, Christmas, weekends."""
+    calendar = trading_calendar("MCX")
+    for date in ("2026-01-26", "2026-04-03", "2026-10-02", "2025-12-25", "2026-03-07", "2025-08-15"):
+        assert day_of(calendar, date) is None
+
+
 def test_a_session_in_two_parts_has_its_pause() -> None:
     """On the Saturday of the move nobody traded from ten to half past eleven."""
     day = day_of(trading_calendar("XBOM"), "2024-03-02")

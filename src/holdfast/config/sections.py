@@ -233,7 +233,7 @@ class ProtectionConfig(Section, frozen=True):
 
 
 class IntradayConfig(Section, frozen=True):
-    """What becomes of positions that are held for the day (product MIS), before the broker closes them (docs/zerodha.md).
+    """What becomes of positions that are held for the day (product MIS), before the broker closes them (docs/risk.md).
 
     ``square_off_s``: how long before the end of the session it does that; left out: as the broker's adapter says. From ``last_entry_s`` before
     that on nothing is opened that it would close. ``close_s`` before it the account closes them, or with ``end = "broker"`` leaves it to the broker.

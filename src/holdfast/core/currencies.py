@@ -16,7 +16,7 @@ CODES = frozenset(
 )
 """ISO 4217, without funds and metals; and CNH, the yuan outside of China, as brokers call it."""
 
-_BY_CALENDAR = {"XNYS": "USD", "24/7": "USD", "XBOM": "INR"}
+_BY_CALENDAR = {"XNYS": "USD", "24/7": "USD", "XBOM": "INR", "XIMC": "INR"}
 
 
 def currency_of(calendar: str) -> str:
