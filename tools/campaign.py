@@ -165,7 +165,7 @@ PARTS: tuple[Part, ...] = (
         "each fault alone, mixes of them, kills and a whole session at local brokers",
         15,
         (
-            ("-m", "campaign", "tests/scenario", "tests/process/test_alpaca_run.py"),
+            ("-m", "campaign", "tests/scenario", "tests/contract", "tests/process/test_alpaca_run.py"),
             (
                 "tests/scenario/alpaca/test_break_kill.py",
                 "tests/scenario/zerodha/test_kills.py",

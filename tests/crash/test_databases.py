@@ -12,9 +12,9 @@ from holdfast.errors import JournalError
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import open_engine
-from tests.budget import by_tier
+from tests.budget import by_tier, in_a_campaign
 from tests.crash.test_every_cut import HARD, books, configuration, count_batches, run, run_cut
-from tests.databases import SERVERS, fresh_database, kill_sessions
+from tests.databases import fresh_database, kill_sessions
 
 CUTS = by_tier(test=1, campaign=10)
 
@@ -33,7 +33,7 @@ def on(url: str, folder: Path) -> Config:
     return replace(configuration(folder, HARD), journal=JournalConfig(url=url))
 
 
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("kind", ["postgresql", in_a_campaign("mariadb")])
 @pytest.mark.proves("K1", "K9", "I9", "I12")
 def test_cut_runs_on_servers_end_with_the_books_of_sqlite(
     kind: str, tmp_path: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -64,7 +64,7 @@ def run_until_killed(config: Config, kind: str) -> None:
         asyncio.run(engine.loop.run())
 
 
-@pytest.mark.parametrize("kind", SERVERS)
+@pytest.mark.parametrize("kind", [in_a_campaign("postgresql"), "mariadb"])
 @pytest.mark.proves("D5", "I1", "I9", "I12")
 def test_server_that_goes_away_again_and_again(kind: str, tmp_path: Path, expected: dict[str, Any]) -> None:
     """A server that ends all sessions in the middle of the run stops the engine each time, and never changes its books."""

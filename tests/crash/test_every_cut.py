@@ -16,7 +16,7 @@ from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.journal.writer import Journal
 from holdfast.runtime.compose import open_engine
-from tests.budget import by_tier
+from tests.budget import by_tier, in_a_campaign
 
 HARD = {
     "slippage_bps": 1,
@@ -116,7 +116,9 @@ def run_cut(config: Config, batches: int, monkeypatch: pytest.MonkeyPatch) -> No
             run(config)
 
 
-@pytest.mark.parametrize("venue", [EASY, HARD, NEXT_OPEN], ids=["easy", "hard", "next_open"])
+@pytest.mark.parametrize(
+    "venue", [in_a_campaign(EASY), HARD, in_a_campaign(NEXT_OPEN)], ids=["easy", "hard", "next_open"]
+)
 @pytest.mark.proves("K1", "K2", "K6", "K8", "K9", "D4", "I9", "I12")
 def test_a_journal_cut_after_any_batch_leads_to_the_same_books(
     tmp_path: Path, venue: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -16,9 +16,9 @@ from holdfast.journal.rename import rename_account
 from holdfast.journal.rename_strategy import rename_strategy
 from holdfast.journal.verify import verify
 from holdfast.runtime.compose import open_engine
-from tests.budget import by_tier
+from tests.budget import by_tier, in_a_campaign
 from tests.crash.test_every_cut import HARD, books, configuration, count_batches, run, run_cut
-from tests.databases import KINDS, fresh_database
+from tests.databases import SERVERS, fresh_database
 
 CUTS = by_tier(test=2, campaign=20)
 
@@ -41,7 +41,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["sqlite", *map(in_a_campaign, SERVERS)])
 def test_renamed_in_the_middle(
     kind: str, tmp_path: Path, expected: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from holdfast.indicators import Ema
 from holdfast.journal.reader import Reader
 from holdfast.journal.verify import verify
 from holdfast.runtime.loop import Loop
-from tests.budget import by_tier
+from tests.budget import by_tier, in_a_campaign
 from tests.crash.test_every_cut import EASY, HARD, NEXT_OPEN, books, count_batches, run, run_cut
 
 EVERY = by_tier(test=25, campaign=1)
@@ -144,7 +144,9 @@ def steps(config: Config) -> list[tuple[str, ...]]:
         ]
 
 
-@pytest.mark.parametrize("venue", [EASY, HARD, NEXT_OPEN], ids=["easy", "hard", "next_open"])
+@pytest.mark.parametrize(
+    "venue", [in_a_campaign(EASY), HARD, in_a_campaign(NEXT_OPEN)], ids=["easy", "hard", "next_open"]
+)
 @pytest.mark.proves("K1", "K2", "I9")
 def test_strategies_are_steered_once_wherever_the_journal_ends(
     tmp_path: Path, venue: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -14,7 +14,7 @@ from holdfast.core.strategy.api import Bar, Context, OrderFilled, OrderUpdate, S
 from holdfast.core.strategy.order_kinds import Exits, Limit
 from holdfast.core.strategy.updates import OrderStatus
 from holdfast.journal.verify import verify
-from tests.budget import by_tier
+from tests.budget import by_tier, in_a_campaign
 from tests.crash.test_every_cut import EASY, HARD, NEXT_OPEN, books, count_batches, run, run_cut
 
 EVERY = by_tier(test=40, campaign=1)
@@ -97,7 +97,9 @@ def configuration(folder: Path, venue: dict[str, Any]) -> Config:
     return parse_config(data, "test", folder)
 
 
-@pytest.mark.parametrize("venue", [EASY, HARD, NEXT_OPEN], ids=["easy", "hard", "next_open"])
+@pytest.mark.parametrize(
+    "venue", [in_a_campaign(EASY), HARD, in_a_campaign(NEXT_OPEN)], ids=["easy", "hard", "next_open"]
+)
 @pytest.mark.proves("K1", "K2", "I9")
 def test_what_is_told_after_a_cut_is_what_was_told_before_it(
     tmp_path: Path, venue: dict[str, Any], monkeypatch: pytest.MonkeyPatch

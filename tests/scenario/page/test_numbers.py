@@ -4,8 +4,6 @@ import random
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pytest
-
 from tests.browser import needs_browser
 from tests.scenario.page.looking import Looked
 
@@ -62,13 +60,13 @@ def test_how_values_are_shown(looked: Looked) -> None:
     assert found == [text for _, _, text in SHOWN]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+CMD", "-2+3", "@sum"])
-def test_a_formula_in_a_spreadsheet_is_text(looked: Looked, text: str) -> None:
+def test_a_formula_in_a_spreadsheet_is_text(looked: Looked) -> None:
     """What is copied as CSV runs nothing where it is pasted, and numbers stay numbers."""
     looked.open("/")
     script = """const { csv } = await module("ui/table.js");
     return csv([{ id: "tag", label: "Tag" }, { id: "much", label: "Much" }], [{ tag: given, much: "-12.5" }]);"""
-    assert looked.run(script, text) == f"Tag,Much\n'{text},-12.5"
+    for text in ("=1+1", "+CMD", "-2+3", "@sum"):
+        assert looked.run(script, text) == f"Tag,Much\n'{text},-12.5"
 
 
 PRICED = [
