@@ -8,7 +8,6 @@ import msgspec
 import sqlalchemy as sa
 
 from holdfast.alerting.tables import alerts, deliveries, marks, silences
-from holdfast.core.types import iso_time
 from holdfast.errors import InvalidValue
 
 State = Literal["open", "acknowledged", "silenced", "resolved"]
@@ -172,8 +171,3 @@ def _steps(alert: KeptAlert) -> Iterator[Step]:
         yield Step(alert.acknowledged_ns, f"acknowledged by {alert.acknowledged_by}")
     if alert.resolved_ns is not None and alert.resolved_ns > alert.opened_ns:
         yield Step(alert.resolved_ns, "over")
-
-
-def when(time_ns: int) -> str:
-    """A time for people."""
-    return iso_time(time_ns)[:19].replace("T", " ")

@@ -14,11 +14,11 @@ from holdfast.alerting import book, shown
 from holdfast.alerting.courier import send_in_child
 from holdfast.alerting.daily import summary_of
 from holdfast.alerting.sender import Message
-from holdfast.alerting.shown import KeptAlert, Wanted, when
+from holdfast.alerting.shown import KeptAlert, Wanted
 from holdfast.alerting.tables import kept_at
 from holdfast.cli import terminal
 from holdfast.cli.place import config_for_reading, known_account, the_account
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, when
 from holdfast.config import Config
 from holdfast.config.alerts import RULES
 from holdfast.control.duration import seconds

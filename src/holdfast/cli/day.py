@@ -7,7 +7,7 @@ from rich.text import Text
 
 from holdfast.cli import terminal
 from holdfast.cli.place import config_for_reading, known_account
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, when
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, when, zone_name
 from holdfast.config import Config
 from holdfast.errors import InvalidValue
 from holdfast.journal.reader import Reader
@@ -50,7 +50,9 @@ def _days(reader: Reader, config: Config, date: str | None, account: str | None)
 
 
 def _print(console: Console, found: Day) -> None:
-    so_far = "is over" if found.is_over else f"goes on, last heard of at {when(found.last_ns)} UTC"
+    so_far = (
+        "is over" if found.is_over else f"goes on, last heard of at {when(found.last_ns)} {zone_name(found.last_ns)}"
+    )
     console.print(Text.assemble((f"{found.account}  {found.date}", "bold"), (f"  the trading day {so_far}", DIM)))
     rows: list[tuple[str, Cell]] = [*_money(found.pnl, found.currency), ("trades", _trades(found.trades))]
     rows.append(("orders", _orders(found)))

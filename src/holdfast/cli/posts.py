@@ -11,7 +11,7 @@ from rich.text import Text
 
 from holdfast.cli import terminal
 from holdfast.cli.place import JOURNAL, config_for_reading, known_account, the_account
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, Column, say, table, when
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, Column, say, table, when, zone_name
 from holdfast.config import Config
 from holdfast.errors import InvalidValue, Refused
 from holdfast.journal.posts import FAILED, SENDING, SENT, UNKNOWN, Outbox, PostRow
@@ -121,7 +121,7 @@ def _remarks(post: Post, before: PostRow | None) -> list[str]:
 def _earlier(post: Post, before: PostRow) -> str:
     first = before.text.replace("\n", " / ")
     changed = "" if before.text == post.text else f"; it said: {first}"
-    return f"it is in the list of posts as {before.state} since {when(before.updated_ns)} UTC{changed}"
+    return f"it is in the list of posts as {before.state} since {when(before.updated_ns)} {zone_name(before.updated_ns)}{changed}"
 
 
 def _tell(row: PostRow) -> None:

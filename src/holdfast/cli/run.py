@@ -2,6 +2,7 @@
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -22,7 +23,7 @@ from holdfast.cli.progress import Update, progress
 from holdfast.cli.session import Session, Ticker, audited, duration_of
 from holdfast.cli.start_report import Started, log_start
 from holdfast.cli.start_report import facts as start_facts
-from holdfast.cli.terminal import DIM, Cell, Column, count, many, money, percent, price, signed, table, when
+from holdfast.cli.terminal import DIM, Cell, Column, count, many, money, percent, price, signed, table, when, zone_name
 from holdfast.cli.unblocked import unblocked
 from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.core.state import EngineState
@@ -183,7 +184,7 @@ def header(started: Started, feeds: Sequence[Feed | LiveFeed], console: Console)
             ]
         )
     )
-    console.print(Text("times are UTC; Ctrl-C stops in order", style=DIM))
+    console.print(Text(f"times are {zone_name(time.time_ns())}; Ctrl-C stops in order", style=DIM))
 
 
 def _speed(speed: str) -> str:

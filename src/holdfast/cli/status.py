@@ -9,7 +9,7 @@ from rich.text import Text
 
 from holdfast.cli import terminal
 from holdfast.cli.place import JOURNAL, config_for_reading
-from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, when
+from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, when, zone_name
 from holdfast.config import Config
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import plain
@@ -110,7 +110,9 @@ def _facts(found: AccountStatus, state: str, value: Valuation) -> list[tuple[str
         pairs.append(("pipeline", _pipeline(found.pipeline)))
     if found.stale:
         pairs.append(("stale", Text(", ".join(found.stale), style=WARN)))
-    pairs.append(("market", f"{when(found.market_time_ns or 0)} UTC on {found.feed}"))
+    pairs.append(
+        ("market", f"{when(found.market_time_ns or 0)} {zone_name(found.market_time_ns or 0)} on {found.feed}")
+    )
     age = terminal.ago(found.last_write_age_s or 0)
     records = many(found.last_record or 0, "record")
     pairs.append(("journal", f"{records}, epoch {found.epoch}, last written {age} ago"))

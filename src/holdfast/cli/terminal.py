@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.views.numbers import ago, change, count, many, money, price, to_the_second, when
+from holdfast.views.numbers import ago, change, count, many, money, price, when, zone_name
 from holdfast.views.wording import Sentence, Tone
 
 __all__ = [
@@ -37,9 +37,9 @@ __all__ = [
     "signed",
     "styled",
     "table",
-    "to_the_second",
     "tone",
     "when",
+    "zone_name",
 ]
 
 PIPE_WIDTH = 160
