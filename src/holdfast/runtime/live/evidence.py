@@ -1,6 +1,7 @@
 """What proves that an order never got to its broker: it depends on how orders are found there (`IdempotencyClass`)."""
 
 from holdfast.brokers.capability import IdempotencyClass
+from holdfast.brokers.port import BrokerFill
 from holdfast.core.orders.order import Order
 from holdfast.runtime.live.surroundings import OVERLAP_NS, Surroundings
 
@@ -42,9 +43,16 @@ class Evidence:
             if same and around.state.orders.find(found.client_order_id) is None:
                 return False
         for fill in await around.broker.fills_since(order.created_ns - OVERLAP_NS):
-            same_side = (fill.symbol, fill.side) == (terms.symbol, terms.side)
-            if same_side and not around.executions.has(fill) and fill.execution_id not in around.state.held_executions:
+            if (fill.symbol, fill.side) == (terms.symbol, terms.side) and not self._is_booked(fill):
                 return False
         positions = (await around.broker.account()).positions
         theirs = sum(row.quantity for row in positions if row.symbol == terms.symbol)
         return theirs == around.state.portfolio.quantity(terms.symbol)
+
+    def _is_booked(self, fill: BrokerFill) -> bool:
+        """Whether the books have an execution. The order may be older than the snapshot of this start, and so may that be."""
+        executions = self._around.executions
+        if fill.execution_id in self._around.state.held_executions or executions.has(fill):
+            return True
+        executions.recall()
+        return executions.has(fill)

@@ -25,6 +25,7 @@ from holdfast.core.messages import (
 )
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import MANUAL, ClientOrderId, Price, Quantity, Side
+from holdfast.journal.reader import FillRow
 from tests.unit.runtime.live.bench import START_NS, SYMBOL, Bench, bench
 
 A, B, C = IdempotencyClass.UNIQUE_ID, IdempotencyClass.LABEL, IdempotencyClass.NOTHING
@@ -80,6 +81,23 @@ def test_a_label_that_is_missing_proves_nothing_while_anything_like_it_is_there(
         one.run_until(lambda: bool(one.of(OrderOverdue)))
         assert order.state is OrderState.UNKNOWN
         assert one.of(OrderNotSent) == []
+
+
+@pytest.mark.proves("A2", "I8", "K12")
+def test_an_execution_from_before_the_snapshot_is_no_trace_of_it(tmp_path: Path) -> None:
+    """An order without an answer may be older than the snapshot of the start: what the journal alone has of then is booked too."""
+    with bench(tmp_path, B) as one:
+        one.broker.fills = [execution(5)]
+        one.executions.past = lambda: [row_of(execution(5))]
+        one.place_unanswered()
+        one.run_until(lambda: bool(one.of(OrderNotSent)))
+
+
+def row_of(fill: BrokerFill) -> FillRow:
+    """An execution as the journal has it."""
+    price, quantity = fill.price, fill.quantity
+    names = ("one", fill.execution_id, 1, "earlier", MANUAL, fill.symbol)
+    return FillRow(*names, fill.side, quantity, price, Decimal(0), fill.time_ns)
 
 
 @pytest.mark.proves("A10", "I8")
