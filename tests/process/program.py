@@ -133,14 +133,25 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"waited in vain for {what}")
 
 
-def trading(url: str) -> bool:
-    """Whether every account of the journal at ``url`` has come through its start, and has seen the market."""
+def trading(url: str, since: int = 0) -> bool:
+    """Whether every account of the journal at ``url`` has come through its start, and has seen the market, after epoch ``since``."""
     try:
         with Reader.open(url) as reader:
             accounts = reader.accounts()
-            return bool(accounts) and all(_trades(reader, row.account, row.epoch) for row in accounts)
+            return bool(accounts) and all(
+                row.epoch > since and _trades(reader, row.account, row.epoch) for row in accounts
+            )
     except JournalError:
         return False  # not made yet
+
+
+def last_epoch(url: str) -> int:
+    """The highest epoch of any account: those of the next engine are above it. 0 while there is no journal."""
+    try:
+        with Reader.open(url) as reader:
+            return max((row.epoch for row in reader.accounts()), default=0)
+    except JournalError:
+        return 0
 
 
 def _trades(reader: Reader, account: str, epoch: int) -> bool:

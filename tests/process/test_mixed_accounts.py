@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 from holdfast.journal.reader import Reader
 from tests.budget import by_tier
 from tests.local_alpaca import KEY, OTHER_KEY, SECRET, LocalAlpaca, local_alpaca
-from tests.process.program import proves_itself, run, started, succeed, trading, until
+from tests.process.program import last_epoch, proves_itself, run, started, succeed, trading, until
 from tests.scenario.alpaca.several import FILE_SYMBOL, accounts_file, bars_file, theirs
 
 pytestmark = pytest.mark.process
@@ -175,13 +176,15 @@ def lived(folder: Path, server: LocalAlpaca, kills: int) -> Books:
     events = EVENTS_A_LIFE * KILLS + LAST_EVENTS
     url = prepared(folder, server, events, "1200" if kills else '"max"')
     for _ in range(kills):
+        since = last_epoch(url)
         with started(folder, "run", "--json") as engine:
-            until(lambda: trading(url), "the accounts to trade")
+            until(partial(trading, url, since), "the accounts to trade")
             server.play(EVENTS_A_LIFE)
             engine.kill()
     wanted = {"AVOR": Decimal(FINAL), "BRYX": Decimal(FINAL)}
+    since = last_epoch(url)
     with started(folder, "run", "--json") as engine:
-        until(lambda: trading(url), "the accounts to trade")
+        until(lambda: trading(url, since), "the accounts to trade")
         for _ in range((events - kills * EVENTS_A_LIFE) // 2):
             server.play(2)
         until(lambda: has_ended(url, "past"), "the end of the file")
