@@ -54,7 +54,7 @@ params = { fast = 5, slow = 15, quantity = 10, allow_short = true }
 OF_PROMETHEUS = {"job", "instance"}
 """Labels that whoever scrapes adds."""
 WORDS = {
-    "sum", "rate", "increase", "deriv", "histogram_quantile", "time", "by", "label_values", "le",
+    "sum", "rate", "increase", "deriv", "histogram_quantile", "time", "by", "label_values", "le", "count", "last_over_time", "unless",
 }  # fmt: skip
 """What an expression may have beside metrics and labels."""
 

@@ -1,7 +1,7 @@
 """The pipeline monitor as a watcher: it follows the records, and has verdicts and figures for Prometheus (docs/monitor.md)."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from holdfast.config import Config
@@ -34,6 +34,8 @@ class PipelineWatcher:
         """Who reads the metrics has a thread of its own."""
         self._states: dict[str, list[StageState]] = {}
         self._judged_ns = 0
+        self.on_work: list[Callable[[], None]] = []
+        """Those who are told at each look of an observer that works."""
 
     def take(self, config: Config) -> None:
         """Judge by another configuration of the same accounts."""
@@ -57,6 +59,8 @@ class PipelineWatcher:
 
     def on_time(self, moment: Moment) -> None:
         """Judge, once a second. A journal that can't be read leaves the verdicts as they were."""
+        for tell in self.on_work:
+            tell()
         if moment.reader is None or moment.now_ns - self._judged_ns < JUDGED_NS:
             return
         self._judged_ns = moment.now_ns

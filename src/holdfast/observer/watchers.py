@@ -1,19 +1,13 @@
 """Who watches, by the configuration."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import structlog
-
 from holdfast.config import Config
-from holdfast.errors import Refused
 from holdfast.observer.reloading import Reloading
 from holdfast.observer.watcher import Watcher
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
-
-log = structlog.get_logger(__name__)
 
 
 def watchers_of(config: Config, reloading: Reloading) -> list[Watcher]:
@@ -36,20 +30,10 @@ def watchers_of(config: Config, reloading: Reloading) -> list[Watcher]:
         traces = TraceWatcher(config)
         watchers.append(traces)
         collectors.append(traces)
-    _serve(config, collectors)
+    if config.monitor.listen is not None:
+        from holdfast.observer.serving import Served
+
+        served = Served(config.monitor.listen, collectors)
+        pipeline.on_work.append(served.works)
+        served.start()
     return watchers
-
-
-def _serve(config: Config, collectors: Sequence["Collector"]) -> None:
-    """Serve the watchers' metrics where the configuration says so. Where the address is taken they watch without, and it is said."""
-    if config.monitor.listen is None:
-        return
-    from holdfast.telemetry.exporter import Exporter
-
-    try:
-        exporter = Exporter(config.monitor.listen)
-    except Refused as error:
-        log.warning("the observer's metrics aren't served", reason=str(error))
-        return
-    for collector in collectors:
-        exporter.add(collector)
