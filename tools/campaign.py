@@ -154,9 +154,9 @@ PARTS: tuple[Part, ...] = (
     Tests("pipeline", "the monitor's verdicts beside an independent reading, 1,000 sessions", 6, (("tests/monitor",),)),
     Tests(
         "alerts",
-        "the observer killed at each step of telling, on every database",
+        "the observer killed at each step of telling, and two in turn, on every database",
         4,
-        (("-m", "campaign", "tests/process/test_alerts_killed.py"),),
+        (("-m", "campaign", "tests/process/test_alerts_killed.py", "tests/process/test_observers.py"),),
     ),
     Tests("combinations", "all of the exhaustive part, and the fixed seeds", 4, (("tests/world",),)),
     Tests("cuts", "journals cut after every batch, runs killed fifty times", 8, (("tests/crash",),)),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from urllib.request import urlopen
 
+import pyotp
 import pytest
 import requests
 
@@ -307,11 +308,34 @@ def _use_web(folder: Path, said: Said, loud: Mapping[str, str]) -> dict[str, str
             (folder / f"audit.{form}").write_bytes(
                 requests.get(f"{api}/audit/records?format={form}", headers=access, timeout=60).content
             )
+        made = _log_in(api, said)
     return {
         "bearer key": key,
         "access": tokens["access_token"],
         "refresh": tokens["refresh_token"],
+        **made,
     }
+
+
+def _log_in(api: str, said: Said) -> dict[str, str]:
+    """As a browser does, with a second factor from then on; gives back the secrets of it."""
+    browser = requests.Session()
+    logged = browser.post(f"{api}/login", json={"name": "ada", "password": PASSWORD}, timeout=60).json()
+    ours = {"x-csrf-token": logged["csrf"]}
+    secret = browser.post(f"{api}/totp", json={}, headers=ours, timeout=60).json()["secret"]
+    code = {"code": pyotp.TOTP(secret).now()}
+    codes = browser.post(f"{api}/totp/confirm", json=code, headers=ours, timeout=60).json()["recovery_codes"]
+    (session,) = browser.cookies.values()
+    for given in (codes[1], secret):  # one that is right, and where none is expected
+        said.get(f"{api}/login", ask="POST", json={"name": "ada", "password": WRONG, "code": given})
+        said.get(f"{api}/orders", {"Authorization": f"Bearer {given}"})
+    again = browser.post(f"{api}/login", json={"name": "ada", "password": PASSWORD, "code": codes[0]}, timeout=60)
+    assert again.status_code == 200, again.text
+    (second,) = browser.cookies.values()
+    said.get(f"{api}/orders", {"Authorization": f"Bearer {second}"})
+    said.get(f"{api}/logout", {"Cookie": f"nonsense={session}"}, "POST")
+    recovery = {f"recovery code {number}": each for number, each in enumerate(codes)}
+    return {"second factor": secret, "session": session, "session after": second, "csrf": logged["csrf"], **recovery}
 
 
 def _address(served: Path) -> str:

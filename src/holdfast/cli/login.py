@@ -9,6 +9,7 @@ from holdfast.adapters import registry
 from holdfast.brokers.adapter import Adapter
 from holdfast.brokers.sessions import Person
 from holdfast.cli import terminal
+from holdfast.cli.log_setup import level_of_environment
 from holdfast.cli.web_child import open_browser
 from holdfast.config import DEFAULT_PATH, Config, load_config
 from holdfast.config.secrets import KeptSessions
@@ -24,7 +25,8 @@ def login(broker: str, config_file: Path | None, name: str, *, by_paste: bool, b
 
     Raises ConfigError when keys are missing, InvalidValue for a broker whose logins need no person, Refused when it came to nothing.
     """
-    set_up_logs(LogFormat.CONSOLE, logging.ERROR)
+    level = level_of_environment()
+    set_up_logs(LogFormat.CONSOLE, logging.ERROR if level is None else level)
     adapter = _adapter(broker)
     path = config_file or DEFAULT_PATH
     config = load_config(path) if config_file is not None or path.exists() else Config()

@@ -7,7 +7,7 @@ engine's file.
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -123,9 +123,14 @@ class Keeping:
 
 
 def _make_private_file(path: Path) -> None:
-    """An empty file that is its owner's alone, unless there is one; of one that is there, others lose their rights."""
+    """An empty file that is its owner's alone, unless there is one; of one that is there, others lose their rights.
+
+    That one is not opened: to close it again would take the locks of this process's connections (fcntl's are the process's), and another process that
+    closes its own would put away the log from under them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
         if file.exists() and file.stat().st_mode & 0o077:
             file.chmod(0o600)

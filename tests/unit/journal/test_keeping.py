@@ -1,5 +1,7 @@
 """Databases of our own beside the journal's: what a process that lives long costs the disk, and what it notices."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,21 @@ def test_the_log_stays_from_one_transaction_to_the_next_and_is_put_away_at_the_e
     assert log.stat().st_ino == first
     kept.close()
     assert not log.exists()
+
+
+def test_what_another_process_closes_takes_nothing_away(tmp_path: Path) -> None:
+    """Two of one process have the file open, as an observer has; one who looked and is through with it is not the last."""
+    path = tmp_path / "kept.db"
+    first, second = (Places(f"sqlite:///{path}") for _ in range(2))
+    first.put("one", "main", Place(1, "a"))
+    second.put("two", "main", Place(1, "a"))
+    look = f"import sqlite3; there = sqlite3.connect({str(path)!r}); there.execute('SELECT 1 FROM observer_places'); there.close()"
+    subprocess.run([sys.executable, "-c", look], check=True, timeout=60)
+    assert path.with_name("kept.db-wal").exists()
+    first.put("one", "main", Place(2, "b"))
+    assert second.of("one") == {"main": Place(2, "b")}
+    first.close()
+    second.close()
 
 
 @pytest.mark.parametrize(("tables", "level"), [(TABLES, 1), (USERS, 2)])
