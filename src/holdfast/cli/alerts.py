@@ -19,6 +19,7 @@ from holdfast.alerting.tables import kept_at
 from holdfast.cli import terminal
 from holdfast.cli.place import config_for_reading, known_account, the_account
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, when
+from holdfast.cli.unwatched import unwatched
 from holdfast.config import Config
 from holdfast.config.alerts import RULES
 from holdfast.control.duration import seconds
@@ -39,7 +40,8 @@ TONES = {"critical": BAD, "warning": WARN, "info": DIM}
 
 def show(config_file: Path | None, everything: bool, limit: int, as_json: bool) -> None:
     """List them."""
-    with _kept(config_for_reading(config_file)) as kept:
+    config = config_for_reading(config_file)
+    with _kept(config) as kept:
         found = shown.listed(kept, Wanted(limit, lasting=not everything), time.time_ns())
         silenced = shown.silences_now(kept, time.time_ns())
     if as_json:
@@ -47,8 +49,11 @@ def show(config_file: Path | None, everything: bool, limit: int, as_json: bool) 
         return
     for (rule, account), until_ns in sorted(silenced.items()):
         terminal.say(f"{rule}{f' of {account}' if account else ''} is silenced until {when(until_ns)}")
+    lonely = unwatched(config)
+    if lonely:
+        terminal.say(lonely)
     if not found:
-        terminal.say("nothing is wrong" if not everything else "there never was an alert")
+        terminal.say("there never was an alert" if everything else "no alert is open" if lonely else "nothing is wrong")
         return
     console = terminal.console()
     console.print(

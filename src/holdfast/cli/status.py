@@ -10,6 +10,7 @@ from rich.text import Text
 from holdfast.cli import terminal
 from holdfast.cli.place import JOURNAL, config_for_reading
 from holdfast.cli.terminal import BAD, DIM, GOOD, WARN, Cell, many, money, percent, signed, when, zone_name
+from holdfast.cli.unwatched import unwatched
 from holdfast.config import Config
 from holdfast.core.session.account import AccountState
 from holdfast.core.types import plain
@@ -39,6 +40,9 @@ def status(config_file: Path | None, as_json: bool) -> None:
     console = terminal.console()
     for account in found.accounts:
         _print(account, console)
+    lonely = unwatched(config) if any(account.running for account in found.accounts) else ""
+    if lonely:
+        console.print(Text(lonely, style=WARN), soft_wrap=True)
     if traces is not None:
         console.print(_of_traces(traces), soft_wrap=True)
     for text in misfits:
