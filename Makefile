@@ -44,7 +44,9 @@ demo: $(RUNTIME) $(CLIENT) ## watch strategies trade on a made-up market, offlin
 run: $(RUNTIME) $(CLIENT) ## trade as CONFIG says (holdfast.toml)
 	@$(BIN)/holdfast run -c $(CONFIG) $(ARGS)
 
-NOT_QUICK := $(addprefix --ignore=tests/,crash process torture world scenario/alpaca scenario/page scenario/web scenario/test_recheck_limits.py unit/tools)
+NOT_QUICK := $(addprefix --ignore=tests/,contract crash monitor process torture world unit/tools) \
+  $(addprefix --ignore=tests/scenario/,alpaca page web zerodha test_first_strategy.py test_recheck_limits.py) \
+  $(addprefix --ignore=tests/unit/,alerting/test_courier.py sim/alpaca/faults sim/alpaca/market)
 
 quick: $(DEV) ## run the tests that need no process, no server and no real data, and ask nothing of the tools (aim: 90 seconds)
 	HOLDFAST_TESTS=quick $(BIN)/python -m pytest -n 2 -q $(NOT_QUICK) $(ARGS)
