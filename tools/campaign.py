@@ -99,13 +99,15 @@ class Kills(Part):
 
 @dataclass(frozen=True)
 class Worlds(Part):
-    """``holdfast torture --world``."""
+    """``holdfast torture --world``, at brokers of every kind or of one broker's."""
 
     seeds: int
+    broker: str = ""
 
     def run(self, seed: int, folder: Path) -> Figures | None:
         """See `Part`."""
-        found = _torture(["--world", str(self.seeds), "--seed", str(seed)], folder)
+        only = ["--broker", self.broker] if self.broker else []
+        found = _torture(["--world", str(self.seeds), "--seed", str(seed), *only], folder)
         if found is None:
             return None
         rarest = min(found["probes"], key=found["probes"].get)
@@ -142,6 +144,7 @@ PARTS: tuple[Part, ...] = (
         "kills-zerodha", "engines killed at the local Kite, which has no idempotency keys", 6, "sqlite", 60, "zerodha"
     ),
     Worlds("worlds", "new seeds of the seeded world", 5, 20_000),
+    Worlds("worlds-zerodha", "new seeds at brokers without an idempotency key", 4, 10_000, "zerodha"),
     Tests(
         "properties",
         "properties, searched at random",

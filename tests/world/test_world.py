@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from holdfast.brokers.capability import IdempotencyClass
 from holdfast.torture.world import run
 from holdfast.torture.world.faults import CLAIMED, Rates, options_of
 from holdfast.torture.world.run import run_seed, run_seeds
@@ -67,6 +68,18 @@ def test_no_seed_breaks_an_invariant(share: int) -> None:
         missing &= set(summary.missing(CLAIMED, times=1))
         first += AT_ONCE
     assert not missing
+
+
+LABELED = by_tier(test=30, campaign=2_000)
+"""Seeds at brokers with labels alone."""
+
+
+@pytest.mark.proves("I2", "I3", "I4", "I6", "I8", "I13", "I14")
+def test_no_seed_breaks_an_invariant_where_yes_means_received() -> None:
+    """At a broker without an idempotency key, whose yes means received, and whose book may be behind."""
+    summary = run_seeds(0, LABELED, only=IdempotencyClass.LABEL)
+    assert not summary.failed, f"{len(summary.failed)} seeds, the first:\n{summary.failed[0]}"
+    assert not summary.missing(("received", "refused after all", "stale book"), times=1)
 
 
 def _kept() -> list[int]:

@@ -514,7 +514,9 @@ def rename_strategy(
 
 @app.command(rich_help_panel="Try")
 def torture(
-    broker: Annotated[str, typer.Option(help="Which broker, on this machine.")] = "alpaca",
+    broker: Annotated[
+        str | None, typer.Option(help="Which broker, on this machine.  [alpaca; with --world, brokers of every kind]")
+    ] = None,
     db: Annotated[str, typer.Option(metavar="sqlite|postgres|mariadb", help="Where the journal is.")] = "sqlite",
     kills: Annotated[int, typer.Option(min=1, max=MOST, help="How often the engine is killed.")] = 100,
     seed: Annotated[int, typer.Option(min=0, max=MOST, help="Another plan of kills and faults.")] = 1,
@@ -538,7 +540,7 @@ def torture(
     if world is not None:
         from holdfast.cli import world as worlds
 
-        raise typer.Exit(worlds.run(seed, world, at_once, json_to))
+        raise typer.Exit(worlds.run(seed, world, at_once, json_to, broker))
     from holdfast.torture.processes.campaign import Options
     from holdfast.torture.processes.stores import KINDS
 
@@ -548,7 +550,7 @@ def torture(
         raise InvalidValue("--url names a database server; with --db sqlite the journal is a file: leave it out")
     from holdfast.cli import torture
 
-    raise typer.Exit(torture.run(Options(broker, db, kills, seed, url, at_once), json_to))
+    raise typer.Exit(torture.run(Options(broker or "alpaca", db, kills, seed, url, at_once), json_to))
 
 
 def main() -> NoReturn:

@@ -8,17 +8,22 @@ from holdfast.cli import terminal
 from holdfast.cli.progress import progress
 from holdfast.cli.target import STDOUT, target_of, written
 from holdfast.cli.terminal import BAD, GOOD, Column, count, many, table
+from holdfast.torture.world.broker import class_of
 from holdfast.torture.world.run import Summary, run_seeds
 
 MOST_SHOWN = 3
 """Failed worlds whose whole story is printed; the JSON has them all."""
 
 
-def run(first: int, seeds: int, processes: int, json_to: str | None) -> int:
-    """Live through the worlds, print what came of them, write the JSON. Exit status 1 when an invariant was violated."""
+def run(first: int, seeds: int, processes: int, json_to: str | None, broker: str | None) -> int:
+    """Live through the worlds, print what came of them, write the JSON. Exit status 1 when an invariant was violated.
+
+    All are at brokers of the class of ``broker``, if that is given.
+    """
     target = target_of(json_to)
+    only = None if broker is None else class_of(broker)
     with progress("worlds", "seeds", seeds) as update:
-        summary = run_seeds(first, seeds, processes, lambda done, _failed: update(done, seeds))
+        summary = run_seeds(first, seeds, processes, lambda done, _failed: update(done, seeds), only)
     if json_to == STDOUT:
         terminal.print_json(msgspec.to_builtins(summary))
     else:

@@ -45,12 +45,14 @@ from holdfast.core.messages import (
     CancelOrder,
     OrderCanceled,
     OrderFilled,
+    OrderRejected,
     OrderReplaced,
     OrderTerms,
     SubmitOrder,
 )
 from holdfast.core.orders.order import Order
 from holdfast.core.types import SECOND_NS, ClientOrderId, Money, OrderRole, Price, Quantity
+from holdfast.errors import InvalidValue
 from holdfast.telemetry.crash_points import CrashPoint, reach
 from holdfast.torture.world.exchange import Exchange, Frame, FrameKind, Taken, TheirFill, TheirOrder
 from holdfast.torture.world.wire import Throttled, Unanswered, Wire
@@ -68,6 +70,14 @@ NAMES = {
     IdempotencyClass.NOTHING: BrokerName("ibkr"),
 }
 """The broker of each class that a journal's records name."""
+
+
+def class_of(broker: str) -> IdempotencyClass:
+    """The class of a broker. Raises InvalidValue for one that is not imitated here."""
+    found = next((kind for kind, name in NAMES.items() if name == broker), None)
+    if found is None:
+        raise InvalidValue(f"there is no world of broker {broker!r}; there are {', '.join(NAMES.values())}")
+    return found
 
 
 def capability(idempotency: IdempotencyClass) -> Capability:
@@ -381,4 +391,6 @@ def _reports_of(key: ClientOrderId, frame: Frame) -> tuple[BrokerReport, ...]:
         return (OrderFilled(key, fill.id, fill.symbol, fill.side, quantity, price, broker_order_id=frame.order),)
     if frame.kind is FrameKind.REPLACED:
         return (OrderReplaced(key, Quantity(frame.total)),)
+    if frame.kind is FrameKind.ENDED and frame.state is AtBroker.REJECTED:
+        return (OrderRejected(key, frame.reason),)
     return (OrderCanceled(key, frame.reason),) if frame.kind is FrameKind.ENDED else ()

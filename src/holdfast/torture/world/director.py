@@ -24,6 +24,8 @@ from holdfast.torture.world.world import Life, World
 FAULTS_S = 20.0
 """How long faults strike."""
 DICE_EVERY_S = 0.25
+STALE_S = (0.3, 1.5)
+"""How long a book is behind."""
 
 ROWS: dict[CrashPoint, tuple[str, ...]] = {
     CrashPoint.BEFORE_APPEND: ("K1",),
@@ -57,6 +59,7 @@ class Director:
         self._probes = probes
         self._random = Random(f"director {options.seed}")
         self._breaking = Random(f"director's breaking {options.seed}")
+        self._book = Random(f"director's book {options.seed}")
         self._people = Random(f"director's people {options.seed}")
         self._steering = Random(f"director's steering {options.seed}")
         self._planned: CrashPoint | None = None
@@ -80,6 +83,7 @@ class Director:
         self._chance.is_over = True
         self._planned = None
         world.exchange.lag_ns = 0
+        world.exchange.be_fresh()
         world.network.is_down = False
         for order in [order for order in world.exchange.orders.values() if order.is_external and order.is_working]:
             world.exchange.cancel(order.id)
@@ -136,6 +140,7 @@ class Director:
                 if self._random.random() < getattr(self._rates, name) * DICE_EVERY_S:
                     getattr(self, f"_{name}")()
             self._break()
+            self._be_stale()
             self._meddle()
             self._steer()
 
@@ -235,6 +240,15 @@ class Director:
     def _lag(self) -> None:
         """From now on questions show an order later than its answer told of it."""
         self._world.exchange.lag_ns = self._random.choice((0, 300_000_000, 1_500_000_000))
+
+    def _be_stale(self) -> None:
+        """The book shows for a while what it showed when that began."""
+        rate = self._rates.stale_book
+        if rate and self._book.random() < rate * DICE_EVERY_S:
+            seconds = self._book.uniform(*STALE_S)
+            self._probes["stale book"] += 1
+            self._world.trace.add("the book is stale", f"for {seconds:.1f} s")
+            self._world.exchange.be_stale(seconds)
 
     def _feed_cut(self) -> None:
         if self._world.life is not None:

@@ -13,7 +13,7 @@ import msgspec
 
 from holdfast.brokers.port import AtBroker
 from holdfast.core.messages import OrderTerms
-from holdfast.core.types import ZERO, OrderType, Side
+from holdfast.core.types import SECOND_NS, ZERO, OrderType, Side
 
 CASH = Decimal(100_000)
 """What the account begins with."""
@@ -21,6 +21,16 @@ CASH = Decimal(100_000)
 
 Part = Callable[[Decimal], Decimal]
 """How much of what is left of an order fills at once."""
+
+
+class Reception(msgspec.Struct, frozen=True):
+    """What becomes of an order that was received: after how long it gets to the market, or is refused after all, for a reason."""
+
+    after_s: float = 0.0
+    refusal: str = ""
+
+
+AT_ONCE = Reception()
 
 
 class FrameKind(StrEnum):
@@ -55,6 +65,8 @@ class TheirOrder(msgspec.Struct):
     updated_ns: int = 0
     reason: str = ""
     is_external: bool = False
+    is_received: bool = False
+    """Whether it is on its way to the market still: it was said to be there, and can't trade."""
     is_leg: bool = False
     """Whether it was sent as the leg of another: then it shows an id of the broker's own, and ours doesn't find it."""
     ordered: Decimal = ZERO
@@ -130,6 +142,11 @@ class Exchange:
         self.emit: Callable[[Frame], None] = lambda _: None
         self.is_strict = False
         """Whether it refuses what could trade with another order of the account."""
+        self.receive: Callable[[], Reception] = lambda: AT_ONCE
+        """What becomes of an order that comes in."""
+        self.later: Callable[[float, Callable[[], None]], object] = lambda _seconds, do: do()
+        self._stale: list[TheirOrder] = []
+        self._stale_until_ns = 0
         self.on_fill: Callable[[TheirOrder], None] = lambda _: None
         self.has_busted = False
         self.moves = 0
@@ -166,7 +183,7 @@ class Exchange:
             terms.stop_price,
             terms.oco_group,
             now_ns,
-            now_ns + self.lag_ns,
+            max(now_ns + self.lag_ns, self._stale_until_ns),
             updated_ns=now_ns,
             is_external=is_external,
             is_leg=is_leg,
@@ -174,11 +191,25 @@ class Exchange:
         )
         self.orders[order.id] = order
         self._tell(order, FrameKind.ACCEPTED)
-        if self._is_group_over(order):
+        reception = AT_ONCE if is_external else self.receive()
+        if reception is AT_ONCE:
+            self._enter(order)
+        else:
+            order.is_received = True
+            self.later(reception.after_s, lambda: self._enter(order, reception.refusal))
+        return order
+
+    def _enter(self, order: TheirOrder, refusal: str = "") -> None:
+        """An order gets to the market, or doesn't after all; unless it was canceled on its way."""
+        order.is_received = False
+        if not order.is_working:
+            return
+        if refusal:
+            self._end(order, AtBroker.REJECTED, refusal)
+        elif self._is_group_over(order):
             self._end(order, AtBroker.CANCELED, "the linked order is over")
         elif order.kind is OrderType.MARKET:
             self._trade(order, self.prices[order.symbol])
-        return order
 
     def cancel(self, order_id: str) -> Refusal | None:
         """Cancel an order; None when it is done."""
@@ -192,7 +223,9 @@ class Exchange:
 
     def can_be_lost(self, order: TheirOrder) -> bool:
         """Whether it, and its leg with it, works and has not filled."""
-        return order.is_working and not any(each.filled for each in (order, *self._legs(order)))
+        return (
+            order.is_working and not order.is_received and not any(each.filled for each in (order, *self._legs(order)))
+        )
 
     def forget(self, order: TheirOrder) -> None:
         """Lose an order and its leg, as if it had never come."""
@@ -223,9 +256,19 @@ class Exchange:
     # --- questions ----------------------------------------------------------------------------------------------------
 
     def shown(self) -> list[TheirOrder]:
-        """Every order that questions show by now, as it is now, oldest first."""
+        """Every order that questions show by now, as it is now, oldest first; of a stale book as it was."""
         now_ns = self.now_ns()
+        if now_ns < self._stale_until_ns:
+            return [copy.copy(order) for order in self._stale]
         return [copy.copy(order) for order in self.orders.values() if order.shown_ns <= now_ns]
+
+    def be_stale(self, seconds: float) -> None:
+        """From now on and for so long the book shows what it shows now."""
+        self._stale, self._stale_until_ns = self.shown(), self.now_ns() + round(seconds * SECOND_NS)
+
+    def be_fresh(self) -> None:
+        """The book shows what there is."""
+        self._stale_until_ns = 0
 
     def shown_of(self, client_id: str) -> list[TheirOrder]:
         """The order that came with an id, if questions show it by now."""
@@ -243,13 +286,13 @@ class Exchange:
         """The market trades at a price: so do orders that may."""
         self.prices[symbol] = price
         for order in [order for order in self.orders.values() if order.symbol == symbol and order.is_working]:
-            if order.is_working and _trades_at(order, price):
+            if order.is_working and not order.is_received and _trades_at(order, price):
                 self._trade(order, price)
 
     def go_on(self) -> None:
         """Trade at the last prices what is at the market: it never rests, though no price is new."""
         for order in list(self.orders.values()):
-            if order.is_working and order.kind is OrderType.MARKET:
+            if order.is_working and not order.is_received and order.kind is OrderType.MARKET:
                 self._trade(order, self.prices[order.symbol])
 
     def _trade(self, order: TheirOrder, price: Decimal) -> None:

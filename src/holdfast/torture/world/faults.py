@@ -15,7 +15,7 @@ from holdfast.brokers.capability import IdempotencyClass
 from holdfast.core.protection.policy import OnBlocked, Preservation
 from holdfast.errors import ConfigError, DataError, Fatal, InvalidValue
 from holdfast.torture.world.disk import CommitFate
-from holdfast.torture.world.exchange import Frame, FrameKind
+from holdfast.torture.world.exchange import AT_ONCE, Frame, FrameKind, Reception
 from holdfast.torture.world.wire import Fate, Passage
 
 RATES = (0.03, 0.1, 0.25)
@@ -28,6 +28,10 @@ CLASSES = (*[IdempotencyClass.UNIQUE_ID] * 3, *[IdempotencyClass.LABEL] * 2, Ide
 LATE_S = (3.5, 9.0)
 """How long a late order is under way: longer than its sender waits, some longer than the broker is given to show it."""
 SLOW_COMMIT_S = 5.0
+RECEIVED_S = (0.05, 4.0)
+"""How long an order stands as received."""
+REFUSED_AFTER_ALL = 0.5
+"""Which share of those that were received is refused then."""
 
 CLAIMED = (
     "K1", "K3", "K4", "K5", "K6", "K7", "K8", "K9", "K10", "K12", "K13", "K14",
@@ -44,6 +48,8 @@ PEOPLE = ("preserve", "protect", "rests", "moved")
 """Rates of what people do: preserve the account, ask for stops, leave orders at the broker by other means, move shares in and out."""
 BREAKING = ("broker_breaks", "stream_breaks", "feed_breaks")
 """Rates of a broker's adapter or a feed that raises what nobody expects."""
+BOOK = ("received", "stale_book")
+"""Rates of a broker whose yes means that an order was received, and which is asked by a book that may be behind."""
 FAULTS: tuple[Callable[[], BaseException], ...] = (
     lambda: KeyError("missing"), lambda: RuntimeError("closed"), lambda: ValueError("not a number"), lambda: OSError(5, "disk"),
     lambda: TypeError("a list"), TimeoutError, AssertionError, StopAsyncIteration, MemoryError,
@@ -102,6 +108,8 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     protect: float = 0
     rests: float = 0
     moved: float = 0
+    received: float = 0
+    stale_book: float = 0
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -120,12 +128,19 @@ class Options(msgspec.Struct, frozen=True):
     on_blocked: OnBlocked = OnBlocked.WAIT
 
 
-def options_of(seed: int) -> Options:
-    """The world of a seed: a function of the seed alone."""
+def options_of(seed: int, only: IdempotencyClass | None = None) -> Options:
+    """The world of a seed: a function of the seed alone, and of the broker's class where that is chosen.
+
+    Where labels alone are chosen, the broker is one whose yes means received, and whose book may be behind.
+    """
     random = Random(f"options {seed}")
-    names = [name for name in Rates.__struct_fields__ if name not in (*BREAKING, *PEOPLE, "steer")]
+    names = [name for name in Rates.__struct_fields__ if name not in (*BREAKING, *PEOPLE, *BOOK, "steer")]
     rates = {name: random.choice(RATES) for name in names if random.random() < ARMED}
     idempotency = random.choice(CLASSES)
+    idempotency = idempotency if only is None else only
+    if only is IdempotencyClass.LABEL:
+        book = Random(f"book {seed}")
+        rates |= {name: book.choice((0, *RATES)) for name in BOOK}
     if idempotency is not IdempotencyClass.UNIQUE_ID:
         rates.pop("doubled", None)  # a second request with the same label is a second order, whoever sent it
     breaking = Random(
@@ -163,6 +178,7 @@ class Chance:
         self._network = Random(f"network {options.seed}")
         self._disk = Random(f"disk {options.seed}")
         self._adapters = Random(f"adapters {options.seed}")
+        self._book = Random(f"reception {options.seed}")
 
     def _strikes(self, random: Random, rate: float) -> bool:
         return rate > 0 and not self.is_over and random.random() < rate
@@ -209,6 +225,14 @@ class Chance:
         """Ten to sixty milliseconds; one in a hundred takes a second, so that messages overtake each other."""
         draw = self._network.random()
         return 0.01 + draw * 0.05 if draw < 0.99 or self.is_over else 1.0
+
+    def reception(self) -> Reception:
+        """What becomes of an order that was received."""
+        if not self._strikes(self._book, self.rates.received):
+            return AT_ONCE
+        refusal = "refused after all" if self._book.random() < REFUSED_AFTER_ALL else ""
+        self._probes["refused after all" if refusal else "received"] += 1
+        return Reception(self._book.uniform(*RECEIVED_S), refusal)
 
     # --- events -------------------------------------------------------------------------------------------------------
 

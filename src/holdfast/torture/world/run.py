@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from random import Random
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
+from holdfast.brokers.capability import IdempotencyClass
 from holdfast.core.broker_rules import BrokerRules
 from holdfast.core.protection.policy import ProtectionPolicy
 from holdfast.core.state import EngineState
@@ -22,6 +24,7 @@ from holdfast.core.types import MINUTE_NS, SECOND_NS, StrategyId
 from holdfast.torture.world.checks import Violation
 from holdfast.torture.world.director import FAULTS_S, Director
 from holdfast.torture.world.faults import Chance, Options, options_of
+from holdfast.torture.world.loop import WORLD
 from holdfast.torture.world.market import AIMING, SYMBOLS, Aiming, Restless
 from holdfast.torture.world.world import BEGIN_NS, WATCHED, World
 
@@ -93,9 +96,9 @@ def quiet() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def run_seed(seed: int, options: Options | None = None) -> Outcome:
-    """Live through one seed's world, and say what came of it."""
-    options = options or options_of(seed)
+def run_seed(seed: int, options: Options | None = None, only: IdempotencyClass | None = None) -> Outcome:
+    """Live through one seed's world, and say what came of it. ``only``: at a broker of this class."""
+    options = options or options_of(seed, only)
     probes: Counter[str] = Counter()
     world = live_through(seed, options, probes)
     for what, row in RECORDED_ROWS.items():
@@ -131,6 +134,8 @@ def live_through(seed: int, options: Options, probes: Counter[str]) -> World:
             live=OFTEN if options.rates.moved else WATCHED,
         )
         world.exchange.is_strict = options.is_strict
+        world.exchange.receive = chance.reception
+        world.exchange.later = lambda seconds, do: world.loop.call_later(seconds, do, context=WORLD)
         director.join(world)
         world.run(director)
     return world
@@ -159,27 +164,36 @@ def _prepare(options: Options) -> Callable[[EngineState], None]:
     return prepare
 
 
-def run_seeds(first: int, count: int, processes: int = 1, progress: Progress = lambda _done, _failed: None) -> Summary:
-    """Live through the worlds of ``count`` seeds from ``first`` on. The same seeds have the same digest, however many processes."""
+def run_seeds(
+    first: int,
+    count: int,
+    processes: int = 1,
+    progress: Progress = lambda _done, _failed: None,
+    only: IdempotencyClass | None = None,
+) -> Summary:
+    """Live through the worlds of ``count`` seeds from ``first`` on. The same seeds have the same digest, however many processes.
+
+    ``only``: at brokers of this class.
+    """
     chunks = [range(start, min(start + CHUNK, first + count)) for start in range(first, first + count, CHUNK)]
     sums = _Sums(first)
-    for outcomes in _each(chunks, processes):
+    for outcomes in _each(chunks, processes, partial(_run_chunk, only)):
         for outcome in outcomes:
             sums.add(outcome)
         progress(sums.seeds, len(sums.failed))
     return sums.summary()
 
 
-def _each(chunks: Sequence[range], processes: int) -> Iterator[list[Outcome]]:
+def _each(chunks: Sequence[range], processes: int, run: Callable[[range], list[Outcome]]) -> Iterator[list[Outcome]]:
     if processes <= 1:
-        yield from map(_run_chunk, chunks)
+        yield from map(run, chunks)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(_run_chunk, chunks)
+        yield from pool.imap(run, chunks)
 
 
-def _run_chunk(seeds: range) -> list[Outcome]:
-    return [run_seed(seed) for seed in seeds]
+def _run_chunk(only: IdempotencyClass | None, seeds: range) -> list[Outcome]:
+    return [run_seed(seed, only=only) for seed in seeds]
 
 
 class _Sums:
