@@ -136,6 +136,7 @@ class Compiled(Part):
         return {"runs": len(_COUNTED.findall(said)), "records": sum(map(int, _COUNTED.findall(said)))}
 
 
+FAULTS = ("tests/scenario/alpaca/test_faults.py", "tests/scenario/zerodha/test_faults.py")
 PARTS: tuple[Part, ...] = (
     Kills("kills-sqlite", "engines killed, journal in SQLite", 6, "sqlite", 100),
     Kills("kills-postgres", "engines killed, journal in PostgreSQL", 6, "postgres", 100),
@@ -163,16 +164,19 @@ PARTS: tuple[Part, ...] = (
     ),
     Tests("combinations", "all of the exhaustive part, and the fixed seeds", 4, (("tests/world",),)),
     Tests("cuts", "journals cut after every batch, runs killed fifty times", 8, (("tests/crash",),)),
+    Tests("faults", "each fault of the local brokers alone, and mixes of them", 10, (("-m", "campaign", *FAULTS),)),
     Tests(
         "brokers",
-        "each fault alone, mixes of them, kills and a whole session at local brokers",
-        15,
+        "kills and a whole session at local brokers, and what else of them takes long",
+        8,
         (
-            ("-m", "campaign", "tests/scenario", "tests/contract", "tests/process/test_alpaca_run.py"),
+            (
+                *("-m", "campaign", "tests/scenario", "tests/contract", "tests/process/test_alpaca_run.py"),
+                *(f"--ignore={file}" for file in FAULTS),
+            ),
             (
                 "tests/scenario/alpaca/test_break_kill.py",
                 "tests/scenario/zerodha/test_kills.py",
-                "tests/process/test_mixed_accounts.py",
                 "tests/unit/sim/alpaca/market/test_streams.py",
                 "tests/unit/sim/alpaca/market/test_history.py",
             ),
