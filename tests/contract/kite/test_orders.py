@@ -4,6 +4,8 @@ import pytest
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import InputException, OrderException
 
+from holdfast.core.messages import Trade
+from holdfast.core.types import MINUTE_NS
 from tests.local_kite import LocalKite
 
 ORDER = {
@@ -101,6 +103,26 @@ def test_a_resting_order_is_changed_and_canceled(server: LocalKite, kite: KiteCo
     assert (row["status"], row["cancelled_quantity"], row["pending_quantity"]) == ("CANCELLED", 7, 0)
     with pytest.raises(OrderException):
         kite.cancel_order("regular", order_id)
+
+
+def test_an_order_of_some_minutes_ends_with_them(server: LocalKite, kite: KiteConnect) -> None:
+    """Validity TTL: it works until then and is canceled by the system; without minutes it is refused."""
+    low = round(last_price(server) * 0.95 * 20) / 20
+    limit = {key: value for key, value in ORDER.items() if key != "market_protection"} | {
+        "order_type": "LIMIT",
+        "price": low,
+    }
+    with pytest.raises(InputException, match="validity_ttl"):
+        kite.place_order(**limit | {"validity": "TTL"})
+    order_id = kite.place_order(**limit | {"validity": "TTL", "validity_ttl": 2})
+    assert row_of(kite, order_id)["status"] == "OPEN"
+    now_ns = server.call(lambda: server.world.clock.now_ns)
+    price = last_price(server)
+    server.take(Trade("NSE:AVANTI", now_ns + MINUTE_NS, price, 1.0))
+    assert row_of(kite, order_id)["status"] == "OPEN"
+    server.take(Trade("NSE:AVANTI", now_ns + 2 * MINUTE_NS, price, 1.0))
+    row = row_of(kite, order_id)
+    assert (row["status"], row["validity"], row["validity_ttl"]) == ("CANCELLED", "TTL", 2)
 
 
 def test_a_stop_waits_for_its_trigger(server: LocalKite, kite: KiteConnect) -> None:

@@ -21,7 +21,7 @@ def test_a_day_of_the_client_for_javascript(server: LocalKite) -> None:
     account = server.world.accounts.all()[0]
     request_token = server.call(lambda: account.tokens.ask(account.now_ns))
     node = shutil.which("node") or npm()[0]
-    command = [node, WITNESS, MODULES, server.url, server.socket_url, request_token, LOGIN.api_key, LOGIN.api_secret, SYMBOL]  # fmt: skip
+    command = [node, str(WITNESS), str(MODULES), server.url, server.socket_url, request_token, LOGIN.api_key, LOGIN.api_secret, SYMBOL]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=10 * PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])

@@ -231,6 +231,9 @@ class KiteAccount:
         self._pass_time(now_ns)
 
     def _pass_time(self, now_ns: int) -> None:
+        for order in list(self.orders.values()):
+            if not order.is_over and order.ends_ns is not None and now_ns >= order.ends_ns:
+                self._end(order, Status.CANCELLED, "Cancelled by the system: its validity (TTL) is over.")
         if now_ns >= self._square_off_ns and not self._is_squared_off:
             self._is_squared_off = True
             self._square_off()

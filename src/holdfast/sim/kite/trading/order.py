@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from holdfast.core.types import ZERO, Side
+from holdfast.core.types import MINUTE_NS, ZERO, Side
 
 
 class Status(StrEnum):
@@ -108,6 +108,12 @@ class Order(msgspec.Struct, kw_only=True):
     def is_over(self) -> bool:
         """Whether nothing happens to it any more."""
         return self.status in OVER
+
+    @property
+    def ends_ns(self) -> int | None:
+        """When an order that is valid for some minutes is over; None for others."""
+        terms = self.terms
+        return self.order_ns + terms.validity_ttl * MINUTE_NS if terms.validity == "TTL" else None
 
     @property
     def pending_quantity(self) -> int:

@@ -16,7 +16,7 @@ Form = Mapping[str, str]
 E = TypeVar("E", bound=StrEnum)
 
 LONGEST_TAG = 20
-VALIDITIES = ("DAY", "IOC")
+VALIDITIES = ("DAY", "IOC", "TTL")
 LEGS = range(2, 51)
 """How many legs an iceberg may have."""
 NO_PROTECTION = "Market orders without market protection are not allowed via API. Please set market protection or use a Limit order."
@@ -86,6 +86,8 @@ def check(terms: Terms, instrument: Instrument, *, is_new_market: bool = True) -
     """Whether terms make sense in themselves and for their instrument. Raises `KiteError`."""
     if terms.quantity <= 0:
         raise wrong_input("Invalid `quantity`.")
+    if terms.validity == "TTL" and not terms.validity_ttl:
+        raise wrong_input("Missing or empty field `validity_ttl`")
     if terms.quantity % instrument.lot:
         raise wrong_input(f"Quantity should be a multiple of the lot size {instrument.lot}.")
     if terms.quantity > instrument.freeze_quantity:
