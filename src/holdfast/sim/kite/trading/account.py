@@ -231,9 +231,8 @@ class KiteAccount:
         self._pass_time(now_ns)
 
     def _pass_time(self, now_ns: int) -> None:
-        for order in list(self.orders.values()):
-            if not order.is_over and order.ends_ns is not None and now_ns >= order.ends_ns:
-                self._end(order, Status.CANCELLED, "Cancelled by the system: its validity (TTL) is over.")
+        for order in _out_of_time(self.orders.values(), now_ns):
+            self._end(order, Status.CANCELLED, "Cancelled by the system: its validity (TTL) is over.")
         if now_ns >= self._square_off_ns and not self._is_squared_off:
             self._is_squared_off = True
             self._square_off()
@@ -346,3 +345,8 @@ class KiteAccount:
 
 def _exchange_id(order: Order) -> str:
     return f"{1_100_000_000_000_000 + order.sequence}"
+
+
+def _out_of_time(orders: Iterable[Order], now_ns: int) -> list[Order]:
+    """Those that were valid for some minutes, and are open still."""
+    return [order for order in orders if not order.is_over and order.ends_ns is not None and now_ns >= order.ends_ns]
