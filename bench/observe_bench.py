@@ -1,6 +1,6 @@
 """What an engine notices of being watched: from a tick to the commit of its order, with nothing of it on, and with everything.
 
-``python -m bench observe`` in less than five minutes; ``--parts`` takes it apart besides, and takes longer. On is: logs at debug into a file, metrics that
+``python -m bench observe`` in less than five minutes; ``python -m bench.observe_bench --parts`` takes it apart besides, in twice that. On is: logs at debug into a file, metrics that
 are read every second, errors to Sentry and traces by OTLP to addresses where nobody is, and `holdfast observe` with all its rules. Strangers are a process
 that takes as much of the processors as the observer does, in bursts, and touches nothing of ours: what they cost is the price of sharing a machine.
 
@@ -30,7 +30,7 @@ from bench.web_bench import BURN
 from bench.web_ticks import METRICS, WATCHED, Sample, Ticking, ticking
 
 TICKS_PER_S = 100
-ROUNDS, TURN_S, SKIPPED_S = 22, 2.0, 0.4
+ROUNDS, TURN_S, SKIPPED_S = 20, 2.0, 0.4
 """How often each condition has its turn, for how long, and what of it is left out after the change."""
 SETTLE_S = 3.0
 SCRAPED_S = 1.0
@@ -207,10 +207,10 @@ def measure(title: str, names: Sequence[str], rounds: int, share: float, own: se
 
 def main() -> None:
     """Measure, and print the report."""
-    parser = argparse.ArgumentParser(prog="python -m bench observe")
+    parser = argparse.ArgumentParser(prog="python -m bench.observe_bench")
     parser.add_argument("--parts", action="store_true", help="each part alone besides: twice as long")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    asked, _ = parser.parse_known_args(sys.argv[2:] if "observe" in sys.argv[1:2] else None)
+    asked, _ = parser.parse_known_args()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     names = list(PARTS) if asked.parts else list(ASKED)
     print(
