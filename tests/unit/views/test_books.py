@@ -1,6 +1,7 @@
 """Limits, protection, holdings and what needs a person: the engine's own figures, from the journal and the board alone."""
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,19 +93,22 @@ def at_its_end(config: Config) -> Iterator[tuple[Engine, EngineState, Reader]]:
     run = Session(config)
     with open_engine(config, run.watch) as engine:
         run.run(engine, None, run.news.clear)
-        state, ends_s = engine.accounts[0].state, time.monotonic() + PATIENCE_S
+        state = engine.accounts[0].state
         with Reader.open(config.journal.url) as reader:
-            while True:
-                now = Books(config).whole(reader, "house")
-                if (
-                    now.state.sequence == state.sequence
-                    and now.market.source == ENGINE
-                    and now.market.time_ns == state.now_ns
-                ):
-                    break
-                assert time.monotonic() < ends_s
-                time.sleep(0.05)
+            wait_for_the_board(config, state, reader)
             yield engine, state, reader
+
+
+def wait_for_the_board(config: Config, state: EngineState, reader: Reader) -> None:
+    """Until the journal and the board have what the engine knows."""
+    ends_s = time.monotonic() + PATIENCE_S
+    while True:
+        now = Books(config).whole(reader, "house")
+        is_there = now.state.sequence == state.sequence and now.market.time_ns == state.now_ns
+        if is_there and now.market.source == ENGINE:
+            return
+        assert time.monotonic() < ends_s
+        time.sleep(0.05)
 
 
 class Ended(NamedTuple):
@@ -116,11 +120,27 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
-    """See `at_its_end`."""
-    config = risky(tmp_path_factory.mktemp("books"))
-    with at_its_end(config) as (_, state, reader):
+def one_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
+    """See `at_its_end`. Its loop has ended, so that somebody else says that it is alive, however long the tests take."""
+    config, is_over = risky(tmp_path_factory.mktemp("books")), threading.Event()
+    with at_its_end(config) as (engine, state, reader):
+
+        def beat() -> None:
+            while not is_over.wait(0.2):
+                engine.journal.beat()
+
+        beating = threading.Thread(target=beat)
+        beating.start()
         yield Ended(config, state, reader)
+        is_over.set()
+        beating.join()
+
+
+@pytest.fixture
+def ended(one_for_all: Ended) -> Ended:
+    """The same, with a board of now."""
+    wait_for_the_board(*one_for_all)
+    return one_for_all
 
 
 def test_figures_are_the_engines_own(ended: Ended) -> None:
