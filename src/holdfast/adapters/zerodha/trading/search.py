@@ -1,7 +1,8 @@
 """Which order of the book is ours. Kite knows no id of ours: an order carries a label, and the label may get lost.
 
 An order is known by Kite's id once that was told; before that by its label, which is our id; and where the one that looks like it has no
-label, by its terms and its time, if there is one such order there and one such order here, and no other.
+label, by its terms and its time, if there is one such order there and one such order here, and no other. A trigger has no label ever: of several of
+ours that are just alike and sent together, those that are there belong to the first of them, in the order in which they were made.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,11 +46,13 @@ class Search:
         sent_ns = self._known.sent_ns(terms.client_order_id)
         if terms.client_order_id not in self.doubtful or not sent_ns:
             return None
-        if any(_looks(other) == _looks(terms) for other in self._rivals(terms, sent_ns)):
+        rivals = {other.client_order_id for other in self._rivals(terms, sent_ns) if _looks(other) == _looks(terms)}
+        if rivals and not is_trigger(terms):
             return None
         alike = [row for row in book if self._is_nobodys(row) and _looks_there(row) == _looks(terms)]
         later = [row for row in alike if parse_time_ns(row["order_timestamp"]) >= sent_ns - CLOCKS_NS]
-        return later[0] if len(later) == 1 else None
+        place = sum(other < terms.client_order_id for other in rivals)
+        return later[place] if place < len(later) <= len(rivals) + 1 else None
 
     def _rivals(self, terms: OrderTerms, sent_ns: int) -> Iterator[OrderTerms]:
         """Other orders that may be the one that is found. One that was sent long before or after is told from it by its time."""
