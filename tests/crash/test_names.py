@@ -185,7 +185,16 @@ def test_a_journal_from_before_the_calendar_was_kept() -> None:
 
 def test_every_key_that_names_something_is_in_the_table() -> None:
     """A new key of an account or a strategy is either one whose change means that something else is meant, or stands below."""
-    settings = {"calendar_sessions", "protection", "risk", "timeframe", "params", "exits", "wishes_per_minute"}
+    settings = {
+        "calendar_sessions",
+        "intraday",
+        "protection",
+        "risk",
+        "timeframe",
+        "params",
+        "exits",
+        "wishes_per_minute",
+    }
     keys = {f"accounts.{name}" for name in AccountConfig.__struct_encode_fields__ if name not in settings}
     keys |= {f"strategies.{name}" for name in StrategyConfig.__struct_encode_fields__ if name not in settings}
     keys |= {f"journal.{name}" for name in JournalConfig.__struct_encode_fields__} | {"feed"}

@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.config import load_config
 from holdfast.journal.reader import Reader
+from tests.freezing import freeze
 from tests.process.program import started, trading, until
 from tests.scenario.alpaca.watched import watched, with_rules
 
@@ -64,7 +65,7 @@ def test_a_frozen_engine_is_replaced_and_the_next_one_killed(tmp_path: Path, mon
         first = runs.enter_context(started(tmp_path, "run"))
         until(lambda: trading(config.journal.url), "the engine to trade")
         tells()
-        first.send_signal(signal.SIGSTOP)
+        freeze(first.pid, first.send_signal, config.journal.url)
         tells("engine_silent", "lease_lost")
         second = runs.enter_context(started(tmp_path, "run", "--standby"))
         tells("engine_fenced")

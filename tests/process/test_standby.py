@@ -2,8 +2,9 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from holdfast.errors import JournalError
 from holdfast.journal import Reader
 from tests.budget import in_a_campaign
 from tests.databases import fresh_database
+from tests.freezing import freeze
 from tests.process.program import proves_itself, run, started, until
 
 pytestmark = pytest.mark.process
@@ -85,10 +87,10 @@ def stands_by(folder: Path, name: str) -> Iterator[Any]:
         yield process
 
 
-def take_over(url: str, hero: Any, number: signal.Signals, epoch: int) -> float:
-    """Stop the engine with a signal; how long it took until the standby traded."""
+def take_over(url: str, stop: Callable[[], None], epoch: int) -> float:
+    """Stop the engine; how long it took until the standby traded."""
     began_s = time.monotonic()
-    hero.send_signal(number)
+    stop()
     until(lambda: trades(url, epoch), "the standby's trading")
     return time.monotonic() - began_s
 
@@ -102,14 +104,14 @@ def check(folder: Path, url: str, report: pytest.FixtureRequest) -> None:
         assert refused.status == 3
         assert f"being traded by pid {first.pid} on" in refused.error
         with stands_by(folder, name) as second:
-            frozen_s = take_over(url, first, signal.SIGSTOP, 2)
+            frozen_s = take_over(url, partial(freeze, first.pid, first.send_signal, url), 2)
             end = last_sequence(url, 1)
             first.send_signal(signal.SIGCONT)
             assert first.wait() == 3
             assert last_sequence(url, 1) == end
             assert "taken over by another engine" in (folder / "output.txt").read_text()
             with stands_by(folder, name) as third:
-                killed_s = take_over(url, second, signal.SIGKILL, 3)
+                killed_s = take_over(url, second.kill, 3)
                 third.send_signal(signal.SIGTERM)
                 assert third.wait() == 0
     sys_write(

@@ -2,6 +2,7 @@
 
 import signal
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from holdfast.journal.verify import verify
 from holdfast.torture.processes.programs import Program, kill, send
 from tests.budget import in_a_campaign
 from tests.databases import SERVERS, fresh_database
+from tests.freezing import freeze
 from tests.process.bare import SYMBOL, World
 from tests.process.program import PATIENCE_S, run, succeed, until
 
@@ -60,7 +62,7 @@ def freeze_and_wake(world: World) -> None:
     engine = world.engine()
     stop = world.buy()
     until(lambda: world.stops() == [(Decimal(10), stop)], "the engine's own stop")
-    send(engine, signal.SIGSTOP)
+    freeze(engine.pid, partial(send, engine), world.url)
     world.cancel_all()
     until(lambda: world.stops() == [], "the stop's end")
     world.watchdog()

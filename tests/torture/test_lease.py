@@ -1,18 +1,19 @@
 """Two real engines and one account: the second stays away, or takes over when the first has fallen silent, and never both send."""
 
 import signal
-import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from holdfast.errors import JournalError, Refused, StaleEpoch
 from holdfast.torture.processes.engine import wait_until_ready
-from holdfast.torture.processes.programs import Program, Spawner, send
+from holdfast.torture.processes.programs import Spawner, send
 from holdfast.torture.processes.stores import SqliteStore, Store, open_store
 from tests.databases import SERVERS, server_url
-from tests.torture.arena import PATIENCE_S, Arena, arena
+from tests.freezing import freeze
+from tests.torture.arena import PATIENCE_S, arena
 
 pytestmark = pytest.mark.process
 
@@ -54,7 +55,7 @@ def test_a_frozen_engine_is_replaced_and_steps_down_when_it_wakes(kind: str, tmp
         there.until(lambda: "standing by" in text_of(tmp_path / "standby.txt"), "the standby to stand by")
         there.trade(engine)
         sequence, epoch = there.watch.where()[1], there.watch.where()[0]
-        freeze(engine, there)
+        freeze(engine.pid, partial(send, engine), there.store.url)
         there.broker.arm([NOBODY_ANSWERS])
         assert wait_until_ready(standby, there.watch, sequence, PATIENCE_S), text_of(tmp_path / "standby.txt")
         assert there.watch.where()[0] == epoch + 1
@@ -91,23 +92,6 @@ def longer_lease(config: Path) -> None:
     text = config.read_text()
     assert "[lease]\nduration_s = 5.0\n" in text
     config.write_text(text.replace("[lease]\nduration_s = 5.0\n", f"[lease]\nduration_s = {10 * PATIENCE_S}\n"))
-
-
-def freeze(engine: Program, there: Arena) -> None:
-    """Stop it outside of a commit: one inside keeps the file of an SQLite journal locked, and nobody can take over (docs/leases.md)."""
-    while True:
-        send(engine, signal.SIGSTOP)
-        if not isinstance(there.store, SqliteStore):
-            return
-        connection = sqlite3.connect(there.folder / "journal.db", timeout=0.2, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-            return
-        except sqlite3.OperationalError:
-            send(engine, signal.SIGCONT)
-        finally:
-            connection.close()
 
 
 def text_of(path: Path) -> str:

@@ -79,8 +79,8 @@ def test_a_session_ends_with_the_brokers_own_books_and_goes_on_from_them(tmp_pat
             running.wait_for(lambda: running.engine.loop.events > 240, "two hours of bars")
             server.call(server.world.clock.pause)
             agree(running)
-            before = account_of(running)
-            open_before = set(running.state.orders.live)
+        agree(running)  # with what was on its way still when the market stood
+        before, open_before = account_of(running), set(running.state.orders.live)
         assert sum(isinstance(record.body, OrderFilled) for record in records(config)) > 10
         with paper_engine(config) as again:
             agree(again)

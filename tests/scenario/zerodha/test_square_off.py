@@ -6,6 +6,7 @@ from holdfast.core.protection.records import PositionClosing
 from holdfast.core.state import EngineState
 from holdfast.core.types import MINUTE_NS
 from tests.local_kite import START_NS, LocalKite, local_kite
+from tests.scenario.alpaca.breaking import IDLE, buy
 from tests.scenario.alpaca.engine import Running
 from tests.scenario.zerodha.engine import OURS, Theirs, agree_in_the_end, check_no_twins, engine_on
 
@@ -27,10 +28,13 @@ def test_what_is_left_to_the_broker_is_booked_when_it_is_squared_off(tmp_path: P
 def last_half_hour(folder: Path, end: str) -> None:
     with local_kite(speed=600.0, start_ns=START_NS + OPEN_MINUTES * MINUTE_NS) as server:
         account = {"intraday": {"end": end, "last_entry_s": 300.0}}
-        with engine_on(server, folder, account=account, params={"idle_in": 0}) as running:
-            while not held(running.state):
-                play(server, running, 1)
-                assert minutes(server) < 355, "the strategy bought nothing"
+        with engine_on(server, folder, account=account, params=IDLE) as running:
+            play(server, running, 5)
+            running.wait_for(lambda: FOR_THE_DAY in running.state.marks, "a price")
+            buy(running, 5, symbol=FOR_THE_DAY)
+            play(server, running, 1)
+            running.wait_for(lambda: held(running.state), "the position of the day")
+            assert minutes(server) < 355, "it has to be bought before it is too late for that"
             play(server, running, 360 - minutes(server))
             if end == "close":
                 running.wait_for(lambda: not held(running.state), "the position of the day to be closed")
