@@ -18,6 +18,7 @@ from holdfast.config import Config
 from holdfast.core.messages import Action, Bar, CancelOrders, Command, PlaceOrder, Signal
 from holdfast.core.orders.order import Order, OrderState
 from holdfast.core.types import MINUTE_NS, ClientOrderId, OrderType, Price, Quantity, StrategyId
+from holdfast.errors import JournalError
 from holdfast.journal.commands import file_command
 from holdfast.runtime.live.contained import Contained
 from holdfast.runtime.live.live_account import LiveAccount
@@ -152,8 +153,18 @@ def price_moves(server: LocalAlpaca, to: float, symbol: str = "AVOR") -> None:
 
 
 def ask(running: Running, command: Command) -> None:
-    """File a command as `holdfast` does."""
-    file_command(running.config.journal.url, "one", command, "cli:test", None, time.time_ns())
+    """File a command as `holdfast` does; again when the engine's commit takes long, as a person would."""
+
+    def filed() -> bool:
+        try:
+            file_command(running.config.journal.url, "one", command, "cli:test", None, time.time_ns())
+        except JournalError as error:
+            if "locked" not in str(error):
+                raise
+            return False
+        return True
+
+    running.wait_for(filed, "the command to be filed")
 
 
 def buy(running: Running, quantity: int = 5, limit: str | None = None, symbol: str = "AVOR", **more: Any) -> Order:
