@@ -406,7 +406,10 @@ class Reader:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Everything read inside is as of one moment. Not for long: the write-ahead log grows meanwhile."""
+        """Everything read inside is as of one moment, that of the outermost. Not for long: the write-ahead log grows meanwhile."""
+        if self.is_of_before:
+            yield
+            return
         with self.database.reported("read"), self._connection.transaction():
             self.is_of_before = True
             try:

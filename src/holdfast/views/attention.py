@@ -68,18 +68,16 @@ class Attention(msgspec.Struct, frozen=True):
 
 def attention(reader: Reader, config: Config, books: Books) -> list[Attention]:
     """What needs a person, of all accounts, the worst first. Raises JournalError when the journal can't be read."""
-    rows = {row.account: row for row in reader.accounts()}
-    found = [item for account in config.accounts for item in _account(reader, config, books, account, rows)]
+    found = [item for account in config.accounts for item in _account(reader, config, books, account)]
     return sorted(found, key=lambda item: (item.level != CRITICAL, _ORDER.index(item.kind), item.since_ns or 0))
 
 
-def _account(
-    reader: Reader, config: Config, books: Books, account: AccountConfig, rows: dict[str, AccountRow]
-) -> Iterator[Attention]:
-    row = rows.get(account.name)
-    if row is None:
-        return  # it was never started: nothing is at risk, and the overview says so
-    status = account_status(config, account, row, reader)
+def _account(reader: Reader, config: Config, books: Books, account: AccountConfig) -> Iterator[Attention]:
+    with reader.snapshot():  # an account's state and what it is missing change together
+        row = next((row for row in reader.accounts() if row.account == account.name), None)
+        if row is None:
+            return  # it was never started: nothing is at risk, and the overview says so
+        status = account_status(config, account, row, reader)
     if not row.last_sequence:
         if LEFT_OUT in (status.ended or ""):
             yield from _engine(reader, status, row, is_exposed=False)

@@ -195,14 +195,16 @@ class Status(msgspec.Struct, frozen=True):
 def status(config: Config) -> Status:
     """Every account of the configuration. Raises :class:`~holdfast.errors.JournalError` when the journal can't be read."""
     with Reader.open(config.journal.url) as reader:
-        known = {row.account: row for row in reader.accounts()}
-        verdicts = _verdicts(config, reader, list(known))
-        found = [
-            msgspec.structs.replace(
-                account_status(config, account, known.get(account.name), reader), pipeline=verdicts.get(account.name)
-            )
-            for account in config.accounts
-        ]
+        verdicts = _verdicts(config, reader, [row.account for row in reader.accounts()])
+        with reader.snapshot():  # an account's state and what it is missing change together
+            known = {row.account: row for row in reader.accounts()}
+            found = [
+                msgspec.structs.replace(
+                    account_status(config, account, known.get(account.name), reader),
+                    pipeline=verdicts.get(account.name),
+                )
+                for account in config.accounts
+            ]
     return Status(public(config.journal.url), found)
 
 
